@@ -1,0 +1,61 @@
+"""The errors a user can meet; every message says what was found, what was expected, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class FashionError(Exception):
+    """Base of every error that napari-fashion raises on purpose."""
+
+
+class SchemaError(FashionError):
+    """A landmark schema is malformed, unknown, or does not fit the data."""
+
+
+class CocoError(FashionError):
+    """A COCO document cannot be read, used, or written.
+
+    Parameters
+    ----------
+    problem
+        What was found and what was expected, in one sentence.
+    path
+        The file, where there is one.
+    place
+        Where in the document, such as ``annotations[3].keypoints``.
+    remedy
+        What the user can do about it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        path: Path | str | None = None,
+        place: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.path = None if path is None else Path(path)
+        self.place = place
+        self.remedy = remedy
+        where = ", ".join(str(part) for part in (path, place) if part is not None)
+        text = f"{where}: {problem}" if where else problem
+        super().__init__(f"{text} {remedy}" if remedy else text)
+
+
+class PictureError(FashionError):
+    """A picture cannot be read or has a shape that no picture has."""
+
+
+class RecipeError(FashionError):
+    """A training recipe is malformed or asks for something impossible."""
+
+
+class CheckpointError(FashionError):
+    """A model or training state cannot be loaded or does not fit."""
+
+
+class EditError(FashionError):
+    """An edit cannot be applied to the data set as it is now."""
