@@ -1,0 +1,32 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def photos_dir() -> Path:
+    """Folder of the CC0 photos (`images/`, `train.json`, `test.json`), or skip."""
+    folder = Path(os.environ.get("NAPARI_FASHION_PHOTOS", SHARED / "data" / "garments"))
+    if not (folder / "images").is_dir():
+        pytest.skip(
+            "the CC0 garment photos are not here; run `napari-fashion fetch` and set "
+            "NAPARI_FASHION_PHOTOS to the folder"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reference_dir() -> Path:
+    """Folder of reference fields and what the reference decoder finds in them, or skip."""
+    folder = Path(os.environ.get("NAPARI_FASHION_REFERENCE", SHARED / "reference"))
+    if not any(folder.glob("case_*.npz")):
+        pytest.skip("the reference fields are not here; set NAPARI_FASHION_REFERENCE to the folder")
+    return folder
