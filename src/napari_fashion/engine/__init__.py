@@ -1,0 +1,1 @@
+"""The torch engine: pictures, fields, network, losses, training, decoding and evaluation."""

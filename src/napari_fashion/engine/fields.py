@@ -1,0 +1,120 @@
+"""The composite fields of one picture: where landmarks are and which of them belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Fields:
+    """The fields of one picture: PIF, PAF and category, with how a cell becomes a pixel.
+
+    K landmarks, E edges, C categories, H x W cells; arrays are numpy float32 and are converted
+    when they are not. Positions are absolute, in cells: (0, 0) is the centre of the first cell.
+
+    Attributes
+    ----------
+    pif_confidence
+        (K, H, W), 0..1: how surely the cell knows where the landmark is.
+    pif_xy
+        (K, 2, H, W): position of the landmark, x then y.
+    pif_spread
+        (K, H, W): Laplace scale b of the position, cells.
+    pif_size
+        (K, H, W): the landmark's sigma, cells.
+    paf_confidence
+        (E, H, W), 0..1.
+    paf_xy1, paf_xy2
+        (E, 2, H, W): positions of the two ends of the edge.
+    paf_spread1, paf_spread2
+        (E, H, W): Laplace scales b of the two ends, cells.
+    category
+        (C, H, W): logits.
+    edges
+        E pairs of landmark indices, 0-based.
+    scale, offset
+        Length 2, x then y: ``xy_pixels = xy_cells * scale + offset``.
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape than the rest ask for, or an edge names no landmark.
+    """
+
+    pif_confidence: Float32
+    pif_xy: Float32
+    pif_spread: Float32
+    pif_size: Float32
+    paf_confidence: Float32
+    paf_xy1: Float32
+    paf_xy2: Float32
+    paf_spread1: Float32
+    paf_spread2: Float32
+    category: Float32
+    edges: tuple[tuple[int, int], ...]
+    scale: tuple[float, float] = (1.0, 1.0)
+    offset: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        for name in _ARRAYS:
+            array = np.ascontiguousarray(getattr(self, name), dtype=np.float32)
+            object.__setattr__(self, name, array)
+        if self.pif_confidence.ndim != 3:
+            raise ValueError(
+                f"pif_confidence has shape {self.pif_confidence.shape}; expected (K, H, W)."
+            )
+        k, h, w = self.pif_confidence.shape
+        e = len(self.edges)
+        vector = ("pif_xy", "paf_xy1", "paf_xy2")
+        for name in _ARRAYS[1:-1]:
+            n = k if name.startswith("pif") else e
+            shape = (n, 2, h, w) if name in vector else (n, h, w)
+            if getattr(self, name).shape != shape:
+                raise ValueError(
+                    f"{name} has shape {getattr(self, name).shape}; expected {shape} for "
+                    f"{k} landmarks, {e} edges and {h} x {w} cells."
+                )
+        if self.category.ndim != 3 or self.category.shape[1:] != (h, w):
+            raise ValueError(f"category has shape {self.category.shape}; expected (C, {h}, {w}).")
+        for a, b in self.edges:
+            if not (0 <= a < k and 0 <= b < k and a != b):
+                raise ValueError(f"edge ({a}, {b}) does not join two of the landmarks 0..{k - 1}.")
+
+    @property
+    def n_landmarks(self) -> int:
+        """Number K of landmarks."""
+        return int(self.pif_confidence.shape[0])
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width (H, W) in cells."""
+        return int(self.pif_confidence.shape[1]), int(self.pif_confidence.shape[2])
+
+    def to_pixels(self, xy_cells: ArrayLike) -> NDArray[np.float64]:
+        """Turn positions in cells into pixels of the original picture; (..., 2) to (..., 2)."""
+        return np.asarray(xy_cells, np.float64) * np.asarray(self.scale) + np.asarray(self.offset)
+
+    def to_cells(self, xy_pixels: ArrayLike) -> NDArray[np.float64]:
+        """Turn pixels of the original picture into positions in cells; (..., 2) to (..., 2)."""
+        return (np.asarray(xy_pixels, np.float64) - np.asarray(self.offset)) / np.asarray(
+            self.scale
+        )
+
+
+_ARRAYS = (
+    "pif_confidence",
+    "pif_xy",
+    "pif_spread",
+    "pif_size",
+    "paf_confidence",
+    "paf_xy1",
+    "paf_xy2",
+    "paf_spread1",
+    "paf_spread2",
+    "category",
+)

@@ -1,0 +1,64 @@
+"""What the engine says about one picture, in pixels; knows no COCO and no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedGarment:
+    """One garment that the model found.
+
+    Attributes
+    ----------
+    xy
+        (K, 2) float32, pixels of the original picture, x then y; (0, 0) is the centre of the
+        top-left pixel. What stands where the score is 0 means nothing.
+    scores
+        (K,) float32, 0..1; 0 is a landmark that was not found.
+    spread
+        (K,) float32, pixels: Laplace scale of the position, how far off it may be.
+    category
+        (C,) float32 probabilities, in the order of the schema's categories.
+    score
+        Score of the whole garment, 0..1.
+    """
+
+    xy: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    category: NDArray[np.float32]
+    score: float
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """(K,) bool: which landmarks were found."""
+        return self.scores > 0
+
+    @property
+    def category_index(self) -> int:
+        """Index of the likeliest category, or -1 where the model knows no categories."""
+        return int(np.argmax(self.category)) if self.category.size else -1
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The garments of one picture, best first.
+
+    Attributes
+    ----------
+    garments
+        Best score first.
+    width, height
+        Size of the original picture, pixels.
+    model_id
+        Which model said so.
+    """
+
+    garments: tuple[PredictedGarment, ...]
+    width: int
+    height: int
+    model_id: str
