@@ -1,0 +1,160 @@
+"""Who placed what, and how sure the model was: all that we write under the one key ``"fashion"``.
+
+COCO has no field for the source of an annotation, its score, or whether a person has looked at
+a picture. These stand under one key of ours, so that a file stays plain COCO for everybody else::
+
+    annotation["fashion"] = {
+        "source": "model:<id>",              # who made the garment; without it: "human"
+        "score": 0.83,
+        "keypoint_scores": [...],            # K numbers; null where a person placed the landmark
+        "keypoint_sources": [...],           # K strings, only once a person has changed one
+        "category_source": "human",          # only once a person has chosen the category
+        "category_scores": {"Dress": 0.91},  # the most probable ones
+    }
+    image["fashion"] = {"reviewed": true}
+    info["fashion"] = {"image_root": "../photos"}  # where file_name is relative to
+
+The functions that write return the new value of the key and leave the record alone: the change
+itself is an edit, which somebody may want to undo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+
+KEY = "fashion"
+HUMAN = "human"
+
+Record = Mapping[str, Any]
+
+
+def of(record: Record) -> Mapping[str, Any]:
+    """Return what stands under our key; empty where there is none."""
+    value = record.get(KEY)
+    return value if isinstance(value, dict) else {}
+
+
+def is_reviewed(image: Record) -> bool:
+    """Whether a person has said that the picture's garments are right."""
+    return of(image).get("reviewed") is True
+
+
+def source(annotation: Record) -> str:
+    """Return who made the garment: ``human`` or ``model:<id>``."""
+    value = of(annotation).get("source")
+    return value if isinstance(value, str) and value else HUMAN
+
+
+def score(annotation: Record) -> float | None:
+    """Return the model's score of the garment, 0..1, or None."""
+    value = of(annotation).get("score")
+    return float(value) if _is_number(value) else None
+
+
+def landmark_sources(annotation: Record, k: int) -> tuple[str, ...]:
+    """Return for each of the K landmarks who placed it."""
+    value = of(annotation).get("keypoint_sources")
+    default = source(annotation)
+    if not isinstance(value, list) or len(value) != k:
+        return (default,) * k
+    return tuple(v if isinstance(v, str) and v else default for v in value)
+
+
+def landmark_scores(annotation: Record, k: int) -> npt.NDArray[np.float64]:
+    """Return the model's scores of the K landmarks, (K,) 0..1; NaN where there is none."""
+    value = of(annotation).get("keypoint_scores")
+    if not isinstance(value, list) or len(value) != k:
+        return np.full(k, np.nan)
+    return np.array([float(v) if _is_number(v) else np.nan for v in value])
+
+
+def category_source(annotation: Record) -> str:
+    """Return who chose the category."""
+    value = of(annotation).get("category_source")
+    return value if isinstance(value, str) and value else source(annotation)
+
+
+def category_scores(annotation: Record) -> dict[str, float]:
+    """Return the model's probabilities of the likeliest categories, by name."""
+    value = of(annotation).get("category_scores")
+    if not isinstance(value, dict):
+        return {}
+    return {name: float(p) for name, p in value.items() if _is_number(p)}
+
+
+def touched_by_human(annotation: Record) -> bool:
+    """Whether a person made the garment or changed anything in it.
+
+    A new prediction must not replace such a garment unless the person says so.
+    """
+    fashion = of(annotation)
+    if source(annotation) == HUMAN or fashion.get("category_source") == HUMAN:
+        return True
+    sources = fashion.get("keypoint_sources")
+    return isinstance(sources, list) and HUMAN in sources
+
+
+def with_reviewed(image: Record, reviewed: bool) -> dict[str, Any]:
+    """Return an image's ``"fashion"`` value with the review state set."""
+    return {**of(image), "reviewed": reviewed}
+
+
+def with_human(
+    annotation: Record, k: int, landmarks: Collection[int] = (), *, category: bool = False
+) -> dict[str, Any] | None:
+    """Return an annotation's ``"fashion"`` value after a person changed something in it.
+
+    The landmarks that the person changed become ``human`` and lose their score, which was for
+    another place; the others keep theirs. None where the garment is a person's own: there is
+    nothing to note then.
+
+    Parameters
+    ----------
+    annotation
+        The raw record.
+    k
+        Number of landmarks of the schema.
+    landmarks
+        Indices of the landmarks that were moved, added, removed, or got another visibility.
+    category
+        Whether the category was chosen.
+    """
+    if source(annotation) == HUMAN:
+        return None
+    fashion = dict(of(annotation))
+    if landmarks:
+        sources = list(landmark_sources(annotation, k))
+        scores: list[Any] = list(fashion.get("keypoint_scores") or ())
+        for i in landmarks:
+            sources[i] = HUMAN
+            if len(scores) == k:
+                scores[i] = None
+        fashion["keypoint_sources"] = sources
+        if scores:
+            fashion["keypoint_scores"] = scores
+    if category:
+        fashion["category_source"] = HUMAN
+    return fashion
+
+
+def of_model(
+    source: str,
+    score: float,
+    keypoint_scores: Sequence[float],
+    category_scores: Mapping[str, float],
+) -> dict[str, Any]:
+    """Return the ``"fashion"`` value of a predicted garment; scores are rounded to 4 decimals."""
+    return {
+        "source": source,
+        "score": round(float(score), 4),
+        "keypoint_scores": [round(float(s), 4) for s in keypoint_scores],
+        "category_scores": {name: round(float(p), 4) for name, p in category_scores.items()},
+    }
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
