@@ -59,3 +59,7 @@ class CheckpointError(FashionError):
 
 class EditError(FashionError):
     """An edit cannot be applied to the data set as it is now."""
+
+
+class FetchError(FashionError):
+    """Photos cannot be fetched from where the user said, or to where."""

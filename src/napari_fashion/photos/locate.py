@@ -1,0 +1,56 @@
+"""Where the photos and their landmark files lie."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+
+ENVIRONMENT = "NAPARI_FASHION_PHOTOS"
+"""Names the photos' folder, before every other place."""
+
+DATA = Path(__file__).resolve().parents[1] / "data" / "garments"
+"""Folder of the landmark files in the package."""
+
+
+def landmarks(split: Literal["train", "test"]) -> Path:
+    """Return the landmark file of a split, which the package carries.
+
+    With the photos: ``Dataset.load(landmarks("test"), image_root=locate() / "images")``.
+    """
+    return DATA / f"{split}.json"
+
+
+def locate() -> Path | None:
+    """Return the folder of photos already fetched (it holds ``images/``), or None.
+
+    The environment variable NAPARI_FASHION_PHOTOS, where it is set, is the only place looked at.
+    Otherwise the default folder of `fetch`; then, for developers, ``shared/data/garments`` beside
+    a source checkout.
+    """
+    named = os.environ.get(ENVIRONMENT)
+    if named:
+        return _with_photos(Path(named).expanduser())
+    found = _with_photos(default_folder())
+    if found is None:
+        checkout = Path(__file__).resolve().parents[3]
+        if (checkout / "pyproject.toml").is_file():
+            found = _with_photos(checkout.parent / "shared" / "data" / "garments")
+    return found
+
+
+def default_folder() -> Path:
+    """Return where `fetch` puts the photos by default: the user's data folder of the system."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "napari-fashion" / "photos"
+
+
+def _with_photos(folder: Path) -> Path | None:
+    images = folder / "images"
+    return folder if images.is_dir() and any(images.glob("*.jpg")) else None
