@@ -1,0 +1,1 @@
+"""The napari side: the editing model, layers, docks and background jobs."""

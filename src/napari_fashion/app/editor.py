@@ -1,0 +1,239 @@
+"""The editing model: a data set, the picture in view, what is selected, undo and redo. No Qt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from psygnal import Signal
+
+from napari_fashion.app.edits import Edit, RecordId
+from napari_fashion.coco import Dataset, Garment, Image
+
+MERGE_SECONDS = 1.0
+"""Nudges of the same landmarks closer together than this are one step of undo."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an edit, an undo or a redo touched."""
+
+    image_id: RecordId
+    garment_ids: tuple[RecordId, ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The garment and, of it, the landmark that keys and buttons act on."""
+
+    garment_id: RecordId | None = None
+    landmark: int | None = None
+
+
+class Editor:
+    """The data set being edited; layers and docks follow its signals and change it by edits.
+
+    Parameters
+    ----------
+    dataset
+        It has to have at least one image.
+    clock
+        Seconds, for merging nudges.
+    """
+
+    changed = Signal(Change)
+    """After an edit, an undo or a redo."""
+    image_changed = Signal(object)
+    """After another picture came into view; its id."""
+    selection_changed = Signal(Selection)
+    history_changed = Signal()
+    """After the undo and redo stacks or the dirty state changed."""
+    saved = Signal(Path)
+
+    def __init__(self, dataset: Dataset, clock: Callable[[], float] = time.monotonic) -> None:
+        self.dataset = dataset
+        self.selection = Selection()
+        self._clock = clock
+        self._order = [image.id for image in dataset.images]
+        self._index_of = {image_id: i for i, image_id in enumerate(self._order)}
+        self._index = 0
+        self._done: list[Edit] = []
+        self._undone: list[Edit] = []
+        self._saved_after: Edit | None = None
+        self._last_nudge = float("-inf")
+        self._select_first_garment()
+
+    # -- pictures --------------------------------------------------------------------------
+
+    @property
+    def n_images(self) -> int:
+        """Number of pictures."""
+        return len(self._order)
+
+    @property
+    def index(self) -> int:
+        """Place of the picture in view, from 0."""
+        return self._index
+
+    @property
+    def image_id(self) -> RecordId:
+        """Id of the picture in view."""
+        return self._order[self._index]
+
+    @property
+    def image(self) -> Image:
+        """The picture in view."""
+        return self.dataset.image(self.image_id)
+
+    @property
+    def image_ids(self) -> tuple[RecordId, ...]:
+        """The pictures in the order in which they are walked."""
+        return tuple(self._order)
+
+    @property
+    def garments(self) -> list[Garment]:
+        """The garments of the picture in view, in file order."""
+        return self.dataset.garments_of(self.image_id)
+
+    def go_to(self, index: int) -> None:
+        """Bring the picture at a place into view; places outside are brought inside."""
+        index = min(max(index, 0), self.n_images - 1)
+        if index == self._index:
+            return
+        self._index = index
+        self.selection = Selection()
+        self._select_first_garment()
+        self.image_changed.emit(self.image_id)
+        self.selection_changed.emit(self.selection)
+
+    def go_to_image(self, image_id: RecordId) -> None:
+        """Bring a picture into view."""
+        self.go_to(self._index_of[image_id])
+
+    def step(self, by: int) -> None:
+        """Go some pictures forward, or back where negative."""
+        self.go_to(self._index + by)
+
+    # -- selection -------------------------------------------------------------------------
+
+    def select(self, garment_id: RecordId | None, landmark: int | None = None) -> None:
+        """Select a garment of the picture in view and, of it, a landmark."""
+        selection = Selection(garment_id, None if garment_id is None else landmark)
+        if selection != self.selection:
+            self.selection = selection
+            self.selection_changed.emit(selection)
+
+    @property
+    def selected_garment(self) -> Garment | None:
+        """The selected garment."""
+        garment_id = self.selection.garment_id
+        return None if garment_id is None else self.dataset.garment(garment_id)
+
+    def _select_first_garment(self) -> None:
+        garments = self.garments
+        self.selection = Selection(garments[0].id if garments else None)
+
+    def _keep_selection_valid(self, change: Change) -> None:
+        ids = [garment.id for garment in self.garments]
+        if self.selection.garment_id in ids:
+            return
+        touched = [i for i in change.garment_ids if i in ids]
+        best = touched[0] if touched else (ids[0] if ids else None)
+        self.select(best)
+
+    # -- edits -----------------------------------------------------------------------------
+
+    def apply(self, edit: Edit | None, *, nudge: bool = False) -> None:
+        """Make an edit and remember how to undo it; None, an edit that changes nothing, is skipped.
+
+        Parameters
+        ----------
+        nudge
+            One of a quick series, as of a held arrow key: merged with the one before.
+
+        Raises
+        ------
+        EditError
+            If the edit doesn't fit the document; nothing is changed then.
+        """
+        if edit is None:
+            return
+        edit.apply(self.dataset)
+        now = self._clock()
+        merged = None
+        if nudge and self._done and now - self._last_nudge < MERGE_SECONDS and self.dirty:
+            merged = self._done[-1].merged_with(edit)
+        self._last_nudge = now if nudge else float("-inf")
+        if merged is None:
+            self._done.append(edit)
+        else:
+            self._done[-1] = merged
+        self._undone.clear()
+        self._announce(edit)
+
+    def undo(self) -> None:
+        """Take the last edit back, and go to the picture where it was."""
+        if self._done:
+            edit = self._done[-1]
+            edit.inverse().apply(self.dataset)
+            self._undone.append(self._done.pop())
+            self._last_nudge = float("-inf")
+            self._announce(edit, go=True)
+
+    def redo(self) -> None:
+        """Make the edit taken back last once more, and go to the picture where it is."""
+        if self._undone:
+            edit = self._undone[-1]
+            edit.apply(self.dataset)
+            self._done.append(self._undone.pop())
+            self._announce(edit, go=True)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an edit to take back."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an edit to make again."""
+        return bool(self._undone)
+
+    @property
+    def undo_label(self) -> str:
+        """What undo would take back; empty where nothing."""
+        return self._done[-1].label if self._done else ""
+
+    @property
+    def redo_label(self) -> str:
+        """What redo would make again; empty where nothing."""
+        return self._undone[-1].label if self._undone else ""
+
+    @property
+    def history(self) -> tuple[Edit, ...]:
+        """The edits made and not taken back, oldest first."""
+        return tuple(self._done)
+
+    def _announce(self, edit: Edit, *, go: bool = False) -> None:
+        if go:
+            self.go_to_image(edit.image_id)
+        change = Change(edit.image_id, edit.garment_ids)
+        self._keep_selection_valid(change)
+        self.changed.emit(change)
+        self.history_changed.emit()
+
+    # -- saving ----------------------------------------------------------------------------
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is something that no file has."""
+        return (self._done[-1] if self._done else None) is not self._saved_after
+
+    def save(self, path: Path | str, *, overwrite: bool = False) -> None:
+        """Write the whole data set; see `Dataset.save`."""
+        self.dataset.save(path, overwrite=overwrite)
+        self._saved_after = self._done[-1] if self._done else None
+        self._last_nudge = float("-inf")
+        self.history_changed.emit()
+        self.saved.emit(Path(path))

@@ -1,0 +1,229 @@
+"""Garments and fields as arrays for napari layers; pure, no napari.
+
+Everything that leaves here is in yx pixels of the original picture, which is napari's world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fashion.app.coordinates import yx_from_xy
+from napari_fashion.coco import Garment
+from napari_fashion.engine.fields import Fields
+from napari_fashion.schema import Schema
+
+Array = NDArray[np.float64]
+
+HUMAN = "human"
+UNSURE = 0.5
+"""A landmark of the model with a lower score is drawn faint."""
+MAX_ARROWS = 4000
+"""napari rebuilds vectors on the CPU; above some 5,000 of them it is felt."""
+MIN_CONFIDENCE = 0.1
+"""Cells below it get no arrow."""
+
+_WHITE = (1.0, 1.0, 1.0)
+_DARK = (0.08, 0.08, 0.10)
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """The landmarks on a picture, one row a placed landmark.
+
+    Attributes
+    ----------
+    yx
+        (N, 2) pixels.
+    features
+        Columns of length N: garment, landmark (index), name, visibility, score, source, label.
+        The label is what is written beside the point: the name in the selected garment, else
+        nothing.
+    face, border
+        (N, 4) RGBA. A hidden landmark is hollow.
+    size
+        (N,) relative to the usual size: 1 in the selected garment, smaller elsewhere.
+    border_width
+        (N,) relative to the point's size.
+    """
+
+    yx: Array
+    features: dict[str, NDArray[Any]]
+    face: Array
+    border: Array
+    size: Array
+    border_width: Array
+
+
+def landmarks(
+    garments: Sequence[Garment],
+    schema: Schema,
+    selected: Any = None,
+    current: int | None = None,
+) -> Landmarks:
+    """Return the placed landmarks of all garments of a picture.
+
+    Parameters
+    ----------
+    selected
+        Id of the selected garment.
+    current
+        The landmark of it that is selected.
+    """
+    colors = rgb(schema)
+    rows = [(g, k) for g in garments for k in range(schema.n_landmarks) if g.visibility[k] > 0]
+    n = len(rows)
+    yx = np.empty((n, 2))
+    face, border = np.ones((n, 4)), np.ones((n, 4))
+    size, border_width = np.ones(n), np.full(n, 0.12)
+    columns: dict[str, list[Any]] = {
+        name: []
+        for name in ("garment", "landmark", "name", "visibility", "score", "source", "label")
+    }
+    for i, (garment, k) in enumerate(rows):
+        yx[i] = yx_from_xy(garment.xy[k])
+        hidden = garment.visibility[k] == 1
+        source, score = garment.landmark_sources[k], float(garment.landmark_scores[k])
+        of_selected = garment.id == selected
+        alpha = 0.45 if source != HUMAN and score < UNSURE else 1.0
+        face[i] = (*colors[k], 0.0 if hidden else alpha)
+        outline = _WHITE if of_selected else _DARK
+        border[i] = (*(colors[k] if hidden else outline), alpha if of_selected else 0.8 * alpha)
+        border_width[i] = 0.22 if hidden else 0.12
+        size[i] = 1.0 if of_selected else 0.75
+        if of_selected and k == current:
+            size[i] = 1.35
+        columns["garment"].append(garment.id)
+        columns["landmark"].append(k)
+        columns["name"].append(schema.landmarks[k])
+        columns["visibility"].append(int(garment.visibility[k]))
+        columns["score"].append(score)
+        columns["source"].append(source)
+        columns["label"].append(title(schema, k) if of_selected else "")
+    dtypes = {"landmark": int, "visibility": int, "score": float}
+    features = {
+        name: np.array(values, dtype=dtypes.get(name, object)) for name, values in columns.items()
+    }
+    return Landmarks(yx, features, face, border, size, border_width)
+
+
+def skeleton(
+    garments: Sequence[Garment], schema: Schema, selected: Any = None
+) -> tuple[Array, Array]:
+    """Return the skeletons' bones: (M, 2, 2) starts and projections, and (M, 4) RGBA.
+
+    A bone is drawn between two placed landmarks, in the mean of their colours; it is fainter
+    towards a hidden landmark and in garments that are not selected.
+    """
+    colors = rgb(schema)
+    lines, rgba = [], []
+    for garment in garments:
+        for a, b in schema.edges:
+            if garment.visibility[a] > 0 and garment.visibility[b] > 0:
+                start, end = yx_from_xy(garment.xy[a]), yx_from_xy(garment.xy[b])
+                lines.append((start, end - start))
+                alpha = 0.9 if garment.id == selected else 0.5
+                if 1 in (garment.visibility[a], garment.visibility[b]):
+                    alpha *= 0.55
+                rgba.append((*((colors[a] + colors[b]) / 2), alpha))
+    return _lines(lines), np.array(rgba).reshape(-1, 4)
+
+
+def pif_confidence(fields: Fields, landmark: int | None) -> Array:
+    """Return the (H, W) confidence of a landmark, or of all: their maximum."""
+    if landmark is None:
+        return fields.pif_confidence.max(axis=0).astype(np.float64)
+    return fields.pif_confidence[landmark].astype(np.float64)
+
+
+def placement(fields: Fields) -> dict[str, tuple[float, float]]:
+    """Return the `scale` and `translate` that lay a field's image on the picture, y then x."""
+    (sx, sy), (ox, oy) = fields.scale, fields.offset
+    return {"scale": (sy, sx), "translate": (oy, ox)}
+
+
+def pif_arrows(
+    fields: Fields, schema: Schema, landmark: int | None, limit: int = MAX_ARROWS
+) -> tuple[Array, Array]:
+    """Return arrows from cells to where they see the landmark, in its colour.
+
+    Returns
+    -------
+    (M, 2, 2) starts and projections, yx pixels, and (M, 4) RGBA; the `limit` most confident.
+    """
+    chosen = range(fields.n_landmarks) if landmark is None else (landmark,)
+    channel, cell_xy = _confident(fields.pif_confidence, chosen, limit)
+    return _arrows(fields, fields.pif_confidence, fields.pif_xy, channel, cell_xy, rgb(schema))
+
+
+def paf_arrows(
+    fields: Fields, schema: Schema, edge: int | None, limit: int = MAX_ARROWS
+) -> tuple[Array, Array]:
+    """Return two arrows a cell, to the edge's two ends, each in the colour of its landmark.
+
+    Returns
+    -------
+    As `pif_arrows`; never half a pair.
+    """
+    chosen = range(len(fields.edges)) if edge is None else (edge,)
+    channel, cell_xy = _confident(fields.paf_confidence, chosen, limit // 2)
+    colors = rgb(schema)
+    ends = [
+        _arrows(
+            fields,
+            fields.paf_confidence,
+            field_xy,
+            channel,
+            cell_xy,
+            colors[[pair[end] for pair in fields.edges]].reshape(-1, 3),
+        )
+        for end, field_xy in enumerate((fields.paf_xy1, fields.paf_xy2))
+    ]
+    return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
+
+
+def rgb(schema: Schema) -> Array:
+    """Return the (K, 3) colours of the landmarks, 0..1."""
+    return np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in schema.colors])
+
+
+def title(schema: Schema, landmark: int) -> str:
+    """Return a landmark's name for people: "left collar"."""
+    return schema.landmarks[landmark].replace("_", " ")
+
+
+def _confident(
+    confidence: NDArray[np.float32], channels: Sequence[int], limit: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return channel (M,) and cell xy (M, 2) of the most confident cells."""
+    channels = np.asarray(channels, dtype=np.intp)
+    part = confidence[channels]
+    c, y, x = np.nonzero(part >= MIN_CONFIDENCE)
+    if len(c) > limit:
+        keep = np.argpartition(-part[c, y, x], limit)[:limit]
+        c, y, x = c[keep], y[keep], x[keep]
+    return channels[c], np.stack([x, y], axis=-1)
+
+
+def _arrows(
+    fields: Fields,
+    confidence: NDArray[np.float32],
+    field_xy: NDArray[np.float32],
+    channel: NDArray[np.intp],
+    cell_xy: NDArray[np.intp],
+    colors: Array,
+) -> tuple[Array, Array]:
+    x, y = cell_xy[:, 0], cell_xy[:, 1]
+    start = fields.to_pixels(cell_xy)
+    end = fields.to_pixels(field_xy[channel, :, y, x].reshape(-1, 2))
+    lines = np.stack([yx_from_xy(start), yx_from_xy(end - start)], axis=1)
+    alpha = 0.25 + 0.75 * confidence[channel, y, x].astype(np.float64)
+    return lines, np.concatenate([colors[channel], alpha[:, None]], axis=1)
+
+
+def _lines(lines: list[tuple[Array, Array]]) -> Array:
+    return np.array(lines, dtype=np.float64).reshape(-1, 2, 2)

@@ -1,0 +1,277 @@
+"""A model's garments as an edit that never overwrites what a person did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fashion.app.edits import (
+    Edit,
+    InsertRecord,
+    Primitive,
+    Record,
+    RecordId,
+    RemoveRecord,
+    record_changes,
+)
+from napari_fashion.coco import (
+    Dataset,
+    Garment,
+    annotation_record,
+    category_record,
+    landmark_changes,
+    provenance,
+    read_keypoints,
+)
+from napari_fashion.coco.predictions import TOP_CATEGORIES, top_categories
+from napari_fashion.coco.provenance import HUMAN
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.errors import FashionError
+from napari_fashion.schema import Schema
+
+SAME_OKS = 0.5
+"""Two garments are the same if their object keypoint similarity is above this.
+
+It is taken over the landmarks of the one that has fewer: a shirt and trousers share their hem only.
+"""
+SAME_IOU = 0.7
+"""So are two whose landmark boxes overlap this much: a person may have moved every landmark."""
+
+Landmarks = tuple[NDArray[np.float64], NDArray[np.bool_]]
+"""(K, 2) places, xy pixels, and (K,) which of them mean something."""
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """What became of a prediction.
+
+    Attributes
+    ----------
+    edit
+        None where nothing changes.
+    added
+        Garments that came from the model, new or in place of an earlier model's.
+    updated
+        Garments that a person had corrected in part: the other landmarks were renewed.
+    kept
+        Predictions left out because a person made that garment.
+    rejected
+        Predictions left out because a person deleted that garment before.
+    reviewed
+        The picture is reviewed, so that nothing was taken.
+    """
+
+    edit: Edit | None
+    added: int = 0
+    updated: int = 0
+    kept: int = 0
+    rejected: int = 0
+    reviewed: bool = False
+
+    def __str__(self) -> str:
+        if self.reviewed:
+            return "Reviewed picture: your annotations were left as they are."
+        parts = [f"{self.added} garment{'' if self.added == 1 else 's'} found"]
+        if self.updated:
+            parts.append(f"{self.updated} renewed around your corrections")
+        if self.kept:
+            parts.append(f"{self.kept} of yours kept")
+        if self.rejected:
+            parts.append(f"{self.rejected} that you had deleted left out")
+        return ", ".join(parts) + "."
+
+
+def take_prediction(
+    dataset: Dataset, image_id: RecordId, prediction: Prediction, schema: Schema
+) -> TakenIn:
+    """Return what a prediction changes on a picture.
+
+    Garments that came from a model alone make place for the new ones. A garment that a person
+    made stays, and a prediction of the same garment is left out. Of a model's garment that a
+    person corrected in part, landmarks and category set by the person stay and the rest is
+    renewed. A reviewed picture stays as it is.
+
+    Parameters
+    ----------
+    schema
+        The model's, whose landmarks must be the data set's.
+
+    Raises
+    ------
+    FashionError
+        If the model has other landmarks than the data set.
+    """
+    if schema.landmarks != dataset.schema.landmarks:
+        raise FashionError(
+            f"The model's landmarks ({schema.n_landmarks}, {schema.name!r}) are not the data "
+            f"set's ({dataset.schema.n_landmarks}, {dataset.schema.name!r}). Load a model that "
+            "was trained on this schema."
+        )
+    if dataset.image(image_id).reviewed:
+        return TakenIn(None, reviewed=True)
+
+    garments = dataset.garments_of(image_id)
+    by_person = [_placed(g.xy, g.visibility) for g in garments if g.source == HUMAN]
+    corrected = [g for g in garments if g.source != HUMAN and g.touched_by_human]
+    of_model = [g for g in garments if g.source != HUMAN and not g.touched_by_human]
+    deleted = [
+        _placed(*read_keypoints(record, schema.n_landmarks))
+        for record in provenance.of(dataset.image(image_id).record).get("rejected", ())
+    ]
+
+    source = f"model:{prediction.model_id}"
+    categories = _Categories(dataset)
+    renewed: list[Primitive] = []
+    fresh: list[Record] = []
+    updated = kept = rejected = 0
+    for predicted in prediction.garments:
+        found = _placed(predicted.xy, predicted.scores)
+        if any(_same_garment(theirs, found, dataset.schema) for theirs in by_person):
+            kept += 1
+            continue
+        if any(_same_garment(gone, found, dataset.schema) for gone in deleted):
+            rejected += 1
+            continue
+        scores = _category_scores(predicted, schema, dataset.schema)
+        category_id = categories.id_of(next(iter(scores), dataset.schema.category_names[0]))
+        twin = _twin(corrected, found, dataset.schema)
+        if twin is not None:
+            corrected.remove(twin)
+            renewed += _renew(dataset, twin, predicted, scores, category_id, source)
+            updated += 1
+        else:
+            fresh.append(
+                annotation_record(
+                    dataset.next_id("annotations") + len(fresh),
+                    image_id,
+                    category_id,
+                    xy=predicted.xy,
+                    visibility=np.where(predicted.scores > 0, 2, 0),
+                    scores=predicted.scores,
+                    score=predicted.score,
+                    source=source,
+                    category_scores=scores,
+                )
+            )
+
+    replaced: list[Primitive] = []
+    if [_content(g.record) for g in of_model] != [_content(record) for record in fresh]:
+        for garment in reversed(of_model):  # from the end, so that the others' places stay
+            place = dataset.position("annotations", garment.id)
+            replaced.append(RemoveRecord("annotations", place, dict(garment.record)))
+        end = len(dataset.table("annotations")) - len(of_model)
+        replaced += [InsertRecord("annotations", end + i, record) for i, record in enumerate(fresh)]
+    changes = renewed + replaced
+    if changes:
+        changes = categories.missing + changes
+    edit = Edit("Predict", image_id, tuple(changes)) if changes else None
+    return TakenIn(edit, len(fresh), updated, kept, rejected)
+
+
+class _Categories:
+    """Ids of the file's categories, with new ones for those that it lacks."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._ids: dict[str, RecordId] = {}
+        self.missing: list[Primitive] = []
+
+    def id_of(self, name: str) -> RecordId:
+        if name not in self._ids:
+            index = self._dataset.schema.category_index(name)
+            known = self._dataset.category_id(index)
+            if known is None:
+                n = len(self.missing)
+                known = self._dataset.next_id("categories") + n
+                record = category_record(self._dataset.schema, index, known)
+                place = len(self._dataset.table("categories")) + n
+                self.missing.append(InsertRecord("categories", place, record))
+            self._ids[name] = known
+        return self._ids[name]
+
+
+def _renew(
+    dataset: Dataset,
+    garment: Garment,
+    predicted: PredictedGarment,
+    scores: dict[str, float],
+    category_id: RecordId,
+    source: str,
+) -> list[Primitive]:
+    """Renew what the model said about a garment, and leave what a person said."""
+    old, k = garment.record, dataset.schema.n_landmarks
+    sources = [HUMAN if who == HUMAN else source for who in garment.landmark_sources]
+    places = {
+        i: (float(x), float(y), 2) if score > 0 else (0.0, 0.0, 0)
+        for i, ((x, y), score) in enumerate(zip(predicted.xy, predicted.scores, strict=True))
+        if sources[i] != HUMAN
+    }
+    fresh = provenance.of_model(source, predicted.score, predicted.scores.tolist(), scores)
+    keypoint_scores = [
+        None if who == HUMAN else score
+        for who, score in zip(sources, fresh["keypoint_scores"], strict=True)
+    ]
+    values: dict[str, Any] = {
+        **landmark_changes(old, k, places),
+        provenance.KEY: {
+            **provenance.of(old),
+            **fresh,
+            "keypoint_scores": keypoint_scores,
+            "keypoint_sources": sources,
+        },
+    }
+    if garment.category_source != HUMAN and scores:
+        values["category_id"] = category_id
+    return record_changes("annotations", old, values)
+
+
+def _category_scores(
+    predicted: PredictedGarment, schema: Schema, target: Schema
+) -> dict[str, float]:
+    """Return the probabilities of the likeliest categories that both schemas have, best first."""
+    if not predicted.category.size:
+        return {}
+    ranked = top_categories(schema, predicted.category, n=len(schema.categories))
+    known = [(name, p) for name, p in ranked.items() if name in target.category_names]
+    return dict(known[:TOP_CATEGORIES])
+
+
+def _content(record: Record) -> Record:
+    return {key: value for key, value in record.items() if key != "id"}
+
+
+def _twin(corrected: list[Garment], found: Landmarks, schema: Schema) -> Garment | None:
+    for garment in corrected:
+        if _same_garment(_placed(garment.xy, garment.visibility), found, schema):
+            return garment
+    return None
+
+
+# -- which garments are one and the same -------------------------------------------------------
+
+
+def _placed(xy: Any, present: Any) -> Landmarks:
+    return np.asarray(xy, np.float64), np.asarray(present) > 0
+
+
+def _same_garment(a: Landmarks, b: Landmarks, schema: Schema) -> bool:
+    (xy_a, there_a), (xy_b, there_b) = a, b
+    if not there_a.any() or not there_b.any():
+        return False
+    low_a, high_a = xy_a[there_a].min(0), xy_a[there_a].max(0)
+    low_b, high_b = xy_b[there_b].min(0), xy_b[there_b].max(0)
+    area_a, area_b = np.prod(high_a - low_a), np.prod(high_b - low_b)
+    overlap = np.prod(np.clip(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0, None))
+    union = area_a + area_b - overlap
+    if union > 0 and overlap / union >= SAME_IOU:
+        return True
+    both = there_a & there_b
+    if not both.any():
+        return False
+    distance2 = ((xy_a - xy_b)[both] ** 2).sum(axis=1)
+    spread2 = (2 * np.asarray(schema.sigmas)[both]) ** 2 * max(area_a, area_b, 1.0)
+    similarity = np.exp(-distance2 / (2 * spread2)).sum()
+    return bool(similarity / min(there_a.sum(), there_b.sum()) > SAME_OKS)

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_fashion.app import gestures
+from napari_fashion.app.editor import Editor, Selection
+from napari_fashion.app.predictions import take_prediction
+from napari_fashion.errors import FashionError
+
+from .conftest import SCHEMA, SHIRT_XY, TROUSERS_XY, predicted, prediction, small_dataset
+
+number = st.floats(-5, 130, allow_nan=False) | st.integers(0, 120)
+gesture = st.one_of(
+    st.tuples(st.just("move"), st.integers(0, 7), number, number),
+    st.tuples(st.just("place"), st.integers(0, 7), number, number),
+    st.tuples(st.just("visibility"), st.integers(0, 7), st.integers(0, 2)),
+    st.tuples(st.just("swap")),
+    st.tuples(st.just("add"), st.integers(0, 14)),
+    st.tuples(st.just("delete")),
+    st.tuples(st.just("category"), st.integers(0, 14)),
+    st.tuples(st.just("reviewed"), st.booleans()),
+    st.tuples(st.just("predict"), st.floats(-8, 8), st.booleans()),
+    st.tuples(st.just("go"), st.integers(0, 2)),
+    st.tuples(st.just("undo")),
+    st.tuples(st.just("redo")),
+)
+
+
+def perform(editor: Editor, name: str, *args) -> None:
+    dataset, garment = editor.dataset, editor.selection.garment_id
+    match name:
+        case "go":
+            editor.go_to(*args)
+        case "undo":
+            editor.undo()
+        case "redo":
+            editor.redo()
+        case "add":
+            editor.apply(gestures.add_garment(dataset, editor.image_id, *args)[0])
+        case "reviewed":
+            editor.apply(gestures.set_reviewed(dataset, editor.image_id, *args))
+        case "predict":
+            shift, both = args
+            found = [predicted(SHIRT_XY, "Shirt", shift=shift)]
+            if both:
+                found.append(predicted(TROUSERS_XY, "Dress", shift=-shift))
+            taken = take_prediction(dataset, editor.image_id, prediction(*found), SCHEMA)
+            editor.apply(taken.edit)
+        case _ if garment is None:
+            pass
+        case "move":
+            landmark, x, y = args
+            if dataset.garment(garment).visibility[landmark]:
+                edit = gestures.move_landmarks(dataset, garment, {landmark: (x, y)})
+                editor.apply(edit, nudge=True)
+        case "place":
+            landmark, x, y = args
+            editor.apply(gestures.place_landmark(dataset, garment, landmark, (x, y)))
+        case "visibility":
+            landmark, v = args
+            if dataset.garment(garment).visibility[landmark]:
+                editor.apply(gestures.set_visibility(dataset, garment, [landmark], v))
+        case "swap":
+            editor.apply(gestures.swap_left_right(dataset, garment))
+        case "delete":
+            editor.apply(gestures.delete_garment(dataset, garment))
+        case "category":
+            editor.apply(gestures.set_category(dataset, garment, *args))
+
+
+def text(document) -> str:
+    return json.dumps(document)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(gesture, max_size=25), st.sampled_from([None, ["Pants", "Shirt"]]))
+def test_undone_wholly_is_the_document_as_it_was_and_redone_as_it_became(steps, names) -> None:
+    dataset = small_dataset(categories=names)
+    opened = text(dataset.document)
+    editor = Editor(dataset)
+    for step in steps:
+        perform(editor, *step)
+    became = text(dataset.document)
+    history = [edit.to_json() for edit in editor.history]
+    while editor.can_undo:
+        editor.undo()
+    assert text(dataset.document) == opened
+    assert not editor.dirty
+    for line in history:
+        assert editor.redo_label == json.loads(line)["label"]
+        editor.redo()
+    assert json.loads(text(dataset.document)) == json.loads(became)
+    assert [edit.to_json() for edit in editor.history] == history
+
+
+def test_the_journal_line_by_line_gives_the_same_document(dataset) -> None:
+    from napari_fashion.app.edits import Edit
+
+    editor = Editor(dataset)
+    for step in [
+        ("move", 0, 3.5, 4),
+        ("category", 3),
+        ("go", 2),
+        ("add", 1),
+        ("predict", 1.0, True),
+    ]:
+        perform(editor, *step)
+    other = small_dataset()
+    for edit in editor.history:
+        Edit.from_json(edit.to_json()).apply(other)
+    assert other.document == dataset.document
+
+
+def test_undo_goes_to_the_picture_of_the_edit(dataset) -> None:
+    editor = Editor(dataset)
+    editor.apply(gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
+    editor.go_to(2)
+    seen = []
+    editor.image_changed.connect(seen.append)
+    editor.undo()
+    assert (editor.image_id, seen) == (1, [1])
+    editor.go_to(2)
+    editor.redo()
+    assert editor.image_id == 1
+
+
+def test_signals_say_what_changed(dataset) -> None:
+    editor = Editor(dataset)
+    changes, history = [], []
+    editor.changed.connect(changes.append)
+    editor.history_changed.connect(lambda: history.append((editor.undo_label, editor.redo_label)))
+    editor.apply(gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
+    editor.undo()
+    assert [(c.image_id, c.garment_ids) for c in changes] == [(1, (11,)), (1, (11,))]
+    assert history == [("Move left collar", ""), ("", "Move left collar")]
+
+
+def test_nudges_close_in_time_are_one_step(dataset) -> None:
+    now = [0.0]
+    editor = Editor(dataset, clock=lambda: now[0])
+    for x in (41, 42, 43):
+        now[0] += 0.1
+        editor.apply(gestures.move_landmarks(dataset, 11, {0: (x, 20)}), nudge=True)
+    assert len(editor.history) == 1
+    now[0] += 5
+    editor.apply(gestures.move_landmarks(dataset, 11, {0: (44, 20)}), nudge=True)
+    assert len(editor.history) == 2
+    editor.undo()
+    assert dataset.garment(11).xy[0, 0] == 43
+    editor.undo()
+    assert dataset.garment(11).xy[0, 0] == 40
+
+
+def test_a_new_edit_forgets_what_was_undone(dataset) -> None:
+    editor = Editor(dataset)
+    editor.apply(gestures.set_reviewed(dataset, 1, True))
+    editor.undo()
+    editor.apply(gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
+    assert not editor.can_redo
+
+
+def test_dirty_until_saved_and_again_after_undo(dataset, tmp_path) -> None:
+    editor = Editor(dataset)
+    assert not editor.dirty
+    editor.apply(gestures.set_reviewed(dataset, 1, True))
+    assert editor.dirty
+    editor.save(tmp_path / "out.json")
+    assert not editor.dirty
+    editor.undo()
+    assert editor.dirty
+    editor.redo()
+    assert not editor.dirty
+
+
+def test_a_failed_save_leaves_it_dirty(dataset, tmp_path) -> None:
+    editor = Editor(dataset)
+    editor.apply(gestures.set_reviewed(dataset, 1, True))
+    (tmp_path / "out.json").write_text("precious")
+    with pytest.raises(FashionError):
+        editor.save(tmp_path / "out.json")
+    assert editor.dirty
+    assert (tmp_path / "out.json").read_text() == "precious"
+
+
+def test_a_failed_edit_changes_nothing(dataset) -> None:
+    editor = Editor(dataset)
+    edit = gestures.move_landmarks(dataset, 11, {0: (1, 1)})
+    editor.apply(edit)
+    before = copy.deepcopy(dataset.document)
+    with pytest.raises(FashionError):
+        editor.apply(edit)
+    assert dataset.document == before
+    assert len(editor.history) == 1
+
+
+def test_selection_follows_what_is_there(dataset) -> None:
+    editor = Editor(dataset)
+    assert editor.selection == Selection(11)
+    editor.select(11, 3)
+    editor.apply(gestures.delete_garment(dataset, 11))
+    assert editor.selection == Selection()
+    editor.undo()
+    assert editor.selection == Selection(11)
+    editor.go_to(1)
+    assert editor.selection == Selection(12)
+    editor.go_to(99)
+    assert (editor.index, editor.selection) == (2, Selection())

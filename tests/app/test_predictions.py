@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from napari_fashion.app import gestures
+from napari_fashion.app.predictions import take_prediction
+from napari_fashion.errors import FashionError
+
+from .conftest import SCHEMA, SHIRT_XY, TROUSERS_XY, predicted, prediction, small_dataset
+
+
+def take(dataset, image_id, *garments, **options):
+    taken = take_prediction(dataset, image_id, prediction(*garments, **options), SCHEMA)
+    if taken.edit is not None:
+        taken.edit.apply(dataset)
+    return taken
+
+
+def test_garments_of_a_model_are_put_in_with_their_scores(dataset) -> None:
+    taken = take(dataset, 3, predicted(SHIRT_XY, "Shirt", 0.75))
+    (garment,) = dataset.garments_of(3)
+    assert str(taken) == "1 garment found."
+    assert garment.source == "model:new"
+    assert garment.score == 0.75
+    assert garment.category_name == "Shirt"
+    assert garment.visibility.tolist() == [2, 2, 2, 2, 0, 0, 2, 2]
+    assert garment.landmark_scores.tolist() == [0.75, 0.75, 0.75, 0.75, 0, 0, 0.75, 0.75]
+    assert next(iter(garment.category_scores)) == "Shirt"
+
+
+def test_a_models_garments_make_place(dataset) -> None:
+    take(dataset, 2, predicted(SHIRT_XY, "Shirt"), predicted(TROUSERS_XY, "Pants"))
+    assert [(g.category_name, g.source) for g in dataset.garments_of(2)] == [
+        ("Shirt", "model:new"),
+        ("Pants", "model:new"),
+    ]
+
+
+def test_a_persons_garment_stays_and_its_twin_is_left_out(dataset) -> None:
+    before = dict(dataset.record("annotations", 11))
+    taken = take(dataset, 1, predicted(SHIRT_XY, "Shirt", shift=4.0))
+    assert (taken.edit, taken.kept) == (None, 1)
+    assert dataset.record("annotations", 11) == before
+
+
+def test_a_persons_garment_stays_beside_another_one(dataset) -> None:
+    taken = take(dataset, 1, predicted(TROUSERS_XY, "Pants"))
+    assert (taken.added, taken.kept) == (1, 0)
+    assert [g.source for g in dataset.garments_of(1)] == ["human", "model:new"]
+
+
+def test_what_a_person_corrected_stays_and_the_rest_is_renewed(dataset) -> None:
+    gestures.move_landmarks(dataset, 12, {6: (20, 118)}).apply(dataset)
+    gestures.delete_landmarks(dataset, 12, [5]).apply(dataset)
+    gestures.set_category(dataset, 12, SCHEMA.category_index("Shorts")).apply(dataset)
+    taken = take(dataset, 2, predicted(TROUSERS_XY, "Pants", 0.95, shift=2.0))
+    (garment,) = dataset.garments_of(2)
+    assert taken.updated == 1
+    assert garment.id == 12
+    assert garment.xy[6].tolist() == [20, 118]
+    assert garment.visibility[5] == 0
+    assert garment.category_name == "Shorts"
+    assert garment.xy[4].tolist() == [47, 14]
+    assert garment.landmark_sources[4:] == ("model:new", "human", "human", "model:new")
+    assert garment.landmark_scores[7] == pytest.approx(0.95)
+    assert garment.category_source == "human"
+
+
+def test_the_category_of_a_corrected_garment_is_renewed_unless_a_person_chose_it(dataset) -> None:
+    gestures.move_landmarks(dataset, 12, {6: (20, 118)}).apply(dataset)
+    take(dataset, 2, predicted(TROUSERS_XY, "Shorts"))
+    assert dataset.garment(12).category_name == "Shorts"
+
+
+def test_a_garment_that_a_person_deleted_does_not_come_back(dataset) -> None:
+    gestures.delete_garment(dataset, 12).apply(dataset)
+    taken = take(dataset, 2, predicted(TROUSERS_XY, "Pants"))
+    assert (taken.edit, taken.rejected) == (None, 1)
+    assert dataset.garments_of(2) == []
+
+
+def test_a_reviewed_picture_stays(dataset) -> None:
+    gestures.set_reviewed(dataset, 2, True).apply(dataset)
+    taken = take(dataset, 2, predicted(SHIRT_XY, "Shirt"))
+    assert taken.edit is None
+    assert "Reviewed" in str(taken)
+
+
+def test_the_same_prediction_again_is_no_edit(dataset) -> None:
+    take(dataset, 3, predicted(SHIRT_XY, "Shirt"))
+    again = take(dataset, 3, predicted(SHIRT_XY, "Shirt"))
+    assert (again.edit, again.added) == (None, 1)
+
+
+def test_categories_that_the_file_lacks_come_with_the_edit() -> None:
+    dataset = small_dataset(categories=["Pants", "Shirt"])
+    taken = take(dataset, 3, predicted(SHIRT_XY, "Dress"), predicted(TROUSERS_XY, "Skirt"))
+    # The schema knows all 15 categories, though the file names two.
+    assert [g.category_name for g in dataset.garments_of(3)] == ["Dress", "Skirt"]
+    taken.edit.inverse().apply(dataset)
+    assert len(dataset.document["categories"]) == 2
+
+
+def test_another_schemas_model_is_refused(dataset) -> None:
+    other = replace(SCHEMA, landmarks=tuple(n.upper() for n in SCHEMA.landmarks))
+    with pytest.raises(FashionError, match="trained on this schema"):
+        take_prediction(dataset, 1, prediction(), other)
