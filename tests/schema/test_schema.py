@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from napari_fashion.errors import SchemaError
+from napari_fashion.schema import BUNDLED, Category, Schema
+
+LANDMARKS = (
+    "left_collar",
+    "right_collar",
+    "left_sleeve",
+    "right_sleeve",
+    "left_waistline",
+    "right_waistline",
+    "left_hem",
+    "right_hem",
+)
+
+
+def small(**changes) -> dict:
+    """A schema of three landmarks in dictionary form, with changes."""
+    data = {
+        "name": "small",
+        "default_skeleton": "only",
+        "landmarks": [
+            {"name": n, "sigma": 0.1, "color": "#ff0000"} for n in ("left_a", "right_a", "tip")
+        ],
+        "flip_pairs": [["left_a", "right_a"]],
+        "skeletons": {"only": [[1, 2], [2, 3]], "other": [[1, 3]]},
+        "body_types": {"all": [1, 2, 3], "pair": [1, 2]},
+        "categories": [
+            {"name": "Hat", "body_types": ["all", "pair"]},
+            {"name": "Sock", "body_types": ["pair"]},
+        ],
+    }
+    return data | changes
+
+
+def coco(*categories: dict) -> dict:
+    return {"images": [], "annotations": [], "categories": list(categories)}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_bundled_schemas_have_the_facts_of_deepfashion(name):
+    schema = Schema.load(name)
+    assert schema.name == name
+    assert schema.landmarks == LANDMARKS
+    assert schema.n_landmarks == 8
+    assert schema.sigmas == (0.079, 0.079, 0.062, 0.062, 0.107, 0.107, 0.089, 0.089)
+    assert schema.flips == (1, 0, 3, 2, 5, 4, 7, 6)
+    assert schema.landmarks_of("upper") == (0, 1, 2, 3, 6, 7)
+    assert schema.landmarks_of("lower") == (4, 5, 6, 7)
+    assert schema.landmarks_of("full") == tuple(range(8))
+
+
+def test_deepfashion_has_its_50_categories_in_the_order_of_the_data_set():
+    schema = Schema.load("deepfashion")
+    by_type = [(c.name, c.body_types) for c in schema.categories]
+    assert len(by_type) == 50
+    assert by_type[0] == ("Anorak", ("upper",))
+    assert by_type[19] == ("Turtleneck", ("upper",))
+    assert by_type[20] == ("Capris", ("lower",))
+    assert by_type[35] == ("Trunks", ("lower",))
+    assert by_type[36] == ("Caftan", ("full",))
+    assert by_type[49] == ("Sundress", ("full",))
+
+
+def test_garments_has_15_categories():
+    names = Schema.load("garments").category_names
+    assert len(names) == 15
+    assert names == tuple(sorted(names))
+
+
+def test_every_body_type_of_the_default_skeleton_is_one_connected_piece():
+    schema = Schema.load("deepfashion")
+    for body_type in schema.body_type_names:
+        members = set(schema.landmarks_of(body_type))
+        reached = {min(members)}
+        for _ in members:
+            for a, b in schema.edges:
+                if {a, b} <= members and {a, b} & reached:
+                    reached |= {a, b}
+        assert reached == members, body_type
+
+
+def test_skeleton_a_is_b_without_the_edges_from_collar_to_waist():
+    skeletons = dict(Schema.load("deepfashion").skeletons)
+    assert set(skeletons["B"]) - set(skeletons["A"]) == {(0, 4), (5, 1)}
+
+
+def test_loads_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\ndefault_skeleton = "s"\n[[landmarks]]\nname = "a"\nsigma = 0.1\n'
+        'color = "#000000"\n[[landmarks]]\nname = "b"\nsigma = 0.2\ncolor = "#ffffff"\n'
+        "[skeletons]\ns = [[1, 2]]\n[body_types]\nall = [1, 2]\n"
+        '[[categories]]\nname = "Thing"\nbody_types = ["all"]\n'
+    )
+    schema = Schema.load(path)
+    assert schema.landmarks == ("a", "b")
+    assert schema.edges == ((0, 1),)
+    assert schema.flips == (0, 1)
+
+
+def test_unknown_names_and_broken_files_say_what_to_do(tmp_path):
+    with pytest.raises(SchemaError, match=r"No schema 'nope'.*garments.*\.toml"):
+        Schema.load("nope")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("name = ")
+    with pytest.raises(SchemaError, match=r"broken\.toml: not valid TOML"):
+        Schema.load(broken)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_dictionary_form_makes_the_same_schema(name):
+    schema = Schema.load(name)
+    again = Schema.from_dict(json.loads(json.dumps(schema.to_dict())))
+    assert again == schema
+    assert hash(again) == hash(schema)
+    assert again.fingerprint == schema.fingerprint
+    assert pickle.loads(pickle.dumps(schema)) == schema
+
+
+def test_is_frozen_and_compared_by_content():
+    schema = Schema.from_dict(small())
+    with pytest.raises(FrozenInstanceError):
+        schema.name = "other"
+    assert schema != Schema.from_dict(small(name="other"))
+    assert Schema.load("garments").fingerprint != Schema.load("deepfashion").fingerprint
+    assert len({schema, Schema.from_dict(small())}) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"landmarks": [], "flip_pairs": []}, "no landmarks"),
+        ({"landmarks": small()["landmarks"][:1] * 3, "flip_pairs": []}, "landmark 'left_a' twice"),
+        ({"flip_pairs": [["left_a", "right_a"], ["right_a", "tip"]]}, "undoes itself"),
+        ({"flip_pairs": [["left_a", "nobody"]]}, "malformed"),
+        ({"skeletons": {"only": [[1, 4]]}}, r"edge \(1, 4\) does not join"),
+        ({"skeletons": {"only": [[2, 2]]}}, r"edge \(2, 2\)"),
+        ({"skeletons": {"another": [[1, 2]]}}, "default skeleton 'only' is not one of"),
+        ({"body_types": {"all": [], "pair": [1, 2]}}, "body type 'all'"),
+        ({"body_types": {"all": [1, 9], "pair": [1]}}, r"of 1\.\.3, found \[1, 9\]"),
+        (
+            {"categories": [{"name": "Hat", "body_types": ["none"]}]},
+            r"'Hat': body types \['none'\]",
+        ),
+        ({"categories": [{"name": "Hat", "body_types": []}]}, "'Hat': body types"),
+        ({"categories": small()["categories"][:1] * 2}, "category 'Hat' twice"),
+        (
+            {"landmarks": [dict(entry, sigma=0) for entry in small()["landmarks"]]},
+            "positive sigmas",
+        ),
+        ({"body_types": None}, "malformed"),
+    ],
+)
+def test_malformed_schemas_are_refused_with_a_reason(changes, message):
+    with pytest.raises(SchemaError, match=message):
+        Schema.from_dict(small(**changes))
+
+
+def test_a_missing_key_is_named():
+    data = small()
+    del data["skeletons"]
+    with pytest.raises(SchemaError, match="'small' is malformed: KeyError 'skeletons'"):
+        Schema.from_dict(data)
+
+
+def test_asking():
+    schema = Schema.from_dict(small())
+    assert schema.category_index("Sock") == 1
+    assert schema.landmarks_of_category(0) == (0, 1, 2)
+    assert schema.landmarks_of_category(1) == (0, 1)
+    with pytest.raises(SchemaError, match="no category 'Glove'; it has Hat, Sock"):
+        schema.category_index("Glove")
+    with pytest.raises(SchemaError, match="no body type 'left'; it has all, pair"):
+        schema.landmarks_of("left")
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [
+        ((0, 1), "pair"),
+        ((0, 1, 2), "all"),
+        ((2,), "all"),
+        ((0,), "pair"),
+        ((), "pair"),
+    ],
+)
+def test_body_type_for_what_is_there(present, expected):
+    assert Schema.from_dict(small()).body_type_for(0, present) == expected
+
+
+def test_body_type_of_a_tie_is_the_usual_one():
+    assert Schema.load("garments").body_type_for(0, (0, 1, 2, 3, 6, 7)) == "upper"
+    assert Schema.load("garments").body_type_for(0, range(8)) == "full"
+
+
+def test_with_skeleton_and_categories():
+    schema = Schema.from_dict(small())
+    assert schema.with_skeleton("other").edges == ((0, 2),)
+    with pytest.raises(SchemaError, match="default skeleton 'none'"):
+        schema.with_skeleton("none")
+    other = schema.with_categories([Category("Glove", ("pair",))])
+    assert other.category_names == ("Glove",)
+    assert schema.category_names == ("Hat", "Sock")
+
+
+def test_from_coco_finds_a_bundled_schema():
+    schema = Schema.load("garments")
+    categories = [
+        {"id": 7 * i, "name": name, "keypoints": list(LANDMARKS), "skeleton": []}
+        for i, name in enumerate(reversed(schema.category_names))
+    ]
+    assert Schema.from_coco(coco(*categories)) == schema
+    assert Schema.from_coco(coco(*categories[:3])) == schema
+
+
+def test_from_coco_with_known_landmarks_and_other_categories():
+    categories = [{"id": 1, "name": n, "keypoints": list(LANDMARKS)} for n in ("Dress", "Toga")]
+    schema = Schema.from_coco(coco(*categories))
+    assert schema.sigmas == Schema.load("garments").sigmas
+    assert schema.categories[0] == Category("Dress", ("full",))
+    assert schema.categories[1] == Category("Toga", ("upper", "lower", "full"))
+
+
+def test_from_coco_makes_a_schema_of_its_own():
+    names = ["left_ear", "right_ear", "nose"]
+    schema = Schema.from_coco(
+        coco({"id": 1, "name": "cat", "keypoints": names, "skeleton": [[1, 3], [2, 3]]})
+    )
+    assert schema.landmarks == tuple(names)
+    assert schema.flips == (1, 0, 2)
+    assert schema.edges == ((0, 2), (1, 2))
+    assert schema.category_names == ("cat",)
+    assert schema.landmarks_of("all") == (0, 1, 2)
+    assert len(set(schema.colors)) == 3
+
+
+def test_from_coco_needs_landmarks_and_one_list_of_them():
+    with pytest.raises(SchemaError, match="No category of the document has 'keypoints'"):
+        Schema.from_coco(coco({"id": 1, "name": "box"}))
+    with pytest.raises(SchemaError, match="'a' and 'b' name other"):
+        Schema.from_coco(
+            coco(
+                {"id": 1, "name": "a", "keypoints": ["x", "y"]},
+                {"id": 2, "name": "b", "keypoints": ["y", "x"]},
+            )
+        )

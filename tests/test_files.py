@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from napari_fashion.files import atomic_write
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_writes_a_new_file_and_the_folders_it_needs(tmp_path):
+    atomic_write(tmp_path / "a" / "b" / "file.json", b"new")
+    assert (tmp_path / "a" / "b" / "file.json").read_bytes() == b"new"
+    assert names(tmp_path / "a" / "b") == ["file.json"]
+
+
+def test_replaces_the_old_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"old and longer")
+    atomic_write(str(tmp_path / "file"), b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace", "write"])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, broken):
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+
+    def fail(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    if broken == "write":
+
+        class Full:
+            def __init__(self, handle: int, _mode: str) -> None:
+                self.handle = handle
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_error):
+                os.close(self.handle)
+
+            write = fail
+
+        monkeypatch.setattr(os, "fdopen", Full)
+    else:
+        monkeypatch.setattr(*((os, "fsync") if broken == "fsync" else (Path, "replace")), fail)
+    with pytest.raises(OSError, match="No space left"):
+        atomic_write(target, b"new")
+    monkeypatch.undo()
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_the_bytes_are_on_the_disk_before_the_name_changes(tmp_path, monkeypatch):
+    calls = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (calls.append("fsync"), fsync(fd))[1])
+    monkeypatch.setattr(
+        Path, "replace", lambda self, to: (calls.append("replace"), replace(self, to))[1]
+    )
+    atomic_write(tmp_path / "file", b"new")
+    assert calls == ["fsync", "replace", "fsync"]  # the last one is the folder's
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file permissions and links of POSIX")
+def test_keeps_permissions(tmp_path):
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    target.chmod(0o640)
+    atomic_write(target, b"new")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file permissions and links of POSIX")
+def test_a_new_file_gets_the_usual_permissions(tmp_path):
+    mask = os.umask(0o027)
+    try:
+        atomic_write(tmp_path / "file", b"new")
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file permissions and links of POSIX")
+def test_writes_through_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "file")
+    atomic_write(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "file").read_bytes() == b"new"
