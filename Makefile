@@ -1,0 +1,48 @@
+# `make demo` and `make test` do all set-up themselves; `make help` lists the rest.
+VENV ?= .venv
+PYTHON ?=
+BIN := $(VENV)/bin
+export VENV PYTHON
+export OPENBLAS_NUM_THREADS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast lint types format bench screenshots train clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## Make the virtual environment and install system packages, where they are missing
+	@scripts/setup
+
+demo: setup ## Open the app on garments; without a display do the main job and save pictures of it
+	@scripts/with-display $(BIN)/napari-fashion demo
+
+test: setup ## Run all tests, under a virtual display
+	@scripts/with-display --virtual $(BIN)/python -m pytest $(ARGS)
+
+test-fast: setup ## Run the tests that open no window
+	@$(BIN)/python -m pytest -m "not window" $(ARGS)
+
+lint: setup ## Check style and the plugin's manifest
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/npe2 validate napari_fashion
+
+types: setup ## Check types (strict in schema, coco and engine)
+	@$(BIN)/mypy
+
+format: setup ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: setup ## Run the benchmarks
+	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+
+screenshots: setup ## Take the pictures in docs/img again
+	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img
+
+train: setup ## Train the bundled model again (hours on a CPU; needs the photos)
+	@$(BIN)/napari-fashion train training/recipes/bundled.toml --run runs/bundled
+
+clean: ## Remove the virtual environment and everything made
+	rm -rf $(VENV) runs demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

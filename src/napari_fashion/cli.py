@@ -1,0 +1,452 @@
+"""The command line: napari-fashion train | predict | evaluate | fetch | demo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_fashion import __version__
+from napari_fashion.errors import FashionError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from napari_fashion.coco import Dataset
+    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.pictures import Picture
+    from napari_fashion.engine.prediction import Prediction
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0, 1 for a failure, 2 for wrong usage."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        return status
+    except FashionError as error:
+        print(f"napari-fashion {options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="napari-fashion", description="Garment landmarks: predict, evaluate, train, annotate."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", help="train a model as a recipe says")
+    train.add_argument("recipe", type=Path, nargs="?", help="TOML file (not with --resume)")
+    train.add_argument(
+        "--run", type=Path, dest="folder", help="folder of the run (default: runs/NAME)"
+    )
+    train.add_argument("--resume", action="store_true", help="go on with the run in --run")
+    train.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...")
+    train.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    train.add_argument(
+        "--events", choices=["bar", "jsonl"], default="bar",
+        help="a progress bar, or one JSON object a line on standard output",
+    )  # fmt: skip
+    train.set_defaults(run=_train)
+
+    predict = commands.add_parser("predict", help="find the garments in pictures")
+    predict.add_argument(
+        "input", nargs="+",
+        help="pictures, folders, globs, or one COCO file",
+    )  # fmt: skip
+    predict.add_argument("--out", type=Path, default=Path("predictions.json"), help="COCO results")
+    predict.add_argument("--images", type=Path, help="folder of a COCO file's pictures")
+    predict.add_argument("--overlays", type=Path, metavar="FOLDER", help="also draw them, as PNG")
+    predict.add_argument("--single", action="store_true", help="one garment a picture")
+    predict.add_argument(
+        "--complete", action="store_true", help="give every landmark a position, however unsure"
+    )
+    predict.add_argument("--overwrite", action="store_true", help="replace an existing --out")
+    _model_options(predict)
+    predict.set_defaults(run=_predict)
+
+    evaluate = commands.add_parser("evaluate", help="judge a model on annotated pictures")
+    evaluate.add_argument("data", help="COCO file, photos:test, or samples:COUNT:SEED")
+    evaluate.add_argument("--images", type=Path, help="folder of the pictures")
+    evaluate.add_argument(
+        "--protocol", choices=["box", "whole", "both"], default="both",
+        help="pictures cut by the garment's box, whole pictures, or both",
+    )  # fmt: skip
+    evaluate.add_argument("--json", type=Path, help="also write all figures to this file")
+    _model_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
+    fetch = commands.add_parser("fetch", help="get the public CC0 photos (resumable)")
+    fetch.add_argument("--to", type=Path, help="folder (default: the user's data folder)")
+    fetch.add_argument("--source", help="a local folder or a mirror's address instead")
+    fetch.add_argument("--all", action="store_true", help="also those without landmarks")
+    fetch.set_defaults(run=_fetch)
+
+    demo = commands.add_parser("demo", help="open the app on sample pictures")
+    demo.add_argument("--samples", action="store_true", help="procedural garments only")
+    demo.add_argument("--headless", action="store_true", help="do the main job, save pictures, end")
+    demo.add_argument("--out", type=Path, default=Path("demo-output"), help="folder for the result")
+    demo.add_argument("--images", type=Path, help="also copy the screenshots to this folder")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", default="bundled", help="'bundled', a run folder or a model file"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...")
+    parser.add_argument("--batch", type=int, default=16, help="pictures at a time")
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+
+
+# -- train ---------------------------------------------------------------------------------------
+
+
+def _train(options: argparse.Namespace) -> int:
+    import torch
+
+    from napari_fashion.engine.recipe import Recipe
+    from napari_fashion.engine.train import train
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.resume:
+        if options.folder is None:
+            raise FashionError("--resume needs --run FOLDER, the run to go on with.")
+        recipe = Recipe.load_json(options.folder / "recipe.json")
+    elif options.recipe is None:
+        raise FashionError("Give a recipe (a TOML file), or --resume --run FOLDER.")
+    else:
+        recipe = Recipe.load(options.recipe)
+    folder = options.folder or Path("runs") / recipe.name
+    stop = _StopOnSignal()
+    show = _JsonLines() if options.events == "jsonl" else _TrainingBar()
+    try:
+        with stop:
+            train(
+                recipe,
+                folder,
+                resume=options.resume,
+                device=options.device,
+                emit=show,
+                should_stop=lambda: stop.asked,
+            )
+    except Exception as error:
+        show({"event": "error", "message": f"{error}" or type(error).__name__})
+        raise
+    finally:
+        show.close()
+    return 0
+
+
+class _StopOnSignal:
+    """Turns the first SIGINT or SIGTERM into a wish to stop; a second one ends the process."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> _StopOnSignal:
+        self._old = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+class _JsonLines:
+    """Events as JSON lines on standard output."""
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(event) + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Do nothing: every line is out already."""
+
+
+class _TrainingBar:
+    """Events as a progress bar and a line an epoch."""
+
+    def __init__(self) -> None:
+        self._progress = _progress()
+        self._task: Any = None
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        out = self._progress.console.print
+        kind = event["event"]
+        if kind == "start":
+            out(
+                f"{event['train_pictures']} pictures to train on, {event['val_pictures']} to judge "
+                f"by; {event['epochs']} epochs on {event['device']}; {event['run']}"
+            )
+            self._progress.start()
+            self._task = self._progress.add_task(
+                "training", total=event["steps"], completed=event["step"]
+            )
+        elif kind == "step":
+            self._progress.update(
+                self._task,
+                completed=event["step"],
+                description=f"loss {event['loss']:.3f}, {event['pictures_per_second']:.0f}/s"
+                if event["loss"] is not None
+                else "step skipped",
+            )
+        elif kind == "epoch":
+            loss = "" if event["loss"] is None else f"loss {event['loss']:.3f}"
+            out(f"epoch {event['epoch']}: {loss}{_figures(event.get('val'))}")
+        elif kind == "explosion":
+            out(f"explosion at step {event['step']} in {event['head']}: {event['loss']}")
+        elif kind == "compare":
+            out(f"before:{_figures(event['old'])}\nafter: {_figures(event['new'])}")
+        elif kind in ("done", "stopped"):
+            self._progress.stop()
+            out(f"{kind}: {event['model']}")
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        self._progress.stop()
+
+
+def _figures(metrics: dict[str, Any] | None) -> str:
+    if not metrics:
+        return ""
+    return ", ".join([""] + [f"{k} {v:.4f}" for k, v in metrics.items() if isinstance(v, float)])
+
+
+# -- predict -------------------------------------------------------------------------------------
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from napari_fashion.coco.results import write_results
+    from napari_fashion.engine.decode import DecoderOptions
+    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.overlays import draw_prediction
+    from napari_fashion.engine.pictures import write_png
+
+    model = Model.load(options.model, options.device)
+    dataset, given = _open_input(options.input, options.images, model)
+    if options.out.exists() and not options.overwrite:
+        raise FashionError(f"{options.out} exists. Give another --out, or --overwrite.")
+    decoder = DecoderOptions(single=options.single, complete=options.complete)
+    results: list[dict[str, Any]] = []
+    failures: list[str] = []
+    pictures = garments = 0
+    for image, picture, prediction in predict_dataset(
+        model, dataset, batch=options.batch, decoder=decoder, flip=options.flip, failures=failures
+    ):
+        pictures += 1
+        garments += len(prediction.garments)
+        results += result_records(dataset, image.id, prediction, model)
+        if options.overlays is not None:
+            name = Path(image.file_name).with_suffix(".png")
+            drawn = draw_prediction(picture, prediction, model.schema)
+            write_png(options.overlays / name, drawn)
+    write_results(results, options.out, overwrite=options.overwrite)
+    if not given:
+        # Results name pictures by id: without a COCO file of the user's, say what the ids are.
+        listing = options.out.with_name(options.out.stem + ".images.json")
+        dataset.save(listing, overwrite=True)
+        print(f"{listing}: the pictures that the ids name")
+    print(f"{options.out}: {garments} garments in {pictures} pictures, by {model.id}")
+    for failure in failures:
+        print(f"left out: {failure}", file=sys.stderr)
+    return 1 if failures and not pictures else 0
+
+
+def _open_input(inputs: list[str], images: Path | None, model: Model) -> tuple[Dataset, bool]:
+    """Return the data set that the inputs name, and whether it is the user's own COCO file."""
+    import glob
+
+    from napari_fashion.coco import Dataset
+
+    if len(inputs) == 1 and inputs[0].endswith(".json"):
+        return Dataset.load(inputs[0], image_root=images), True
+    files: list[Path] = []
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            if len(inputs) == 1:
+                return Dataset.from_folder(path, schema=model.schema), False
+            files += [path / name for name in Dataset.picture_names(path)]
+        elif path.is_file():
+            files.append(path)
+        else:
+            found = sorted(Path(p) for p in glob.glob(text, recursive=True) if Path(p).is_file())
+            if not found:
+                raise FashionError(
+                    f"{text}: no such picture, folder or COCO file, and nothing matches it as a glob."
+                )
+            files += found
+    return Dataset.from_files(files, schema=model.schema), False
+
+
+def predict_dataset(
+    model: Model,
+    dataset: Dataset,
+    *,
+    batch: int,
+    decoder: Any,
+    flip: bool = False,
+    failures: list[str],
+) -> Iterator[tuple[Any, Picture, Prediction]]:
+    """Yield (image, picture, prediction) with a progress bar; unreadable pictures go to `failures`."""
+    from napari_fashion.engine.pictures import read_picture
+    from napari_fashion.errors import PictureError
+
+    images = dataset.images
+    with _progress() as progress:
+        task = progress.add_task("predicting", total=len(images))
+        for start in range(0, len(images), batch):
+            chunk: list[tuple[Any, Picture]] = []
+            for image in images[start : start + batch]:
+                try:
+                    size = (image.width, image.height)
+                    chunk.append((image, read_picture(image.path, size=size)))
+                except (PictureError, FashionError) as error:
+                    failures.append(str(error))
+            predictions = model.predict([p for _, p in chunk], options=decoder, flip=flip)
+            for (image, picture), prediction in zip(chunk, predictions, strict=True):
+                yield image, picture, prediction
+            progress.update(task, advance=min(batch, len(images) - start))
+
+
+def result_records(
+    dataset: Dataset, image_id: Any, prediction: Prediction, model: Model
+) -> list[dict[str, Any]]:
+    """Return the COCO results of one picture."""
+    import numpy as np
+
+    from napari_fashion.coco.predictions import top_categories
+    from napari_fashion.coco.results import result_record
+
+    records = []
+    for garment in prediction.garments:
+        ranked = top_categories(model.schema, garment.category)
+        known = [name for name in ranked if name in dataset.schema.category_names]
+        index = dataset.schema.category_index(known[0]) if known else 0
+        category_id = dataset.category_id(index)
+        records.append(
+            result_record(
+                image_id,
+                index + 1 if category_id is None else category_id,
+                xy=garment.xy,
+                visibility=np.where(garment.found, 2, 0),
+                scores=garment.scores,
+                score=garment.score,
+                source=f"model:{prediction.model_id}",
+                category_scores=ranked,
+            )
+        )
+    return records
+
+
+# -- evaluate ------------------------------------------------------------------------------------
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from napari_fashion.engine.data import load_sources
+    from napari_fashion.engine.evaluate import evaluate_pictures
+    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.recipe import Source
+    from napari_fashion.files import atomic_write
+
+    model = Model.load(options.model, options.device)
+    source = Source(file=options.data, images=str(options.images) if options.images else None)
+    pictures = load_sources([source], model.schema)
+    protocols = ["box", "whole"] if options.protocol == "both" else [options.protocol]
+    figures: dict[str, Any] = {"model": model.id, "data": options.data}
+    for protocol in protocols:
+        with _progress() as progress:
+            task = progress.add_task(f"evaluating ({protocol})", total=len(pictures))
+            report = evaluate_pictures(
+                model,
+                pictures,
+                protocol=protocol,  # type: ignore[arg-type]
+                flip=options.flip,
+                batch=options.batch,
+                advance=lambda n, task=task, progress=progress: progress.update(task, advance=n),  # type: ignore[misc]
+            )
+        report.print()
+        figures[protocol] = report.to_dict()
+    if options.json is not None:
+        atomic_write(options.json, json.dumps(figures, indent=1).encode() + b"\n")
+    return 0
+
+
+# -- fetch and demo ------------------------------------------------------------------------------
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from napari_fashion import photos
+
+    folder = options.to or photos.default_folder()
+    with _progress() as progress:
+        task = progress.add_task("fetching photos", total=None)
+
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        report = photos.fetch(
+            folder,
+            source=options.source,
+            what="all" if options.all else "labelled",
+            progress=advance,
+        )
+    print(report)
+    return 0 if not report.failed else 1
+
+
+def _demo(options: argparse.Namespace) -> int:
+    try:
+        from napari_fashion.app import demo
+    except ImportError as error:
+        raise FashionError(
+            f"The app needs napari and Qt ({error}). Install them: pip install 'napari-fashion[app]'."
+        ) from error
+    return demo.run(
+        headless=options.headless,
+        output=options.out,
+        samples_only=options.samples,
+        copy_images_to=options.images,
+    )
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

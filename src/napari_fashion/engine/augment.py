@@ -1,0 +1,287 @@
+"""Augmentation of whole batches: one matrix and one resampling, then colour; on any device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_fashion.engine.pictures import PADDING
+from napari_fashion.engine.targets import GarmentBatch
+
+
+class AugmentOptions(BaseModel):
+    """How far pictures are turned, scaled, moved and recoloured.
+
+    Attributes
+    ----------
+    flip
+        Chance of a horizontal flip; left and right landmarks swap.
+    rotation
+        Largest rotation either way, degrees.
+    scale
+        Least and greatest share of the input that the view's longer side fills; drawn from a
+        power law (uniform in the logarithm).
+    stretch
+        Least and greatest ratio of x to y scale.
+    shift
+        Largest shift beyond what keeps the view inside the input, as a share of the input.
+    box_view
+        Share of views that show one garment's box instead of the whole picture.
+    box_margin
+        Least and greatest margin around that box, as a share of its size.
+    box_cut
+        Share of the box views in which what lies outside the box is padding, as in pictures cut
+        by a box.
+    brightness, contrast, saturation
+        Largest relative change.
+    hue
+        Largest turn of the colour wheel, degrees.
+    grey
+        Chance that the picture loses its colours.
+    noise
+        Largest standard deviation of pixel noise, of 255.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    flip: float = Field(default=0.5, ge=0, le=1)
+    rotation: float = Field(default=20.0, ge=0, le=180)
+    scale: tuple[float, float] = (0.6, 1.1)
+    stretch: tuple[float, float] = (0.85, 1.18)
+    shift: float = Field(default=0.05, ge=0)
+    box_view: float = Field(default=0.5, ge=0, le=1)
+    box_margin: tuple[float, float] = (0.0, 0.3)
+    box_cut: float = Field(default=0.5, ge=0, le=1)
+    brightness: float = Field(default=0.4, ge=0)
+    contrast: float = Field(default=0.3, ge=0)
+    saturation: float = Field(default=0.4, ge=0)
+    hue: float = Field(default=15.0, ge=0)
+    grey: float = Field(default=0.05, ge=0, le=1)
+    noise: float = Field(default=6.0, ge=0)
+
+
+NO_AUGMENTATION = AugmentOptions(
+    flip=0, rotation=0, scale=(1.0, 1.0), stretch=(1.0, 1.0), shift=0, box_view=0,
+    brightness=0, contrast=0, saturation=0, hue=0, grey=0, noise=0,
+)  # fmt: skip
+"""The whole picture, fitted into the input: what a model sees without augmentation."""
+
+
+@dataclass(frozen=True)
+class Canvases:
+    """A batch as the loader gives it: pictures at the top left of equal canvases.
+
+    Attributes
+    ----------
+    pixels
+        (B, 3, S, S) uint8.
+    size
+        (B, 2) float32: width and height of each picture on its canvas.
+    garments
+        Coordinates in canvas pixels; its `content` is not yet filled.
+    """
+
+    pixels: Tensor
+    size: Tensor
+    garments: GarmentBatch
+
+
+def augment_batch(
+    batch: Canvases,
+    side: int,
+    options: AugmentOptions,
+    flips: Sequence[int],
+    generator: torch.Generator,
+) -> tuple[Tensor, GarmentBatch]:
+    """Make the network's input of a batch.
+
+    Random numbers are drawn on the CPU from `generator`, so that a run is the same on every
+    device; everything else runs where the batch is.
+
+    Parameters
+    ----------
+    batch
+        B pictures.
+    side
+        Side of the square input, pixels.
+    options
+        See `AugmentOptions`; `NO_AUGMENTATION` for none.
+    flips
+        The schema's permutation of landmarks under a flip.
+    generator
+        Source of randomness (CPU).
+
+    Returns
+    -------
+    inputs
+        (B, 3, side, side) float32, 0..255, padded with `PADDING`.
+    garments
+        The garments in input pixels, with `content` filled.
+    """
+    device = batch.pixels.device
+    flipped, matrix, view = _draw_views(batch, side, options, generator)
+    matrix, view = matrix.to(device), view.to(device)
+    inputs = _resample(batch.pixels, matrix, view, side)
+    inputs = _recolour(inputs, options, generator)
+    garments = _move_garments(batch.garments, matrix, view)
+    return inputs, _swap_flipped(garments, flipped.to(device), flips)
+
+
+def _uniform(generator: torch.Generator, n: int, low: float, high: float) -> Tensor:
+    return torch.rand(n, generator=generator) * (high - low) + low
+
+
+def _draw_views(
+    batch: Canvases, side: int, options: AugmentOptions, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw flips (B,), canvas-to-input matrices (B, 2, 3) and visible rectangles (B, 4).
+
+    Edge-based coordinates: pixel i covers i .. i + 1.
+    """
+    b = len(batch.pixels)
+    whole = torch.cat([torch.zeros(b, 2), batch.size.cpu()], dim=1)  # x0, y0, x1, y1
+    region, view = whole.clone(), whole.clone()
+    boxed = torch.rand(b, generator=generator) < options.box_view
+    cut = torch.rand(b, generator=generator) < options.box_cut
+    pick = torch.rand(b, generator=generator)
+    margins = torch.rand(b, 4, generator=generator)
+    low, high = options.box_margin
+    margins = margins * (high - low) + low
+    boxes = batch.garments.box.cpu() + 0.5
+    usable = (batch.garments.valid & ~batch.garments.crowd).cpu()
+    usable &= (batch.garments.visibility.cpu() > 0).any(-1)
+    for i in torch.nonzero(boxed & usable.any(1)).flatten().tolist():
+        candidates = torch.nonzero(usable[i]).flatten()
+        box = boxes[i, candidates[int(pick[i] * len(candidates))]]
+        extent = (box[2:] - box[:2]).clamp(min=4.0)
+        grown = torch.cat(
+            [box[:2] - margins[i, :2] * extent, box[:2] + extent * (1 + margins[i, 2:])]
+        )
+        region[i] = grown
+        if cut[i]:
+            view[i, :2] = torch.maximum(whole[i, :2], grown[:2])
+            view[i, 2:] = torch.minimum(whole[i, 2:], grown[2:])
+
+    centre = (region[:, :2] + region[:, 2:]) / 2
+    extent = (region[:, 2:] - region[:, :2]).amax(1)
+    zoom = torch.exp(_uniform(generator, b, *(math.log(s) for s in options.scale)))
+    stretch = torch.exp(_uniform(generator, b, *(0.5 * math.log(s) for s in options.stretch)))
+    angle = torch.deg2rad(_uniform(generator, b, -options.rotation, options.rotation))
+    flipped = torch.rand(b, generator=generator) < options.flip
+    room = ((1 - zoom).clamp(min=0) / 2 + options.shift)[:, None] * side
+    shift = (torch.rand(b, 2, generator=generator) * 2 - 1) * room
+    if options.shift == 0 and options.scale == (1.0, 1.0):
+        shift = torch.zeros(b, 2)
+
+    factor = side * zoom / extent
+    sx, sy = factor * stretch, factor / stretch
+    sx = torch.where(flipped, -sx, sx)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    linear = torch.stack(
+        [torch.stack([cos * sx, -sin * sy], 1), torch.stack([sin * sx, cos * sy], 1)], 1
+    )
+    target = side / 2 + shift
+    translation = target - (linear @ centre[..., None])[..., 0]
+    return flipped, torch.cat([linear, translation[..., None]], dim=2), view
+
+
+def _resample(pixels: Tensor, matrix: Tensor, view: Tensor, side: int) -> Tensor:
+    """Sample (B, 3, S, S) canvases through canvas-to-input matrices; outside the view, padding."""
+    b, _, _, s = pixels.shape
+    device = pixels.device
+    inverse = torch.linalg.inv(matrix[:, :, :2])
+    at = torch.arange(side, device=device, dtype=torch.float32) + 0.5
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    points = torch.stack([x, y], -1).view(1, -1, 2) - matrix[:, None, :, 2]  # (B, side^2, 2)
+    source = (points @ inverse.transpose(1, 2)).view(b, side, side, 2)
+    sampled = F.grid_sample(
+        pixels.to(torch.float32),
+        source * (2.0 / s) - 1.0,
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
+    )
+    inside = ((source >= view[:, None, None, :2]) & (source <= view[:, None, None, 2:])).all(-1)
+    return torch.where(inside[:, None], sampled, float(PADDING))
+
+
+def _recolour(x: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
+    """Change brightness, contrast, saturation and hue of each picture by one colour matrix."""
+    b = len(x)
+    draw = torch.rand(b, 6, generator=generator) * 2 - 1
+    grey = torch.rand(b, generator=generator) < options.grey
+    brightness = 1 + options.brightness * draw[:, 0]
+    contrast = 1 + options.contrast * draw[:, 1]
+    saturation = torch.where(grey, 0.0, 1 + options.saturation * draw[:, 2])
+    hue = torch.deg2rad(options.hue * draw[:, 3])
+    luma = torch.tensor([0.299, 0.587, 0.114])
+    eye = torch.eye(3)
+    project = torch.ones(3, 1) @ luma[None]
+    saturate = saturation[:, None, None] * eye + (1 - saturation)[:, None, None] * project
+    # Rotation about the grey axis (Rodrigues).
+    axis = 1 / math.sqrt(3.0)
+    cross = torch.tensor([[0, -axis, axis], [axis, 0, -axis], [-axis, axis, 0]])
+    cos, sin = torch.cos(hue)[:, None, None], torch.sin(hue)[:, None, None]
+    turn = cos * eye + (1 - cos) * torch.full((3, 3), 1 / 3) + sin * cross
+    gain = (brightness * contrast)[:, None, None]
+    matrix = (gain * (turn @ saturate)).to(x.device)
+    offset = (128.0 * (1 - contrast)).to(x.device)
+    y = torch.einsum("bij,bjhw->bihw", matrix, x) + offset[:, None, None, None]
+    if options.noise:
+        sigma = (options.noise * (draw[:, 4] + 1) / 2).to(x.device)
+        noise = torch.randn(x.shape, generator=generator).to(x.device)
+        y = y + sigma[:, None, None, None] * noise
+    return y.clamp(0, 255)
+
+
+def _apply(matrix: Tensor, xy: Tensor) -> Tensor:
+    """Map (B, ..., 2) pixel-centre coordinates through edge-based (B, 2, 3) matrices."""
+    flat = xy.flatten(1, -2) + 0.5
+    moved = flat @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
+    return (moved - 0.5).view(xy.shape)
+
+
+def _move_garments(garments: GarmentBatch, matrix: Tensor, view: Tensor) -> GarmentBatch:
+    x0, y0, x1, y1 = garments.box.unbind(-1)
+    corners = torch.stack(
+        [torch.stack(c, -1) for c in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))], dim=2
+    )
+    corners = _apply(matrix, corners)
+    box = torch.cat([corners.amin(2), corners.amax(2)], dim=-1)
+    v0, v1 = view[:, :2] - 0.5, view[:, 2:] - 0.5
+    content = torch.stack(
+        [
+            torch.stack(c, -1)
+            for c in (
+                (v0[:, 0], v0[:, 1]),
+                (v1[:, 0], v0[:, 1]),
+                (v1[:, 0], v1[:, 1]),
+                (v0[:, 0], v1[:, 1]),
+            )
+        ],
+        dim=1,
+    )
+    return replace(
+        garments,
+        xy=_apply(matrix, garments.xy),
+        box=box,
+        area=garments.area * torch.linalg.det(matrix[:, :, :2]).abs()[:, None],
+        content=_apply(matrix, content),
+    )
+
+
+def _swap_flipped(garments: GarmentBatch, flipped: Tensor, flips: Sequence[int]) -> GarmentBatch:
+    order = torch.tensor(list(flips), device=flipped.device)
+    where = flipped[:, None, None]
+    return replace(
+        garments,
+        xy=torch.where(where[..., None], garments.xy[:, :, order], garments.xy),
+        visibility=torch.where(where, garments.visibility[:, :, order], garments.visibility),
+        member=torch.where(where, garments.member[:, :, order], garments.member),
+    )

@@ -1,0 +1,364 @@
+"""Training data: sources become pictures with garments, split by group, loaded as canvases."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from napari_fashion.coco import Dataset, Garment
+from napari_fashion.engine.augment import Canvases
+from napari_fashion.engine.pictures import PADDING, Picture, read_picture, resize
+from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.targets import GarmentBatch
+from napari_fashion.errors import PictureError, RecipeError
+from napari_fashion.schema import Schema
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """One picture to learn from, with its N garments; coordinates in its own pixels.
+
+    Attributes
+    ----------
+    key
+        Name that says which picture it is, in any data set that holds it: its file name.
+    group
+        What must stay on one side of a split, such as a sender.
+    path, size
+        The file, and width and height as the annotations know them.
+    xy, visibility, member
+        (N, K, 2) float32, (N, K) int64, (N, K) bool.
+    box
+        (N, 4) float32: x0, y0, x1, y1.
+    category
+        (N,) int64, -1 where unknown.
+    crowd
+        (N,) bool.
+    """
+
+    key: str
+    group: str
+    path: Path
+    size: tuple[int, int]
+    xy: NDArray[np.float32]
+    visibility: NDArray[np.int64]
+    member: NDArray[np.bool_]
+    box: NDArray[np.float32]
+    category: NDArray[np.int64]
+    crowd: NDArray[np.bool_]
+
+
+def dataset_of(source: Source, schema: Schema | None) -> Dataset:
+    """Open the data set that a source names.
+
+    Raises
+    ------
+    RecipeError
+        If the photos are not here, or the source's name is malformed.
+    CocoError
+        If the file cannot be read.
+    """
+    kind, _, rest = source.file.partition(":")
+    if kind == "photos":
+        return _photos(rest, source, schema)
+    if kind == "samples":
+        return Dataset.load(_samples(rest), schema=schema)
+    return Dataset.load(source.file, schema=schema, image_root=source.images)
+
+
+def _photos(split: str, source: Source, schema: Schema | None) -> Dataset:
+    from napari_fashion import photos
+
+    folder = Path(source.images) if source.images else photos.locate()
+    if folder is None:
+        raise RecipeError(
+            "The CC0 garment photos are not here. Get them with `napari-fashion fetch`, or set "
+            "NAPARI_FASHION_PHOTOS to a folder that has them."
+        )
+    if split in ("train", "test"):
+        return Dataset.load(photos.landmarks(split), schema=schema, image_root=folder / "images")
+    if split in ("unlabelled", "no_garment"):
+        document = photos.category_document(split, folder)
+        return Dataset(document, schema=schema, image_root=folder / "unlabelled")
+    raise RecipeError(
+        f"photos:{split}: no such split; expected photos:train, photos:test, photos:unlabelled or "
+        "photos:no_garment."
+    )
+
+
+def _samples(rest: str) -> Path:
+    from napari_fashion import __version__, samples
+
+    try:
+        count, seed = (int(part) for part in (rest.split(":") + ["0"])[:2])
+    except ValueError:
+        raise RecipeError(
+            f"samples:{rest}: expected samples:COUNT or samples:COUNT:SEED, such as samples:500:1."
+        ) from None
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "napari-fashion"
+    folder = cache / f"samples-{__version__}-{samples.VERSION}-{count}-{seed}"
+    found = folder / "annotations.json"
+    if not found.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as temporary:
+            made = samples.write_dataset(Path(temporary) / "made", count, seed)
+            made.rename(made.with_name("annotations.json"))
+            (Path(temporary) / "made").rename(folder)
+    return found
+
+
+def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
+    """Read all sources' annotations; pictures themselves are read later.
+
+    What a model said and nobody reviewed is no truth: such garments are left out, and so are
+    pictures that then have none (unless the source calls empty pictures negative, or somebody
+    reviewed the picture and left it empty).
+
+    Raises
+    ------
+    RecipeError
+        If nothing is left to learn from, or the source has other landmarks than the schema.
+    """
+    pictures: list[Annotated] = []
+    for source in sources:
+        dataset = dataset_of(source, None)
+        if dataset.schema.landmarks != schema.landmarks:
+            raise RecipeError(
+                f"{source.file} has the landmarks {', '.join(dataset.schema.landmarks)}; expected "
+                f"those of schema {schema.name!r}: {', '.join(schema.landmarks)}."
+            )
+        groups = _groups(source)
+        for image in dataset.images:
+            garments = [
+                g
+                for g in dataset.garments_of(image.id)
+                if image.reviewed or not g.source.startswith("model:")
+            ]
+            if not garments and source.empty == "skip" and not image.reviewed:
+                continue
+            key = Path(image.file_name).name
+            pictures += [
+                _annotated(key, groups.get(Path(key).stem, key), image, garments, dataset, schema)
+            ] * source.repeat
+    if not pictures:
+        raise RecipeError(
+            "There is nothing to learn from: no source has a picture with a garment that a person "
+            "annotated or reviewed."
+        )
+    return pictures
+
+
+def _groups(source: Source) -> dict[str, str]:
+    """Senders of the CC0 photos, wherever their file names turn up."""
+    from napari_fashion import photos
+
+    return photos.senders() if not source.file.startswith("samples:") else {}
+
+
+def _annotated(
+    key, group, image, garments: list[Garment], dataset: Dataset, schema: Schema
+) -> Annotated:  # type: ignore[no-untyped-def]
+    k = schema.n_landmarks
+    n = len(garments)
+    names = dataset.schema.category_names
+    index = {name: i for i, name in enumerate(schema.category_names)}
+    xy = np.zeros((n, k, 2), np.float32)
+    visibility = np.zeros((n, k), np.int64)
+    member = np.zeros((n, k), np.bool_)
+    box = np.zeros((n, 4), np.float32)
+    category = np.full(n, -1, np.int64)
+    crowd = np.zeros(n, np.bool_)
+    for i, garment in enumerate(garments):
+        xy[i] = garment.xy
+        visibility[i] = garment.visibility
+        crowd[i] = bool(garment.record.get("iscrowd", 0))
+        if garment.category is not None and garment.category >= 0:
+            category[i] = index.get(names[garment.category], -1)
+        present = np.flatnonzero(visibility[i] > 0)
+        member[i, _members(schema, garment, int(category[i]), present)] = True
+        x, y, w, h = garment.record.get("bbox") or _box(xy[i, present], image.width, image.height)
+        box[i] = x, y, x + w, y + h
+    size = (int(image.width), int(image.height))
+    return Annotated(
+        key, group, Path(image.path), size, xy, visibility, member, box, category, crowd
+    )
+
+
+def _members(
+    schema: Schema, garment: Garment, category: int, present: NDArray[np.int64]
+) -> list[int]:
+    """Return the landmarks that the garment's body type has; all where nothing tells it."""
+    body_type = garment.record.get("body_type")
+    if body_type in schema.body_type_names:
+        return list(schema.landmarks_of(body_type))
+    if category >= 0:
+        if len(present):
+            return list(schema.landmarks_of(schema.body_type_for(category, present.tolist())))
+        return list(schema.landmarks_of_category(category))
+    return list(range(schema.n_landmarks))
+
+
+def _box(xy: NDArray[np.float32], width: int, height: int) -> tuple[float, float, float, float]:
+    if not len(xy):
+        return 0.0, 0.0, float(width), float(height)
+    (x0, y0), (x1, y1) = xy.min(0), xy.max(0)
+    return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
+
+
+def held_out(group: str, share: float, seed: int) -> bool:
+    """Return whether a group belongs to the validation split: by a hash, so it never changes."""
+    digest = hashlib.sha256(f"{seed}/{group}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def split_pictures(
+    pictures: Sequence[Annotated], share: float, seed: int, known: dict[str, list[str]] | None
+) -> tuple[list[Annotated], list[Annotated]]:
+    """Split into training and validation pictures.
+
+    A picture that `known` (the split of the model one starts from) names stays on its side: else
+    the old model would be judged on what it learned. The others go by `held_out` of their group.
+    At least one picture, and one group where there are several, is held out when `share` > 0.
+    """
+    known = known or {}
+    before = dict.fromkeys(known.get("train", ()), "train")
+    before |= dict.fromkeys(known.get("validation", ()), "validation")
+    train: list[Annotated] = []
+    validation: list[Annotated] = []
+    for picture in pictures:
+        side = before.get(picture.key)
+        if side is None:
+            side = "validation" if held_out(picture.group, share, seed) else "train"
+        (validation if side == "validation" and share > 0 else train).append(picture)
+    if share > 0 and not validation and len({p.group for p in train if p.key not in before}) > 1:
+        group = min(
+            {p.group for p in train if p.key not in before},
+            key=lambda g: hashlib.sha256(f"{seed}/{g}".encode()).digest(),
+        )
+        validation = [p for p in train if p.group == group and p.key not in before]
+        train = [p for p in train if p.group != group or p.key in before]
+    unique = {id(p): p for p in validation}
+    return train, list(unique.values())
+
+
+def fingerprint(pictures: Sequence[Annotated]) -> str:
+    """First 16 hexadecimal digits of a SHA-256 of the annotations, in any order of pictures."""
+    digests = []
+    for p in pictures:
+        h = hashlib.sha256(p.key.encode())
+        for array in (p.xy, p.visibility, p.category):
+            h.update(np.ascontiguousarray(array).tobytes())
+        digests.append(h.digest())
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()[:16]
+
+
+class CanvasDataset(TorchDataset[tuple[Tensor, tuple[float, float], float, float, int]]):
+    """Pictures scaled onto the top left of square canvases.
+
+    An item is the canvas (3, S, S) uint8, the picture's (width, height) on it, the scale (x, y)
+    from picture to canvas, and its index.
+
+    Parameters
+    ----------
+    pictures
+        What to load.
+    side
+        The canvas's side S, pixels.
+    cache_gb
+        Keep decoded pictures in memory as long as all of them fit into so much.
+    """
+
+    def __init__(self, pictures: Sequence[Annotated], side: int, cache_gb: float) -> None:
+        self.pictures = list(pictures)
+        self.side = side
+        paths = {p.path for p in self.pictures}
+        self._keep = len(paths) * side * side * 3 <= cache_gb * 2**30
+        self._cache: dict[Path, Picture] = {}
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def preload(self, threads: int = 2) -> None:
+        """Decode everything that will be kept, in threads."""
+        if self._keep:
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(self._small, range(len(self.pictures))))
+
+    def _small(self, index: int) -> Picture:
+        picture = self.pictures[index]
+        if picture.path in self._cache:
+            return self._cache[picture.path]
+        full = read_picture(picture.path, size=picture.size)
+        if (full.shape[1], full.shape[0]) != picture.size:
+            raise PictureError(
+                f"{picture.path}: is {full.shape[1]} x {full.shape[0]} pixels, but its annotations "
+                f"say {picture.size[0]} x {picture.size[1]}. Annotations of another version of the "
+                "picture would be in the wrong place; correct width and height, or the picture."
+            )
+        factor = self.side / max(picture.size)
+        size = (max(1, round(picture.size[0] * factor)), max(1, round(picture.size[1] * factor)))
+        small = resize(full, size)
+        if self._keep:
+            self._cache[picture.path] = small
+        return small
+
+    def __getitem__(self, index: int) -> tuple[Tensor, tuple[float, float], float, float, int]:
+        small = self._small(index)
+        canvas = np.full((self.side, self.side, 3), PADDING, np.uint8)
+        canvas[: small.shape[0], : small.shape[1]] = small
+        width, height = self.pictures[index].size
+        return (
+            torch.from_numpy(canvas).permute(2, 0, 1),
+            (float(small.shape[1]), float(small.shape[0])),
+            small.shape[1] / width,
+            small.shape[0] / height,
+            index,
+        )
+
+    def collate(
+        self, items: list[tuple[Tensor, tuple[float, float], float, float, int]]
+    ) -> Canvases:
+        """Stack items and their garments, padded to the most garments of a picture (at least 1)."""
+        chosen = [self.pictures[index] for *_, index in items]
+        n = max(1, *(len(p.category) for p in chosen))
+        k = chosen[0].xy.shape[1]
+        b = len(items)
+        xy = torch.zeros(b, n, k, 2)
+        visibility = torch.zeros(b, n, k, dtype=torch.long)
+        member = torch.zeros(b, n, k, dtype=torch.bool)
+        box = torch.zeros(b, n, 4)
+        area = torch.zeros(b, n)
+        category = torch.full((b, n), -1, dtype=torch.long)
+        crowd = torch.zeros(b, n, dtype=torch.bool)
+        valid = torch.zeros(b, n, dtype=torch.bool)
+        for row, ((_, _, sx, sy, _), p) in enumerate(zip(items, chosen, strict=True)):
+            m = len(p.category)
+            if not m:
+                continue
+            scale = torch.tensor([sx, sy])
+            xy[row, :m] = (torch.from_numpy(p.xy) + 0.5) * scale - 0.5
+            visibility[row, :m] = torch.from_numpy(p.visibility)
+            member[row, :m] = torch.from_numpy(p.member)
+            box[row, :m] = (torch.from_numpy(p.box) + 0.5) * scale.repeat(2) - 0.5
+            area[row, :m] = (box[row, :m, 2:] - box[row, :m, :2]).clamp(min=1.0).prod(-1)
+            category[row, :m] = torch.from_numpy(p.category)
+            crowd[row, :m] = torch.from_numpy(p.crowd)
+            valid[row, :m] = True
+        return Canvases(
+            torch.stack([item[0] for item in items]),
+            torch.tensor([item[1] for item in items]),
+            GarmentBatch(
+                xy, visibility, member, box, area, category, crowd, valid, torch.zeros(b, 4, 2)
+            ),
+        )

@@ -1,0 +1,508 @@
+"""The model: network, schema and configuration; pictures in, fields and predictions out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from napari_fashion.engine.decode import DecodedGarment, DecoderOptions, decode_fields
+from napari_fashion.engine.fields import Fields
+from napari_fashion.engine.network import (
+    Heads,
+    Network,
+    NetworkConfig,
+    bounded_log_spread,
+    cell_grid,
+    pool_category,
+)
+from napari_fashion.engine.pictures import PADDING, Picture, Placement, resize, to_rgb
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.errors import CheckpointError
+from napari_fashion.files import atomic_write
+from napari_fashion.schema import Schema
+
+FORMAT = "napari-fashion model"
+VERSION = 1
+
+LIKELY_BODY_TYPE = 0.2
+"""A body type counts as possible from this probability of the categories that can have it."""
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`; ``"auto"`` is the GPU where there is one.
+
+    Raises
+    ------
+    CheckpointError
+        If the device asked for is not here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise CheckpointError(
+            f"Device {name!r} cannot be used here ({str(error).splitlines()[0]}). "
+            "Expected auto, cpu, or cuda on a machine with a GPU."
+        ) from error
+    return device
+
+
+@dataclass
+class ModelInfo:
+    """What stands beside the weights, in readable JSON.
+
+    Attributes
+    ----------
+    name
+        Of the recipe.
+    working_size
+        The longer side of a picture in the network's input, pixels.
+    recipe
+        The recipe's dictionary form.
+    data
+        Fingerprint and counts of the training data, and the split by picture key.
+    metrics
+        On the validation split.
+    history
+        Where it started from, when and on what machine it was trained, for how long.
+    """
+
+    name: str = "model"
+    working_size: int = 192
+    recipe: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    history: dict[str, Any] = field(default_factory=dict)
+
+
+class Model:
+    """A network with everything that is needed to use it.
+
+    Parameters
+    ----------
+    network
+        The network.
+    schema
+        The schema of its channels.
+    info
+        See `ModelInfo`.
+    device
+        Where it runs.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        schema: Schema,
+        info: ModelInfo,
+        device: torch.device | None = None,
+    ) -> None:
+        self.device = device or torch.device("cpu")
+        self.network = network.to(self.device).eval()
+        self.schema = schema
+        self.info = info
+        self._id: str | None = None
+
+    @classmethod
+    def create(
+        cls, config: NetworkConfig, schema: Schema, info: ModelInfo, device: torch.device
+    ) -> Model:
+        """Return a model with random weights (of torch's global seed)."""
+        network = Network(config, schema.n_landmarks, len(schema.edges), len(schema.categories))
+        return cls(network, schema, info, device)
+
+    @property
+    def config(self) -> NetworkConfig:
+        """The network's configuration."""
+        return self.network.config
+
+    @property
+    def id(self) -> str:
+        """Name and a digest of the weights: the same id, the same predictions."""
+        if self._id is None:
+            digest = hashlib.sha256(_serialise(self.network)).hexdigest()[:8]
+            self._id = f"{self.info.name}-{digest}"
+        return self._id
+
+    # -- files -----------------------------------------------------------------------------
+
+    def save(self, path: Path | str) -> Path:
+        """Write ``<path>.safetensors`` and ``<path>.json``, each atomically; return the JSON's path.
+
+        `path` may carry either suffix or none.
+        """
+        stem = _stem(Path(path))
+        weights = _serialise(self.network)
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "id": f"{self.info.name}-{hashlib.sha256(weights).hexdigest()[:8]}",
+            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            "parameters": sum(p.numel() for p in self.network.parameters()),
+            "schema": self.schema.to_dict(),
+            "network": self.config.model_dump(mode="json"),
+            **{key: getattr(self.info, key) for key in ModelInfo.__dataclass_fields__},
+        }
+        atomic_write(stem.with_name(stem.name + ".safetensors"), weights)
+        target = stem.with_name(stem.name + ".json")
+        atomic_write(target, json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")
+        return target
+
+    @classmethod
+    def load(cls, source: Path | str = "bundled", device: str | torch.device = "auto") -> Model:
+        """Load a model.
+
+        Parameters
+        ----------
+        source
+            ``"bundled"``, a folder that holds ``model.json``, or the path of a model's ``.json``
+            or ``.safetensors``.
+        device
+            ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``...
+
+        Raises
+        ------
+        CheckpointError
+            If a file is missing, damaged, of another format, or weights and JSON do not belong
+            together. Weights are never unpickled: anything but safetensors is refused.
+        """
+        stem = _find(source)
+        described = stem.with_name(stem.name + ".json")
+        weights_path = stem.with_name(stem.name + ".safetensors")
+        try:
+            document = json.loads(described.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"{described}: cannot be read as JSON ({error}). Expected the model's description "
+                "beside its weights."
+            ) from error
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{described}: not a napari-fashion model; expected a JSON file with "
+                f'"format": "{FORMAT}", as `napari-fashion train` writes it.'
+            )
+        if document.get("version") != VERSION:
+            raise CheckpointError(
+                f"{described}: format version {document.get('version')!r}; this napari-fashion "
+                f"reads version {VERSION}. Use the version that wrote it."
+            )
+        try:
+            schema = Schema.from_dict(document["schema"])
+            config = NetworkConfig.model_validate(document["network"])
+            info = ModelInfo(**{key: document[key] for key in ModelInfo.__dataclass_fields__})
+            state = load_file(weights_path)
+        except (KeyError, ValueError, OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{stem}: the model cannot be loaded ({type(error).__name__}: {error}). Its "
+                f"{described.name} and {weights_path.name} must both be there and whole."
+            ) from error
+        if isinstance(device, str):
+            device = choose_device(device)
+        network = Network(config, schema.n_landmarks, len(schema.edges), len(schema.categories))
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"{weights_path}: these weights are not of the network that {described.name} "
+                f"describes ({str(error).splitlines()[0]}). Keep the two files of one model together."
+            ) from error
+        return cls(network, schema, info, device)
+
+    # -- using it --------------------------------------------------------------------------
+
+    def place(self, width: int, height: int) -> Placement:
+        """Return how a picture of this size is scaled into the network's input."""
+        return Placement.fit(width, height, self.info.working_size, self.config.multiple)
+
+    def fields(self, picture: NDArray[np.generic]) -> Fields:
+        """Compute the fields of one picture, a (H, W[, channels]) array."""
+        return self.fields_batch([picture])[0]
+
+    def fields_batch(
+        self, pictures: Sequence[NDArray[np.generic]], *, flip: bool = False
+    ) -> list[Fields]:
+        """Compute the fields of several pictures, those of one input size in one batch.
+
+        Parameters
+        ----------
+        pictures
+            (H, W[, channels]) arrays; what is not uint8 RGB is converted (`to_rgb`).
+        flip
+            Average with the fields of the mirrored picture (twice the time).
+        """
+        rgb = [
+            to_rgb(p) if p.dtype != np.uint8 or p.ndim != 3 or p.shape[2] != 3 else p
+            for p in pictures
+        ]
+        places = [self.place(p.shape[1], p.shape[0]) for p in rgb]
+        groups: dict[tuple[int, int], list[int]] = {}
+        for i, place in enumerate(places):
+            groups.setdefault(place.padded, []).append(i)
+        results: list[Fields | None] = [None] * len(rgb)
+        for (width, height), members in groups.items():
+            inputs = np.full((len(members), height, width, 3), PADDING, dtype=np.uint8)
+            for row, i in enumerate(members):
+                small = resize(rgb[i], places[i].size)
+                inputs[row, : small.shape[0], : small.shape[1]] = small
+            heads = self._forward(torch.from_numpy(inputs), flip, [places[i].size for i in members])
+            for row, i in enumerate(members):
+                results[i] = self._to_fields(heads, row, places[i])
+        return [f for f in results if f is not None]
+
+    def predict(
+        self,
+        pictures: Sequence[NDArray[np.generic]],
+        *,
+        options: DecoderOptions | None = None,
+        flip: bool = False,
+    ) -> list[Prediction]:
+        """Predict the garments of each picture, coordinates in its own pixels."""
+        fields = self.fields_batch(pictures, flip=flip)
+        return [
+            self.decode(f, (p.shape[1], p.shape[0]), options)
+            for f, p in zip(fields, pictures, strict=True)
+        ]
+
+    def decode(
+        self, fields: Fields, size: tuple[int, int], options: DecoderOptions | None = None
+    ) -> Prediction:
+        """Find the garments in a picture's fields.
+
+        Parameters
+        ----------
+        fields
+            Of one picture, by this model.
+        size
+            The picture's width and height.
+        options
+            See `DecoderOptions`.
+        """
+        options = options or DecoderOptions()
+        decoded = decode_fields(fields, self.schema, options)
+        garments = tuple(self._garment(fields, d, options) for d in decoded)
+        return Prediction(garments, size[0], size[1], self.id)
+
+    @torch.inference_mode()
+    def _forward(self, inputs: Tensor, flip: bool, sizes: list[tuple[int, int]]) -> Heads:
+        x = inputs.to(self.device).permute(0, 3, 1, 2).float()
+        if self.device.type == "cuda":
+            with torch.autocast("cuda"):
+                return self._forward_once(x, flip, sizes)
+        return self._forward_once(x, flip, sizes)
+
+    def _forward_once(self, x: Tensor, flip: bool, sizes: list[tuple[int, int]]) -> Heads:
+        heads = activate(self.network(x))
+        if not flip:
+            return heads
+        mirrored = torch.full_like(x, float(PADDING))
+        for row, (width, _) in enumerate(sizes):
+            mirrored[row, :, :, :width] = x[row, :, :, :width].flip(-1)
+        other = activate(self.network(mirrored))
+        return average_flipped(heads, other, sizes, self.schema, self.config.stride)
+
+    def _to_fields(self, heads: Heads, row: int, place: Placement) -> Fields:
+        stride = self.config.stride
+        w, h = (-(-side // stride) for side in place.size)
+        pif = heads.pif[row, :, :, :h, :w].float().cpu().numpy()
+        paf = heads.paf[row, :, :, :h, :w].float().cpu().numpy()
+        scale, offset = place.cell_geometry(stride)
+        return Fields(
+            pif_confidence=pif[:, 0],
+            pif_xy=pif[:, 1:3],
+            pif_spread=pif[:, 3],
+            pif_size=pif[:, 4],
+            paf_confidence=paf[:, 0],
+            paf_xy1=paf[:, 1:3],
+            paf_xy2=paf[:, 3:5],
+            paf_spread1=paf[:, 5],
+            paf_spread2=paf[:, 6],
+            category=heads.category[row, :, :h, :w].float().cpu().numpy(),
+            edges=self.schema.edges,
+            scale=scale,
+            offset=offset,
+        )
+
+    def _garment(
+        self, fields: Fields, decoded: DecodedGarment, options: DecoderOptions
+    ) -> PredictedGarment:
+        scale = np.asarray(fields.scale)
+        scores = decoded.scores
+        category = self._category(fields, decoded.xy[scores > 0])
+        if not options.complete:
+            scores = np.where(self._possible(category), scores, np.float32(0))
+        xy = np.where(scores[:, None] > 0, fields.to_pixels(decoded.xy), 0.0)
+        return PredictedGarment(
+            xy=xy.astype(np.float32),
+            scores=scores,
+            spread=np.where(scores > 0, decoded.spread * np.float32(np.sqrt(scale.prod())), 0.0),
+            category=category,
+            score=decoded.score,
+        )
+
+    def _possible(self, category: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(K,) bool: landmarks that some body type which the category speaks for has."""
+        if category.size == 0:
+            return np.ones(self.schema.n_landmarks, dtype=np.bool_)
+        weight = dict.fromkeys(self.schema.body_type_names, 0.0)
+        for index, probability in enumerate(category):
+            for body_type in self.schema.categories[index].body_types:
+                weight[body_type] += float(probability)
+        possible = np.zeros(self.schema.n_landmarks, dtype=np.bool_)
+        for body_type, mass in weight.items():
+            if mass >= LIKELY_BODY_TYPE:
+                possible[list(self.schema.landmarks_of(body_type))] = True
+        return possible
+
+    def _category(self, fields: Fields, xy_cells: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Let the cells in the garment's box vote (as in training); probabilities (C,)."""
+        logits = torch.from_numpy(fields.category)
+        if logits.shape[0] == 0:
+            return np.zeros(0, dtype=np.float32)
+        _, h, w = logits.shape
+        mask = torch.zeros((h, w), dtype=torch.bool)
+        if len(xy_cells):
+            low = np.floor(xy_cells.min(0) + 0.5).astype(int).clip(0, [w - 1, h - 1])
+            high = np.ceil(xy_cells.max(0) - 0.5).astype(int).clip(0, [w - 1, h - 1])
+            high = np.maximum(high, low)
+            mask[low[1] : high[1] + 1, low[0] : high[0] + 1] = True
+        pooled = pool_category(logits, mask, self.config.category_pool)
+        return torch.softmax(pooled, -1).numpy()
+
+
+def activate(heads: Heads) -> Heads:
+    """Turn raw outputs into confidences 0..1, absolute positions, spreads and sizes in cells."""
+    pif, paf = heads.pif.float(), heads.paf.float()
+    grid = cell_grid(pif.shape[-2], pif.shape[-1], pif.device)
+    pif = torch.cat(
+        [
+            pif[:, :, :1].sigmoid(),
+            pif[:, :, 1:3] + grid,
+            bounded_log_spread(pif[:, :, 3:4]).exp(),
+            torch.nn.functional.softplus(pif[:, :, 4:5]),
+        ],
+        dim=2,
+    )
+    paf = torch.cat(
+        [
+            paf[:, :, :1].sigmoid(),
+            paf[:, :, 1:3] + grid,
+            paf[:, :, 3:5] + grid,
+            bounded_log_spread(paf[:, :, 5:7]).exp(),
+            torch.nn.functional.softplus(paf[:, :, 7:9]),
+        ],
+        dim=2,
+    )
+    return Heads(pif, paf, heads.category.float())
+
+
+def average_flipped(
+    heads: Heads, other: Heads, sizes: list[tuple[int, int]], schema: Schema, stride: int
+) -> Heads:
+    """Average activated fields with those of the mirrored pictures.
+
+    A mirrored edge is the edge between the mirrored landmarks; where the schema has no such edge,
+    the edge keeps its own fields. Where the picture's width is no multiple of the stride, the
+    mirrored cells lie up to half a cell beside; positions are corrected for it exactly.
+    """
+    flips = list(schema.flips)
+    mirror_edge: list[tuple[int, bool] | None] = []
+    for a, b in schema.edges:
+        fa, fb = flips[a], flips[b]
+        if (fa, fb) in schema.edges:
+            mirror_edge.append((schema.edges.index((fa, fb)), False))
+        elif (fb, fa) in schema.edges:
+            mirror_edge.append((schema.edges.index((fb, fa)), True))
+        else:
+            mirror_edge.append(None)
+    pif, paf, category = heads.pif.clone(), heads.paf.clone(), heads.category.clone()
+    for row, (width, _) in enumerate(sizes):
+        cells = -(-width // stride)
+        right = width / stride - 1.0  # x of a mirrored place is right - x, in cells
+
+        def back(
+            field: Tensor, xs: Sequence[int], cells: int = cells, right: float = right
+        ) -> Tensor:
+            turned = field[..., :cells].flip(-1).clone()
+            for x in xs:
+                turned[:, x] = right - turned[:, x]
+            return turned
+
+        mirrored = back(other.pif[row][flips], [1])
+        pif[row, ..., :cells] = _blend(pif[row, ..., :cells], mirrored, [1, 2, 3, 4])
+        for e, twin in enumerate(mirror_edge):
+            if twin is None:
+                continue
+            source, swapped = twin
+            turned = back(other.paf[row, source : source + 1], [1, 3])
+            if swapped:
+                turned = turned[:, [0, 3, 4, 1, 2, 6, 5, 8, 7]]
+            paf[row, e : e + 1, :, :, :cells] = _blend(
+                paf[row, e : e + 1, :, :, :cells], turned, list(range(1, 9))
+            )
+        category[row, ..., :cells] = (
+            category[row, ..., :cells] + other.category[row, ..., :cells].flip(-1)
+        ) / 2
+    return Heads(pif, paf, category)
+
+
+def _blend(one: Tensor, two: Tensor, channels: list[int]) -> Tensor:
+    """Average confidences (channel 0) plainly, the `channels` weighed by confidence."""
+    a, b = one[:, :1], two[:, :1]
+    share = a / (a + b).clamp(min=1e-6)
+    blended = one.clone()
+    blended[:, :1] = (a + b) / 2
+    blended[:, channels] = share * one[:, channels] + (1 - share) * two[:, channels]
+    return blended
+
+
+def _serialise(network: Network) -> bytes:
+    state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    return save(state)
+
+
+def _stem(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix in (".json", ".safetensors") else path
+
+
+def _find(source: Path | str) -> Path:
+    if str(source) == "bundled":
+        folder = Path(str(resources.files("napari_fashion").joinpath("models")))
+        path = folder / "bundled"
+        if not path.with_suffix(".safetensors").is_file():
+            raise CheckpointError(
+                "The package has no bundled model here; install the released package, or train one: "
+                "napari-fashion train training/recipes/bundled.toml."
+            )
+        return path
+    path = Path(source)
+    if path.is_dir():
+        path = path / "model"
+    if path.suffix in (".pt", ".pth", ".pkl", ".ckpt", ".bin"):
+        raise CheckpointError(
+            f"{path}: weights in pickled form are not loaded, since unpickling runs code from the "
+            "file. Expected a .safetensors file with its .json."
+        )
+    stem = _stem(path)
+    if not stem.with_name(stem.name + ".json").is_file():
+        raise CheckpointError(
+            f"{source}: no model there; expected a folder with model.json and model.safetensors, "
+            "the path of either, or 'bundled'."
+        )
+    return stem
+
+
+__all__ = ["FORMAT", "Model", "ModelInfo", "Picture", "activate", "choose_device"]

@@ -1,0 +1,336 @@
+"""The network: a torchvision backbone, an optional neck, and PIF, PAF and category heads."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torchvision
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+BackboneName = Literal[
+    "shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5", "resnet18", "resnet50"
+]
+
+PIF_CHANNELS = 5
+"""A landmark's channels: confidence logit, x, y (cells, from the cell), log spread, size."""
+PAF_CHANNELS = 9
+"""An edge's channels: confidence logit, x1, y1, x2, y2, log spread 1 and 2, size 1 and 2."""
+
+LOG_SPREAD_BOUND = 4.0
+"""The predicted log of the Laplace spread stays within this, so that no loss can run away."""
+
+
+class NetworkConfig(BaseModel):
+    """The shape of a network; with a schema it says everything that is needed to build it.
+
+    Attributes
+    ----------
+    backbone
+        Name of the torchvision backbone.
+    neck
+        ``"plain"``: the last stage keeps stride 16, and the heads upsample from there. ``"sum"``:
+        features of strides 8, 16 and 32 are summed at stride 8 and refined.
+    width
+        Channels of the summed features (neck ``"sum"`` only).
+    blocks
+        Number of refining blocks after the sum (neck ``"sum"`` only).
+    upsample
+        Factor by which the heads upsample (PixelShuffle).
+    category_pool
+        How a garment reads the category field where it is: the ``"max"`` of its cells (the
+        report) or their ``"mean"``.
+    fork_beta
+        Each head's gradient enters the backbone with weight T^-beta for T heads: 0 the sum, 0.5
+        the default, 1 the mean.
+    dropout
+        Share of features dropped before the category head.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: BackboneName = "shufflenet_v2_x1_0"
+    neck: Literal["plain", "sum"] = "plain"
+    width: int = Field(default=128, ge=8)
+    blocks: int = Field(default=2, ge=0)
+    upsample: Literal[1, 2, 4] = 2
+    category_pool: Literal["max", "mean"] = "max"
+    fork_beta: float = Field(default=0.5, ge=0.0, le=1.0)
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per cell of the fields."""
+        return (16 if self.neck == "plain" else 8) // self.upsample
+
+    @property
+    def multiple(self) -> int:
+        """What the input's width and height must be multiples of."""
+        return 16 if self.neck == "plain" else 32
+
+
+class Heads(NamedTuple):
+    """Raw outputs for a batch.
+
+    Attributes
+    ----------
+    pif
+        (B, K, 5, H, W), channels as `PIF_CHANNELS` says.
+    paf
+        (B, E, 9, H, W), channels as `PAF_CHANNELS` says.
+    category
+        (B, C, H, W) logits.
+    """
+
+    pif: Tensor
+    paf: Tensor
+    category: Tensor
+
+
+class _ForkNormalisation(torch.autograd.Function):
+    """Identity forward; backward the gradient times kappa (DESIGN section 4; Mordan et al.)."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, kappa: float) -> Tensor:
+        ctx.kappa = kappa
+        return features.view_as(features)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0] * ctx.kappa, None
+
+
+def fork(features: Tensor, heads: int, beta: float) -> Tensor:
+    """Pass `features` to one of several heads, weighing its gradient by heads^-beta.
+
+    Parameters
+    ----------
+    features
+        Any tensor; returned unchanged.
+    heads
+        Number T of heads that join there.
+    beta
+        0 sums the heads' gradients, 1 averages them.
+    """
+    return _ForkNormalisation.apply(features, float(heads) ** -beta)  # type: ignore[no-any-return]
+
+
+class Backbone(nn.Module):
+    """Stages of a torchvision classifier; returns features of strides 8, 16 and the last one.
+
+    Parameters
+    ----------
+    name
+        Backbone's torchvision name.
+    keep_stride_16
+        Give the last stage stride 1, so that its features stay at stride 16.
+    """
+
+    def __init__(self, name: BackboneName, *, keep_stride_16: bool) -> None:
+        super().__init__()
+        net = getattr(torchvision.models, name)(weights=None)
+        if name.startswith("shufflenet"):
+            self.stem = nn.Sequential(net.conv1, net.maxpool)
+            self.stages = nn.ModuleList([net.stage2, net.stage3, net.stage4])
+            self.channels = tuple(
+                _out_channels(stage[-1].branch2) * 2
+                for stage in (net.stage2, net.stage3, net.stage4)
+            )
+        else:
+            self.stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1)
+            self.stages = nn.ModuleList([net.layer2, net.layer3, net.layer4])
+            self.channels = tuple(
+                _out_channels(stage[-1]) for stage in (net.layer2, net.layer3, net.layer4)
+            )
+        if keep_stride_16:
+            for module in self.stages[-1].modules():
+                if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
+                    module.stride = (1, 1)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the features after each of the three last stages."""
+        x = self.stem(x)
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+def _out_channels(block: nn.Module) -> int:
+    return [m.out_channels for m in block.modules() if isinstance(m, nn.Conv2d)][-1]
+
+
+class RefiningBlock(nn.Module):
+    """Residual depthwise 5x5 and pointwise convolutions on (B, width, H, W) features."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(width, width, 5, padding=2, groups=width, bias=False),
+            nn.BatchNorm2d(width),
+            nn.Conv2d(width, 2 * width, 1, bias=False),
+            nn.BatchNorm2d(2 * width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(2 * width, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of the same shape."""
+        y: Tensor = x + self.body(x)
+        return y
+
+
+class SumNeck(nn.Module):
+    """Project features of strides 8, 16 and 32 to one width, sum them at stride 8, refine."""
+
+    def __init__(self, channels: tuple[int, ...], width: int, blocks: int) -> None:
+        super().__init__()
+        self.laterals = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width))
+            for c in channels
+        )
+        self.blocks = nn.Sequential(*(RefiningBlock(width) for _ in range(blocks)))
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Return (B, width, H, W) at the stride of the first features."""
+        total: Tensor = self.laterals[0](features[0])
+        for lateral, feature in zip(list(self.laterals)[1:], features[1:], strict=True):
+            total = total + F.interpolate(
+                lateral(feature), size=total.shape[-2:], mode="bilinear", align_corners=False
+            )
+        refined: Tensor = self.blocks(F.relu(total))
+        return refined
+
+
+class Head(nn.Module):
+    """A 1x1 convolution to `channels`, upsampled by PixelShuffle."""
+
+    def __init__(self, inputs: int, channels: int, upsample: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, channels * upsample**2, 1)
+        self.shuffle = nn.PixelShuffle(upsample)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, channels, H * upsample, W * upsample)."""
+        y: Tensor = self.shuffle(self.conv(x))
+        return y
+
+
+class Network(nn.Module):
+    """Backbone, neck and heads for K landmarks, E edges and C categories.
+
+    Parameters
+    ----------
+    config
+        The network's shape.
+    landmarks, edges, categories
+        K, E, C; E and C may be 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: NetworkConfig, landmarks: int, edges: int, categories: int) -> None:
+        super().__init__()
+        self.config = config
+        self.sizes = (landmarks, edges, categories)
+        plain = config.neck == "plain"
+        self.backbone = Backbone(config.backbone, keep_stride_16=plain)
+        channels = self.backbone.channels
+        self.neck = None if plain else SumNeck(channels, config.width, config.blocks)
+        width = channels[-1] if plain else config.width
+        self.pif = Head(width, landmarks * PIF_CHANNELS, config.upsample)
+        self.paf = Head(width, edges * PAF_CHANNELS, config.upsample) if edges else None
+        self.dropout = nn.Dropout(config.dropout)
+        self.category = nn.Conv2d(channels[-1], categories, 1) if categories else None
+        # ImageNet statistics of 0..255 pixels: what pre-trained torchvision backbones expect.
+        mean = 255 * torch.tensor([0.485, 0.456, 0.406])
+        std = 255 * torch.tensor([0.229, 0.224, 0.225])
+        self.register_buffer("mean", mean[:, None, None], persistent=False)
+        self.register_buffer("std", std[:, None, None], persistent=False)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for head in (self.pif, self.paf):
+            if head is not None:
+                nn.init.normal_(head.conv.weight, std=0.01)
+                nn.init.zeros_(head.conv.bias)
+        # Start at the rate of positive cells, so that the first steps aren't spent unlearning.
+        for head, per in ((self.pif, PIF_CHANNELS), (self.paf, PAF_CHANNELS)):
+            if head is not None:
+                with torch.no_grad():
+                    bias = head.conv.bias.view(-1, per, self.config.upsample**2)
+                    bias[:, 0] = -3.0
+
+    def forward(self, pictures: Tensor) -> Heads:
+        """Compute the raw fields.
+
+        Parameters
+        ----------
+        pictures
+            (B, 3, H, W) RGB, values 0..255, H and W multiples of ``config.multiple``.
+        """
+        k, e, c = self.sizes
+        x = (pictures - self.mean) / self.std
+        features = self.backbone(x)
+        body = features[-1] if self.neck is None else self.neck(features)
+        heads = 1 + (e > 0) + (c > 0)
+        beta = self.config.fork_beta
+        pif = self.pif(fork(body, heads, beta))
+        b, _, h, w = pif.shape
+        pif = pif.view(b, k, PIF_CHANNELS, h, w)
+        if self.paf is None:
+            paf = pif.new_zeros((b, 0, PAF_CHANNELS, h, w))
+        else:
+            paf = self.paf(fork(body, heads, beta)).view(b, e, PAF_CHANNELS, h, w)
+        if self.category is None:
+            category = pif.new_zeros((b, 0, h, w))
+        else:
+            deep = self.dropout(fork(features[-1], heads, beta))
+            category = F.interpolate(
+                self.category(deep), size=(h, w), mode="bilinear", align_corners=False
+            )
+        return Heads(pif, paf, category)
+
+
+def bounded_log_spread(raw: Tensor) -> Tensor:
+    """Bound the raw log spread smoothly to +-`LOG_SPREAD_BOUND`."""
+    return LOG_SPREAD_BOUND * torch.tanh(raw / LOG_SPREAD_BOUND)
+
+
+def cell_grid(height: int, width: int, device: torch.device) -> Tensor:
+    """Return (2, height, width) float32: x and y of every cell, in cells."""
+    y, x = torch.meshgrid(
+        torch.arange(height, device=device, dtype=torch.float32),
+        torch.arange(width, device=device, dtype=torch.float32),
+        indexing="ij",
+    )
+    return torch.stack([x, y])
+
+
+def pool_category(logits: Tensor, mask: Tensor, how: str) -> Tensor:
+    """Read the category field where a garment is.
+
+    Parameters
+    ----------
+    logits
+        (..., C, H, W) category logits.
+    mask
+        (..., H, W) bool, the garment's cells; where it is empty, the whole picture counts.
+    how
+        ``"max"`` or ``"mean"`` of the cells.
+
+    Returns
+    -------
+    (..., C) logits.
+    """
+    empty = ~mask.flatten(-2).any(-1)
+    mask = (mask | empty[..., None, None]).unsqueeze(-3)
+    if how == "max":
+        return logits.masked_fill(~mask, float("-inf")).flatten(-2).amax(-1)
+    weights = mask.to(logits.dtype)
+    return (logits * weights).sum((-2, -1)) / weights.sum((-2, -1))

@@ -1,0 +1,77 @@
+"""Pictures with what was predicted drawn over them."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+from napari_fashion.engine.pictures import Picture
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.schema import Schema
+
+_SMOOTH = 2  # drawn at twice the size and scaled down, so that lines are smooth
+
+
+def draw_prediction(picture: Picture, prediction: Prediction, schema: Schema) -> Picture:
+    """Draw skeletons, landmarks in their colours and the category with its score.
+
+    Parameters
+    ----------
+    picture
+        (H, W, 3) uint8 RGB.
+    prediction
+        Of this picture.
+    schema
+        The model's.
+
+    Returns
+    -------
+    A new (H, W, 3) uint8 RGB picture.
+    """
+    height, width = picture.shape[:2]
+    image = Image.fromarray(picture).resize((width * _SMOOTH, height * _SMOOTH))
+    draw = ImageDraw.Draw(image)
+    unit = _SMOOTH * max(width, height) / 400
+    for garment in prediction.garments:
+        _draw_garment(draw, garment, schema, unit)
+    for garment in prediction.garments:
+        _draw_label(draw, garment, schema, unit)
+    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _place(xy: np.ndarray[tuple[int], np.dtype[np.float32]]) -> tuple[float, float]:
+    return (float(xy[0]) + 0.5) * _SMOOTH, (float(xy[1]) + 0.5) * _SMOOTH
+
+
+def _draw_garment(
+    draw: ImageDraw.ImageDraw, garment: PredictedGarment, schema: Schema, unit: float
+) -> None:
+    for a, b in schema.edges:
+        if garment.scores[a] > 0 and garment.scores[b] > 0:
+            ends = [_place(garment.xy[a]), _place(garment.xy[b])]
+            draw.line(ends, fill=(20, 20, 24), width=round(2.6 * unit))
+            draw.line(ends, fill=(245, 245, 245), width=round(1.4 * unit))
+    for i in np.flatnonzero(garment.scores > 0):
+        x, y = _place(garment.xy[i])
+        for radius, color in ((4.6, (20, 20, 24)), (3.8, ImageColor.getrgb(schema.colors[i]))):
+            r = radius * unit
+            draw.ellipse([x - r, y - r, x + r, y + r], fill=color)
+
+
+def _draw_label(
+    draw: ImageDraw.ImageDraw, garment: PredictedGarment, schema: Schema, unit: float
+) -> None:
+    found = garment.xy[garment.found]
+    if garment.category_index < 0 or not len(found):
+        return
+    name = schema.category_names[garment.category_index]
+    text = f"{name} {garment.category[garment.category_index]:.0%}"
+    font = ImageFont.load_default(size=13 * unit)
+    x, y = _place(found.min(0))
+    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+    pad = 4 * unit
+    y = max(0.0, y - (bottom - top) - 5 * pad)
+    draw.rectangle(
+        [x, y, x + right - left + 2 * pad, y + bottom - top + 2 * pad], fill=(20, 20, 24)
+    )
+    draw.text((x + pad - left, y + pad - top), text, fill=(245, 245, 245), font=font)

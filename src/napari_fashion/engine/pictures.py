@@ -1,0 +1,175 @@
+"""Pictures in: any file that a camera, phone or microscope writes becomes (H, W, 3) uint8 RGB."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from napari_fashion.errors import PictureError
+from napari_fashion.files import atomic_write
+
+Picture = NDArray[np.uint8]
+
+PADDING = 124
+"""Grey level (of 255) that fills what lies outside a picture, in training and prediction alike."""
+
+
+def read_picture(path: Path | str, *, size: tuple[int, int] | None = None) -> Picture:
+    """Read a picture file as RGB.
+
+    Grey, palette, RGBA (over white), CMYK and 16-bit files are converted; the EXIF orientation is
+    applied, so that the picture stands as every viewer shows it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    size
+        Width and height that an annotation file gives for it, if known. When they fit the picture
+        before the EXIF rotation and not after it, the annotations were made on the unrotated
+        picture, and it is read unrotated.
+
+    Returns
+    -------
+    (H, W, 3) uint8 RGB array.
+
+    Raises
+    ------
+    PictureError
+        If the file is missing, no picture, or damaged.
+    """
+    path = Path(path)
+    try:
+        with Image.open(path) as image:
+            raw_size = image.size
+            rotated = ImageOps.exif_transpose(image)
+            if size is not None and rotated.size != size and raw_size == size:
+                rotated = image
+            rotated.load()
+            return to_rgb(_as_array(rotated))
+    except FileNotFoundError:
+        raise PictureError(
+            f"{path}: no such picture. Check the image folder, or give it with --images."
+        ) from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise PictureError(
+            f"{path}: not a readable picture ({error}). Expected JPEG, PNG, TIFF, BMP, GIF or WebP; "
+            "open it in a viewer to see whether it is damaged."
+        ) from error
+
+
+def to_rgb(array: NDArray[np.generic]) -> Picture:
+    """Turn a (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4) array into (H, W, 3) uint8 RGB.
+
+    Unsigned integers are scaled by their type's range (a 16-bit picture that uses less of it, as
+    12-bit cameras write, by the range it uses), floats are taken as 0..1, booleans as black and
+    white. Alpha is laid over white.
+
+    Raises
+    ------
+    PictureError
+        If the array is none of these shapes, empty, or holds no numbers.
+    """
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or array.size == 0:
+        raise PictureError(
+            f"Found an array of shape {array.shape}; expected a picture of shape (height, width) or "
+            "(height, width, channels) with 1 to 4 channels."
+        )
+    unit = _to_unit(array)
+    channels = unit.shape[2]
+    if channels in (2, 4):
+        alpha = unit[:, :, -1:]
+        unit = unit[:, :, :-1] * alpha + (1.0 - alpha)
+    if unit.shape[2] == 1:
+        unit = np.repeat(unit, 3, axis=2)
+    return np.ascontiguousarray(np.rint(unit * 255.0).astype(np.uint8))
+
+
+def _to_unit(array: NDArray[np.generic]) -> NDArray[np.float32]:
+    if array.dtype == np.bool_:
+        return array.astype(np.float32)
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) / np.float32(255)
+    values = array.astype(np.float32)
+    if np.issubdtype(array.dtype, np.floating):
+        return np.clip(np.nan_to_num(values, nan=0.0), 0.0, 1.0)
+    if np.issubdtype(array.dtype, np.integer):
+        top = float(values.max(initial=0.0))
+        full = 255.0 if top <= 255 else 4095.0 if top <= 4095 else max(65535.0, top)
+        return np.clip(values / np.float32(full), 0.0, 1.0)
+    raise PictureError(f"Found values of type {array.dtype}; expected numbers.")
+
+
+def _as_array(image: Image.Image) -> NDArray[np.generic]:
+    """Keep the depth of grey 16- and 32-bit files; let Pillow convert the other modes."""
+    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I"):
+        return np.asarray(image).astype(np.int64)
+    if image.mode == "F":
+        values = np.asarray(image).astype(np.float32)
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        return values if low >= 0.0 and high <= 1.0 else (values - low) / max(high - low, 1e-12)
+    if image.mode in ("RGB", "L", "RGBA", "LA", "1"):
+        return np.asarray(image)
+    has_alpha = image.mode in ("PA", "La", "RGBa") or "transparency" in image.info
+    return np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How a picture was scaled into the network's input.
+
+    ``xy_input = (xy_picture + 0.5) * (scale_x, scale_y) - 0.5``: pixel centres are integers in
+    both frames, and the edges of the picture fall on the edges of its scaled copy.
+
+    Attributes
+    ----------
+    scale
+        Input pixels per picture pixel, x then y.
+    size
+        Width and height of the scaled copy; it lies at the input's top left.
+    padded
+        Width and height of the whole input, multiples of the network's stride.
+    """
+
+    scale: tuple[float, float]
+    size: tuple[int, int]
+    padded: tuple[int, int]
+
+    @classmethod
+    def fit(cls, width: int, height: int, side: int, multiple: int) -> Placement:
+        """Scale the longer side to `side` pixels, keep the shape, pad to `multiple`."""
+        factor = side / max(width, height)
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        padded = (-(-size[0] // multiple) * multiple, -(-size[1] // multiple) * multiple)
+        return cls((size[0] / width, size[1] / height), size, padded)
+
+    def cell_geometry(self, stride: int) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return (scale, offset), x then y, that take a cell's index to the picture's pixels.
+
+        Cell i covers the input pixels ``i * stride .. (i + 1) * stride - 1``, so its centre lies
+        at input pixel ``i * stride + (stride - 1) / 2``.
+        """
+        scale = (stride / self.scale[0], stride / self.scale[1])
+        return scale, (scale[0] / 2 - 0.5, scale[1] / 2 - 0.5)
+
+
+def resize(picture: Picture, size: tuple[int, int]) -> Picture:
+    """Resize to (width, height), with antialiasing when it gets smaller."""
+    if (picture.shape[1], picture.shape[0]) == size:
+        return picture
+    image = Image.fromarray(picture)
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0))
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Write a (H, W, 3) uint8 RGB picture as PNG, atomically; missing folders are made."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    atomic_write(path, buffer.getvalue())

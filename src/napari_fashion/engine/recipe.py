@@ -1,0 +1,273 @@
+"""Recipes: a whole training configuration, read from TOML and checked before anything runs."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_fashion.engine.augment import AugmentOptions
+from napari_fashion.engine.losses import LossOptions
+from napari_fashion.engine.network import NetworkConfig
+from napari_fashion.engine.targets import TargetOptions
+from napari_fashion.errors import RecipeError
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Options):
+    """Annotated pictures to learn from.
+
+    Attributes
+    ----------
+    file
+        A COCO keypoint file, relative to the recipe; or ``photos:train``, ``photos:test``,
+        ``photos:unlabelled``, ``photos:no_garment`` (the CC0 photos), or ``samples:COUNT`` or
+        ``samples:COUNT:SEED`` (procedural garments).
+    images
+        Folder of the pictures, where it is not the file's own.
+    repeat
+        How often each picture comes in an epoch.
+    empty
+        What pictures without annotations are: ``"skip"`` those that nobody reviewed (the
+        default), or ``"negative"``: pictures that show no garment.
+    """
+
+    file: str
+    images: str | None = None
+    repeat: int = Field(default=1, ge=1)
+    empty: Literal["skip", "negative"] = "skip"
+
+
+class DataOptions(_Options):
+    """What to learn from and what to judge by.
+
+    Attributes
+    ----------
+    train
+        Sources of training pictures.
+    validation
+        Sources of validation pictures; when empty, `validation_share` of the training pictures
+        (by group: a sender's photos stay together) is held out.
+    validation_share
+        Share of the groups to hold out. Chosen by a hash of the group's name, so that the same
+        picture stays on the same side as the data grow.
+    canvas
+        Side in pixels to which pictures are scaled when they are loaded.
+    workers
+        Processes that decode pictures; 0 decodes in the main process.
+    cache_gb
+        Up to how much memory decoded pictures are kept (with 0 workers).
+    """
+
+    train: list[Source] = Field(min_length=1)
+    validation: list[Source] = Field(default_factory=list)
+    validation_share: float = Field(default=0.1, ge=0, lt=1)
+    canvas: int = Field(default=320, ge=32)
+    workers: int = Field(default=0, ge=0)
+    cache_gb: float = Field(default=4.0, ge=0)
+
+
+class OptimiserOptions(_Options):
+    """How weights move.
+
+    Attributes
+    ----------
+    kind
+        ``"adamw"`` or ``"sgd"`` (the report's).
+    lr
+        Peak learning rate.
+    weight_decay
+        Of convolution weights; norms and biases have none.
+    momentum, nesterov
+        Of SGD.
+    clip_value
+        Each gradient value is clipped to +- this (the report's 10); 0 does not clip.
+    clip_norm
+        The gradient's norm is clipped to this; 0 does not clip.
+    ema
+        Decay a step of the exponential moving average of the weights, which is what is saved;
+        0 saves the weights themselves.
+    """
+
+    kind: Literal["adamw", "sgd"] = "adamw"
+    lr: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
+    momentum: float = Field(default=0.95, ge=0, lt=1)
+    nesterov: bool = True
+    clip_value: float = Field(default=0.0, ge=0)
+    clip_norm: float = Field(default=5.0, ge=0)
+    ema: float = Field(default=0.998, ge=0, lt=1)
+
+
+class ScheduleOptions(_Options):
+    """How long, and how the learning rate changes.
+
+    Attributes
+    ----------
+    epochs
+        Number of passes.
+    batch
+        Pictures a step.
+    warmup_epochs
+        Linear rise of the learning rate from 0, in epochs.
+    kind
+        ``"cosine"`` to `final_lr` of the peak, ``"steps"`` or ``"constant"``.
+    steps
+        For ``"steps"``: epochs after which the rate is multiplied by 0.1.
+    final_lr
+        For ``"cosine"``: the last rate as a share of the peak.
+    validate_every
+        Epochs between validations; the last epoch is always validated.
+    max_steps
+        Stop after so many steps; 0 for no such limit.
+    """
+
+    epochs: int = Field(default=50, ge=1)
+    batch: int = Field(default=32, ge=1)
+    warmup_epochs: float = Field(default=1.0, ge=0)
+    kind: Literal["cosine", "steps", "constant"] = "cosine"
+    steps: list[int] = Field(default_factory=list)
+    final_lr: float = Field(default=0.01, ge=0, le=1)
+    validate_every: int = Field(default=1, ge=1)
+    max_steps: int = Field(default=0, ge=0)
+
+
+class ExplosionOptions(_Options):
+    """What to do when the loss is not finite, or far above its running median.
+
+    Attributes
+    ----------
+    policy
+        ``"skip"`` the step; go ``"back"`` to the last good epoch at a tenth of the rate; or
+        ``"stop"``.
+    factor
+        How far above the running median counts as an explosion.
+    patience
+        Consecutive explosions after which ``"skip"`` gives up and stops.
+    """
+
+    policy: Literal["skip", "back", "stop"] = "skip"
+    factor: float = Field(default=20.0, gt=1)
+    patience: int = Field(default=20, ge=1)
+
+
+class Recipe(_Options):
+    """Everything that a training run is made of.
+
+    Attributes
+    ----------
+    name
+        Of the model; its id is this and a digest of its weights.
+    schema_name
+        A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``.
+    start_from
+        A model to start from (a path or ``"bundled"``), or None for random weights.
+    working_size
+        The longer side of a picture in the network's input, pixels.
+    precision
+        ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
+    seed
+        Of everything random.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: str = Field(default="model", pattern=r"^[A-Za-z0-9._-]+$")
+    schema_name: str = Field(default="garments", alias="schema")
+    start_from: str | None = None
+    working_size: int = Field(default=192, ge=32, multiple_of=32)
+    precision: Literal["auto", "float32", "mixed"] = "auto"
+    seed: int = 0
+    network: NetworkConfig = NetworkConfig()
+    data: DataOptions
+    augment: AugmentOptions = AugmentOptions()
+    targets: TargetOptions = TargetOptions()
+    loss: LossOptions = LossOptions()
+    optimiser: OptimiserOptions = OptimiserOptions()
+    schedule: ScheduleOptions = ScheduleOptions()
+    explosions: ExplosionOptions = ExplosionOptions()
+
+    @classmethod
+    def load(cls, path: Path | str) -> Recipe:
+        """Read a recipe from a TOML file.
+
+        Relative paths in it are taken from the recipe's folder.
+
+        Raises
+        ------
+        RecipeError
+            If the file is missing or not TOML, or a value is unknown or out of range; the
+            message names each of them.
+        """
+        path = Path(path)
+        try:
+            data = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise RecipeError(f"{path}: no such recipe.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path}: not valid TOML ({error}).") from error
+        return cls.from_dict(data, base=path.parent, where=str(path))
+
+    @classmethod
+    def load_json(cls, path: Path | str) -> Recipe:
+        """Read a recipe as a run's folder keeps it (``recipe.json``).
+
+        Raises
+        ------
+        RecipeError
+            If the file is missing, or not a recipe.
+        """
+        try:
+            data = json.loads(Path(path).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RecipeError(
+                f"{path}: cannot be read as JSON ({error}); expected the recipe of a training run."
+            ) from error
+        return cls.from_dict(data, where=str(path))
+
+    @classmethod
+    def from_dict(
+        cls, data: dict[str, Any], *, base: Path | None = None, where: str = "recipe"
+    ) -> Recipe:
+        """Check a recipe's dictionary form; `base` is the folder of its relative paths."""
+        try:
+            recipe = cls.model_validate(data)
+        except ValidationError as error:
+            lines = [
+                f"  {'.'.join(str(p) for p in e['loc'])}: {e['msg']} (found {e['input']!r})"
+                for e in error.errors()
+            ]
+            raise RecipeError(f"{where}: not a valid recipe:\n" + "\n".join(lines)) from error
+        return recipe if base is None else recipe._resolved(base)
+
+    def _resolved(self, base: Path) -> Recipe:
+        def path(value: str | None) -> str | None:
+            if value is None or Path(value).is_absolute() or ":" in value:
+                return value
+            return str((base / value).resolve())
+
+        def source(s: Source) -> Source:
+            return s.model_copy(update={"file": path(s.file), "images": path(s.images)})
+
+        data = self.data.model_copy(
+            update={
+                "train": [source(s) for s in self.data.train],
+                "validation": [source(s) for s in self.data.validation],
+            }
+        )
+        changes: dict[str, Any] = {"data": data}
+        if self.start_from not in (None, "bundled"):
+            changes["start_from"] = path(self.start_from)
+        if self.schema_name.endswith(".toml"):
+            changes["schema_name"] = path(self.schema_name)
+        return self.model_copy(update=changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the dictionary form, as JSON holds it."""
+        return self.model_dump(mode="json", by_alias=True)

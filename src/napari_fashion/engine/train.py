@@ -1,0 +1,575 @@
+"""Training: a recipe and a run folder in, a model out, with events on the way and full resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from napari_fashion import __version__
+from napari_fashion.engine.augment import Canvases, augment_batch
+from napari_fashion.engine.data import (
+    Annotated,
+    CanvasDataset,
+    dataset_of,
+    fingerprint,
+    load_sources,
+    split_pictures,
+)
+from napari_fashion.engine.evaluate import evaluate_pictures
+from napari_fashion.engine.losses import compute_losses
+from napari_fashion.engine.model import Model, ModelInfo, choose_device
+from napari_fashion.engine.network import Network
+from napari_fashion.engine.recipe import OptimiserOptions, Recipe, ScheduleOptions
+from napari_fashion.engine.targets import encode_targets
+from napari_fashion.errors import CheckpointError, RecipeError
+from napari_fashion.files import atomic_write
+from napari_fashion.schema import Schema
+
+Event = dict[str, Any]
+Emit = Callable[[Event], None]
+
+
+class Stopped(Exception):
+    """The run was asked to stop; its last state is saved."""
+
+
+def train(
+    recipe: Recipe,
+    run: Path,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    emit: Emit = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Train a model as the recipe says.
+
+    Parameters
+    ----------
+    recipe
+        What to train, on what, how.
+    run
+        Folder for ``recipe.json``, ``split.json``, ``model.*``, ``state.*`` and
+        ``events.jsonl``.
+    resume
+        Go on from the state in `run`, with its own recipe, split and random state.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``...
+    emit
+        Called with each event (docs/architecture.md lists them).
+    should_stop
+        Asked after each step; when true, the state is saved and the run ends.
+
+    Returns
+    -------
+    Path of the model's JSON.
+
+    Raises
+    ------
+    RecipeError, CocoError, PictureError, CheckpointError
+        If something asked for is not there or does not fit; nothing is overwritten then.
+    """
+    return Trainer(recipe, run, resume=resume, device=device, emit=emit).run(should_stop)
+
+
+def make_schema(recipe: Recipe) -> Schema:
+    """Return the recipe's schema."""
+    if recipe.schema_name == "from-data":
+        return dataset_of(recipe.data.train[0], None).schema
+    return Schema.load(recipe.schema_name)
+
+
+class Trainer:
+    """One run; see `train`."""
+
+    def __init__(self, recipe: Recipe, run: Path, *, resume: bool, device: str, emit: Emit) -> None:
+        self.folder = run
+        self.device = choose_device(device)
+        self._emit = emit
+        self._events = run / "events.jsonl"
+        if resume:
+            recipe = Recipe.load_json(run / "recipe.json")
+        elif (run / "state.json").exists():
+            raise CheckpointError(
+                f"{run}: holds a run already. Give --resume to go on with it, or another folder."
+            )
+        self.recipe = recipe
+        torch.manual_seed(recipe.seed)
+        start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
+        self.start = start
+        self.schema = start.schema if start is not None else make_schema(recipe)
+        pictures = load_sources(recipe.data.train, self.schema)
+        self.train_pictures, self.val_pictures = self._split(pictures, resume)
+        if not self.train_pictures:
+            raise RecipeError("All pictures are held out for validation; none is left to train on.")
+        info = ModelInfo(
+            name=recipe.name,
+            working_size=start.info.working_size if start is not None else recipe.working_size,
+            recipe=recipe.to_dict(),
+            data={
+                "fingerprint": fingerprint(self.train_pictures),
+                "train_pictures": len({p.key for p in self.train_pictures}),
+                "validation_pictures": len(self.val_pictures),
+            },
+        )
+        config = start.config if start is not None else recipe.network
+        self.model = Model.create(config, self.schema, info, self.device)
+        if start is not None:
+            self.model.network.load_state_dict(start.network.state_dict())
+        self.network = self.model.network
+        self.averaged = Model.create(config, self.schema, info, self.device)
+        self.averaged.network.load_state_dict(self.network.state_dict())
+        self.optimiser = make_optimiser(self.network, recipe.optimiser)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=self._half)
+        self.dataset = CanvasDataset(self.train_pictures, recipe.data.canvas, recipe.data.cache_gb)
+        self.steps_per_epoch = max(1, len(self.dataset) // recipe.schedule.batch)
+        pairs = list(
+            zip(
+                self.averaged.network.state_dict().values(),
+                self.network.state_dict().values(),
+                strict=True,
+            )
+        )
+        self._means = [m for m, v in pairs if v.dtype.is_floating_point]
+        self._values = [v for _, v in pairs if v.dtype.is_floating_point]
+        self._counters = [(m, v) for m, v in pairs if not v.dtype.is_floating_point]
+        self.epoch = 0
+        self.step = 0
+        self.seconds = 0.0
+        self.lr_factor = 1.0
+        self.explosions = 0
+        self._recent: deque[float] = deque(maxlen=200)
+        if resume:
+            self._load_state()
+
+    # -- set-up ----------------------------------------------------------------------------
+
+    @property
+    def _mixed(self) -> bool:
+        on_gpu = self.device.type == "cuda"
+        return self.recipe.precision == "mixed" or (self.recipe.precision == "auto" and on_gpu)
+
+    @property
+    def _half(self) -> bool:
+        """Whether float16 with loss scaling is used: on GPUs without bfloat16."""
+        return self._mixed and self.device.type == "cuda" and not torch.cuda.is_bf16_supported()
+
+    @property
+    def total_steps(self) -> int:
+        """Number of steps of the whole run."""
+        steps = self.steps_per_epoch * self.recipe.schedule.epochs
+        limit = self.recipe.schedule.max_steps
+        return min(steps, limit) if limit else steps
+
+    def _split(
+        self, pictures: list[Annotated], resume: bool
+    ) -> tuple[list[Annotated], list[Annotated]]:
+        data = self.recipe.data
+        path = self.folder / "split.json"
+        if resume:
+            known = _read_json(path)
+            sides = {k: side for side, keys in known.items() for k in keys}
+            missing = sorted({p.key for p in pictures} - set(sides))
+            if missing:
+                raise CheckpointError(
+                    f"{path}: {len(missing)} pictures of the data are not in the saved split, such as "
+                    f"{missing[0]}; the data have changed since. Start a new run from this model "
+                    "instead (start_from)."
+                )
+            train = [p for p in pictures if sides[p.key] == "train"]
+            validation = _once(p for p in pictures if sides[p.key] == "validation")
+        elif data.validation:
+            validation = load_sources(data.validation, self.schema)
+            keys = {p.key for p in validation}
+            train = [p for p in pictures if p.key not in keys]
+        else:
+            known = self.start.info.data.get("split") if self.start is not None else None
+            train, validation = split_pictures(
+                pictures, data.validation_share, self.recipe.seed, known
+            )
+            # Pictures without landmarks teach, but NE cannot be judged on them.
+            train += [p for p in validation if not (p.visibility == 2).any()]
+            validation = [p for p in validation if (p.visibility == 2).any()]
+        if resume and data.validation:
+            validation = load_sources(data.validation, self.schema)
+        return train, validation
+
+    # -- running ---------------------------------------------------------------------------
+
+    def run(self, should_stop: Callable[[], bool]) -> Path:
+        """Train to the end, or until `should_stop`; return the path of the model's JSON."""
+        recipe, schedule = self.recipe, self.recipe.schedule
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write_json(self.folder / "recipe.json", recipe.to_dict())
+        split = {
+            "train": sorted({p.key for p in self.train_pictures}),
+            "validation": sorted({p.key for p in self.val_pictures}),
+        }
+        _write_json(self.folder / "split.json", split)
+        self.emit(
+            {
+                "event": "start",
+                "run": str(self.folder),
+                "epochs": schedule.epochs,
+                "steps": self.total_steps,
+                "epoch": self.epoch,
+                "step": self.step,
+                "train_pictures": len({p.key for p in self.train_pictures}),
+                "val_pictures": len(self.val_pictures),
+                "device": _device_name(self.device),
+            }
+        )
+        self.dataset.preload()
+        try:
+            while self.step < self.total_steps:
+                self._run_epoch(should_stop)
+        except Stopped:
+            path = self._save()
+            self.emit({"event": "stopped", "model": str(path), "step": self.step})
+            return path
+        path = self._save()
+        if self.start is not None and self.val_pictures:
+            self.emit({"event": "compare", **self._compare()})
+        self.emit({"event": "done", "model": str(path), "seconds": round(self.seconds, 1)})
+        return path
+
+    def emit(self, event: Event) -> None:
+        """Send an event and append it to the run's log."""
+        with self._events.open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"time": _now(), **event}) + "\n")
+        self._emit(event)
+
+    def _batches(self) -> Iterator[Canvases]:
+        """Yield what is left of this epoch, in an order that only the seed and epoch decide."""
+        batch = min(self.recipe.schedule.batch, len(self.dataset))
+        order = torch.randperm(
+            len(self.dataset),
+            generator=torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.epoch),
+        )
+        batches = [order[i * batch : (i + 1) * batch].tolist() for i in range(self.steps_per_epoch)]
+        return iter(
+            DataLoader(
+                self.dataset,
+                batch_sampler=batches[self.step - self.epoch * self.steps_per_epoch :],
+                num_workers=self.recipe.data.workers,
+                collate_fn=self.dataset.collate,
+                pin_memory=self.device.type == "cuda",
+            )
+        )
+
+    def _run_epoch(self, should_stop: Callable[[], bool]) -> None:
+        schedule = self.recipe.schedule
+        began = time.perf_counter()
+        self.network.train()
+        losses: list[float] = []
+        seen, window = 0, time.perf_counter()
+        for batch in self._batches():
+            parts = self._train_step(batch)
+            self.step += 1
+            if parts is not None:
+                losses.append(sum(parts.values()))
+            seen += len(batch.pixels)
+            if self.step % 5 == 0 or self.step in (1, self.total_steps):
+                now = time.perf_counter()
+                self.emit(
+                    {
+                        "event": "step",
+                        "step": self.step,
+                        "epoch": self.epoch,
+                        "loss": losses[-1] if losses else None,
+                        "losses": parts,
+                        "lr": self.optimiser.param_groups[0]["lr"],
+                        "pictures_per_second": round(seen / max(now - window, 1e-9), 1),
+                    }
+                )
+                seen, window = 0, now
+            if should_stop():
+                self.seconds += time.perf_counter() - began
+                raise Stopped
+            if self.step >= self.total_steps:
+                break
+        self.epoch = self.step // self.steps_per_epoch
+        last = self.step >= self.total_steps
+        event: Event = {
+            "event": "epoch",
+            "epoch": self.epoch,
+            "loss": statistics.fmean(losses) if losses else None,
+        }
+        if self.val_pictures and (last or self.epoch % schedule.validate_every == 0):
+            metrics = self._validate(self.averaged)
+            event["val"] = metrics
+            event["best"] = metrics["ne"] <= self.averaged.info.metrics.get("ne", math.inf)
+            self.averaged.info.metrics = metrics
+        self.seconds += time.perf_counter() - began
+        self._save()
+        self.emit(event)
+
+    def _train_step(self, batch: Canvases) -> dict[str, float] | None:
+        """Do one step; return the weighted losses by name, or None when it was skipped."""
+        recipe = self.recipe
+        generator = torch.Generator().manual_seed(recipe.seed * 7_368_787 + self.step)
+        self._set_lr()
+        moved = Canvases(
+            batch.pixels.to(self.device, non_blocking=True),
+            batch.size.to(self.device),
+            batch.garments.to(self.device),
+        )
+        side = self.model.info.working_size
+        inputs, garments = augment_batch(moved, side, recipe.augment, self.schema.flips, generator)
+        with torch.autocast(self.device.type, enabled=self._mixed):
+            heads = self.network(inputs.contiguous(memory_format=torch.channels_last))
+        shape = (heads.pif.shape[-2], heads.pif.shape[-1])
+        config = self.model.config
+        targets = encode_targets(garments, self.schema, recipe.targets, shape, config.stride)
+        losses = compute_losses(heads, targets, recipe.loss, config.category_pool)
+        total = torch.stack(list(losses.values())).sum()
+        parts = {name: float(loss.detach()) for name, loss in losses.items()}
+        if self._exploded(parts, float(total.detach())):
+            return None
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        self.scaler.unscale_(self.optimiser)
+        parameters = [p for p in self.network.parameters() if p.grad is not None]
+        if recipe.optimiser.clip_value:
+            nn.utils.clip_grad_value_(parameters, recipe.optimiser.clip_value)
+        if recipe.optimiser.clip_norm:
+            norm = nn.utils.clip_grad_norm_(parameters, recipe.optimiser.clip_norm)
+            if not torch.isfinite(norm) and not self.scaler.is_enabled():
+                self._explosion("gradient norm", float(norm))
+                return None
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self._average()
+        return parts
+
+    def _set_lr(self) -> None:
+        lr = learning_rate(
+            self.step,
+            self.steps_per_epoch,
+            self.total_steps,
+            self.recipe.schedule,
+            self.recipe.optimiser.lr,
+        )
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr * self.lr_factor
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the average towards the weights; early on faster, so that it forgets the start."""
+        decay = self.recipe.optimiser.ema
+        decay = min(decay, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(self._means, self._values, 1 - decay)
+        for mean, value in self._counters:
+            mean.copy_(value)
+        self.averaged._id = None
+
+    def _validate(self, model: Model) -> dict[str, Any]:
+        model.network.eval()
+        return evaluate_pictures(model, self.val_pictures, protocol="box").summary()
+
+    def _compare(self) -> dict[str, Any]:
+        assert self.start is not None
+        old = Model(self.start.network, self.start.schema, self.start.info, self.device)
+        return {"old": self._validate(old), "new": self._validate(self.averaged)}
+
+    # -- explosions ------------------------------------------------------------------------
+
+    def _exploded(self, parts: dict[str, float], total: float) -> bool:
+        usual = statistics.median(self._recent) if len(self._recent) >= 50 else None
+        # Laplace losses can be negative: "far above" is measured from the usual size, at least 1.
+        limit = (
+            math.inf
+            if usual is None
+            else usual + self.recipe.explosions.factor * max(1.0, abs(usual))
+        )
+        if math.isfinite(total) and total <= limit:
+            self._recent.append(total)
+            self.explosions = 0
+            return False
+        head = max(parts, key=lambda name: parts[name] if math.isfinite(parts[name]) else math.inf)
+        self._explosion(head, total)
+        return True
+
+    def _explosion(self, head: str, value: float) -> None:
+        options = self.recipe.explosions
+        self.explosions += 1
+        self.emit(
+            {
+                "event": "explosion",
+                "step": self.step,
+                "head": head,
+                "loss": value if math.isfinite(value) else str(value),
+                "policy": options.policy,
+            }
+        )
+        if options.policy == "skip" and self.explosions < options.patience:
+            return
+        if options.policy == "back" and (self.folder / "state.json").exists():
+            factor = self.lr_factor * 0.1
+            if factor >= 1e-4:
+                step, epoch = self.step, self.epoch
+                self._load_state()
+                self.step, self.epoch, self.lr_factor, self.explosions = step, epoch, factor, 0
+                return
+        raise CheckpointError(
+            f"The loss exploded at step {self.step} ({head}: {value:g}) and policy "
+            f"{options.policy!r} could not mend it. Lower optimiser.lr "
+            f"(now {self.recipe.optimiser.lr:g}) or look at the pictures of that batch."
+        )
+
+    # -- state -----------------------------------------------------------------------------
+
+    def _save(self) -> Path:
+        info = self.averaged.info
+        info.data["split"] = _read_json(self.folder / "split.json")
+        info.history = {
+            "napari_fashion": __version__,
+            "torch": torch.__version__,
+            "started_from": self.start.id if self.start is not None else None,
+            "finished": _now(),
+            "epochs": self.epoch,
+            "steps": self.step,
+            "seconds": round(self.seconds, 1),
+            "machine": _device_name(self.device),
+        }
+        path = self.averaged.save(self.folder / "model")
+        tensors: dict[str, Tensor] = {
+            f"network.{k}": v for k, v in self.network.state_dict().items()
+        }
+        state = self.optimiser.state_dict()
+        scalars: dict[str, dict[str, Any]] = {}
+        for index, values in state["state"].items():
+            for key, value in values.items():
+                if isinstance(value, Tensor):
+                    tensors[f"optimiser.{index}.{key}"] = value
+                elif value is not None:
+                    scalars.setdefault(str(index), {})[key] = value
+        tensors["random.cpu"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        atomic_write(
+            self.folder / "state.safetensors",
+            save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}),
+        )
+        _write_json(
+            self.folder / "state.json",
+            {
+                "epoch": self.epoch,
+                "step": self.step,
+                "seconds": self.seconds,
+                "lr_factor": self.lr_factor,
+                "recent": list(self._recent),
+                "optimiser": {"param_groups": state["param_groups"], "scalars": scalars},
+                "scaler": self.scaler.state_dict(),
+            },
+        )
+        return path
+
+    def _load_state(self) -> None:
+        state = _read_json(self.folder / "state.json")
+        try:
+            tensors = load_file(self.folder / "state.safetensors")
+            network = {
+                k.removeprefix("network."): v
+                for k, v in tensors.items()
+                if k.startswith("network.")
+            }
+            self.network.load_state_dict(network)
+            optimiser: dict[int, dict[str, Any]] = {
+                int(i): dict(v) for i, v in state["optimiser"]["scalars"].items()
+            }
+            for key, value in tensors.items():
+                if key.startswith("optimiser."):
+                    _, index, name = key.split(".", 2)
+                    optimiser.setdefault(int(index), {})[name] = value
+            self.optimiser.load_state_dict(
+                {"state": optimiser, "param_groups": state["optimiser"]["param_groups"]}
+            )
+            averaged = Model.load(self.folder / "model", self.device)
+            self.averaged.network.load_state_dict(averaged.network.state_dict())
+            self.averaged.info.metrics = averaged.info.metrics
+            self.scaler.load_state_dict(state["scaler"])
+            torch.set_rng_state(tensors["random.cpu"])
+            if "random.cuda" in tensors and self.device.type == "cuda":
+                torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+        except (KeyError, RuntimeError, ValueError, OSError) as error:
+            raise CheckpointError(
+                f"{self.folder}: the saved state cannot be resumed ({error}). Start a new run from "
+                "its model instead (start_from)."
+            ) from error
+        self.epoch, self.step = int(state["epoch"]), int(state["step"])
+        self.seconds = float(state["seconds"])
+        self.lr_factor = float(state["lr_factor"])
+        self._recent.extend(state["recent"])
+
+
+def make_optimiser(network: Network, options: OptimiserOptions) -> torch.optim.Optimizer:
+    """Return the optimiser; norms and biases have no weight decay."""
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": options.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    if options.kind == "sgd":
+        return torch.optim.SGD(
+            groups, lr=options.lr, momentum=options.momentum, nesterov=options.nesterov
+        )
+    return torch.optim.AdamW(groups, lr=options.lr)
+
+
+def learning_rate(
+    step: int, steps_per_epoch: int, total_steps: int, schedule: ScheduleOptions, peak: float
+) -> float:
+    """Return the learning rate of a step (0-based)."""
+    warmup = min(round(schedule.warmup_epochs * steps_per_epoch), total_steps // 2)
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    if schedule.kind == "cosine":
+        t = (step - warmup) / max(1, total_steps - warmup)
+        low = schedule.final_lr
+        return peak * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * t)))
+    if schedule.kind == "steps":
+        passed = sum(step >= epoch * steps_per_epoch for epoch in schedule.steps)
+        return peak * 0.1**passed
+    return peak
+
+
+def _once(pictures: Iterator[Annotated]) -> list[Annotated]:
+    return list({id(p): p for p in pictures}.values())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} threads, {platform.machine()}"
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be read as JSON ({error}); expected a file of a training run."
+        ) from error
+
+
+def _write_json(path: Path, data: Any) -> None:
+    atomic_write(path, json.dumps(data, indent=1).encode() + b"\n")
