@@ -186,6 +186,27 @@ def paf_arrows(
     return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
 
 
+def ink(picture: NDArray[np.uint8], yx: Array) -> Array:
+    """Return (N, 4) RGBA for names beside points: white on dark places, nearly black on light.
+
+    Parameters
+    ----------
+    picture
+        (H, W, 3) uint8 RGB.
+    yx
+        (N, 2) pixels of the points.
+    """
+    h, w = picture.shape[:2]
+    reach = max(h, w) // 12 + 1
+    rgba = np.ones((len(yx), 4))
+    for i, (y, x) in enumerate(np.rint(yx).astype(int)):
+        y, x = min(max(y, 0), h - 1), min(max(x, 0), w - 1)
+        under = picture[y : y + reach // 3 + 1, x : x + 2 * reach]  # where the name stands
+        if under.mean() > 150:
+            rgba[i, :3] = _DARK
+    return rgba
+
+
 def rgb(schema: Schema) -> Array:
     """Return the (K, 3) colours of the landmarks, 0..1."""
     return np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in schema.colors])

@@ -1,0 +1,182 @@
+"""What one napari window works on: the editor, the model, the fields and what is shown. No Qt."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal, SignalGroupDescriptor
+
+from napari_fashion.app.editor import Editor
+from napari_fashion.app.edits import RecordId
+from napari_fashion.coco import Dataset
+from napari_fashion.engine.fields import Fields
+from napari_fashion.engine.prediction import Prediction
+from napari_fashion.errors import FashionError
+from napari_fashion.schema import Schema
+
+KEPT_FIELDS = 12
+"""Fields of this many pictures are kept; those of a picture of 400 x 533 are some 5 MB."""
+DEFAULT_SCHEMA = "garments"
+
+Level = Literal["info", "warning", "error"]
+
+
+class Predictor(Protocol):
+    """What the app asks of a model; `engine.Model` is one."""
+
+    schema: Schema
+
+    @property
+    def id(self) -> str:
+        """The model's id."""
+
+    def fields(self, picture: NDArray[np.generic]) -> Fields:
+        """Compute the fields of a (H, W, 3) uint8 RGB picture."""
+
+    def decode(self, fields: Fields, size: tuple[int, int]) -> Prediction:
+        """Find the garments; `size` is width and height."""
+
+
+@dataclass
+class View:
+    """What is shown over the picture. Every change emits ``events.<name>``.
+
+    Attributes
+    ----------
+    landmarks, names, skeleton, pif, vectors, paf
+        Which overlays are shown.
+    landmark
+        Of which landmark the PIF is shown; None: of all.
+    edge
+        Of which edge the PAF is shown; None: of all.
+    opacity
+        Of the fields, 0..1.
+    placing
+        Whether a click on the picture places the selected landmark.
+    """
+
+    landmarks: bool = True
+    names: bool = True
+    skeleton: bool = True
+    pif: bool = False
+    vectors: bool = False
+    paf: bool = False
+    landmark: int | None = None
+    edge: int | None = None
+    opacity: float = 0.8
+    placing: bool = False
+
+    events = SignalGroupDescriptor()
+
+
+class Session:
+    """The state that docks, layers, shortcuts and commands of one window share."""
+
+    opened = Signal(object)
+    """After another data set came in; its Editor, or None."""
+    fields_changed = Signal(object)
+    """After the fields of a picture came in or went; its id."""
+    model_changed = Signal()
+    message = Signal(str, str)
+    """Something to tell the person: level ("info", "warning", "error") and text."""
+
+    def __init__(self) -> None:
+        self.editor: Editor | None = None
+        self.view = View()
+        self.model: Predictor | None = None
+        self.model_source: str = "bundled"
+        self._fields: OrderedDict[RecordId, Fields] = OrderedDict()
+
+    def say(self, text: str, level: Level = "info") -> None:
+        """Tell the person something."""
+        self.message.emit(level, text)
+
+    # -- the data set ----------------------------------------------------------------------
+
+    def open(self, path: Path | str) -> None:
+        """Open a COCO file or a folder of pictures.
+
+        Raises
+        ------
+        FashionError
+            If it cannot be read; what was open stays open then.
+        """
+        path = Path(path)
+        if path.is_dir():
+            schema = self.model.schema if self.model else Schema.load(DEFAULT_SCHEMA)
+            self.edit(Dataset.from_folder(path, schema=schema))
+        else:
+            self.edit(Dataset.load(path))
+
+    def edit(self, dataset: Dataset) -> None:
+        """Take a data set as the one to work on.
+
+        Raises
+        ------
+        FashionError
+            If it has no pictures.
+        """
+        if not dataset.images:
+            raise FashionError(
+                f"{dataset.path or 'The data set'} lists no images; expected at least one."
+            )
+        self.editor = Editor(dataset)
+        self._fields.clear()
+        schema = dataset.schema
+        if self.view.landmark is not None and self.view.landmark >= schema.n_landmarks:
+            self.view.landmark = None
+        if self.view.edge is not None and self.view.edge >= len(schema.edges):
+            self.view.edge = None
+        self.view.placing = False
+        self.opened.emit(self.editor)
+
+    @property
+    def schema(self) -> Schema | None:
+        """The data set's schema."""
+        return None if self.editor is None else self.editor.dataset.schema
+
+    # -- the model and its fields ----------------------------------------------------------
+
+    def use_model(self, model: Predictor, source: str) -> None:
+        """Take a loaded model as the one that predicts; fields of another one are dropped."""
+        self.model = model
+        self.model_source = source
+        gone = list(self._fields)
+        self._fields.clear()
+        for image_id in gone:
+            self.fields_changed.emit(image_id)
+        self.model_changed.emit()
+
+    def keep_fields(self, image_id: RecordId, fields: Fields) -> None:
+        """Keep a picture's fields to be shown; the ones looked at longest ago go."""
+        self._fields[image_id] = fields
+        self._fields.move_to_end(image_id)
+        while len(self._fields) > KEPT_FIELDS:
+            self._fields.popitem(last=False)
+        self.fields_changed.emit(image_id)
+
+    def fields_of(self, image_id: RecordId) -> Fields | None:
+        """Return the fields of a picture where they are kept."""
+        fields = self._fields.get(image_id)
+        if fields is not None:
+            self._fields.move_to_end(image_id)
+        return fields
+
+
+_sessions: dict[int, tuple[Any, Session]] = {}
+
+
+def session_of(viewer: Any) -> Session:
+    """Return the session of a napari viewer, making it on the first call."""
+    import weakref
+
+    key = id(viewer)
+    if key not in _sessions or _sessions[key][0]() is not viewer:
+        gone = weakref.ref(viewer, lambda _: _sessions.pop(key, None))
+        _sessions[key] = (gone, Session())
+    return _sessions[key][1]
