@@ -78,6 +78,7 @@ class Dataset:
         self.path = path
         self.style = style or Style()
         self._check_tables()
+        self._absent = {table for table in TABLES if table not in document}
         self._records: dict[Table, dict[Any, Record]] = {t: self._by_id(t) for t in TABLES}
         self._of_image: dict[Any, list[Record]] = {}
         for record in self.table("annotations"):
@@ -318,6 +319,9 @@ class Dataset:
         for step, key in enumerate(path[:-1]):
             parent = self._child(parent, key, f"{table} {record_id!r}, {list(path[: step + 1])}")
         key = path[-1]
+        image_id = record.get("image_id")
+        if table == "annotations" and path == ("image_id",) and not _is_id_or_none(value):
+            raise EditError(f"annotations {record_id!r}: {value!r} is not the id of an image.")
         if isinstance(parent, dict):
             before = self._set_key(parent, (table, record_id, *path), value)
         else:
@@ -331,8 +335,8 @@ class Dataset:
         self._problems = None
         if table == "categories":
             self._categories = None
-        if table == "annotations" and path == ("image_id",) and before != value:
-            self._leave(record, before)
+        if table == "annotations" and record.get("image_id") != image_id:
+            self._leave(record, image_id)
             self._join(record)
         return before
 
@@ -382,6 +386,8 @@ class Dataset:
         index = self._position(table, record)
         self.next_id(table)  # the id of a removed record is not given again
         del self.document[table][index]
+        if not self.document[table] and table in self._absent:
+            del self.document[table]  # as it was
         del self._records[table][record_id]
         del self._positions[table][record_id]
         self._forget(table)
@@ -513,14 +519,14 @@ class Dataset:
             records[key] = record
             if table == "annotations":
                 image_id = record.get("image_id")
-                if image_id is not None and not _is_id(image_id):
+                if not _is_id_or_none(image_id):
                     raise CocoError(
                         f"found {image_id!r}; expected the id of an image.",
                         path=self.path,
                         place=f"annotations[{i}].image_id",
                     )
                 category_id = record.get("category_id")
-                if category_id is not None and not _is_id(category_id):
+                if not _is_id_or_none(category_id):
                     raise CocoError(
                         f"found {category_id!r}; expected the id of a category.",
                         path=self.path,
@@ -715,6 +721,10 @@ def write_document(
         )
     try:
         atomic_write(path, write_json(document, style))
+    except RecursionError as error:
+        raise CocoError(
+            "a value is nested too deeply to be written; nothing was written.", path=path
+        ) from error
     except OSError as error:
         raise CocoError(
             f"cannot be written ({error.strerror or error}); what was there before is unchanged.",
@@ -725,3 +735,7 @@ def write_document(
 
 def _is_id(value: object) -> bool:
     return isinstance(value, (int, str, float)) and not isinstance(value, bool) and value == value
+
+
+def _is_id_or_none(value: object) -> bool:
+    return value is None or value is ABSENT or _is_id(value)

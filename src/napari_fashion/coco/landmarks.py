@@ -38,10 +38,7 @@ def read_keypoints(
     flat = flat[: len(flat) // 3 * 3]
     values = np.zeros((k, 3))
     if flat:
-        try:
-            numbers = np.array(flat, dtype=float)
-        except (TypeError, ValueError, OverflowError):
-            numbers = np.array([_number(value) for value in flat])
+        numbers = np.array([_number(value) for value in flat])
         values[: len(flat) // 3] = numbers.reshape(-1, 3)
     labelled = np.isfinite(values).all(axis=1) & (values[:, 2] > 0)
     values[~labelled] = 0
@@ -143,7 +140,10 @@ def _box(annotation: Record) -> tuple[float, float, float, float] | None:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
+    try:
+        return float(value) if isinstance(value, (int, float)) else math.nan
+    except OverflowError:
+        return math.nan
 
 
 def _rounded(value: float, whole: bool) -> float | int:

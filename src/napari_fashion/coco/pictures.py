@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import Base
+from PIL.TiffImagePlugin import TiffImageFile
 
 from napari_fashion.errors import PictureError
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 """Names that end so are pictures."""
 
-_ORIENTATION = 0x0112
 _QUARTER_TURNS = frozenset((5, 6, 7, 8))
 
 
@@ -28,9 +29,11 @@ def picture_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             width, height = picture.size
+            if isinstance(picture, TiffImageFile):  # Pillow may have turned these already
+                width, height = picture.tag_v2[Base.ImageWidth], picture.tag_v2[Base.ImageLength]
             # A PNG without EXIF before its pixels would be decoded whole to look behind them.
             exif = picture.format != "PNG" or "exif" in picture.info
-            turn = picture.getexif().get(_ORIENTATION, 1) if exif else 1
+            turn = picture.getexif().get(Base.Orientation, 1) if exif else 1
     except FileNotFoundError as error:
         raise PictureError(f"{path}: no such file; expected a picture.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:

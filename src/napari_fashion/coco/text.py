@@ -14,18 +14,18 @@ from typing import Any
 from napari_fashion.errors import CocoError
 
 
-class Literal(float):
+class ExactFloat(float):
     """A float that remembers how the file wrote it, where that differs from Python's way.
 
     ``1.10``, ``1e5`` and a coordinate of twenty digits are numbers like any other to whoever
-    reads them, and are written back letter for letter. Only such numbers become literals: the
+    reads them, and are written back letter for letter. Only such numbers become this: the
     others already survive as plain floats.
     """
 
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> Literal:
+    def __new__(cls, text: str) -> ExactFloat:
         """Read a number and keep its text."""
         number = super().__new__(cls, text)
         number.text = text
@@ -168,7 +168,7 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _parse_float(text: str, _repr: Callable[[float], str] = float.__repr__) -> float:
     number = float(text)
-    return number if _repr(number) == text else Literal(text)
+    return number if _repr(number) == text else ExactFloat(text)
 
 
 @contextmanager
@@ -208,7 +208,7 @@ def _dumps(document: Any, style: Style) -> str:
             return text_of(value)
         if kind is int:
             return repr(value)
-        if kind is Literal:
+        if kind is ExactFloat:
             return str(value.text)
         return json.dumps(value)
 
