@@ -31,8 +31,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 RESOLUTION = 4
 """Samples a cell of the high-resolution confidence map, along each axis."""
 
-_REACH = 3.0  # a Gaussian ends after so many of its sigmas
+_REACH = 2.0  # a Gaussian ends after so many of its sigmas
 _KERNEL = 0.5  # sigma of a PIF cell's Gaussian, in landmark sizes: half of what people differ by
+_MAX_KERNEL = 4.0  # cells: an exploded size must not cost a map of work for each cell
 _MIN_KERNEL = 0.25  # cells: the map's sampling step, below which a Gaussian falls between samples
 _MIN_SPREAD = 1.0  # cells: a very sure PAF end still reaches the cells around it
 _WINDOW = 3  # cells to each side in which PIF cells know about a landmark
@@ -42,7 +43,7 @@ _GUESS = 1e-3  # score of a landmark that nothing at all speaks for, in landmark
 
 @dataclass(frozen=True)
 class DecoderOptions:
-    """What the decoder accepts. The defaults are those published for the method.
+    """What the decoder accepts. The first five defaults are the reference implementation's.
 
     Attributes
     ----------
@@ -76,7 +77,7 @@ class DecoderOptions:
     """
 
     pif_threshold: float = 0.3
-    seed_threshold: float = 0.5
+    seed_threshold: float = 0.2
     paf_threshold: float = 0.3
     paf_floor: float = 0.1
     landmark_threshold: float = 0.15
@@ -219,7 +220,7 @@ def confidence_map(
     """High-resolution confidence f, (K, RESOLUTION * H, RESOLUTION * W), 0..1.
 
     ``f(x, y)`` is the sum over PIF cells of c N(x, y | x_cell, y_cell, sigma), N an unnormalised
-    Gaussian that ends at 3 sigma, divided by `cells_per_landmark` and cut at 1. Sample i lies at
+    Gaussian that ends at 2 sigma, divided by `cells_per_landmark` and cut at 1. Sample i lies at
     cell ``(i + 0.5) / RESOLUTION - 0.5``.
     """
     pif = tuple(
@@ -318,7 +319,7 @@ def _compiled(function: _Function) -> _Function:
 @_compiled
 def _kernel(size: float) -> float:
     """Sigma of a PIF cell's Gaussian, cells."""
-    return max(_KERNEL * size, _MIN_KERNEL)
+    return float(min(max(_KERNEL * size, _MIN_KERNEL), _MAX_KERNEL))
 
 
 @_compiled
@@ -349,7 +350,7 @@ def _accumulate(
                 x = (xy[k, 0, j, i] + 0.5) * RESOLUTION - 0.5
                 y = (xy[k, 1, j, i] + 0.5) * RESOLUTION - 0.5
                 s = _kernel(size[k, j, i]) * RESOLUTION
-                if not (math.isfinite(c) and math.isfinite(x + y) and math.isfinite(s)):
+                if not (math.isfinite(c) and math.isfinite(x + y + size[k, j, i])):
                     continue
                 reach = _REACH * s
                 x0 = max(0, math.ceil(max(x - reach, -1.0)))
@@ -419,8 +420,8 @@ def _settle(
     """
     confidence, xy, size, spread = pif
     height, width = confidence.shape[1:]
-    column = int(round(min(max(x, 0.0), width - 1.0)))
-    row = int(round(min(max(y, 0.0), height - 1.0)))
+    column = round(min(max(x, 0.0), width - 1.0))
+    row = round(min(max(y, 0.0), height - 1.0))
     weight = sum_x = sum_y = sum_spread = sum_size = 0.0
     for j in range(max(row - _WINDOW, 0), min(row + _WINDOW + 1, height)):
         for i in range(max(column - _WINDOW, 0), min(column + _WINDOW + 1, width)):
@@ -429,6 +430,8 @@ def _settle(
                 continue
             u = xy[k, 0, j, i]
             v = xy[k, 1, j, i]
+            if not math.isfinite(size[k, j, i]):
+                continue
             s = _kernel(size[k, j, i])
             d = ((u - x) ** 2 + (v - y) ** 2) / (s * s)
             if not d <= _REACH * _REACH:
@@ -437,7 +440,7 @@ def _settle(
             weight += g
             sum_x += g * u
             sum_y += g * v
-            sum_size += g * size[k, j, i]
+            sum_size += g * min(size[k, j, i], np.float32(_MAX_KERNEL / _KERNEL))
             b = spread[k, j, i]
             sum_spread += g * (b if math.isfinite(b) else 0.0)
     if weight <= 0:
@@ -689,7 +692,7 @@ def _garment_score(scores: Float32, sets: NDArray[np.bool_]) -> float:
             best_foreign = foreign
             best_missing = missing
             count = found + missing
-    return total / max(count, 1)
+    return float(total / max(count, 1))
 
 
 @_compiled
