@@ -438,23 +438,11 @@ class Dataset:
         for image_id in image_ids:
             self.record("images", image_id)
             chosen.add(image_id)
-        return self.filtered(
-            lambda image: image["id"] in chosen,
-            lambda annotation: annotation.get("image_id") in chosen,
-        )
-
-    def filtered(self, keep_image: Any, keep_annotation: Any) -> Dataset:
-        """Return a data set of copies of those raw records that the two functions say yes to."""
-        document = {
-            key: copy_json(
-                [record for record in value if keep_image(record)]
-                if key == "images"
-                else [record for record in value if keep_annotation(record)]
-                if key == "annotations"
-                else value
-            )
-            for key, value in self.document.items()
+        kept = {
+            "images": [i for i in self.table("images") if i["id"] in chosen],
+            "annotations": [a for a in self.table("annotations") if a.get("image_id") in chosen],
         }
+        document = {key: copy_json(kept.get(key, value)) for key, value in self.document.items()}
         return Dataset(
             document,
             schema=self.schema,
