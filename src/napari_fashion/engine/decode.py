@@ -401,7 +401,7 @@ def _look_up(f: Float32, k: int, x: float, y: float) -> float:
     q = v - j
     top = (1 - p) * f[k, j, i] + p * f[k, j, i + 1]
     bottom = (1 - p) * f[k, j + 1, i] + p * f[k, j + 1, i + 1]
-    return min((1 - q) * top + q * bottom, 1.0)
+    return float(min((1 - q) * top + q * bottom, 1.0))
 
 
 # -- one landmark --------------------------------------------------------------------------------
