@@ -101,7 +101,7 @@ def _samples(rest: str) -> Path:
     from napari_fashion import __version__, samples
 
     try:
-        count, seed = (int(part) for part in (rest.split(":") + ["0"])[:2])
+        count, seed = (int(part) for part in [*rest.split(":"), "0"][:2])
     except ValueError:
         raise RecipeError(
             f"samples:{rest}: expected samples:COUNT or samples:COUNT:SEED, such as samples:500:1."
@@ -121,8 +121,8 @@ def _samples(rest: str) -> Path:
 def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
     """Read all sources' annotations; pictures themselves are read later.
 
-    What a model said and nobody reviewed is no truth: such garments are left out, and so are
-    pictures that then have none (unless the source calls empty pictures negative, or somebody
+    What a model said and no person touched or reviewed is no truth: such garments are left out,
+    and so are pictures that then have none (unless the source calls empty pictures negative, or somebody
     reviewed the picture and left it empty).
 
     Raises
@@ -143,7 +143,7 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
             garments = [
                 g
                 for g in dataset.garments_of(image.id)
-                if image.reviewed or not g.source.startswith("model:")
+                if image.reviewed or g.touched_by_human
             ]
             if not garments and source.empty == "skip" and not image.reviewed:
                 continue

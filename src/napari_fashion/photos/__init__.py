@@ -2,5 +2,14 @@
 
 from napari_fashion.photos.fetch import FetchReport, fetch
 from napari_fashion.photos.locate import default_folder, landmarks, locate
+from napari_fashion.photos.split import category_document, senders
 
-__all__ = ["FetchReport", "default_folder", "fetch", "landmarks", "locate"]
+__all__ = [
+    "FetchReport",
+    "category_document",
+    "default_folder",
+    "fetch",
+    "landmarks",
+    "locate",
+    "senders",
+]

@@ -1,0 +1,72 @@
+"""What ``split.csv`` tells of each photo: its sender, label and split."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_fashion.coco.dataset import category_record
+from napari_fashion.coco.pictures import picture_size
+from napari_fashion.photos.locate import DATA
+from napari_fashion.schema import Schema
+
+
+@cache
+def _rows() -> tuple[dict[str, str], ...]:
+    with (DATA / "split.csv").open(encoding="utf-8", newline="") as stream:
+        return tuple(csv.DictReader(stream))
+
+
+@cache
+def senders() -> dict[str, str]:
+    """Return the sender's id of every photo, by the photo's name without suffix.
+
+    A sender's photos share rooms and backgrounds, so a fair split keeps them together.
+    """
+    return {row["image"]: f"sender {row['sender_id']}" for row in _rows()}
+
+
+def category_document(split: Literal["unlabelled", "no_garment"], folder: Path) -> dict[str, Any]:
+    """Return a COCO document of photos without landmarks.
+
+    Parameters
+    ----------
+    split
+        ``"unlabelled"``: garments whose category is known; each has one annotation without
+        labelled landmarks, its box the whole photo. ``"no_garment"``: shoes and hats, without
+        annotations.
+    folder
+        The photos' folder (`locate`); photos that are not in it are left out.
+    """
+    schema = Schema.load("garments")
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for row in _rows():
+        name = f"{row['image']}.jpg"
+        if row["split"] != split or not (folder / "unlabelled" / name).is_file():
+            continue
+        width, height = picture_size(folder / "unlabelled" / name)
+        i = len(images) + 1
+        images.append({"id": i, "file_name": name, "width": width, "height": height})
+        if split == "unlabelled":
+            annotations.append(
+                {
+                    "id": i,
+                    "image_id": i,
+                    "category_id": schema.category_index(row["label"]) + 1,
+                    "iscrowd": 0,
+                    "bbox": [0, 0, width, height],
+                    "area": width * height,
+                    "num_keypoints": 0,
+                    "keypoints": [0, 0, 0] * schema.n_landmarks,
+                }
+            )
+    return {
+        "images": images,
+        "annotations": annotations,
+        "categories": [
+            category_record(schema, i, i + 1) for i in range(len(schema.categories))
+        ],
+    }

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from napari_fashion.engine.losses import (
+    LossOptions,
+    compute_losses,
+    confidence_loss,
+    laplace_loss,
+    smooth_l1_loss,
+)
+from napari_fashion.engine.network import Heads, pool_category
+from napari_fashion.engine.targets import TargetOptions, encode_targets
+from napari_fashion.schema import Schema
+
+from .test_targets import random_garments
+
+SCHEMA = Schema.load("garments")
+
+
+def test_laplace_is_the_negative_log_likelihood_and_least_at_the_true_spread():
+    distance = torch.tensor([0.0, 1.0, 3.0])
+    at_one = laplace_loss(distance, torch.zeros(3))
+    torch.testing.assert_close(at_one, distance + math.log(2))
+    spreads = torch.linspace(-2, 3, 501)
+    best = spreads[laplace_loss(torch.full_like(spreads, 3.0), spreads).argmin()]
+    assert float(best) == pytest.approx(math.log(3), abs=0.01)
+
+
+def test_smooth_l1_is_continuous_with_slope_one_far_away():
+    radius = torch.tensor(2.0)
+    below, above = (smooth_l1_loss(torch.tensor(d), radius) for d in (1.99999, 2.00001))
+    assert float(below) == pytest.approx(float(above), abs=1e-4)
+    assert float(smooth_l1_loss(torch.tensor(1.0), radius)) == pytest.approx(0.25)
+    assert float(smooth_l1_loss(torch.tensor(9.0), radius)) == pytest.approx(8.0)
+
+
+def test_focal_without_gamma_is_cross_entropy_and_forgives_the_easy():
+    logits, target = torch.tensor([4.0, -4.0, 0.0]), torch.tensor([1.0, 1.0, 0.0])
+    plain = confidence_loss(logits, target, "focal", 0.0)
+    torch.testing.assert_close(plain[2], torch.tensor(math.log(2)))
+    focal = confidence_loss(logits, target, "focal", 2.0)
+    assert focal[0] / plain[0] < 0.001
+    assert focal[1] / plain[1] > 0.9
+
+
+@pytest.mark.parametrize("vector", ["laplace", "smooth_l1"])
+@pytest.mark.parametrize("confidence", ["focal", "smooth_l1"])
+def test_losses_fall_when_trained_on_their_targets(vector, confidence):
+    targets = encode_targets(random_garments(0), SCHEMA, TargetOptions(), (12, 12), 8)
+    torch.manual_seed(0)
+    heads = Heads(*(torch.zeros(1, n, c, 12, 12, requires_grad=True) for n, c in ((8, 5), (11, 9))),
+                  torch.zeros(1, 15, 12, 12, requires_grad=True))  # fmt: skip
+    optimiser = torch.optim.Adam(list(heads), lr=0.1)
+    options = LossOptions(vector=vector, confidence=confidence)
+    history = []
+    for _ in range(150):
+        losses = compute_losses(heads, targets, options, "max")
+        total = sum(losses.values())
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+        history.append({k: float(v.detach()) for k, v in losses.items()})
+    for name in history[0]:
+        assert history[-1][name] < 0.5 * history[0][name] or history[-1][name] < 0.05, name
+    positive = targets.pif_confidence[0] * targets.pif_weight[0] > 0
+    error = (heads.pif.detach()[0, :, 1:3] - targets.pif.vector[0]).norm(dim=1)[positive]
+    assert float(error.max()) < 0.3
+
+
+def test_weights_scale_components_and_ignored_cells_do_not_count():
+    targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
+    heads = Heads(torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12), torch.randn(1, 15, 12, 12))
+    plain = compute_losses(heads, targets, LossOptions(), "max")
+    doubled = compute_losses(heads, targets, LossOptions(weights={"pif.vector": 2.0}), "max")
+    torch.testing.assert_close(doubled["pif.vector"], 2 * plain["pif.vector"])
+    ignored = (targets.pif_weight == 0)[:, :, None]
+    assert ignored.any()
+    other = Heads(heads.pif + 5.0 * ignored, heads.paf, heads.category)
+    again = compute_losses(other, targets, LossOptions(), "max")
+    torch.testing.assert_close(again["pif.confidence"], plain["pif.confidence"])
+
+
+def test_no_garment_means_no_category_loss_and_a_gradient_all_the_same():
+    garments = random_garments(2)
+    garments.valid[:] = False
+    targets = encode_targets(garments, SCHEMA, TargetOptions(), (12, 12), 8)
+    category = torch.randn(1, 15, 12, 12, requires_grad=True)
+    heads = Heads(torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12), category)
+    losses = compute_losses(heads, targets, LossOptions(), "max")
+    assert float(losses["category"]) == 0
+    losses["category"].backward()
+    assert float(category.grad.abs().max()) == 0
+    assert float(losses["pif.vector"]) == 0
+    assert float(losses["pif.confidence"]) > 0
+
+
+def test_pooling_reads_only_the_garments_cells():
+    logits = torch.zeros(2, 4, 4)
+    logits[1, 0, 0] = 9.0
+    logits[0, 3, 3] = 4.0
+    mask = torch.zeros(4, 4, dtype=torch.bool)
+    mask[2:, 2:] = True
+    assert pool_category(logits, mask, "max").tolist() == [4.0, 0.0]
+    assert pool_category(logits, mask, "mean").tolist() == [1.0, 0.0]
+    assert pool_category(logits, torch.zeros_like(mask), "max").tolist() == [4.0, 9.0]
