@@ -177,7 +177,7 @@ def decode_fields(
 
     if options.single:
         weak = _confidence(pif, _WEAK_PIF, per_cell, "weak")
-        xy, scores, spread = _single(pif, paf, weak, starts, ways, options.landmark_threshold)
+        xy, scores, spread = _single(pif, paf, weak, starts, ways, float(options.landmark_threshold))
     else:
         strong = _confidence(pif, options.pif_threshold, per_cell, "strong")
         xy, scores, spread = _greedy(
@@ -187,11 +187,7 @@ def decode_fields(
             starts,
             ways,
             sets,
-            options.seed_threshold,
-            options.paf_threshold,
-            options.paf_floor,
-            options.landmark_threshold,
-            options.garment_threshold,
+            *map(float, options.thresholds),
             options.min_landmarks,
         )
     totals = [float(_garment_score(s, sets)) for s in scores]
@@ -208,7 +204,7 @@ def decode_fields(
                 xy[i],
                 scores[i],
                 spread[i],
-                options.landmark_threshold,
+                float(options.landmark_threshold),
             )
     order = sorted(range(len(totals)), key=lambda i: -totals[i])
     return [DecodedGarment(xy[i], scores[i], spread[i], totals[i]) for i in order]

@@ -108,14 +108,14 @@ def median_error(errors: ArrayLike, counts: ArrayLike) -> float | None:
 def share_within(errors: ArrayLike, counts: ArrayLike, distance: float) -> float | None:
     """PDL: the share of the points whose error is at most `distance`."""
     values, seen = _pair(errors, counts)
-    return _mean(values[seen] <= distance)
+    return _mean(np.asarray(values <= distance)[seen])
 
 
 def garments_within(errors: ArrayLike, counts: ArrayLike, distance: float) -> float | None:
     """Share of the garments, of those with a point that counts, all of whose points are within."""
     values, seen = _pair(errors, counts)
-    fine = ((values <= distance) | ~seen).all(axis=1)
-    return _mean(fine[seen.any(axis=1)])
+    fine = np.all((values <= distance) | ~seen, axis=1)
+    return _mean(np.asarray(fine)[seen.any(axis=1)])
 
 
 def _pair(errors: ArrayLike, counts: ArrayLike) -> tuple[Float64, Bool]:
@@ -226,7 +226,7 @@ def match_garments(
 def precision_recall(
     matches: Iterable[NDArray[np.int64]], n_garments: int
 ) -> tuple[float | None, float | None]:
-    """Detection precision and recall from the `match_garments` of every picture."""
+    """Give detection precision and recall from the `match_garments` of every picture."""
     found = [np.asarray(m) for m in matches]
     n_predictions = sum(len(m) for m in found)
     hits = sum(int((m >= 0).sum()) for m in found)

@@ -378,7 +378,7 @@ class Trainer:
 
     def _validate(self, model: Model) -> dict[str, Any]:
         model.network.eval()
-        return evaluate_pictures(model, self.val_pictures, protocol="box").summary()
+        return evaluate_pictures(model, self.val_pictures, protocol="box", rounds=0).summary()
 
     def _compare(self) -> dict[str, Any]:
         assert self.start is not None

@@ -1,0 +1,402 @@
+"""Evaluation by two fixed protocols: box-cut pictures, and whole pictures with no box given."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fashion.engine import metrics
+from napari_fashion.engine.data import Annotated
+from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.pictures import Picture, read_picture
+from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.schema import Schema
+
+Protocol = Literal["box", "whole"]
+Advance = Callable[[int], None]
+
+BOX_OPTIONS = DecoderOptions(single=True, complete=True)
+"""Box-cut pictures show one garment, and every landmark gets a position."""
+WHOLE_OPTIONS = DecoderOptions(complete=True)
+"""Whole pictures show any number; every landmark of a garment that was found gets a position."""
+
+SAME = 0.5
+"""Object keypoint similarity from which a prediction counts as a find."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One garment of the truth with what was predicted for it.
+
+    Attributes
+    ----------
+    key
+        The picture's file name.
+    errors
+        (K,) float64: distance in coordinates divided by the width and height of the cut, or of
+        the whole picture. Of a garment that was not found: to the picture's corner.
+    box_errors
+        (K,) the same, divided by the garment's box.
+    visibility
+        (K,) of the truth.
+    category
+        Index of the true category, -1 where unknown.
+    probabilities
+        (C,) predicted.
+    """
+
+    key: str
+    errors: NDArray[np.float64]
+    box_errors: NDArray[np.float64]
+    visibility: NDArray[np.int64]
+    category: int
+    probabilities: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The figures of a model on annotated pictures by one protocol.
+
+    Attributes
+    ----------
+    protocol
+        ``"box"`` or ``"whole"``.
+    report
+        See `metrics.Report`.
+    judged
+        What they are made of, a row a garment.
+    seconds_per_picture
+        Of network, decoder and resizing, not of reading files.
+    average_error_by_box
+        AVG NE with errors divided by the garment's box; equals the report's when box-cut.
+    pictures
+        For whole pictures: the shares of pictures with one garment in which one is found, and in
+        which a second, false one is; and of pictures with none in which none is.
+    """
+
+    protocol: Protocol
+    report: metrics.Report
+    judged: list[Judged]
+    seconds_per_picture: float | None
+    average_error_by_box: float | None
+    pictures: dict[str, float | None]
+
+    def summary(self) -> dict[str, Any]:
+        """Return the few figures that a training run shows."""
+        r = self.report
+        figures = {
+            "ne": r.average_error,
+            "median": r.median_error,
+            "pdl": r.near["0.1"],
+            "top1": r.top1,
+            "top3": r.top3,
+            "top5": r.top5,
+        }
+        return {name: value for name, value in figures.items() if value is not None}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON takes."""
+        return {
+            "protocol": self.protocol,
+            **self.report.to_dict(),
+            "average_error_by_box": self.average_error_by_box,
+            "pictures": self.pictures,
+            "seconds_per_picture": self.seconds_per_picture,
+        }
+
+    def print(self) -> None:
+        """Print the figures as a table."""
+        from rich.console import Console
+        from rich.table import Table
+
+        r = self.report
+        title = {
+            "box": "Box-cut pictures (one garment, all landmarks; errors by the box)",
+            "whole": "Whole pictures (no box given; errors by the picture)",
+        }[self.protocol]
+        table = Table(title=title, title_justify="left", show_header=False)
+        intervals = r.intervals or {}
+
+        def row(label: str, value: float | None, name: str = "", percent: bool = False) -> None:
+            if value is None:
+                return
+            form = (lambda v: f"{100 * v:.1f} %") if percent else (lambda v: f"{v:.4f}")
+            bounds = intervals.get(name)
+            text = f"{form(bounds[0])} to {form(bounds[1])}" if bounds else ""
+            table.add_row(label, form(value), text)
+
+        table.add_row(
+            "garments / pictures / points", "", f"{r.n_garments} / {r.n_pictures} / {r.n_points}"
+        )
+        row("AVG NE, visible landmarks", r.average_error, "average_error")
+        for landmark, value in r.error_by_landmark.items():
+            row(f"  {landmark}", value)
+        if self.protocol == "whole":
+            row("AVG NE, by the garment's box", self.average_error_by_box)
+        row("pooled NE", r.pooled_error, "pooled_error")
+        row("pooled NE, hidden too", r.pooled_error_with_hidden)
+        row("median", r.median_error)
+        for at, value in r.near.items():
+            row(f"PDL at {at}", value, percent=True)
+        row("landmarks within 0.02", r.points_within, "points_within", percent=True)
+        row("garments with all within 0.02", r.garments_within, "garments_within", percent=True)
+        for n in (1, 3, 5):
+            row(f"category top-{n}", getattr(r, f"top{n}"), f"top{n}", percent=True)
+        row("detection precision", r.precision, percent=True)
+        row("detection recall", r.recall, percent=True)
+        row("OKS AP", r.ap)
+        row("OKS AP at 0.5", r.ap50)
+        for label, share in self.pictures.items():
+            row(label, share, percent=True)
+        if self.seconds_per_picture is not None:
+            table.add_row("time a picture", f"{1000 * self.seconds_per_picture:.1f} ms", "")
+        Console().print(table)
+
+
+def evaluate_pictures(
+    model: Model,
+    pictures: Sequence[Annotated],
+    *,
+    protocol: Protocol = "box",
+    flip: bool = False,
+    batch: int = 16,
+    rounds: int = 1000,
+    advance: Advance = lambda n: None,
+) -> Evaluation:
+    """Judge a model.
+
+    Parameters
+    ----------
+    model
+        The model.
+    pictures
+        Annotated pictures (`load_sources`).
+    protocol
+        ``"box"``: each garment is cut out by the box of its labelled landmarks. ``"whole"``: the
+        picture as it is; predictions are matched to garments by object keypoint similarity, the
+        surest first.
+    flip
+        Average with the mirrored picture.
+    batch
+        Pictures at a time.
+    rounds
+        Of the bootstrap; 0 for no intervals.
+    advance
+        Called with the number of pictures done since the last call.
+    """
+    if protocol == "box":
+        judged, seconds, detection, shares = _judge_cut(model, pictures, flip, batch, advance)
+    else:
+        judged, seconds, detection, shares = _judge_whole(model, pictures, flip, batch, advance)
+    k, c = model.schema.n_landmarks, len(model.schema.categories)
+    visibility = np.array([j.visibility for j in judged]).reshape(-1, k)
+    by_box = np.array([j.box_errors for j in judged]).reshape(-1, k)
+    report = metrics.report(
+        np.array([j.errors for j in judged]).reshape(-1, k),
+        visibility,
+        model.schema.landmarks,
+        [j.key for j in judged],
+        probabilities=np.array([j.probabilities for j in judged]).reshape(-1, c),
+        categories=np.array([j.category for j in judged], dtype=np.int64),
+        detection=detection,
+        rounds=rounds,
+    )
+    return Evaluation(
+        protocol,
+        report,
+        judged,
+        seconds / len(pictures) if len(pictures) else None,
+        metrics.average_error(by_box, visibility == 2),
+        shares,
+    )
+
+
+_Judgement = tuple[list[Judged], float, dict[str, float | None], dict[str, float | None]]
+
+
+def _judge_cut(
+    model: Model, pictures: Sequence[Annotated], flip: bool, batch: int, advance: Advance
+) -> _Judgement:
+    judged: list[Judged] = []
+    seconds = 0.0
+    c = len(model.schema.categories)
+    jobs = [(p, i) for p in pictures for i in range(len(p.category)) if _can_be_judged(p, i)]
+    for start in range(0, len(jobs), batch):
+        chunk = jobs[start : start + batch]
+        cuts = [
+            cut_box(read_picture(p.path, size=p.size), p.xy[i][p.visibility[i] > 0])
+            for p, i in chunk
+        ]
+        began = time.perf_counter()
+        predictions = model.predict([c.picture for c in cuts], options=BOX_OPTIONS, flip=flip)
+        seconds += time.perf_counter() - began
+        for (p, i), cut, prediction in zip(chunk, cuts, predictions, strict=True):
+            found = prediction.garments[0] if prediction.garments else None
+            judged.append(_compare(p, i, found, np.asarray(cut.origin), cut.extent, c))
+        advance(len({id(p) for p, _ in chunk}))
+    return judged, seconds, {}, {}
+
+
+def _judge_whole(
+    model: Model, pictures: Sequence[Annotated], flip: bool, batch: int, advance: Advance
+) -> _Judgement:
+    judged: list[Judged] = []
+    seconds = 0.0
+    c = len(model.schema.categories)
+    matches: list[NDArray[np.int64]] = []
+    results: list[dict[str, Any]] = []
+    one_found: list[bool] = []
+    second_found: list[bool] = []
+    none_found: list[bool] = []
+    for start in range(0, len(pictures), batch):
+        chunk = pictures[start : start + batch]
+        loaded = [read_picture(p.path, size=p.size) for p in chunk]
+        began = time.perf_counter()
+        fields = model.fields_batch(loaded, flip=flip)
+        predictions = [
+            model.decode(f, (a.shape[1], a.shape[0]), WHOLE_OPTIONS)
+            for f, a in zip(fields, loaded, strict=True)
+        ]
+        seconds += time.perf_counter() - began
+        for offset, (p, prediction) in enumerate(zip(chunk, predictions, strict=True)):
+            garments = prediction.garments
+            real = [i for i in range(len(p.category)) if _can_be_judged(p, i)]
+            similarity = metrics.oks_matrix(
+                np.array([g.xy for g in garments]).reshape(-1, *p.xy.shape[1:]),
+                p.xy[real],
+                p.visibility[real],
+                _areas(p)[real],
+                model.schema.sigmas,
+            )
+            scores = [g.score for g in garments]
+            matches.append(metrics.match_garments(similarity, scores, SAME))
+            best = metrics.match_garments(similarity, scores, 0.0)
+            for row, i in enumerate(real):
+                who = np.flatnonzero(best == row)
+                found = garments[int(who[0])] if len(who) else None
+                judged.append(_compare(p, i, found, np.zeros(2), p.size, c))
+            if len(real) == 1 and len(p.category) == 1:
+                one_found.append(bool((matches[-1] >= 0).any()))
+                second_found.append(len(garments) > 1)
+            elif not len(p.category):
+                none_found.append(not garments)
+            results += [_result(start + offset, g) for g in garments]
+        advance(len(chunk))
+    n = sum(_can_be_judged(p, i) for p in pictures for i in range(len(p.category)))
+    precision, recall = metrics.precision_recall(matches, n)
+    detection: dict[str, float | None] = {"precision": precision, "recall": recall}
+    detection |= metrics.average_precision(
+        _truth(pictures, model.schema), results, model.schema.sigmas
+    )
+    shares = {
+        "one garment: found": _share(one_found),
+        "one garment: a second, false one found": _share(second_found),
+        "no garment: none found": _share(none_found),
+    }
+    return judged, seconds, detection, shares
+
+
+def _share(values: list[bool]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _can_be_judged(picture: Annotated, i: int) -> bool:
+    return not picture.crowd[i] and int((picture.visibility[i] > 0).sum()) >= 2
+
+
+def _compare(
+    picture: Annotated,
+    i: int,
+    found: PredictedGarment | None,
+    origin: NDArray[np.generic],
+    size: tuple[float, float],
+    categories: int,
+) -> Judged:
+    """Compare a garment of the truth with what was found in a picture cut at `origin`."""
+    truth = picture.xy[i].astype(np.float64)
+    labelled = truth[picture.visibility[i] > 0]
+    extent = np.maximum(labelled.max(0) - labelled.min(0), 1.0)
+    predicted = np.zeros_like(truth) if found is None else found.xy.astype(np.float64)
+    predicted = predicted + origin
+    return Judged(
+        picture.key,
+        metrics.normalised_errors(predicted, truth, size),
+        metrics.normalised_errors(predicted, truth, extent),
+        picture.visibility[i],
+        int(picture.category[i]),
+        np.zeros(categories) if found is None else found.category.astype(np.float64),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A picture cut by a box: its pixels, where it begins, and the box's width and height."""
+
+    picture: Picture
+    origin: tuple[float, float]
+    extent: tuple[float, float]
+
+
+def cut_box(picture: Picture, xy: NDArray[np.float32]) -> Cut:
+    """Cut a picture by the box of (n, 2) landmarks.
+
+    The cut is the box exactly, in whole pixels: from the pixel that holds its least corner to the
+    one that holds its greatest. Errors are divided by the box's own width and height (a garment
+    seen edge-on has at least a pixel's).
+    """
+    height, width = picture.shape[:2]
+    (x0, y0), (x1, y1) = (xy.min(0) + 0.5).tolist(), (xy.max(0) + 0.5).tolist()
+    left = min(max(0, math.floor(x0)), width - 1)
+    top = min(max(0, math.floor(y0)), height - 1)
+    right = min(max(left + 1, math.floor(x1) + 1), width)
+    bottom = min(max(top + 1, math.floor(y1) + 1), height)
+    extent = (max(x1 - x0, 1.0), max(y1 - y0, 1.0))
+    return Cut(picture[top:bottom, left:right], (left, top), extent)
+
+
+def _areas(picture: Annotated) -> NDArray[np.float64]:
+    size = picture.box[:, 2:] - picture.box[:, :2]
+    return np.asarray(size.prod(1), np.float64)
+
+
+def _truth(pictures: Sequence[Annotated], schema: Schema) -> dict[str, Any]:
+    annotations = []
+    for number, p in enumerate(pictures):
+        for i in range(len(p.category)):
+            triplets = np.concatenate([p.xy[i], p.visibility[i][:, None]], axis=1)
+            x0, y0, x1, y1 = p.box[i].tolist()
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": 1,
+                    "iscrowd": int(p.crowd[i]),
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": float(_areas(p)[i]),
+                    "keypoints": triplets.ravel().tolist(),
+                }
+            )
+    return {
+        "images": [
+            {"id": n, "width": p.size[0], "height": p.size[1]} for n, p in enumerate(pictures)
+        ],
+        "annotations": annotations,
+        "categories": [{"id": 1, "name": "garment", "keypoints": list(schema.landmarks)}],
+    }
+
+
+def _result(image_id: int, garment: PredictedGarment) -> dict[str, Any]:
+    triplets = np.concatenate([garment.xy, np.full((len(garment.xy), 1), 2.0)], axis=1)
+    return {
+        "image_id": image_id,
+        "category_id": 1,
+        "keypoints": triplets.ravel().tolist(),
+        "score": garment.score,
+    }
