@@ -96,8 +96,10 @@ class DecoderOptions:
             "landmark_threshold",
             "garment_threshold",
         ):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 to 1.")
+            value = float(getattr(self, name))  # an int would compile everything anew
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}; expected 0 to 1.")
+            object.__setattr__(self, name, value)
         if self.min_landmarks < 1:
             raise ValueError(f"min_landmarks is {self.min_landmarks}; expected 1 or more.")
         if not self.cells_per_landmark > 0:
@@ -177,7 +179,7 @@ def decode_fields(
 
     if options.single:
         weak = _confidence(pif, _WEAK_PIF, per_cell, "weak")
-        xy, scores, spread = _single(pif, paf, weak, starts, ways, float(options.landmark_threshold))
+        xy, scores, spread = _single(pif, paf, weak, starts, ways, options.landmark_threshold)
     else:
         strong = _confidence(pif, options.pif_threshold, per_cell, "strong")
         xy, scores, spread = _greedy(
@@ -187,7 +189,11 @@ def decode_fields(
             starts,
             ways,
             sets,
-            *map(float, options.thresholds),
+            options.seed_threshold,
+            options.paf_threshold,
+            options.paf_floor,
+            options.landmark_threshold,
+            options.garment_threshold,
             options.min_landmarks,
         )
     totals = [float(_garment_score(s, sets)) for s in scores]
@@ -204,7 +210,7 @@ def decode_fields(
                 xy[i],
                 scores[i],
                 spread[i],
-                float(options.landmark_threshold),
+                options.landmark_threshold,
             )
     order = sorted(range(len(totals)), key=lambda i: -totals[i])
     return [DecodedGarment(xy[i], scores[i], spread[i], totals[i]) for i in order]
