@@ -274,16 +274,17 @@ def _open_input(inputs: list[str], images: Path | None, model: Model) -> tuple[D
     import glob
 
     from napari_fashion.coco import Dataset
+    from napari_fashion.coco.pictures import picture_files
 
     if len(inputs) == 1 and inputs[0].endswith(".json"):
         return Dataset.load(inputs[0], image_root=images), True
+    if len(inputs) == 1 and Path(inputs[0]).is_dir():
+        return Dataset.from_folder(inputs[0], schema=model.schema), False
     files: list[Path] = []
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            if len(inputs) == 1:
-                return Dataset.from_folder(path, schema=model.schema), False
-            files += [path / name for name in Dataset.picture_names(path)]
+            files += [path / name for name in picture_files(path)]
         elif path.is_file():
             files.append(path)
         else:

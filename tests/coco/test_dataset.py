@@ -439,3 +439,15 @@ def test_the_photos_landmark_files(photos_dir, tmp_path, name):
     assert dataset.schema == GARMENTS
     dataset.save(tmp_path / "out.json")
     assert (tmp_path / "out.json").read_bytes() == (photos_dir / f"{name}.json").read_bytes()
+
+
+def test_named_files_of_several_folders_become_one_data_set(tmp_path):
+    for name in ("a/1.png", "a/b/2.png", "c.png"):
+        picture(tmp_path / name)
+    files = [tmp_path / "a/b/2.png", tmp_path / "c.png", tmp_path / "a/b/2.png"]
+    dataset = Dataset.from_files(files, schema=Schema.load("garments"))
+    assert [i.file_name for i in dataset.images] == ["a/b/2.png", "c.png"]
+    assert dataset.image_root == tmp_path
+    assert [i.path for i in dataset.images] == files[:2]
+    with pytest.raises(CocoError, match="no picture"):
+        Dataset.from_files([tmp_path / "none.png"], schema=Schema.load("garments"))

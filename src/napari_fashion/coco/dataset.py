@@ -150,9 +150,31 @@ class Dataset:
         root = Path(folder)
         if not root.is_dir():
             raise CocoError("no such folder; expected a folder of pictures.", path=root)
+        return cls._from_pictures(root, picture_files(root), schema)
+
+    @classmethod
+    def from_files(cls, files: Iterable[Path | str], *, schema: Schema) -> Dataset:
+        """Make a data set of some pictures, like `from_folder`.
+
+        The folder that holds all of them becomes the data set's `image_root`; a file named twice
+        counts once.
+
+        Raises
+        ------
+        CocoError
+            If none of them can be read as a picture.
+        """
+        paths = list(dict.fromkeys(Path(os.path.abspath(f)) for f in files))
+        if not paths:
+            raise CocoError("no pictures were named; expected at least one.")
+        root = Path(os.path.commonpath([p.parent for p in paths]))
+        return cls._from_pictures(root, (p.relative_to(root).as_posix() for p in paths), schema)
+
+    @classmethod
+    def _from_pictures(cls, root: Path, names: Iterable[str], schema: Schema) -> Dataset:
         images: list[Record] = []
         unreadable: list[Problem] = []
-        for name in picture_files(root):
+        for name in names:
             try:
                 width, height = picture_size(root / name)
             except PictureError as error:
@@ -163,7 +185,7 @@ class Dataset:
         if not images:
             raise CocoError(
                 f"no picture found ({len(unreadable)} files cannot be read as one); expected "
-                "JPEG, PNG, WebP, BMP or TIFF files in the folder or below.",
+                "JPEG, PNG, WebP, BMP or TIFF files.",
                 path=root,
             )
         document = {
