@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from psygnal import Signal
+
 from napari_fashion.app import gestures
 from napari_fashion.app.editor import Editor
 from napari_fashion.app.edits import RecordId, joined
@@ -37,8 +39,30 @@ class Actions:
     All of them do nothing where nothing is open.
     """
 
+    predict_asked = Signal(bool)
+    """Predict was asked for: the shown picture, or all of them where true."""
+    category_asked = Signal()
+    """The category shall be chosen."""
+    help_asked = Signal()
+
     def __init__(self, session: Session) -> None:
         self.session = session
+
+    def predict(self) -> None:
+        """Predict the shown picture."""
+        self.predict_asked.emit(False)
+
+    def predict_all(self) -> None:
+        """Predict every picture."""
+        self.predict_asked.emit(True)
+
+    def choose_category(self) -> None:
+        """Let the person choose the selected garment's category."""
+        self.category_asked.emit()
+
+    def show_help(self) -> None:
+        """Show the shortcuts."""
+        self.help_asked.emit()
 
     # -- pictures --------------------------------------------------------------------------
 

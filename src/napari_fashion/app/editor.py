@@ -10,7 +10,7 @@ from pathlib import Path
 from psygnal import Signal
 
 from napari_fashion.app.edits import Edit, RecordId
-from napari_fashion.coco import Dataset, Garment, Image
+from napari_fashion.coco import Dataset, Garment, Image, export
 
 MERGE_SECONDS = 1.0
 """Nudges of the same landmarks closer together than this are one step of undo."""
@@ -61,6 +61,7 @@ class Editor:
         self._index = 0
         self._done: list[Edit] = []
         self._undone: list[Edit] = []
+        self.saved_path: Path | None = None
         self._saved_after: Edit | None = None
         self._last_nudge = float("-inf")
         self._select_first_garment()
@@ -231,9 +232,23 @@ class Editor:
         return (self._done[-1] if self._done else None) is not self._saved_after
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> None:
-        """Write the whole data set; see `Dataset.save`."""
-        self.dataset.save(path, overwrite=overwrite)
+        """Write the whole data set, the model's garments too.
+
+        In another folder than the file it came from, the new file notes where the pictures lie.
+
+        Raises
+        ------
+        CocoError
+            If the file exists and `overwrite` is not given, or it cannot be written.
+        """
+        path = Path(path)
+        source = self.dataset.path
+        if source is not None and source.resolve().parent != path.resolve().parent:
+            export(self.dataset, path, include_predictions=True, overwrite=overwrite)
+        else:
+            self.dataset.save(path, overwrite=overwrite)
+        self.saved_path = path
         self._saved_after = self._done[-1] if self._done else None
         self._last_nudge = float("-inf")
         self.history_changed.emit()
-        self.saved.emit(Path(path))
+        self.saved.emit(path)

@@ -16,6 +16,7 @@ import pandas as pd
 from napari.layers import Image, Layer, Points, Vectors
 from napari.utils import Colormap
 from numpy.typing import NDArray
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_fashion.app import layer_data
@@ -52,11 +53,14 @@ HEAT = Colormap(
 """Of all landmarks at once; what is near 0 is seen through."""
 
 KEY = "napari_fashion"
-"""In a layer's metadata: this layer is ours."""
+"""In a layer's metadata: the session that it belongs to; such a layer is ours."""
 
 
 class Layers:
     """The layers of one viewer."""
+
+    made = Signal(list)
+    """After the layers were made; all of them."""
 
     def __init__(self, session: Session, actions: Actions, viewer: Any) -> None:
         self.session = session
@@ -296,7 +300,7 @@ class Layers:
             ),
         ]
         for layer in made:
-            layer.metadata[KEY] = True
+            layer.metadata[KEY] = self.session
             self.viewer.add_layer(layer)
             self._layers[layer.name] = layer
             if layer.name in OVERLAYS:
@@ -306,6 +310,7 @@ class Layers:
         points.events.mode.connect(self._on_mode)
         points.selected_data.events.items_changed.connect(self._on_points_selected)
         self.viewer.layers.selection.active = points
+        self.made.emit(list(self._layers.values()))
 
     def _on_layer_removed(self, event: Any) -> None:
         for name, layer in list(self._layers.items()):

@@ -32,6 +32,9 @@ from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
 
+PREDICT = "Predict"
+"""Label of the edits that are a model's, not a person's."""
+
 SAME_OKS = 0.5
 """Two garments are the same if their object keypoint similarity is above this.
 
@@ -167,7 +170,7 @@ def take_prediction(
     changes = renewed + replaced
     if changes:
         changes = categories.missing + changes
-    edit = Edit("Predict", image_id, tuple(changes)) if changes else None
+    edit = Edit(PREDICT, image_id, tuple(changes)) if changes else None
     return TakenIn(edit, len(fresh), updated, kept, rejected)
 
 

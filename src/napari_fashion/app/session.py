@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,17 +166,3 @@ class Session:
         if fields is not None:
             self._fields.move_to_end(image_id)
         return fields
-
-
-_sessions: dict[int, tuple[Any, Session]] = {}
-
-
-def session_of(viewer: Any) -> Session:
-    """Return the session of a napari viewer, making it on the first call."""
-    import weakref
-
-    key = id(viewer)
-    if key not in _sessions or _sessions[key][0]() is not viewer:
-        gone = weakref.ref(viewer, lambda _: _sessions.pop(key, None))
-        _sessions[key] = (gone, Session())
-    return _sessions[key][1]

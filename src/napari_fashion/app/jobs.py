@@ -1,0 +1,326 @@
+"""What runs in the background: predicting in a thread, training in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari.qt.threading import create_worker
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_fashion.app.editor import Editor
+from napari_fashion.app.edits import RecordId
+from napari_fashion.app.predictions import TakenIn, take_prediction
+from napari_fashion.app.session import Predictor, Session
+from napari_fashion.engine.fields import Fields
+from napari_fashion.engine.pictures import read_picture
+from napari_fashion.engine.prediction import Prediction
+from napari_fashion.errors import FashionError
+
+GRACE_SECONDS = 20
+"""How long a training process may take to save and end before it is killed."""
+STDERR_LINES = 12
+
+
+def load_model(source: str) -> Predictor:
+    """Load a model; torch comes in only now."""
+    from napari_fashion.engine.model import Model
+
+    return Model.load(source)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture to predict."""
+
+    image_id: RecordId
+    path: Path
+    size: tuple[int, int] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a worker has found out about one picture; `problem` where nothing."""
+
+    task: Task
+    fields: Fields | None = None
+    prediction: Prediction | None = None
+    problem: str = ""
+
+
+# -- predicting --------------------------------------------------------------------------------
+
+
+class PredictJob:
+    """Predicts pictures in the background; results become edits on the GUI thread, one a picture.
+
+    Parameters
+    ----------
+    session
+        Whose model is used (and loaded, where it isn't yet) and whose editor gets the results.
+    """
+
+    progress = Signal(int, int)
+    """Pictures done, and of how many; 0 of 0 when nothing runs any more."""
+    finished = Signal()
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._worker: Any = None
+        self._editor: Editor | None = None
+        self._reset(0)
+
+    def _reset(self, total: int) -> None:
+        self._total, self._done = total, 0
+        self._found, self._kept, self._reviewed, self._problems = 0, 0, 0, list[str]()
+        self._last: TakenIn | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a prediction is running."""
+        return self._worker is not None
+
+    def start(self, *, everything: bool = False) -> None:
+        """Predict the shown picture, or every picture that is not reviewed."""
+        editor = self.session.editor
+        if editor is None:
+            self.session.say("Open a COCO file or a folder of pictures first.", "warning")
+            return
+        if self.running:
+            self.session.say("A prediction is running; cancel it first.", "warning")
+            return
+        images = editor.dataset.images if everything else [editor.image]
+        tasks = [
+            Task(image.id, image.path, _known_size(image.record))
+            for image in images
+            if not (everything and image.reviewed)
+        ]
+        if not tasks:
+            self.session.say("Every picture is reviewed; there is nothing to predict.")
+            return
+        self._editor = editor
+        self._reset(len(tasks))
+        self._worker = create_worker(
+            _predict,
+            self.session.model,
+            self.session.model_source,
+            tasks,
+            _start_thread=False,
+            _progress={"total": len(tasks), "desc": "Predicting"},
+            _connect={
+                "yielded": self._take,
+                "errored": self._failed,
+                "finished": self._ended,
+            },
+        )
+        self.progress.emit(0, len(tasks))
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Stop after the picture at hand; what was found stays."""
+        if self._worker is not None:
+            self._worker.quit()
+
+    def _take(self, outcome: Outcome | Predictor) -> None:
+        session, editor = self.session, self._editor
+        if not isinstance(outcome, Outcome):
+            session.use_model(outcome, session.model_source)
+            return
+        if editor is None or session.editor is not editor:
+            self.cancel()  # another data set was opened meanwhile
+            return
+        self._done += 1
+        self.progress.emit(self._done, self._total)
+        if outcome.prediction is None or outcome.fields is None:
+            self._problems.append(outcome.problem)
+            return
+        image_id = outcome.task.image_id
+        session.keep_fields(image_id, outcome.fields)
+        assert session.model is not None
+        try:
+            taken = take_prediction(
+                editor.dataset, image_id, outcome.prediction, session.model.schema
+            )
+            editor.apply(taken.edit)
+        except FashionError as error:
+            self._problems.append(str(error))
+            self.cancel()
+            return
+        self._last = taken
+        self._found += taken.added
+        self._kept += taken.kept + taken.updated
+        self._reviewed += taken.reviewed
+
+    def _failed(self, error: Exception) -> None:
+        self._problems.append(str(error))
+        if not isinstance(error, FashionError):
+            self._problems[-1] = f"{type(error).__name__}: {error}"
+
+    def _ended(self) -> None:
+        self._worker = None
+        self._editor = None
+        self.progress.emit(0, 0)
+        if self._problems:
+            more = f" (and {len(self._problems) - 1} more)" if len(self._problems) > 1 else ""
+            self.session.say(self._problems[0] + more, "error")
+        elif self._total == 1 and self._last is not None:
+            self.session.say(str(self._last))
+        else:
+            kept = f", {self._kept} of yours kept" if self._kept else ""
+            cut = f" Canceled after {self._done} of {self._total}." * (self._done < self._total)
+            self.session.say(f"{self._found} garments on {self._done} pictures{kept}.{cut}")
+        self.finished.emit()
+
+
+def _predict(
+    model: Predictor | None, source: str, tasks: Sequence[Task]
+) -> Generator[Predictor | Outcome, None, None]:
+    """Run in the worker's thread: touches neither the data set nor Qt."""
+    if model is None:
+        model = load_model(source)
+        yield model
+    for task in tasks:
+        try:
+            picture = read_picture(task.path, size=task.size)
+        except FashionError as error:
+            yield Outcome(task, problem=str(error))
+            continue
+        fields = model.fields(picture)
+        size = (picture.shape[1], picture.shape[0])
+        yield Outcome(task, fields, model.decode(fields, size))
+
+
+def _known_size(record: dict[str, Any]) -> tuple[int, int] | None:
+    width, height = record.get("width"), record.get("height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
+
+
+# -- training ----------------------------------------------------------------------------------
+
+
+class TrainJob:
+    """Runs a training in its own process group and passes its events on.
+
+    Parameters
+    ----------
+    command
+        What to run before the recipe and its options; the package's own command line by default.
+    """
+
+    event = Signal(dict)
+    """Each event, as docs/architecture.md lists them."""
+    failed = Signal(str)
+    """The process ended without `done` or `stopped`: why."""
+    finished = Signal()
+    """The process has ended, however."""
+
+    def __init__(self, command: Sequence[str] | None = None) -> None:
+        self._command = list(command or (sys.executable, "-m", "napari_fashion", "train"))
+        self._process: subprocess.Popen[str] | None = None
+        self._worker: Any = None
+        self._errors = Path()
+        self._ended_well = False
+        self._message = ""
+        self._killer = QTimer()
+        self._killer.setSingleShot(True)
+        self._killer.timeout.connect(self._kill)
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None
+
+    def start(self, recipe: Path, run: Path) -> None:
+        """Start training as `recipe` says, in the folder `run`."""
+        if self.running:
+            raise FashionError("A training is running; stop it first.")
+        run.mkdir(parents=True, exist_ok=True)
+        self._errors = run / "stderr.txt"
+        self._ended_well, self._message = False, ""
+        command = [*self._command, str(recipe), "--run", str(run), "--events", "jsonl"]
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,  # so that its own workers end with it
+            )
+        self._worker = create_worker(
+            _lines,
+            self._process.stdout,
+            _start_thread=True,
+            _connect={"yielded": self._read, "finished": self._ended},
+        )
+
+    def stop(self) -> None:
+        """Ask the training to save and end; it is killed if it doesn't."""
+        if self._process is not None and not self._killer.isActive():
+            self._signal(signal.SIGTERM)
+            self._killer.start(GRACE_SECONDS * 1000)
+
+    def end_now(self) -> None:
+        """End the training at once, for when the window closes; its last saved epoch stays."""
+        process = self._process
+        if process is None:
+            return
+        self._signal(signal.SIGTERM)
+        try:
+            process.wait(3)
+        except subprocess.TimeoutExpired:
+            self._kill()
+            process.wait(5)
+
+    def _signal(self, number: int) -> None:
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, number)
+            else:  # Windows
+                process.terminate()
+
+    def _kill(self) -> None:
+        self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def _read(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+            kind = event["event"]
+        except (ValueError, KeyError, TypeError):
+            return  # something printed by a library
+        self._ended_well |= kind in ("done", "stopped")
+        if kind == "error":
+            self._message = str(event.get("message", ""))
+        self.event.emit(event)
+
+    def _ended(self) -> None:
+        process, self._process = self._process, None
+        self._worker = None
+        self._killer.stop()
+        status = process.wait() if process is not None else None
+        if not self._ended_well:
+            self.failed.emit(self._message or self._why(status))
+        self.finished.emit()
+
+    def _why(self, status: int | None) -> str:
+        lines = self._errors.read_text(errors="replace").strip().splitlines()
+        tail = "\n".join(lines[-STDERR_LINES:])
+        return f"The training ended with status {status}. {tail}".strip()
+
+
+def _lines(stream: Iterable[str]) -> Generator[str, None, None]:
+    yield from stream

@@ -1,0 +1,121 @@
+"""What a retraining run is given: the data set exported, and a recipe that says how. No Qt."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_fashion.app.editor import Editor
+from napari_fashion.app.edits import RecordId
+from napari_fashion.app.predictions import PREDICT
+from napari_fashion.coco import export
+from napari_fashion.coco.export import trainable_images
+from napari_fashion.errors import FashionError
+from napari_fashion.files import atomic_write
+from napari_fashion.photos import default_folder
+
+
+@dataclass(frozen=True)
+class RetrainOptions:
+    """How to retrain.
+
+    Attributes
+    ----------
+    epochs
+        Passes over the pictures.
+    lr
+        Peak learning rate.
+    batch
+        Pictures a step.
+    what
+        ``"all"``: every annotated or reviewed picture of the data set. ``"corrected"``: only those
+        that a person has corrected or reviewed, at the risk that the model forgets the rest.
+    validation_share
+        Share of the pictures that the old and the new model are compared on.
+    start_from
+        ``"bundled"`` or the path of a model.
+    """
+
+    epochs: int = 10
+    lr: float = 3e-4
+    batch: int = 8
+    what: Literal["all", "corrected"] = "all"
+    validation_share: float = 0.2
+    start_from: str = "bundled"
+
+
+def corrected_images(editor: Editor) -> list[RecordId]:
+    """Return the pictures that a person has corrected or reviewed, in file order."""
+    touched = {edit.image_id for edit in editor.history if edit.label != PREDICT}
+    return [
+        image.id
+        for image in editor.dataset.images
+        if image.reviewed
+        or image.id in touched
+        or any(g.source != "human" and g.touched_by_human for g in image.garments)
+    ]
+
+
+def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
+    """Write the training data and the recipe of a run; return the recipe's path.
+
+    Raises
+    ------
+    FashionError
+        If there are too few pictures to train on and to compare by.
+    """
+    dataset = editor.dataset
+    if options.what == "corrected":
+        dataset = dataset.subset(corrected_images(editor))
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / "data.json"
+    export(dataset, data, overwrite=True)
+    usable = len(trainable_images(type(dataset).load(data)))
+    if usable < 2:
+        raise FashionError(
+            f"{usable} pictures are annotated by a person or reviewed; expected at least 2. Correct "
+            "some predictions and mark the pictures as reviewed, then retrain."
+        )
+    recipe = {
+        "": {"name": "retrained", "schema": "from-data", "start_from": options.start_from},
+        "data": {"validation_share": options.validation_share},
+        "optimiser": {"lr": options.lr},
+        "schedule": {
+            "epochs": options.epochs,
+            "batch": min(options.batch, usable),
+            "warmup_epochs": min(1.0, options.epochs / 10),
+        },
+    }
+    text = "# Written by napari-fashion's Retrain dock.\n" + _toml(recipe)
+    text += f"\n[[data.train]]\nfile = {_value(str(data.resolve()))}\n"
+    path = folder / "recipe.toml"
+    atomic_write(path, text.encode())
+    return path
+
+
+def new_run_folder(base: Path | None = None) -> Path:
+    """Return a folder for a run that does not exist yet."""
+    base = base or default_folder().parent / "runs"
+    name = f"{datetime.now():%Y%m%d-%H%M%S}"
+    folder, n = base / name, 1
+    while folder.exists():
+        n += 1
+        folder = base / f"{name}-{n}"
+    return folder
+
+
+def _toml(tables: dict[str, dict[str, Any]]) -> str:
+    lines = []
+    for name, table in tables.items():
+        if name:
+            lines.append(f"\n[{name}]")
+        lines += [f"{key} = {_value(value)}" for key, value in table.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    """Return a TOML value; strings and numbers are written as in JSON."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""The docks and what they are made of, one widget a file."""

@@ -1,0 +1,64 @@
+"""The loss as it falls, and the validation error beside it."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+KEPT_POINTS = 4000
+
+
+class LossCurve(QWidget):
+    """A plot of the loss over the steps, as it comes in, and smoothed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plot = pg.PlotWidget()
+        self.plot.setMenuEnabled(False)
+        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot.hideButtons()
+        self.plot.setMinimumHeight(170)
+        self.plot.showGrid(x=False, y=True, alpha=0.15)
+        self.plot.setLabel("bottom", "step")
+        self.plot.setLabel("left", "loss")
+        self._raw = self.plot.plot()
+        self._smooth = self.plot.plot()
+        self.steps: list[float] = []
+        self.losses: list[float] = []
+        self.smoothed: list[float] = []
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.plot)
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.steps, self.losses, self.smoothed = [], [], []
+        self._draw()
+
+    def add(self, step: float, loss: float) -> None:
+        """Append the loss of a step."""
+        last = self.smoothed[-1] if self.smoothed else loss
+        self.steps.append(step)
+        self.losses.append(loss)
+        self.smoothed.append(0.9 * last + 0.1 * loss)
+        if len(self.steps) > KEPT_POINTS:  # every other one of a long run shows the same curve
+            for series in (self.steps, self.losses, self.smoothed):
+                del series[::2]
+        self._draw()
+
+    def apply_theme(self, colors: dict[str, QColor]) -> None:
+        """Take the colours of napari's theme."""
+        self.plot.setBackground(colors["background"])
+        faint = QColor(colors["text"])
+        faint.setAlphaF(0.35)
+        self._raw.setPen(pg.mkPen(faint, width=1))
+        self._smooth.setPen(pg.mkPen(colors["current"].lighter(140), width=2))
+        for side in ("bottom", "left"):
+            axis = self.plot.getAxis(side)
+            axis.setPen(pg.mkPen(faint))
+            axis.setTextPen(pg.mkPen(colors["text"]))
+
+    def _draw(self) -> None:
+        self._raw.setData(self.steps, self.losses)
+        self._smooth.setData(self.steps, self.smoothed)

@@ -1,0 +1,56 @@
+"""The old model's figures beside the new one's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
+
+from napari_fashion.app.widgets.style import faint
+
+FIGURES = (
+    ("ne", "NE", "Mean distance to the truth, in parts of the picture: less is better", False),
+    ("pdl", "PDL at 0.1", "Share of landmarks nearer than 0.1: more is better", True),
+    ("top1", "Category, top 1", "Share of categories that are right: more is better", True),
+)
+"""Key in the events, name, meaning, and whether more is better."""
+
+
+class MetricsTable(QWidget):
+    """Three figures of two models; the better one stands out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(14)
+        grid.setColumnStretch(0, 1)
+        for column, text in ((1, "old"), (2, "new")):
+            grid.addWidget(faint(text), 0, column, Qt.AlignmentFlag.AlignRight)
+        self.cells: dict[tuple[str, str], QLabel] = {}
+        for row, (key, name, meaning, _) in enumerate(FIGURES, start=1):
+            label = QLabel(name)
+            label.setToolTip(meaning)
+            grid.addWidget(label, row, 0)
+            for column, side in ((1, "old"), (2, "new")):
+                cell = QLabel("–")  # noqa: RUF001
+                cell.setMinimumWidth(54)
+                cell.setAlignment(Qt.AlignmentFlag.AlignRight)
+                grid.addWidget(cell, row, column)
+                self.cells[key, side] = cell
+
+    def show_figures(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        """Show the figures of the old and the new model; empty ones leave a dash."""
+        for key, _, _, more in FIGURES:
+            values = {"old": _number(old.get(key)), "new": _number(new.get(key))}
+            for side, value in values.items():
+                other = values["old" if side == "new" else "new"]
+                better = value > other if more else value < other
+                text = "–" if math.isnan(value) else f"{value:.4f}"  # noqa: RUF001
+                self.cells[key, side].setText(f"<b>{text}</b>" if better else text)
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan

@@ -1,0 +1,85 @@
+"""What is shown over the picture."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QSlider, QWidget
+
+from napari_fashion.app import layer_data
+from napari_fashion.app.session import Session
+from napari_fashion.app.widgets.follow import follow
+from napari_fashion.app.widgets.style import SPACING, swatch_icon
+
+BOXES = {
+    "landmarks": ("Landmarks", "The landmarks in their colours"),
+    "names": ("Names", "Names of the selected garment's landmarks"),
+    "skeleton": ("Skeleton", "The edges between landmarks"),
+    "pif": ("PIF", "Where the model sees landmarks: its confidence"),
+    "vectors": ("Vectors", "Where each cell says that the landmark is"),
+    "paf": ("PAF", "Which landmarks belong together: arrows to an edge's two ends"),
+}
+
+
+class Overlays(QWidget):
+    """Check boxes, which landmark and edge, and how opaque."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self.boxes: dict[str, QCheckBox] = {}
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(SPACING)
+        for i, (name, (text, tip)) in enumerate(BOXES.items()):
+            box = QCheckBox(text)
+            box.setToolTip(tip)
+            box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            box.toggled.connect(lambda on, name=name: setattr(session.view, name, on))
+            follow(self, getattr(session.view.events, name), box.setChecked)
+            box.setChecked(getattr(session.view, name))
+            grid.addWidget(box, i // 3, i % 3)
+            self.boxes[name] = box
+        self.landmark = QComboBox()
+        self.edge = QComboBox()
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(5, 100)
+        self.opacity.setValue(round(100 * session.view.opacity))
+        for row, (text, widget) in enumerate(
+            (("PIF of", self.landmark), ("PAF of", self.edge), ("Opacity", self.opacity)), start=2
+        ):
+            grid.addWidget(QLabel(text), row, 0)
+            grid.addWidget(widget, row, 1, 1, 2)
+        self.landmark.currentIndexChanged.connect(self._choose_landmark)
+        self.edge.currentIndexChanged.connect(self._choose_edge)
+        self.opacity.valueChanged.connect(lambda v: setattr(session.view, "opacity", v / 100))
+        follow(self, session.view.events.landmark, lambda *_: self._show_choice())
+        follow(self, session.view.events.edge, lambda *_: self._show_choice())
+
+    def refresh(self) -> None:
+        """Offer the landmarks and edges of the data set."""
+        schema = self._session.schema
+        for combo in (self.landmark, self.edge):
+            combo.blockSignals(True)
+            combo.clear()
+        if schema is not None:
+            self.landmark.addItem("all landmarks")
+            for k, color in enumerate(schema.colors):
+                self.landmark.addItem(swatch_icon(color), layer_data.title(schema, k))
+            self.edge.addItem("all edges")
+            for a, b in schema.edges:
+                text = f"{layer_data.title(schema, a)} to {layer_data.title(schema, b)}"
+                self.edge.addItem(text)
+        self._show_choice()
+        for combo in (self.landmark, self.edge):
+            combo.blockSignals(False)
+
+    def _show_choice(self) -> None:
+        view = self._session.view
+        self.landmark.setCurrentIndex(0 if view.landmark is None else view.landmark + 1)
+        self.edge.setCurrentIndex(0 if view.edge is None else view.edge + 1)
+
+    def _choose_landmark(self, index: int) -> None:
+        self._session.view.landmark = index - 1 if index > 0 else None
+
+    def _choose_edge(self, index: int) -> None:
+        self._session.view.edge = index - 1 if index > 0 else None

@@ -1,0 +1,269 @@
+"""The dock "Retrain": train the current model further, watch it, and choose."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+)
+
+from napari_fashion.app.retraining import (
+    RetrainOptions,
+    corrected_images,
+    new_run_folder,
+    prepare,
+)
+from napari_fashion.app.widgets.dock import Dock
+from napari_fashion.app.widgets.follow import follow
+from napari_fashion.app.widgets.loss_curve import LossCurve
+from napari_fashion.app.widgets.messages import MessageLine
+from napari_fashion.app.widgets.metrics import MetricsTable
+from napari_fashion.app.widgets.style import SPACING, faint, rule, section, shrinking, theme_of
+from napari_fashion.errors import FashionError
+
+FORGETTING = (
+    "The model sees only what you corrected and may forget the rest. Prefer all annotated pictures."
+)
+
+
+class RetrainDock(Dock):
+    """Settings, progress, curve, figures, and which model to go on with."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        self.curve = LossCurve()
+        super().__init__(napari_viewer)
+        defaults = RetrainOptions()
+        self.job = self.window_state.training
+        self.model_path: Path | None = None
+        self._started = 0.0
+        self._steps = 0
+
+        self.start_from = shrinking(QLabel())
+        self.what = QComboBox()
+        self.what.addItem("All annotated pictures", "all")
+        self.what.addItem("Corrected ones only", "corrected")
+        self.epochs = QSpinBox()
+        self.epochs.setRange(1, 1000)
+        self.epochs.setValue(defaults.epochs)
+        self.rate = QDoubleSpinBox()
+        self.rate.setDecimals(5)
+        self.rate.setRange(0.00001, 0.1)
+        self.rate.setSingleStep(0.0001)
+        self.rate.setValue(defaults.lr)
+        self.share = QSpinBox()
+        self.share.setRange(5, 50)
+        self.share.setSuffix(" %")
+        self.share.setValue(round(100 * defaults.validation_share))
+        self.share.setToolTip(
+            "Share of the pictures that old and new model are compared on. The split is saved with "
+            "the run; pictures that the model was judged by before stay on that side."
+        )
+        form = QFormLayout()
+        form.setSpacing(SPACING)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for text, widget in (
+            ("Start from", self.start_from),
+            ("Train on", self.what),
+            ("Epochs", self.epochs),
+            ("Learning rate", self.rate),
+            ("Held out", self.share),
+        ):
+            form.addRow(text, widget)
+        self.note = faint()
+        self.note.setWordWrap(True)
+
+        self.retrain = QPushButton("Retrain")
+        self.retrain.setObjectName("main")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Save what is learned so far and stop")
+        buttons = QHBoxLayout()
+        buttons.setSpacing(SPACING)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(6)
+        self.state = faint()
+        self.state.setWordWrap(True)
+        self.metrics = MetricsTable()
+        self.use = QPushButton("Use new model")
+        self.use.setObjectName("main")
+        self.keep = QPushButton("Keep old")
+        choice = QHBoxLayout()
+        choice.setSpacing(SPACING)
+        for row, pair in ((buttons, (self.retrain, self.cancel)), (choice, (self.use, self.keep))):
+            for button in pair:
+                button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+                row.addWidget(button, 1)
+        self.message = MessageLine(self.session)
+
+        self.content.addWidget(section("Retrain"))
+        self.content.addLayout(form)
+        self.content.addWidget(self.note)
+        self.content.addLayout(buttons)
+        self.content.addWidget(self.progress)
+        self.content.addWidget(self.state)
+        self.content.addWidget(rule())
+        self.content.addWidget(section("Loss"))
+        self.content.addWidget(self.curve)
+        self.content.addWidget(rule())
+        self.content.addWidget(section("On the held-out pictures"))
+        self.content.addWidget(self.metrics)
+        self.content.addLayout(choice)
+        self.content.addWidget(self.message)
+        self.content.addStretch()
+
+        self.what.currentIndexChanged.connect(self.refresh)
+        self.retrain.clicked.connect(self.start)
+        self.cancel.clicked.connect(self.stop)
+        self.use.clicked.connect(self._use)
+        self.keep.clicked.connect(self._keep)
+        follow(self, self.session.opened, lambda *_: self.refresh())
+        follow(self, self.session.model_changed, self.refresh)
+        follow(self, self.job.event, self.on_event)
+        follow(self, self.job.failed, self._on_failed)
+        follow(self, self.job.finished, self.refresh)
+        self.apply_theme()
+        self.refresh()
+
+    def apply_theme(self, *_: Any) -> None:
+        """Take the colours of napari's theme."""
+        super().apply_theme()
+        self.curve.apply_theme(theme_of(self.viewer))
+
+    def refresh(self, *_: Any) -> None:
+        """Show what would be trained on and what can be done now."""
+        session, running = self.session, self.job.running
+        editor = session.editor
+        source = session.model_source
+        self.start_from.setText(session.model.id if session.model else source)
+        self.start_from.setToolTip(source)
+        for widget in (self.what, self.epochs, self.rate, self.share):
+            widget.setEnabled(not running)
+        self.retrain.setEnabled(editor is not None and not running)
+        self.cancel.setEnabled(running)
+        for button in (self.use, self.keep):
+            button.setEnabled(self.model_path is not None and not running)
+        if editor is None:
+            self.note.setText("Open a data set first.")
+        elif self.what.currentData() == "corrected":
+            n = len(corrected_images(editor))
+            self.note.setText(f"{n} corrected or reviewed pictures. {FORGETTING}")
+        else:
+            self.note.setText(
+                "What people annotated, corrected or reviewed. Predictions that nobody has looked "
+                "at are left out."
+            )
+        if not running:
+            self.progress.setRange(0, 1)
+            self.progress.setValue(0)
+
+    @property
+    def options(self) -> RetrainOptions:
+        """What the form says."""
+        return RetrainOptions(
+            epochs=self.epochs.value(),
+            lr=self.rate.value(),
+            what=self.what.currentData(),
+            validation_share=self.share.value() / 100,
+            start_from=self.session.model_source,
+        )
+
+    def start(self) -> None:
+        """Write data and recipe, and start the training in a process of its own."""
+        editor = self.session.editor
+        if editor is None or self.job.running:
+            return
+        folder = new_run_folder()
+        try:
+            recipe = prepare(editor, self.options, folder)
+            self.job.start(recipe, folder / "run")
+        except (FashionError, OSError) as error:
+            self.session.say(str(error), "error")
+            return
+        self.model_path = None
+        self.curve.clear()
+        self.metrics.show_figures({}, {})
+        self.state.setText("Starting…")
+        self.progress.setRange(0, 0)
+        self.message.hide()
+        self.refresh()
+        self.progress.setRange(0, 0)
+
+    def stop(self) -> None:
+        """Ask the training to save and end."""
+        self.state.setText("Stopping…")
+        self.job.stop()
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        """Show an event of the training."""
+        match event["event"]:
+            case "start":
+                self._started, self._steps = time.monotonic(), int(event["steps"])
+                self.progress.setRange(0, max(1, self._steps))
+                self.state.setText(
+                    f"{event['train_pictures']} pictures to train on, {event['val_pictures']} held "
+                    f"out, on {event['device']}."
+                )
+            case "step":
+                self.progress.setValue(int(event["step"]))
+                if isinstance(event.get("loss"), (int, float)):
+                    self.curve.add(event["step"], event["loss"])
+                    self.state.setText(self._pace(event))
+            case "epoch":
+                if event.get("val"):
+                    self.metrics.show_figures({}, event["val"])
+            case "compare":
+                self.metrics.show_figures(event["old"], event["new"])
+            case "explosion":
+                self.session.say(
+                    f"The loss exploded at step {event.get('step')} ({event.get('head')}). A lower "
+                    "learning rate may help.",
+                    "warning",
+                )
+            case "done" | "stopped":
+                self.model_path = Path(event["model"])
+                word = "Done" if event["event"] == "done" else "Stopped early"
+                self.state.setText(f"{word}. Use the new model, or keep the old one?")
+
+    def _pace(self, event: dict[str, Any]) -> str:
+        step, spent = int(event["step"]), time.monotonic() - self._started
+        left = spent / max(step, 1) * max(self._steps - step, 0)
+        return (
+            f"Epoch {event['epoch']}, step {step} of {self._steps}, loss {event['loss']:.3f}, "
+            f"{_duration(left)} left"
+        )
+
+    def _on_failed(self, why: str) -> None:
+        self.state.setText("The training failed.")
+        self.session.say(why, "error")
+
+    def _use(self) -> None:
+        if self.model_path is not None:
+            self.window_state.load_model(str(self.model_path))
+            self._chosen("The new model is used.")
+
+    def _keep(self) -> None:
+        self._chosen(f"The old model stays. The new one is kept at {self.model_path}.")
+
+    def _chosen(self, text: str) -> None:
+        self.model_path = None
+        self.state.setText(text)
+        self.refresh()
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes > 2 else f"{60 * minutes + seconds} s"

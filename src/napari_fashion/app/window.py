@@ -1,0 +1,99 @@
+"""One napari window: its session, actions, layers, keys and jobs, made once and shared by docks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari.qt.threading import create_worker
+from qtpy.QtWidgets import QWidget
+
+from napari_fashion.app import shortcuts
+from napari_fashion.app.actions import Actions
+from napari_fashion.app.closing import CloseGuard
+from napari_fashion.app.jobs import PredictJob, TrainJob, load_model
+from napari_fashion.app.layers import Layers
+from napari_fashion.app.session import Predictor, Session
+
+PLUGIN = "napari-fashion"
+ANNOTATOR = "Fashion annotator"
+RETRAIN = "Retrain"
+
+
+class FashionWindow:
+    """Everything of ours that belongs to one viewer."""
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self.session = Session()
+        self.actions = Actions(self.session)
+        self.layers = Layers(self.session, self.actions, viewer)
+        self.predicting = PredictJob(self.session)
+        self.training = TrainJob()
+        self.may_discard: Callable[[], bool] = lambda: True
+        """Whether edits that are not saved may go; the annotator dock asks the person."""
+        self._guard: CloseGuard | None = None
+        shortcuts.bind(viewer, self.actions)
+        self.layers.made.connect(self._bind_layers)
+        self.actions.predict_asked.connect(lambda everything: self.predict(everything=everything))
+
+    def predict(self, *, everything: bool = False) -> None:
+        """Predict the shown picture, or all."""
+        self.predicting.start(everything=everything)
+
+    def load_model(self, source: str) -> None:
+        """Load a model in the background and use it."""
+        create_worker(
+            load_model,
+            source,
+            _connect={
+                "returned": lambda model: self._use(model, source),
+                "errored": lambda error: self.session.say(str(error), "error"),
+            },
+        )
+
+    def _use(self, model: Predictor, source: str) -> None:
+        self.session.use_model(model, source)
+        self.session.say(f"{model.id} predicts from now on.")
+
+    def show_dock(self, name: str) -> Any:
+        """Open one of our docks, or bring it to the front where it is open; return its widget."""
+        beside = name == RETRAIN  # a tab beside the annotator: both are high
+        dock, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=beside)
+        dock.show()
+        dock.raise_()
+        return widget
+
+    def open(self, path: Path) -> None:
+        """Open a COCO file or a folder of pictures in the annotator."""
+        self.show_dock(ANNOTATOR).open(path)
+
+    def guard(self, main_window: QWidget) -> None:
+        """Watch over the closing of the main window; once is enough."""
+        if self._guard is None:
+            self._guard = CloseGuard(main_window, self._may_close)
+
+    def _may_close(self) -> bool:
+        if not self.may_discard():
+            return False
+        self.predicting.cancel()
+        self.training.end_now()
+        self.layers.close()
+        _windows.pop(self.viewer, None)
+        return True
+
+    def _bind_layers(self, layers: list[Any]) -> None:
+        for layer in layers:
+            shortcuts.bind(layer, self.actions)
+
+
+_windows: dict[Any, FashionWindow] = {}
+
+
+def window_of(viewer: Any) -> FashionWindow:
+    """Return what belongs to a viewer, making it on the first call."""
+    viewer = getattr(viewer, "__wrapped__", viewer)  # docks are given a proxy of it
+    if viewer not in _windows:
+        _windows[viewer] = FashionWindow(viewer)
+    return _windows[viewer]

@@ -1,0 +1,42 @@
+"""napari's way out: our landmarks layer, saved from napari's File menu, is the whole data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_fashion.app.layers import KEY
+from napari_fashion.coco import export
+from napari_fashion.errors import FashionError
+
+
+def write_landmarks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Export the data set that a landmarks layer shows a picture of, to a COCO file.
+
+    Parameters
+    ----------
+    path
+        The file; napari has asked whether it may be replaced.
+    data, attributes
+        Of the layer; the points themselves are in the data set already.
+
+    Raises
+    ------
+    FashionError
+        If the layer is not the annotator's, or the path is the data set's own file.
+    """
+    session = attributes.get("metadata", {}).get(KEY)
+    editor = getattr(session, "editor", None)
+    if editor is None:
+        raise FashionError(
+            "This points layer is not the Fashion annotator's, and COCO needs garments and "
+            "pictures. Open the pictures in the annotator and place the landmarks there."
+        )
+    source = editor.dataset.path
+    if source is not None and source.exists() and source.resolve() == Path(path).resolve():
+        raise FashionError(
+            f"{path} is the file that the data set was read from; nothing was written. Choose "
+            "another name, or use Export in the Fashion annotator."
+        )
+    export(editor.dataset, path, overwrite=True)
+    return [path]
