@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic_fields import EDGES, FULL, LOWER, SHAPE, UPPER, Scene, row_of_garments
 
 from napari_fashion.engine import decode
 from napari_fashion.engine.decode import (
@@ -18,6 +17,7 @@ from napari_fashion.engine.decode import (
 )
 from napari_fashion.engine.fields import Fields
 from napari_fashion.schema import Schema
+from synthetic_fields import EDGES, FULL, LOWER, SHAPE, UPPER, Scene, row_of_garments
 
 GARMENTS = Schema.load("garments")
 ONE = SHAPE * [16, 24] + [10.3, 8.6]

@@ -1048,6 +1048,8 @@ def _support(
             c = min(c, np.float32(1))
             for p in range(first.shape[0]):
                 d1 = math.hypot(x1 - first[p, 0], y1 - first[p, 1]) / max(b1, _MIN_SPREAD)
+                if d1 >= 6:
+                    continue
                 for q in range(second.shape[0]):
                     d2 = math.hypot(x2 - second[q, 0], y2 - second[q, 1]) / max(b2, _MIN_SPREAD)
                     if d1 + d2 < 6:
