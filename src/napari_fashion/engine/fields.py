@@ -97,15 +97,17 @@ class Fields:
 
     def to_pixels(self, xy_cells: ArrayLike) -> NDArray[np.float64]:
         """Turn positions in cells into pixels of the original picture; (..., 2) to (..., 2)."""
-        xy = np.asarray(xy_cells, np.float64)
-        scale, offset = np.array(self.scale, np.float64), np.array(self.offset, np.float64)
-        return xy * scale + offset
+        xy = np.array(xy_cells, np.float64)
+        xy *= self.scale
+        xy += self.offset
+        return xy
 
     def to_cells(self, xy_pixels: ArrayLike) -> NDArray[np.float64]:
         """Turn pixels of the original picture into positions in cells; (..., 2) to (..., 2)."""
-        return (np.asarray(xy_pixels, np.float64) - np.asarray(self.offset)) / np.asarray(
-            self.scale
-        )
+        xy = np.array(xy_pixels, np.float64)
+        xy -= self.offset
+        xy /= self.scale
+        return xy
 
 
 _ARRAYS = (
