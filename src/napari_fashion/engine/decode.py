@@ -45,9 +45,10 @@ _GUESS = 1e-3  # score of a landmark that nothing at all speaks for, in landmark
 class DecoderOptions:
     """What the decoder accepts.
 
-    The defaults of the PIF, PAF and landmark thresholds and of the floor are those that OpenPifPaf
+    The defaults of the PIF and PAF thresholds and of the floor are those that OpenPifPaf
     0.13.11 shows when it is run on fields made to find them; it starts garments from seeds that
-    weak too. The garment threshold is ours, since it scores over all landmarks.
+    weak too. The landmark threshold is the published one; the garment threshold is ours, since
+    OpenPifPaf averages over all landmarks of the schema.
 
     Attributes
     ----------
