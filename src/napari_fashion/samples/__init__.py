@@ -1,0 +1,18 @@
+"""Procedural garments with exact landmarks, for demos, tests and as extra training pictures."""
+
+from __future__ import annotations
+
+from ._render import CATEGORIES, render, render_scene
+from .dataset import ANNOTATIONS, demo_dataset, write_dataset
+from .scenes import Sample, SampleGarment
+
+__all__ = [
+    "ANNOTATIONS",
+    "CATEGORIES",
+    "Sample",
+    "SampleGarment",
+    "demo_dataset",
+    "render",
+    "render_scene",
+    "write_dataset",
+]

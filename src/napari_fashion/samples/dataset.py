@@ -1,0 +1,155 @@
+"""Sample pictures as a data set on disk: pictures and a COCO keypoint file."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from napari_fashion.files import atomic_write
+from napari_fashion.schema import Schema
+
+from ._render import render, render_scene
+from .scenes import Sample, SampleGarment
+
+ANNOTATIONS = "annotations.json"
+"""Name of the COCO file that `write_dataset` and `demo_dataset` write beside ``images/``."""
+
+_DEMO: tuple[tuple[int, str | int], ...] = (
+    (1, "T-Shirt"),
+    (2, "Dress"),
+    (3, "Hoodie"),
+    (4, "Pants"),
+    (5, "Shirt"),
+    (6, "Skirt"),
+    (7, "Blazer"),
+    (8, "Polo"),
+    (9, "Outwear"),
+    (10, "Body"),
+    (11, 2),
+    (12, 0),
+)
+"""Seed and category, or seed and number of garments, of each picture of the demo."""
+
+
+def write_dataset(
+    folder: Path | str,
+    n: int,
+    seed: int = 0,
+    *,
+    size: tuple[int, int] = (400, 533),
+    scenes: float = 0.1,
+    empty: float = 0.03,
+    file_format: str = "jpg",
+) -> Path:
+    """Render `n` pictures into ``folder/images`` and return the path of their COCO file.
+
+    Parameters
+    ----------
+    seed
+        Picture i has the seed ``seed + i``.
+    size
+        Width and height in pixels.
+    scenes, empty
+        Shares of pictures with several garments and with none.
+    file_format
+        ``jpg`` or ``png``.
+    """
+    share = np.random.default_rng(seed)
+    kinds = share.random(n)
+    counts = share.integers(2, 4, n)
+
+    def samples() -> Iterable[Sample]:
+        for i in range(n):
+            if kinds[i] < empty:
+                yield render_scene(seed + i, n_garments=0, size=size)
+            elif kinds[i] < empty + scenes:
+                yield render_scene(seed + i, n_garments=int(counts[i]), size=size)
+            else:
+                yield render(seed + i, size=size)
+
+    return _write(Path(folder), samples(), file_format)
+
+
+def demo_dataset(folder: Path | str, *, size: tuple[int, int] = (600, 800)) -> Path:
+    """Render the twelve pictures that the demo shows and return the path of their COCO file."""
+    samples = (
+        render(seed, category=what, size=size)
+        if isinstance(what, str)
+        else render_scene(seed, n_garments=what, size=size)
+        for seed, what in _DEMO
+    )
+    return _write(Path(folder), samples, "png")
+
+
+def _write(folder: Path, samples: Iterable[Sample], file_format: str) -> Path:
+    schema = Schema.load("garments")
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, sample in enumerate(samples, start=1):
+        height, width = sample.picture.shape[:2]
+        name = f"images/sample_{number:05d}.{file_format}"
+        atomic_write(folder / name, _encoded(sample.picture, file_format))
+        images.append({"id": number, "file_name": name, "width": width, "height": height})
+        for garment in sample.garments:
+            if (garment.visibility > 0).any():
+                record = _annotation(garment, len(annotations) + 1, number, schema)
+                annotations.append(record)
+    document = {
+        "info": {"description": "Procedural garments with exact landmarks", "version": "1.0"},
+        "licenses": [],
+        "categories": [
+            {
+                "id": i,
+                "name": name,
+                "supercategory": "clothing",
+                "keypoints": list(schema.landmarks),
+                "skeleton": [[a + 1, b + 1] for a, b in schema.edges],
+            }
+            for i, name in enumerate(schema.category_names, start=1)
+        ],
+        "images": images,
+        "annotations": annotations,
+    }
+    path = folder / ANNOTATIONS
+    atomic_write(path, (json.dumps(document, indent=1) + "\n").encode())
+    return path
+
+
+def _annotation(
+    garment: SampleGarment, number: int, image_id: int, schema: Schema
+) -> dict[str, Any]:
+    labelled = garment.visibility > 0
+    xy = np.round(garment.xy, 2)
+    low, high = xy[labelled].min(axis=0), xy[labelled].max(axis=0)
+    w, h = (float(v) for v in np.round(high - low, 2))
+    keypoints: list[float | int] = []
+    for (x, y), v in zip(xy.tolist(), garment.visibility.tolist(), strict=True):
+        keypoints += [x, y, v]
+    return {
+        "id": number,
+        "image_id": image_id,
+        "category_id": schema.category_index(garment.category) + 1,
+        "iscrowd": 0,
+        "bbox": [float(low[0]), float(low[1]), w, h],
+        "area": round(w * h, 2),
+        "num_keypoints": int(labelled.sum()),
+        "keypoints": keypoints,
+        "body_type": garment.body_type,
+    }
+
+
+def _encoded(picture: np.ndarray, file_format: str) -> bytes:
+    stream = io.BytesIO()
+    if file_format == "png":
+        Image.fromarray(picture).save(stream, "PNG", compress_level=6)
+    elif file_format == "jpg":
+        Image.fromarray(picture).save(stream, "JPEG", quality=88)
+    else:
+        raise ValueError(f"file_format is {file_format!r}; expected 'jpg' or 'png'.")
+    return stream.getvalue()
