@@ -73,7 +73,9 @@ def test_losses_fall_when_trained_on_their_targets(vector, confidence):
 
 def test_weights_scale_components_and_ignored_cells_do_not_count():
     targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
-    heads = Heads(torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12), torch.randn(1, 15, 12, 12))
+    heads = Heads(
+        torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12), torch.randn(1, 15, 12, 12)
+    )
     plain = compute_losses(heads, targets, LossOptions(), "max")
     doubled = compute_losses(heads, targets, LossOptions(weights={"pif.vector": 2.0}), "max")
     torch.testing.assert_close(doubled["pif.vector"], 2 * plain["pif.vector"])

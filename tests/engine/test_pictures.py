@@ -85,7 +85,9 @@ def test_to_rgb_scales_by_type():
 def test_cells_cover_the_picture_exactly(size, stride):
     place = Placement.fit(*size, 192, 32)
     assert max(place.size) == 192
-    assert all(p % 32 == 0 and 0 <= p - s < 32 for p, s in zip(place.padded, place.size, strict=True))
+    assert all(
+        p % 32 == 0 and 0 <= p - s < 32 for p, s in zip(place.padded, place.size, strict=True)
+    )
     scale, offset = place.cell_geometry(stride)
     for axis in range(2):
         # The left edge of cell 0 is the picture's left edge; the last input pixel's right edge

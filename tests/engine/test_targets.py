@@ -21,13 +21,19 @@ def batch(xy, visibility, member=None, *, crowd=None, content=None) -> GarmentBa
     xy = torch.as_tensor(np.asarray(xy), dtype=torch.float32)[None]
     visibility = torch.as_tensor(np.asarray(visibility), dtype=torch.long)[None]
     n = xy.shape[1]
-    member = torch.ones_like(visibility, dtype=torch.bool) if member is None else torch.as_tensor(member)[None]
+    member = (
+        torch.ones_like(visibility, dtype=torch.bool)
+        if member is None
+        else torch.as_tensor(member)[None]
+    )
     box = torch.zeros(1, n, 4)
     for i in range(n):
         labelled = xy[0, i][visibility[0, i] > 0]
         labelled = labelled if len(labelled) else torch.tensor([[0.0, 0.0], [95.0, 95.0]])
         box[0, i] = torch.cat([labelled.amin(0), labelled.amax(0)])
-    corners = torch.tensor([[-0.5, -0.5], [SIDE - 0.5, -0.5], [SIDE - 0.5, SIDE - 0.5], [-0.5, SIDE - 0.5]])
+    corners = torch.tensor(
+        [[-0.5, -0.5], [SIDE - 0.5, -0.5], [SIDE - 0.5, SIDE - 0.5], [-0.5, SIDE - 0.5]]
+    )
     return GarmentBatch(
         xy,
         visibility,
@@ -103,7 +109,9 @@ def test_pif_equals_the_slow_reference(seed, foreign):
                 if vector is not None:
                     got = targets.pif.vector[0, k, :, row, column].numpy()
                     np.testing.assert_allclose(got, vector, atol=1e-4)
-                    assert float(targets.pif.size[0, k, row, column]) == pytest.approx(size, rel=1e-4)
+                    assert float(targets.pif.size[0, k, row, column]) == pytest.approx(
+                        size, rel=1e-4
+                    )
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -324,7 +324,9 @@ class Model:
             pif_confidence=pif[:, 0],
             pif_xy=pif[:, 1:3],
             pif_spread=pif[:, 3],
-            pif_size=pif[:, 4],
+            # A cell whose vote may be off by b speaks for places that far around: the decoder's
+            # Gaussian, half the size wide, must not be narrower than the votes scatter.
+            pif_size=np.maximum(pif[:, 4], 2 * pif[:, 3]),
             paf_confidence=paf[:, 0],
             paf_xy1=paf[:, 1:3],
             paf_xy2=paf[:, 3:5],

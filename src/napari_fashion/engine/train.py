@@ -266,6 +266,8 @@ class Trainer:
                 batch_sampler=batches[self.step - self.epoch * self.steps_per_epoch :],
                 num_workers=self.recipe.data.workers,
                 collate_fn=self.dataset.collate,
+                # A generator of its own: the loader must not draw from the run's random state.
+                generator=torch.Generator(),
                 pin_memory=self.device.type == "cuda",
             )
         )

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_fashion.engine.recipe import Recipe
+from napari_fashion.engine.train import train
+
+from .drawn import draw_dataset, tiny_recipe
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """COCO file of 48 drawn garments."""
+    return draw_dataset(tmp_path_factory.mktemp("drawn"), 48)
+
+
+@pytest.fixture(scope="session")
+def trained(drawn, tmp_path_factory):
+    """Run folder of a small model trained on them, and its events."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("run") / "tiny"
+    events = []
+    recipe = Recipe.from_dict(tiny_recipe(drawn, schedule={"epochs": 70}))
+    train(recipe, folder, device="cpu", emit=events.append)
+    return folder, events

@@ -1,0 +1,160 @@
+"""Augmentation keeps pictures and landmarks together, and is the same for a seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_fashion.engine.augment import NO_AUGMENTATION, AugmentOptions, Canvases, augment_batch
+from napari_fashion.engine.pictures import PADDING
+from napari_fashion.engine.targets import GarmentBatch
+from napari_fashion.schema import Schema
+
+SCHEMA = Schema.load("garments")
+CANVAS = 160
+
+
+def dotted(b: int, seed: int = 0) -> Canvases:
+    """Pictures with a bright blob at each of 8 landmarks, each in a channel of its own kind."""
+    rng = np.random.default_rng(seed)
+    size = torch.tensor([[CANVAS, 120.0], [100.0, CANVAS]] * b)[:b]
+    xy = torch.zeros(b, 1, 8, 2)
+    pixels = torch.zeros(b, 3, CANVAS, CANVAS, dtype=torch.uint8)
+    y, x = torch.meshgrid(torch.arange(CANVAS), torch.arange(CANVAS), indexing="ij")
+    for i in range(b):
+        w, h = size[i].tolist()
+        spots = rng.permutation(12)[:8]
+        for k in range(8):
+            px = (spots[k] % 3 + 0.5) * w / 3 + rng.uniform(-4, 4)
+            py = (spots[k] // 3 + 0.5) * h / 4 + rng.uniform(-4, 4)
+            xy[i, 0, k] = torch.tensor([px, py])
+            blob = torch.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * 2.0**2))
+            pixels[i, k % 3] = torch.maximum(pixels[i, k % 3], (255 * blob).byte())
+    box = torch.cat([xy.amin(2), xy.amax(2)], dim=-1)
+    ones = torch.ones(b, 1, dtype=torch.bool)
+    garments = GarmentBatch(
+        xy,
+        torch.full((b, 1, 8), 2),
+        torch.ones(b, 1, 8, dtype=torch.bool),
+        box,
+        (box[..., 2:] - box[..., :2]).prod(-1),
+        torch.zeros(b, 1, dtype=torch.long),
+        ~ones,
+        ones,
+        torch.zeros(b, 4, 2),
+    )
+    return Canvases(pixels, size, garments)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def centroid(picture, xy, radius=5):
+    """Centre of the light around xy in a (H, W) channel."""
+    x0, y0 = round(float(xy[0])), round(float(xy[1]))
+    rows, columns = slice(y0 - radius, y0 + radius + 1), slice(x0 - radius, x0 + radius + 1)
+    patch = picture[rows, columns].clamp(min=20) - 20
+    y, x = torch.meshgrid(torch.arange(patch.shape[0]), torch.arange(patch.shape[1]), indexing="ij")
+    total = patch.sum()
+    return torch.stack(
+        [(x * patch).sum() / total + x0 - radius, (y * patch).sum() / total + y0 - radius]
+    )
+
+
+GEOMETRY = AugmentOptions(
+    brightness=0,
+    contrast=0,
+    saturation=0,
+    hue=0,
+    grey=0,
+    noise=0,
+    flip=0.5,
+    rotation=40,
+    scale=(0.7, 1.3),
+)
+
+
+@pytest.mark.parametrize("options", [NO_AUGMENTATION, GEOMETRY], ids=["none", "geometry"])
+def test_landmarks_stay_on_their_blobs(options):
+    batch = dotted(12)
+    inputs, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
+    assert inputs.shape == (12, 3, 128, 128)
+    flips = torch.tensor(SCHEMA.flips)
+    checked = 0
+    for i in range(12):
+        lit = inputs[i].clone()
+        lit[(inputs[i] == PADDING).all(0).expand_as(lit)] = 0
+        for k in range(8):
+            xy = garments.xy[i, 0, k]
+            if not ((xy > 10) & (xy < 118)).all():
+                continue
+            distances = [
+                (centroid(lit[int(source) % 3], xy) - xy).norm()
+                for source in (k, flips[k])  # after a flip the blob of the other side is here
+            ]
+            assert min(float(d.nan_to_num(torch.inf)) for d in distances) < 0.6
+            checked += 1
+    assert checked > 40
+
+
+def test_without_augmentation_it_is_the_fitted_picture():
+    batch = dotted(2)
+    inputs, garments = augment_batch(batch, 128, NO_AUGMENTATION, SCHEMA.flips, generator())
+    factor = 128 / CANVAS
+    centre = (batch.size / 2)[:, None, None]
+    expected = ((batch.garments.xy + 0.5) - centre) * factor + 64 - 0.5
+    torch.testing.assert_close(garments.xy, expected, atol=1e-3, rtol=0)
+    torch.testing.assert_close(garments.area, batch.garments.area * factor**2, rtol=1e-4, atol=0)
+    assert (inputs[0, :, 0, 64] == PADDING).all()  # the first is wide: padding above
+
+
+def test_flip_swaps_left_and_right():
+    batch = dotted(8)
+    batch.garments.visibility[:, :, 0] = 1
+    flip = NO_AUGMENTATION.model_copy(update={"flip": 1.0})
+    _, plain = augment_batch(batch, 128, NO_AUGMENTATION, SCHEMA.flips, generator())
+    _, mirrored = augment_batch(batch, 128, flip, SCHEMA.flips, generator())
+    order = torch.tensor(SCHEMA.flips)
+    torch.testing.assert_close(mirrored.xy[..., 1], plain.xy[..., order, 1], atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        mirrored.xy[..., 0], 127 - plain.xy[..., order, 0], atol=1e-3, rtol=0
+    )
+    assert (mirrored.visibility[:, 0] == plain.visibility[:, 0, order]).all()
+    assert (mirrored.visibility[:, 0, 1] == 1).all()
+
+
+def test_box_views_cut_what_lies_outside():
+    options = NO_AUGMENTATION.model_copy(
+        update={"box_view": 1.0, "box_cut": 1.0, "box_margin": (0.0, 0.0)}
+    )
+    batch = dotted(4)
+    inputs, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
+    longer = (garments.box[:, 0, 2:] - garments.box[:, 0, :2]).amax(1)
+    torch.testing.assert_close(longer, torch.full((4,), 128.0), atol=0.01, rtol=0)
+    for i in range(4):
+        x0, y0, x1, y1 = (garments.box[i, 0] + 0.5).tolist()
+        outside = torch.ones(128, 128, dtype=torch.bool)
+        outside[max(0, int(y0)) : int(np.ceil(y1)), max(0, int(x0)) : int(np.ceil(x1))] = False
+        assert outside.any()
+        assert (inputs[i][:, outside] == PADDING).all()
+
+
+def test_the_same_seed_gives_the_same_batch_and_another_does_not():
+    options = AugmentOptions()
+    one, a = augment_batch(dotted(4), 96, options, SCHEMA.flips, generator(1))
+    two, b = augment_batch(dotted(4), 96, options, SCHEMA.flips, generator(1))
+    other, _ = augment_batch(dotted(4), 96, options, SCHEMA.flips, generator(2))
+    assert torch.equal(one, two)
+    assert torch.equal(a.xy, b.xy)
+    assert not torch.equal(one, other)
+    assert one.min() >= 0
+    assert one.max() <= 255
+
+
+def test_grey_takes_the_colours_and_keeps_the_light():
+    options = NO_AUGMENTATION.model_copy(update={"grey": 1.0})
+    inputs, _ = augment_batch(dotted(2), 96, options, SCHEMA.flips, generator())
+    torch.testing.assert_close(inputs[:, 0], inputs[:, 1], atol=0.01, rtol=0)
+    torch.testing.assert_close(inputs[:, 0], inputs[:, 2], atol=0.01, rtol=0)

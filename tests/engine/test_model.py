@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from napari_fashion.engine.data import load_sources
+from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.evaluate import cut_box, evaluate_pictures
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.pictures import read_picture
+from napari_fashion.engine.recipe import Source
+from napari_fashion.errors import CheckpointError
+
+from .drawn import SCHEMA
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    return Model.load(trained[0], "cpu")
+
+
+@pytest.fixture(scope="module")
+def pictures(drawn):
+    return load_sources([Source(file=str(drawn))], SCHEMA)
+
+
+def test_save_and_load_keep_the_model(model, pictures, tmp_path):
+    path = model.save(tmp_path / "deep" / "copy")
+    assert path == tmp_path / "deep" / "copy.json"
+    picture = read_picture(pictures[0].path)
+    for source in (path, path.with_suffix(".safetensors")):
+        again = Model.load(source, "cpu")
+        assert again.id == model.id
+        assert again.schema == model.schema
+        np.testing.assert_array_equal(again.fields(picture).pif_xy, model.fields(picture).pif_xy)
+
+
+def test_what_is_no_model_is_refused(model, tmp_path):
+    with pytest.raises(CheckpointError, match="no model there"):
+        Model.load(tmp_path / "none")
+    (tmp_path / "evil.pt").write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(CheckpointError, match="pickled"):
+        Model.load(tmp_path / "evil.pt")
+    (tmp_path / "other.json").write_text('{"images": []}')
+    with pytest.raises(CheckpointError, match="not a napari-fashion model"):
+        Model.load(tmp_path / "other.json")
+    path = model.save(tmp_path / "m")
+    (tmp_path / "m.safetensors").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(CheckpointError, match="cannot be loaded"):
+        Model.load(path)
+    path = model.save(tmp_path / "m")
+    state = load_file(tmp_path / "m.safetensors")
+    state.pop("pif.conv.weight")
+    save_file(state, tmp_path / "m.safetensors")
+    with pytest.raises(CheckpointError, match="not of the network"):
+        Model.load(path)
+    document = json.loads(path.read_text())
+    document["version"] = 99
+    path.write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match="version 99"):
+        Model.load(path)
+    with pytest.raises(CheckpointError, match="Device"):
+        Model.load(model.save(tmp_path / "m"), "cuda:77")
+
+
+def test_predictions_lie_on_the_garments(model, pictures):
+    loaded = [read_picture(p.path) for p in pictures[:12]]
+    found, errors = 0, []
+    for p, prediction in zip(pictures, model.predict(loaded), strict=False):
+        assert prediction.model_id == model.id
+        if not prediction.garments:
+            continue
+        found += 1
+        garment = prediction.garments[0]
+        assert garment.category_index == p.category[0]
+        assert garment.category.sum() == pytest.approx(1, abs=1e-5)
+        both = garment.found & (p.visibility[0] > 0)
+        errors += np.linalg.norm((garment.xy - p.xy[0])[both], axis=1).tolist()
+        foreign = np.setdiff1d(np.arange(8), SCHEMA.landmarks_of_category(int(p.category[0])))
+        assert not garment.found[foreign].any()
+    assert found >= 9
+    assert len(errors) >= 3 * found
+    assert np.median(errors) < 4
+
+
+@pytest.mark.parametrize("size", [(96, 96), (96, 50), (50, 96), (200, 131), (1000, 700), (9, 300)])
+def test_any_size_and_any_kind_of_picture(model, size):
+    rng = np.random.default_rng(0)
+    for shape in ((size[1], size[0]), (size[1], size[0], 3), (size[1], size[0], 4)):
+        fields = model.fields(rng.integers(0, 255, shape, dtype=np.uint8))
+        # The cells cover the picture and not more than a cell beyond it.
+        for axis in range(2):
+            cells = fields.pif_confidence.shape[2 - axis]
+            end = (cells - 0.5) * fields.scale[axis] + fields.offset[axis]
+            assert size[axis] - 0.5 <= end + 1e-3 < size[axis] - 0.5 + fields.scale[axis] + 1e-2
+
+
+def test_batches_give_what_single_pictures_give(model, pictures):
+    loaded = [read_picture(p.path) for p in pictures[:3]] + [np.zeros((40, 90, 3), np.uint8)]
+    together = model.fields_batch(loaded)
+    for picture, fields in zip(loaded, together, strict=True):
+        alone = model.fields(picture)
+        np.testing.assert_allclose(fields.pif_confidence, alone.pif_confidence, atol=1e-4)
+        np.testing.assert_allclose(fields.pif_xy, alone.pif_xy, atol=1e-2)
+
+
+def test_a_field_peak_lies_where_the_landmark_is_at_several_scales(model, pictures):
+    p = next(p for p in pictures if p.category[0] == SCHEMA.category_index("Pants"))
+    picture = read_picture(p.path)
+    for factor in (1, 2, 5):
+        big = np.repeat(np.repeat(picture, factor, 0), factor, 1)
+        fields = model.fields(big)
+        for k in np.flatnonzero(p.visibility[0] > 0):
+            flat = fields.pif_confidence[k].argmax()
+            cell = np.unravel_index(flat, fields.pif_confidence[k].shape)
+            xy = fields.to_pixels(fields.pif_xy[k][:, cell[0], cell[1]])
+            truth = (p.xy[0, k] + 0.5) * factor - 0.5
+            assert np.linalg.norm(xy - truth) < 5 * factor
+            # The most confident cell is within the square that regresses to the landmark.
+            at = fields.to_pixels(np.array([cell[1], cell[0]], np.float32))
+            assert np.abs(at - truth).max() <= 3 * max(fields.scale)
+
+
+def test_averaging_with_the_mirrored_picture_mirrors_exactly(model, pictures):
+    """Fields averaged so are the mirror image of those of the mirrored picture."""
+    picture = read_picture(pictures[1].path)
+    one = model.fields_batch([picture], flip=True)[0]
+    two = model.fields_batch([np.ascontiguousarray(picture[:, ::-1])], flip=True)[0]
+    order = list(SCHEMA.flips)
+    np.testing.assert_allclose(one.pif_confidence, two.pif_confidence[order][..., ::-1], atol=1e-4)
+    width = one.pif_confidence.shape[2]
+    mirrored = two.pif_xy[order][..., ::-1].copy()
+    mirrored[:, 0] = width - 1 - mirrored[:, 0]
+    np.testing.assert_allclose(one.pif_xy, mirrored, atol=1e-2)
+    np.testing.assert_allclose(one.category, two.category[..., ::-1], atol=1e-3)
+
+
+def test_evaluation_agrees_with_the_training_and_with_plain_arithmetic(model, trained, pictures):
+    val = [p for p in pictures if p.key in model.info.data["split"]["validation"]]
+    box = evaluate_pictures(model, val, protocol="box", rounds=20)
+    assert box.summary()["ne"] == pytest.approx(model.info.metrics["ne"])
+    slow = []
+    for p in val:
+        cut = cut_box(read_picture(p.path), p.xy[0][p.visibility[0] > 0])
+        options = DecoderOptions(single=True, complete=True)
+        garment = model.predict([cut.picture], options=options)[0].garments[0]
+        delta = (garment.xy + np.array(cut.origin) - p.xy[0]) / np.array(cut.extent)
+        slow.append(np.where(p.visibility[0] == 2, np.linalg.norm(delta, axis=1), np.nan))
+    assert box.report.average_error == pytest.approx(np.nanmean(np.nanmean(slow, axis=0)), rel=1e-4)
+    whole = evaluate_pictures(model, val, protocol="whole", rounds=0)
+    assert whole.report.recall > 0.7
+    assert whole.report.n_garments == len(val)
+    assert whole.pictures["one garment: found"] > 0.7
+    json.dumps([box.to_dict(), whole.to_dict()])
+    box.print()
+
+
+def test_cut_is_the_box_in_whole_pixels():
+    picture = np.zeros((50, 60, 3), np.uint8)
+    xy = np.array([[10.0, 5.4], [29.6, 40.0]], np.float32)
+    cut = cut_box(picture, xy)
+    assert cut.origin == (10, 5)
+    assert cut.picture.shape[:2] == (40 - 5 + 1, 30 - 10 + 1)
+    assert cut.extent == pytest.approx((19.6, 34.6))
+    outside = cut_box(picture, np.array([[-5.0, -5.0], [99.0, 99.0]], np.float32))
+    assert outside.picture.shape == picture.shape
+
+
+def test_the_id_follows_the_weights(model):
+    before = model.id
+    again = Model.create(model.config, model.schema, model.info, torch.device("cpu"))
+    assert again.id != before
+    assert again.id.startswith("tiny-")

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_fashion.engine.network import (
+    LOG_SPREAD_BOUND,
+    Network,
+    NetworkConfig,
+    bounded_log_spread,
+    fork,
+)
+
+
+@pytest.mark.parametrize(
+    "backbone", ["shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "resnet18", "resnet50"]
+)
+@pytest.mark.parametrize(("neck", "upsample"), [("plain", 1), ("plain", 2), ("sum", 1), ("sum", 2)])
+def test_fields_have_the_shape_that_the_stride_says(backbone, neck, upsample):
+    config = NetworkConfig(backbone=backbone, neck=neck, upsample=upsample, width=32)
+    network = Network(config, 8, 11, 15).eval()
+    with torch.inference_mode():
+        heads = network(torch.zeros(2, 3, 64, 96))
+    h, w = 64 // config.stride, 96 // config.stride
+    assert heads.pif.shape == (2, 8, 5, h, w)
+    assert heads.paf.shape == (2, 11, 9, h, w)
+    assert heads.category.shape == (2, 15, h, w)
+    assert config.stride == {"plain": 16, "sum": 8}[neck] // upsample
+
+
+@pytest.mark.parametrize("neck", ["plain", "sum"])
+def test_a_moved_picture_moves_the_fields_by_whole_cells(neck):
+    """Cells lie where the geometry says: a shift of the input is a shift of the output."""
+    torch.manual_seed(0)
+    config = NetworkConfig(backbone="shufflenet_v2_x0_5", neck=neck, upsample=1, width=32)
+    network = Network(config, 2, 1, 2).eval()
+    picture = torch.zeros(1, 3, 384, 384)
+    picture[..., 160:224, 160:224] = 255 * torch.rand(1, 3, 64, 64)
+    step = config.multiple
+    with torch.inference_mode():
+        one = network(picture).pif
+        two = network(torch.roll(picture, (step, 2 * step), (-2, -1))).pif
+    cells = step // config.stride
+    moved = torch.roll(one, (cells, 2 * cells), (-2, -1))
+    middle = slice(16, 32) if config.stride == 8 else slice(8, 16)
+    torch.testing.assert_close(
+        moved[..., middle, middle], two[..., middle, middle], atol=2e-3, rtol=0
+    )
+
+
+def test_no_edges_and_no_categories():
+    heads = Network(NetworkConfig(backbone="shufflenet_v2_x0_5"), 3, 0, 0).eval()(
+        torch.zeros(1, 3, 32, 32)
+    )
+    assert heads.paf.shape[1] == 0
+    assert heads.category.shape[1] == 0
+
+
+@pytest.mark.parametrize(("beta", "factor"), [(0.0, 1.0), (0.5, 3**-0.5), (1.0, 1 / 3)])
+def test_fork_leaves_the_forward_pass_and_weighs_the_gradient(beta, factor):
+    x = torch.randn(4, requires_grad=True)
+    y = fork(x, 3, beta)
+    torch.testing.assert_close(y, x)
+    y.sum().backward()
+    torch.testing.assert_close(x.grad, torch.full((4,), factor))
+
+
+def test_fork_reaches_the_backbone_but_not_the_heads():
+    def gradients(beta):
+        torch.manual_seed(0)
+        network = Network(
+            NetworkConfig(backbone="shufflenet_v2_x0_5", fork_beta=beta, dropout=0), 2, 1, 2
+        )
+        heads = network(255 * torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+        (
+            heads.pif.square().mean() + heads.paf.square().mean() + heads.category.square().mean()
+        ).backward()
+        return network.backbone.stem[0][0].weight.grad, network.pif.conv.weight.grad
+
+    summed, weighed = gradients(0.0), gradients(1.0)
+    torch.testing.assert_close(weighed[0], summed[0] / 3, rtol=1e-3, atol=1e-7)
+    torch.testing.assert_close(weighed[1], summed[1])
+
+
+def test_log_spread_is_bounded_and_true_near_zero():
+    raw = torch.tensor([-1e4, -0.1, 0.0, 0.1, 1e4])
+    out = bounded_log_spread(raw)
+    assert out.abs().max() <= LOG_SPREAD_BOUND
+    torch.testing.assert_close(out[1:4], raw[1:4], atol=1e-3, rtol=0)

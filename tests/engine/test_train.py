@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_fashion.coco import Dataset
+from napari_fashion.engine.data import held_out, load_sources, split_pictures
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.recipe import Recipe, ScheduleOptions, Source
+from napari_fashion.engine.train import Trainer, learning_rate, train
+from napari_fashion.errors import CheckpointError, RecipeError
+
+from .drawn import SCHEMA, draw_dataset, tiny_recipe
+
+
+def run(recipe, folder, **options):
+    events = []
+    path = train(Recipe.from_dict(recipe), folder, device="cpu", emit=events.append, **options)
+    return path, events
+
+
+def test_it_learns(trained):
+    folder, events = trained
+    epochs = [e for e in events if e["event"] == "epoch"]
+    assert epochs[-1]["loss"] < 0.5 * epochs[0]["loss"]
+    first, last = epochs[0]["val"], epochs[-1]["val"]
+    assert last["ne"] < 0.1 < first["ne"]
+    assert last["top1"] == 1.0
+
+
+def test_events_say_what_happens(trained):
+    folder, events = trained
+    kinds = [e["event"] for e in events]
+    assert kinds[0] == "start"
+    assert kinds[-1] == "done"
+    assert {"step", "epoch"} <= set(kinds)
+    assert events[0]["train_pictures"] + events[0]["val_pictures"] == 48
+    step = next(e for e in events if e["event"] == "step")
+    assert set(step["losses"]) == {
+        "pif.confidence", "pif.vector", "pif.size", "paf.confidence", "paf.vector", "paf.size", "category",
+    }  # fmt: skip
+    logged = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [e["event"] for e in logged] == kinds
+    info = json.loads((folder / "model.json").read_text())
+    assert info["data"]["split"].keys() == {"train", "validation"}
+    assert info["metrics"]["ne"] == events[-2]["val"]["ne"]
+    assert info["history"]["epochs"] == 70
+
+
+def test_a_stopped_run_goes_on_to_the_very_same_weights(drawn, tmp_path):
+    recipe = tiny_recipe(drawn, schedule={"epochs": 3}, network={"dropout": 0.2})
+    run(recipe, tmp_path / "whole")
+    steps = iter(range(100))
+    _, events = run(recipe, tmp_path / "cut", should_stop=lambda: next(steps) == 5)
+    assert events[-1]["event"] == "stopped"
+    _, events = run(recipe, tmp_path / "cut", resume=True)
+    assert events[0]["step"] == 6
+    assert events[-1]["event"] == "done"
+    for name in ("model.safetensors", "state.safetensors"):
+        one, two = (load_file(tmp_path / run / name) for run in ("whole", "cut"))
+        for key, value in one.items():
+            if key.startswith("random"):
+                continue
+            torch.testing.assert_close(value, two[key], msg=lambda m, key=key: f"{key}: {m}")
+    splits = [json.loads((tmp_path / r / "split.json").read_text()) for r in ("whole", "cut")]
+    assert splits[0] == splits[1]
+
+
+def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(drawn, trained, tmp_path):
+    folder, _ = trained
+    with pytest.raises(CheckpointError, match="holds a run already"):
+        run(tiny_recipe(drawn), folder)
+    with pytest.raises(RecipeError, match=r"recipe\.json"):
+        run(tiny_recipe(drawn), tmp_path / "none", resume=True)
+
+
+def test_starting_from_a_model_compares_old_with_new_on_its_own_split(drawn, trained, tmp_path):
+    folder, _ = trained
+    old = Model.load(folder, "cpu")
+    more = draw_dataset(tmp_path / "more", 8, seed=5)
+    for picture in (tmp_path / "more" / "images").iterdir():
+        picture.rename(picture.with_name(f"new{picture.name}"))
+    document = json.loads(more.read_text())
+    for image in document["images"]:
+        image["file_name"] = "new" + image["file_name"]
+    more.write_text(json.dumps(document))
+    recipe = tiny_recipe(
+        drawn,
+        start_from=str(folder),
+        data={"train": [{"file": str(drawn)}, {"file": str(more)}]},
+        optimiser={"lr": 3e-4},
+    )
+    path, events = run(recipe, tmp_path / "again")
+    compare = next(e for e in events if e["event"] == "compare")
+    assert compare["old"].keys() == compare["new"].keys()
+    split = json.loads((tmp_path / "again" / "split.json").read_text())
+    before = old.info.data["split"]
+    assert set(before["validation"]) <= set(split["validation"])
+    assert set(before["train"]) <= set(split["train"])
+    new = Model.load(path, "cpu")
+    assert new.id != old.id
+    assert new.info.history["started_from"] == old.id
+
+
+def test_an_explosion_is_noticed_and_the_policy_followed(drawn, tmp_path):
+    recipe = tiny_recipe(drawn, explosions={"policy": "skip", "patience": 3})
+    events = []
+    trainer = Trainer(
+        Recipe.from_dict(recipe), tmp_path / "run", resume=False, device="cpu", emit=events.append
+    )
+    with torch.no_grad():
+        trainer.network.paf.conv.weight.fill_(float("nan"))
+    with pytest.raises(CheckpointError, match=r"exploded at step 2 \(paf"):
+        trainer.run(lambda: False)
+    explosions = [e for e in events if e["event"] == "explosion"]
+    assert len(explosions) == 3
+    assert explosions[0]["head"].startswith("paf")
+    json.dumps(events)
+
+
+def test_learning_rates():
+    schedule = ScheduleOptions(epochs=10, warmup_epochs=1)
+    assert learning_rate(0, 10, 100, schedule, 1.0) == pytest.approx(0.1)
+    assert learning_rate(9, 10, 100, schedule, 1.0) == pytest.approx(1.0)
+    assert learning_rate(100, 10, 100, schedule, 1.0) == pytest.approx(0.01)
+    steps = ScheduleOptions(epochs=10, warmup_epochs=0, kind="steps", steps=[3, 6])
+    assert [learning_rate(s, 10, 100, steps, 1.0) for s in (0, 29, 30, 60)] == pytest.approx(
+        [1, 1, 0.1, 0.01]
+    )
+    constant = ScheduleOptions(epochs=1, warmup_epochs=0, kind="constant")
+    assert learning_rate(50, 10, 100, constant, 0.3) == 0.3
+
+
+def test_the_split_is_stable_and_by_group(drawn):
+    pictures = load_sources([Source(file=str(drawn))], SCHEMA)
+    train_one, val_one = split_pictures(pictures, 0.25, 0, None)
+    assert len(train_one) + len(val_one) == 48
+    _, fewer = split_pictures(pictures[:30], 0.25, 0, None)
+    assert {p.key for p in fewer} == {p.key for p in val_one} & {p.key for p in pictures[:30]}
+    share = sum(held_out(f"group {i}", 0.25, 1) for i in range(4000)) / 4000
+    assert share == pytest.approx(0.25, abs=0.03)
+    _, forced = split_pictures(pictures[:3], 0.001, 0, None)
+    assert len(forced) == 1
+
+
+def test_what_only_a_model_said_is_no_truth(drawn, tmp_path):
+    dataset = Dataset.load(drawn)
+    for garment in list(dataset.garments)[:10]:
+        dataset.set_value(
+            "annotations", garment.id, ["fashion"], {"source": "model:x", "score": 0.9}
+        )
+    dataset.set_value("images", 1, ["fashion"], {"reviewed": True})
+    path = tmp_path / "mixed.json"
+    dataset.save(path)
+    source = Source(file=str(path), images=str(drawn.parent / "images"))
+    keys = {p.key for p in load_sources([source], SCHEMA)}
+    assert len(keys) == 48 - 9
+    assert "001.png" in keys
+    assert "002.png" not in keys
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimiser": {"lr": -1}}, r"optimiser\.lr"),
+        ({"network": {"backbone": "vgg"}}, r"network\.backbone"),
+        ({"nonsense": 1}, "nonsense"),
+        ({"data": {"train": []}}, r"data\.train"),
+        ({"working_size": 100}, "working_size"),
+    ],
+)
+def test_a_bad_recipe_is_refused_by_name(drawn, change, message):
+    with pytest.raises(RecipeError, match=message):
+        Recipe.from_dict(tiny_recipe(drawn, **change))
+
+
+def test_recipes_survive_toml_and_json(drawn, tmp_path):
+    (tmp_path / "r.toml").write_text(
+        f'name = "x"\nschema = "garments"\n[[data.train]]\nfile = "data/a.json"\n[[data.train]]\nfile = "{drawn}"\n'
+        '[[data.train]]\nfile = "photos:train"\n'
+    )
+    recipe = Recipe.load(tmp_path / "r.toml")
+    assert [s.file for s in recipe.data.train] == [
+        str(tmp_path / "data/a.json"),
+        str(drawn),
+        "photos:train",
+    ]
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    with pytest.raises(RecipeError, match="no such recipe"):
+        Recipe.load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("= 3")
+    with pytest.raises(RecipeError, match="not valid TOML"):
+        Recipe.load(tmp_path / "bad.toml")
+
+
+def test_nothing_to_learn_from_is_said(drawn, tmp_path):
+    document = json.loads(drawn.read_text())
+    document["annotations"] = []
+    (drawn.parent / "empty.json").write_text(json.dumps(document))
+    with pytest.raises(RecipeError, match="nothing to learn from"):
+        run(tiny_recipe(drawn.parent / "empty.json"), tmp_path / "run")
+
+
+def test_sgd_and_the_reports_losses_train_too(drawn, tmp_path):
+    recipe = tiny_recipe(
+        drawn,
+        optimiser={"kind": "sgd", "lr": 1e-3, "clip_value": 10.0},
+        loss={"confidence": "smooth_l1", "vector": "smooth_l1"},
+        network={"neck": "plain", "upsample": 2, "category_pool": "max"},
+    )
+    _, events = run(recipe, tmp_path / "run")
+    assert math.isfinite(events[-2]["loss"])
