@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .raster import Array, Points, blur, cells, coverage, noise, smoothstep, stroke, table
-from .silhouettes import Garment, Piece
+from .pieces import Garment, Piece, Points, disc
+from .raster import Array, at_half, blur, cells, coverage, noise, shifted, smoothstep, stroke, table
 
 Project = Callable[[Points], Points]
 
@@ -90,7 +91,7 @@ class Bolt:
     """A fabric in its colours, with the random numbers of its print: what one garment is cut of."""
 
     fabric: Fabric
-    colors: NDArray[np.float32]
+    colors: Array
     trim: Array
     scale: float
     seed: int
@@ -133,15 +134,15 @@ class Bolt:
 
 
 def _on(distance: Array, px: float) -> Array:
-    return np.clip(distance / px + 0.5, 0, 1)[..., None].astype(np.float32)
+    return np.asarray(np.clip(distance / px + 0.5, 0, 1), np.float32)[..., None]
 
 
 def _mix(below: Array, above: Array, share: Array) -> Array:
-    return below + (above - below) * share
+    return np.asarray(below + (above - below) * share)
 
 
 def _wave(x: Array) -> Array:
-    return np.abs((x % 1.0) - 0.5) * 2  # 1 at whole numbers, 0 halfway
+    return np.asarray(np.abs((x % 1.0) - 0.5) * 2)  # 1 at whole numbers, 0 halfway
 
 
 def _solid(bolt: Bolt, t: Array, s: Array, px: float, rng: np.random.Generator) -> Array:
@@ -150,7 +151,7 @@ def _solid(bolt: Bolt, t: Array, s: Array, px: float, rng: np.random.Generator) 
 
 def _heather(bolt: Bolt, t: Array, s: Array, px: float, rng: np.random.Generator) -> Array:
     yarn = cells(table(rng, 128), t / 0.004, s / 0.016) + cells(table(rng, 128), t / 0.01, s / 0.05)
-    return bolt.colors[0] * (1 + 0.09 * yarn[..., None]) + 0.03 * yarn[..., None]
+    return np.asarray(bolt.colors[0] * (1 + 0.05 * yarn[..., None]) + 0.02 * yarn[..., None])
 
 
 def _stripes(bolt: Bolt, t: Array, s: Array, px: float, rng: np.random.Generator) -> Array:
@@ -171,8 +172,8 @@ def _pinstripe(bolt: Bolt, t: Array, s: Array, px: float, rng: np.random.Generat
 
 def _gingham(bolt: Bolt, t: Array, s: Array, px: float, rng: np.random.Generator) -> Array:
     period = 0.045 * bolt.scale * rng.choice([0.7, 1.2])
-    share = 0.5 * sum(_on((_wave(x / period) - 0.5) * period * 0.5, px) for x in (t, s))
-    return _mix(rgb("f1eee7"), bolt.colors[0], share)
+    across, along = (_on((_wave(x / period) - 0.5) * period * 0.5, px) for x in (t, s))
+    return _mix(rgb("f1eee7"), bolt.colors[0], 0.5 * (across + along))
 
 
 def _plaid(bolt: Bolt, t: Array, s: Array, px: float, rng: np.random.Generator) -> Array:
@@ -288,11 +289,6 @@ _PRINTS: dict[str, Callable[[Bolt, Array, Array, float, np.random.Generator], Ar
 # -- graphics: (outline, colour index) on the chest -----------------------------------------------
 
 
-def _ring(x: float, y: float, r: float, n: int = 40) -> Points:
-    a = np.linspace(0, 2 * np.pi, n, endpoint=False)
-    return np.stack([x + r * np.cos(a), y + r * np.sin(a)], axis=1)
-
-
 _GLYPHS = {
     "n": ("101", "111", "111", "111", "101"),
     "a": ("111", "101", "111", "101", "101"),
@@ -334,7 +330,7 @@ def _graphic_hills() -> list[tuple[Points, int]]:
             [0.022, y - 0.018],
         ]
     )
-    return [(_ring(0, y, r), 1), (_ring(-0.03, y - 0.06, 0.032), 2), (hills, 0), (cap, 1)]
+    return [(disc(0, y, r), 1), (disc(-0.03, y - 0.06, 0.032), 2), (hills, 0), (cap, 1)]
 
 
 def _graphic_bands() -> list[tuple[Points, int]]:
@@ -343,7 +339,7 @@ def _graphic_bands() -> list[tuple[Points, int]]:
     for i, color in enumerate((1, 2, 3, 1)):
         y = 0.3 + i * 0.042 + 0.018 * np.sin(x * 17)
         top = np.stack([x, y], axis=1)
-        out.append((np.vstack([top, top[::-1] + (0, 0.028)]), color))
+        out.append((np.vstack([top, top[::-1] + np.array([0, 0.028])]), color))
     return out
 
 
@@ -403,7 +399,7 @@ def cloth_coordinates(axis: Points, x: Array, y: Array) -> tuple[Array, Array]:
     """Return coordinates across and along a bent `axis`, for points of the garment's plane."""
     t = s = np.zeros_like(x)
     before = 0.0
-    for k, (a, b) in enumerate(zip(axis[:-1], axis[1:], strict=True)):
+    for k, (a, b) in enumerate(pairwise(axis)):
         length = float(np.linalg.norm(b - a))
         d = (b - a) / length
         along = (x - a[0]) * d[0] + (y - a[1]) * d[1]
@@ -419,17 +415,17 @@ def cloth_coordinates(axis: Points, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _folds(
-    piece: Piece, fabric: Fabric, x: Array, y: Array, t: Array, s: Array, rng: np.random.Generator
+    piece: Piece, fabric: Fabric, rng: np.random.Generator, x: Array, y: Array, t: Array, s: Array
 ) -> Array:
     """Return the height of folds and wrinkles, in units."""
     turn = rng.uniform(-0.5, 0.5)
     a, b = np.cos(turn), np.sin(turn)
     long_folds = noise(table(rng), (t * a + s * b) * 7, (s * a - t * b) * 2.2)
-    h = 0.012 * fabric.drape * long_folds
+    h = 0.022 * fabric.drape * long_folds
     bend = noise(table(rng), t * 4, s * 4)
     wrinkle = 1 - np.abs(noise(table(rng), t * 11 + bend, s * 7 + bend * 1.3))
     patchy = np.clip(0.45 + 0.8 * noise(table(rng), t * 3 + 9, s * 3), 0.05, 1)
-    h += 0.011 * fabric.crumple * wrinkle * wrinkle * patchy
+    h += 0.016 * fabric.crumple * wrinkle * wrinkle * patchy
     h += 0.0016 * fabric.crumple * noise(table(rng), t * 34 + 3 * bend, s * 26)
     for fx, fy, direction, length, strength in piece.folds:
         direction += rng.normal(0, 0.15)
@@ -445,7 +441,7 @@ def _folds(
     return h.astype(np.float32)
 
 
-def _flute_height(piece: Piece, t: Array, s: Array, rng: np.random.Generator) -> Array:
+def _flute_height(piece: Piece, rng: np.random.Generator, t: Array, s: Array) -> Array:
     """Return vertical waves that widen with the skirt, deepest at the hem."""
     count, depth = piece.flutes
     length = max(float(piece.axis[-1, 1]), 1e-6)
@@ -458,9 +454,8 @@ def _flute_height(piece: Piece, t: Array, s: Array, rng: np.random.Generator) ->
     fall = np.clip(s / length, 0, 1.1)
     wander = 0.5 * noise(table(rng), across * 3, fall * 1.5)
     wave = np.cos((across + 0.12 * wander) * count * np.pi + 2 * wander)
-    return (
-        0.02 * depth * fall**1.3 * (wave + 0.35 * np.cos(across * count * 2.7 * np.pi + 4 * wander))
-    ).astype(np.float32)
+    wave += 0.35 * np.cos(across * count * 2.7 * np.pi + 4 * wander)
+    return np.asarray(0.02 * depth * fall**1.3 * wave)
 
 
 def paint(
@@ -523,46 +518,43 @@ def paint(
     fabric = used.fabric
     weave = "rib" if cloth == "rib" else fabric.weave
     print_rng = np.random.default_rng(used.seed)
-    color = np.array(_PRINTS[fabric.print_](used, t, s, px, print_rng))
+    slip, sag = (noise(table(rng), t * 6, s * 6) * 0.007 for _ in range(2))  # cloth never lies true
+    color = np.array(_PRINTS[fabric.print_](used, t + slip, s + sag, px, print_rng))
     if piece.front and fabric.print_ in ("graphic", "heather") and bolt.graphic >= 0:
         for shape_, index in _GRAPHICS[bolt.graphic]():
             share = cover([project(shape_)])[..., None]
             color = _mix(color, bolt.colors[min(index, len(bolt.colors) - 1)], share * 0.92)
 
     yarn, tone = _weave(weave, t, s, px, rng)
-    h = _folds(piece, fabric, x, y, t, s, rng)
+    h = at_half(partial(_folds, piece, fabric, rng), x, y, t, s)
     if piece.flutes[0]:
-        h += _flute_height(piece, t, s, rng)
+        h += at_half(partial(_flute_height, piece, rng), t, s)
     if piece.quilt and cloth == "main":
         band = np.abs(np.sin(s * np.pi / 0.105 + 0.15 * noise(table(rng), t * 6, s * 3)))
         h += 0.028 * piece.quilt * np.sqrt(band + 0.01)
     h = (h + yarn) / px
-    edge = blur(alpha, max(2.0, 0.012 / px))
-    h += 0.016 / px * smoothstep((edge - 0.5) * 2)
+    edge = blur(alpha, max(1.5, 0.008 / px))
+    h += 0.008 / px * smoothstep((edge - 0.5) * 2)
     over = _sew(piece, used, project, cover, px, h)
     gy, gx = np.gradient(h)
     slope = -(gx * light[0] + gy * light[1])
-    shade = 1 + 0.75 * np.tanh(0.9 * slope) * np.where(slope > 0, 0.55, 0.85)
+    shade = 1 + 0.8 * np.tanh(1.15 * slope) * np.where(slope > 0, 0.55, 0.85)
     hollow = blur(h, max(2.0, 0.02 / px)) - h
     shade *= 1 - np.clip(0.055 * hollow, -0.06, 0.22)
-    shade *= 0.84 + 0.16 * smoothstep((edge - 0.45) * 2.2)
+    shade *= 0.93 + 0.07 * smoothstep((edge - 0.45) * 2.2)
     if piece.rise < 0:
-        shift = np.roll(edge, (int(-light[1] * 0.03 / px), int(-light[0] * 0.03 / px)), (0, 1))
+        shift = shifted(edge, -light * 0.03 / px)
         shade *= 1 - 0.6 * -piece.rise * (1 - smoothstep((shift - 0.4) * 1.8))
     for line_color, share in over:
         color = _mix(color, line_color, share[..., None])
     lit = color * (shade * (1 + tone))[..., None]
-    lit += (fabric.sheen * np.clip(slope, 0, 1.2) ** 1.5)[..., None]
+    lit += (0.035 * np.tanh(slope) + fabric.sheen * np.clip(slope, 0, 1.2) ** 1.5)[..., None]
 
     ground = canvas[window]
     if piece.rise > 0:
-        far = np.maximum(1, np.round(-light * 0.022 * piece.rise / px)).astype(int) * np.sign(
-            -light
-        ).astype(int)
         contact = blur(alpha, max(1.5, 0.01 / px))
-        cast = np.roll(
-            blur(alpha, max(2.5, 0.03 * (0.4 + piece.rise) / px)), (far[1], far[0]), (0, 1)
-        )
+        soft = blur(alpha, max(2.5, 0.03 * (0.4 + piece.rise) / px))
+        cast = shifted(soft, -light * (1 + 0.022 * piece.rise / px))
         dark = np.clip(0.3 * contact + 0.42 * piece.rise * cast, 0, 0.62)
         ground *= (1 - dark * (1 - alpha))[..., None]
     ground += (np.clip(lit, 0, 1) - ground) * alpha[..., None]
@@ -608,13 +600,15 @@ def _sew(
             stitches += stroke(
                 project(np.vstack([inset, inset[:1]])), 1.0, dash=max(0.013 / px, 2.6)
             )
+        elif detail.kind == "label":
+            over.append((rgb("ece8df"), cover([line])))
         elif detail.kind == "button":
-            ring = _ring(*detail.points[0], detail.width)
-            disc = cover([project(ring)])
-            h += 2.0 * blur(disc, 1.0)
+            x, y = (float(v) for v in detail.points[0])
+            knob = cover([project(disc(x, y, detail.width))])
+            h += 2.0 * blur(knob, 1.0)
             light = float(bolt.colors[0].mean()) > 0.35
-            over.append((rgb("efe9dc") if not light else rgb("6b5848"), disc))
-            holes = [_ring(*(detail.points[0] + o), 0.0022, 8) for o in ((-0.0035, 0), (0.0035, 0))]
+            over.append((rgb("efe9dc") if not light else rgb("6b5848"), knob))
+            holes = [disc(x + o, y, 0.0022, n=8) for o in (-0.0035, 0.0035)]
             over.append(
                 (rgb("4a4038") if not light else rgb("2c241e"), cover([project(r) for r in holes]))
             )

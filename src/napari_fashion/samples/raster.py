@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage  # type: ignore[import-untyped]
 
-Array = NDArray[np.float32]
-Points = NDArray[np.float64]
+from .pieces import Points
+
+Array = NDArray[np.floating[Any]]
 
 
 def coverage(outlines: Sequence[Points], shape: tuple[int, int]) -> Array:
@@ -52,6 +55,23 @@ def coverage(outlines: Sequence[Points], shape: tuple[int, int]) -> Array:
     return np.clip(np.abs(area), 0, 1).astype(np.float32)
 
 
+def contains(outline: Points, point: Points) -> bool:
+    """Return whether a closed outline contains a point (even-odd rule)."""
+    a, b = outline, np.roll(outline, -1, axis=0)
+    spans = (a[:, 1] > point[1]) != (b[:, 1] > point[1])
+    a, b = a[spans], b[spans]
+    x = a[:, 0] + (point[1] - a[:, 1]) / (b[:, 1] - a[:, 1]) * (b[:, 0] - a[:, 0])
+    return bool(np.count_nonzero(x > point[0]) % 2)
+
+
+def edge_distance(outline: Points, point: Points) -> float:
+    """Return how far a point is from a closed outline's edge."""
+    a, d = outline, np.roll(outline, -1, axis=0) - outline
+    t = ((point - a) * d).sum(axis=1) / np.maximum((d * d).sum(axis=1), 1e-12)
+    nearest = a + np.clip(t, 0, 1)[:, None] * d
+    return float(np.sqrt(((nearest - point) ** 2).sum(axis=1)).min())
+
+
 def stroke(line: Points, width: float, dash: float = 0.0) -> list[Points]:
     """Return the outlines of a line of a width, in dashes of a length where `dash` is not 0."""
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
@@ -74,18 +94,25 @@ def stroke(line: Points, width: float, dash: float = 0.0) -> list[Points]:
 
 def blur(a: Array, sigma: float) -> Array:
     """Blur (H, W) by two box filters along each axis; quick at any `sigma`, edges repeated."""
-    radius = max(1, round(sigma * 1.22))
-    out = a
-    for _ in range(2):
-        for axis in (0, 1):
-            pad = [(0, 0), (0, 0)]
-            pad[axis] = (radius + 1, radius)
-            total = np.cumsum(np.pad(out, pad, mode="edge"), axis=axis, dtype=np.float64)
-            n = 2 * radius + 1
-            upper = total[n:] if axis == 0 else total[:, n:]
-            lower = total[:-n] if axis == 0 else total[:, :-n]
-            out = ((upper - lower) / n).astype(np.float32)
-    return out
+    width = 2 * max(1, round(sigma * 1.22)) + 1
+    out = ndimage.uniform_filter(a, width, output=np.float32, mode="nearest")
+    return np.asarray(ndimage.uniform_filter(out, width, mode="nearest"))
+
+
+def shifted(a: Array, by: Points) -> Array:
+    """Move (H, W) by whole pixels (x, y), edges repeated."""
+    dx, dy = (int(v) for v in np.round(by))
+    height, width = a.shape
+    rows = np.clip(np.arange(height) - dy, 0, height - 1)
+    return a[rows][:, np.clip(np.arange(width) - dx, 0, width - 1)]
+
+
+def at_half(make: Callable[..., Array], *grids: Array) -> Array:
+    """Return ``make(*grids)`` computed on every second row and column, smoothed in between."""
+    coarse = make(*(grid[::2, ::2] for grid in grids)).astype(np.float32)
+    height, width = grids[0].shape
+    full = np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)[:height, :width]
+    return blur(full, 0.8)
 
 
 def table(rng: np.random.Generator, n: int = 64) -> Array:
@@ -95,24 +122,31 @@ def table(rng: np.random.Generator, n: int = 64) -> Array:
 
 def noise(values: Array, x: Array, y: Array) -> Array:
     """Return smooth noise, about -1..1, with one random value a unit of `x` and `y`."""
-    mask = len(values) - 1
-    x0, y0 = np.floor(x), np.floor(y)
-    fx, fy = x - x0, y - y0
-    fx, fy = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy)
-    i, j = x0.astype(np.int32) & mask, y0.astype(np.int32) & mask
-    i1, j1 = (i + 1) & mask, (j + 1) & mask
-    top = values[j, i] * (1 - fx) + values[j, i1] * fx
-    low = values[j1, i] * (1 - fx) + values[j1, i1] * fx
-    return (top * (1 - fy) + low * fy).astype(np.float32)
+    n = len(values)
+    mask = n - 1
+    i, j = np.floor(x).astype(np.int32), np.floor(y).astype(np.int32)
+    fx, fy = (x - i).astype(np.float32), (y - j).astype(np.float32)
+    fx *= fx * (3 - 2 * fx)
+    fy *= fy * (3 - 2 * fy)
+    flat = values.ravel()
+    here, below = (j & mask) * n, ((j + 1) & mask) * n
+    i1 = (i + 1) & mask
+    i &= mask
+    a, b = flat.take(here + i), flat.take(below + i)
+    a += (flat.take(here + i1) - a) * fx
+    b += (flat.take(below + i1) - b) * fx
+    a += (b - a) * fy
+    return a
 
 
 def cells(values: Array, x: Array, y: Array) -> Array:
     """Return one random value -1..1 a unit cell of `x` and `y`: grain, hashes of a grid."""
     mask = len(values) - 1
-    return values[np.floor(y).astype(np.int32) & mask, np.floor(x).astype(np.int32) & mask]
+    found = values[np.floor(y).astype(np.int32) & mask, np.floor(x).astype(np.int32) & mask]
+    return np.asarray(found)
 
 
 def smoothstep(x: Array) -> Array:
     """Return 0 below 0, 1 above 1, smooth between."""
     t = np.clip(x, 0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import points_in_poly
 
-from .cloth import Bolt, paint, rgb
-from .raster import Array, Points, blur, cells, coverage, noise, smoothstep, stroke, table
-from .silhouettes import Garment, cut_garment
+from .cloth import Bolt, paint
+from .grounds import Camera, Matrix, background, clutter, hanger, tilted
+from .pieces import Garment, Points
+from .raster import Array, contains, edge_distance, noise, smoothstep, table
+from .silhouettes import cut_garment
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SampleGarment:
 
     category: str
     body_type: str
-    xy: NDArray[np.float64]
+    xy: Points
     visibility: NDArray[np.int64]
     outlines: tuple[Points, ...]
     alpha: Array
@@ -49,31 +49,10 @@ class Sample:
     garments: tuple[SampleGarment, ...]
 
 
-@dataclass(frozen=True)
-class Camera:
-    """Maps a garment's plane to pixels and back by a homography (3, 3)."""
-
-    matrix: NDArray[np.float64]
-
-    def project(self, points: Points) -> Points:
-        """Map (N, 2) points of the plane to pixels."""
-        p = points @ self.matrix[:, :2].T + self.matrix[:, 2]
-        return np.asarray(p[:, :2] / p[:, 2:])
-
-    def plane(self, shape: tuple[int, int]) -> tuple[Array, Array]:
-        """Return for each pixel of a picture (H, W) its x and y in the plane."""
-        m = np.linalg.inv(self.matrix)
-        y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
-        w = m[2, 0] * x + m[2, 1] * y + m[2, 2]
-        px = (m[0, 0] * x + m[0, 1] * y + m[0, 2]) / w
-        py = (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / w
-        return px.astype(np.float32), py.astype(np.float32)
-
-
 def _place(
     garment: Garment,
     box: tuple[float, float, float, float],
-    tilt: NDArray[np.float64],
+    tilt: Matrix,
     angle: float,
     fill: float,
 ) -> tuple[Camera, float]:
@@ -90,271 +69,6 @@ def _place(
     return Camera(tilt @ matrix), 1 / scale
 
 
-def _tilt(
-    rng: np.random.Generator, width: int, height: int, strength: float
-) -> NDArray[np.float64]:
-    """Return a mild perspective that keeps the picture's middle."""
-    cx, cy = width / 2, height / 2
-    to, back = np.eye(3), np.eye(3)
-    to[:2, 2], back[:2, 2] = (-cx, -cy), (cx, cy)
-    lean = np.eye(3)
-    lean[2, :2] = rng.normal(0, 0.12 * strength, 2) / max(width, height) * (1, 1.6)
-    return np.asarray(back @ lean @ to)
-
-
-# -- backgrounds: (H, W, 3) 0..1 at plane coordinates in units of the picture's short side ---------
-
-
-def _colour(rng: np.random.Generator, names: str) -> Array:
-    among = names.split()
-    base = rgb(among[int(rng.integers(len(among)))])
-    return np.clip(base + rng.normal(0, 0.015, 3), 0, 1).astype(np.float32)
-
-
-def _relief(h: Array, light: Points, strength: float) -> Array:
-    gy, gx = np.gradient(h)
-    return (1 - strength * np.tanh(gx * light[0] + gy * light[1]))[..., None].astype(np.float32)
-
-
-def _wood(x: Array, y: Array, light: Points, rng: np.random.Generator) -> Array:
-    wide, long = rng.uniform(0.13, 0.24), rng.uniform(1.0, 1.7)
-    base = _colour(rng, "b98d5e c9a67a a8835c 8f6b48 d6c2a4 b8a68c 7d5a3e c4b49b 9c9083 a9a59d")
-    row = np.floor(x / wide)
-    along = y + long * cells(table(rng), row, np.zeros_like(row))
-    tone = cells(table(rng), row, np.floor(along / long))
-    u = x / wide + 7 * tone
-    grain = noise(table(rng), x * 90 + 12 * tone, along * 2.2)
-    rings = np.sin(16 * noise(table(rng), u * 1.6, along * 0.9 + 9 * tone) + 5 * u)
-    fine = cells(table(rng, 128), x / 0.0035, along / 0.07)
-    color = base * (1 + 0.07 * tone + 0.06 * grain + 0.045 * rings + 0.035 * fine)[..., None]
-    edge = np.minimum(np.abs((x / wide) % 1 - 0.5) * -1 + 0.5, 1) * wide
-    end = (0.5 - np.abs((along / long) % 1 - 0.5)) * long
-    gap = np.clip(1 - np.minimum(edge, end) / 0.0042, 0, 1)
-    return color * (1 - 0.5 * gap)[..., None]
-
-
-def _wall(x: Array, y: Array, light: Points, rng: np.random.Generator) -> Array:
-    base = _colour(rng, "e6e2da d9d6d0 cfd3d4 e9dfcb d6cfc4 c3cbd0 dcd3d0 e3e5e2")
-    rough = noise(table(rng), x * 60, y * 60) + noise(table(rng), x * 25, y * 25)
-    soft = noise(table(rng), x * 1.5, y * 1.5)
-    return base * _relief(0.35 * rough, light, 0.05) * (1 + 0.03 * soft)[..., None]
-
-
-def _linen(x: Array, y: Array, light: Points, rng: np.random.Generator) -> Array:
-    base = _colour(
-        rng, "8d1f3c b0273f c4466a e9e4da dcd5cb d5dbe0 5c6f8c b9a58b 7d6a86 cfd8c8 c96a45"
-    )
-    h = np.zeros_like(x)
-    for _ in range(3):
-        a = rng.uniform(0, np.pi)
-        u, v = x * np.cos(a) + y * np.sin(a), y * np.cos(a) - x * np.sin(a)
-        warp = noise(table(rng), u * 1.5, v * 1.5)
-        ridge = 1 - np.abs(noise(table(rng), u * 3.2 + warp, v * 1.1 + warp))
-        h += ridge**2
-    h += 0.5 * noise(table(rng), x * 5, y * 5)
-    weave = cells(table(rng, 128), x * 400, y * 400)
-    return base * _relief(h * 26, light, 0.26) * (1 + 0.02 * weave)[..., None]
-
-
-def _carpet(x: Array, y: Array, light: Points, rng: np.random.Generator) -> Array:
-    base = _colour(rng, "b8a98e 9a8c78 8b8f93 c9bfae 6f665c a79f97")
-    tuft = noise(table(rng), x * 110, y * 110) + 0.7 * cells(table(rng, 128), x * 300, y * 300)
-    blot = noise(table(rng), x * 7, y * 7) + 0.5 * noise(table(rng), x * 19, y * 19)
-    return base * (1 + 0.13 * tuft + 0.05 * blot)[..., None]
-
-
-def _tiles(x: Array, y: Array, light: Points, rng: np.random.Generator) -> Array:
-    size = rng.uniform(0.34, 0.55)
-    base = _colour(rng, "d8d0c0 cfc7b8 e2ded4 b9b4aa c9beac")
-    tone = cells(table(rng), x / size, y / size)
-    vein = np.abs(
-        noise(table(rng), x * 5 + tone * 9, y * 5) + 0.5 * noise(table(rng), x * 12, y * 12)
-    )
-    color = base * (1 + 0.02 * tone - 0.05 * np.exp(-vein * 7))[..., None]
-    edge = np.minimum(*((0.5 - np.abs((v / size) % 1 - 0.5)) * size for v in (x, y)))
-    grout = np.clip(1.6 - edge / 0.004, 0, 1)[..., None]
-    return color + (base * 0.62 - color) * grout
-
-
-def _quilted(x: Array, y: Array, light: Points, rng: np.random.Generator) -> Array:
-    base = _colour(rng, "c9bba8 b6a9b4 a9b7bf d8cdbd 96806f bfa3a0")
-    size = rng.uniform(0.09, 0.15)
-    u, v = (x + y) / size, (x - y) / size
-    pad = np.sqrt(np.abs(np.sin(u * np.pi) * np.sin(v * np.pi)) + 0.02)
-    h = pad * 16 + 3 * noise(table(rng), x * 9, y * 9)
-    return base * _relief(h, light, 0.2) * (0.86 + 0.14 * pad)[..., None]
-
-
-_GROUNDS: tuple[tuple[Callable[..., Array], float], ...] = (
-    (_wood, 0.34),
-    (_wall, 0.2),
-    (_linen, 0.22),
-    (_tiles, 0.1),
-    (_carpet, 0.07),
-    (_quilted, 0.07),
-)
-
-
-def _background(
-    rng: np.random.Generator, width: int, height: int, light: Points
-) -> tuple[Array, bool]:
-    """Return an empty picture and whether it is a wall, on which garments hang."""
-    kind = int(rng.choice(len(_GROUNDS), p=[share for _, share in _GROUNDS]))
-    ground = _GROUNDS[kind][0]
-    unit = min(width, height)
-    hangs = ground is _wall
-    angle = 0.0 if hangs else float(rng.choice([0.0, np.pi / 2, np.pi / 4]) + rng.normal(0, 0.12))
-    c, s = np.cos(angle), np.sin(angle)
-    matrix = np.diag([float(unit), float(unit), 1.0]) @ np.array(
-        [[c, -s, 0.5], [s, c, 0.7], [0, 0, 1]]
-    )
-    camera = Camera(_tilt(rng, width, height, 2.2) @ matrix)
-    x, y = camera.plane((height, width))
-    turned = np.array([c * light[0] + s * light[1], -s * light[0] + c * light[1]])
-    del turned  # reliefs are computed in the picture's frame
-    canvas = np.clip(ground(x + 20, y + 20, light, rng), 0, 1).astype(np.float32)
-    if hangs and rng.random() < 0.35:
-        _door(canvas, rng)
-    return canvas, hangs
-
-
-def _door(canvas: Array, rng: np.random.Generator) -> None:
-    """Press the panels of a wardrobe door into a wall."""
-    height, width = canvas.shape[:2]
-    x, m = rng.uniform(0.1, 0.25) * width, 0.05 * width
-    for low, high in ((0.04, 0.55), (0.62, 0.97)):
-        box = np.array(
-            [
-                [x, low * height],
-                [width - x, low * height],
-                [width - x, high * height],
-                [x, high * height],
-            ]
-        )
-        inner = box + np.array([[m, m], [-m, m], [-m, -m], [m, -m]]) * 0.3
-        for shape, dark in ((box, 0.9), (inner, 1.09)):
-            share = coverage([shape], (height, width))[..., None]
-            canvas *= 1 + (dark - 1) * share
-    np.clip(canvas, 0, 1, out=canvas)
-
-
-# -- things that are no garments ------------------------------------------------------------------
-
-
-def _thing(canvas: Array, outline: Points, color: Array, light: Points, lift: float) -> None:
-    shape = canvas.shape[:2]
-    alpha = coverage([outline], shape)
-    cast = np.roll(blur(alpha, 6), tuple(np.round(-light[::-1] * lift).astype(int)), (0, 1))
-    canvas *= (1 - 0.45 * cast * (1 - alpha))[..., None]
-    soft = blur(alpha, 4)
-    gy, gx = np.gradient(soft)
-    shade = (0.8 + 0.25 * soft - 2.2 * (gx * light[0] + gy * light[1]))[..., None]
-    canvas += (np.clip(color * shade, 0, 1) - canvas) * alpha[..., None]
-
-
-def _oval(x: float, y: float, rx: float, ry: float, squeeze: float = 0.0) -> Points:
-    a = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    return np.stack([x + rx * np.cos(a) * (1 + squeeze * np.sin(a)), y + ry * np.sin(a)], axis=1)
-
-
-def _clutter(
-    canvas: Array, rng: np.random.Generator, light: Points, count: int, border: bool
-) -> None:
-    """Put shoes, hats, boxes and books on the ground; at the `border` where garments are."""
-    height, width = canvas.shape[:2]
-    unit = min(width, height)
-    for _ in range(count):
-        if border:
-            side = rng.integers(4)
-            along = rng.uniform(0, 1)
-            x, y = [(0.02, along), (0.98, along), (along, 0.02), (along, 0.98)][side]
-            size = rng.uniform(0.08, 0.13) * unit
-        else:
-            x, y = rng.uniform(0.22, 0.78, 2)
-            size = rng.uniform(0.13, 0.2) * unit
-        centre = np.array([x * width, y * height])
-        a = rng.uniform(0, 2 * np.pi)
-        turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
-
-        def at(
-            p: Points, turn: Points = turn, centre: Points = centre, size: float = size
-        ) -> Points:
-            return p @ turn.T * size + centre
-
-        color = _colour(rng, "3a2f2a 7a4a32 2a2d34 b59b7a e4e0d8 8c2f36 34576b c9a54a 5e6b4f")
-        kind = int(rng.integers(3))
-        if kind == 0:  # a pair of shoes
-            for dx in (-0.42, 0.42):
-                _thing(canvas, at(_oval(dx, 0, 0.34, 0.95, 0.12)), color * 0.7, light, 5)
-                _thing(canvas, at(_oval(dx, 0.02, 0.28, 0.85, 0.14)), color, light, 1)
-                _thing(canvas, at(_oval(dx, -0.45, 0.18, 0.3)), color * 0.35, light, 0)
-                for k in range(3):
-                    lace = np.array([[dx - 0.14, 0.0 + 0.14 * k], [dx + 0.14, 0.05 + 0.14 * k]])
-                    _thing(canvas, at(stroke(lace, 0.05)[0]), rgb("e8e3d8"), light, 0)
-        elif kind == 1:  # a hat
-            _thing(canvas, at(_oval(0, 0, 1.05, 0.92)), color, light, 7)
-            _thing(canvas, at(_oval(0, 0, 0.6, 0.54)), color * 0.55, light, 1)
-            _thing(canvas, at(_oval(0.02, -0.02, 0.55, 0.5)), np.clip(color * 1.08, 0, 1), light, 3)
-        else:  # a box or a book
-            w = rng.uniform(0.5, 0.9)
-            box = np.array([[-w, -0.7], [w, -0.7], [w, 0.7], [-w, 0.7]])
-            _thing(canvas, at(box), color, light, 7)
-            _thing(
-                canvas,
-                at(box * (0.8, 0.62) + (0, -0.04)),
-                np.clip(color * 1.15 + 0.03, 0, 1),
-                light,
-                0,
-            )
-            _thing(
-                canvas,
-                at(
-                    np.array(
-                        [[-0.5 * w, -0.2], [0.5 * w, -0.2], [0.5 * w, -0.08], [-0.5 * w, -0.08]]
-                    )
-                ),
-                rgb("efe9dd"),
-                light,
-                0,
-            )
-
-
-def _hanger(
-    canvas: Array,
-    camera: Camera,
-    garment: Garment,
-    light: Points,
-    px: float,
-    rng: np.random.Generator,
-) -> None:
-    """Hang a garment up: a hook above its neck and bars below its shoulders."""
-    neck = garment.landmarks[:2] if garment.owners[0] else garment.landmarks[4:6]
-    mid = neck.mean(axis=0)
-    half = float(abs(neck[1, 0] - neck[0, 0])) / 2
-    color = _colour(rng, "1f2022 8a6a48 d8d5cf 55585c")
-    wide = half * (1.5 if garment.owners[0] else 0.9)
-    sag = 0.5 * (wide - half) if garment.owners[0] else 0.0
-    bar = np.array(
-        [
-            [-wide, sag + 0.02],
-            [-0.35 * half, -0.035],
-            [0, -0.05],
-            [0.35 * half, -0.035],
-            [wide, sag + 0.02],
-        ]
-    )
-    a = np.linspace(np.pi * 0.95, -np.pi * 0.5, 16)
-    hook = np.vstack(
-        [
-            0.045 * np.stack([np.cos(a), -np.sin(a)], axis=1) + (0, -0.2),
-            [[0.0, -0.13], [0.0, -0.05]],
-        ]
-    )
-    for line, thick, shade in ((hook, 0.012, 0.9), (bar, 0.03, 1.0)):
-        for outline in stroke(camera.project(line + mid), max(thick / px, 1.5)):
-            _thing(canvas, outline, color * shade, light, 4)
-
-
 # -- composition ----------------------------------------------------------------------------------
 
 
@@ -364,9 +78,9 @@ def _boxes(
     """Return a place for each of `n` garments: rows and columns that may overlap a little."""
     columns = int(np.ceil(np.sqrt(n * width / height)))
     if n == 2:
-        columns = 2 if width >= 0.7 * height else 1
+        columns = 2 if rng.random() < width / (width + 0.6 * height) else 1
     rows = int(np.ceil(n / max(columns, 1)))
-    grow = rng.uniform(0.96, 1.18) if n > 1 else 1.0
+    grow = rng.uniform(0.96, 1.3) if n > 1 else 1.0
     out = []
     for k in range(n):
         j, i = divmod(k, columns)
@@ -387,11 +101,11 @@ def compose(
     shape = (height, width)
     angle = rng.uniform(-0.75, -0.25) * np.pi + (np.pi if rng.random() < 0.12 else 0.0)
     light = np.array([np.cos(angle), np.sin(angle)])
-    canvas, hangs = _background(rng, width, height, light)
+    canvas, hangs = background(rng, width, height, light)
     if not categories:
-        _clutter(canvas, rng, light, int(rng.integers(1, 4)), border=False)
+        clutter(canvas, rng, light, int(rng.integers(1, 4)), border=False)
     elif not hangs and rng.random() < 0.14:
-        _clutter(canvas, rng, light, 1, border=True)
+        clutter(canvas, rng, light, 1, border=True)
 
     drawn: list[tuple[int, str, Points]] = []
     placed: list[tuple[Garment, Points, list[Points]]] = []
@@ -403,13 +117,13 @@ def compose(
         fill = rng.uniform(0.8, 0.94) if rng.random() > 0.04 else rng.uniform(1.0, 1.12)
         if hangs:
             box = (box[0], box[1] + 0.05 * box[3], box[2], 0.95 * box[3])
-        tilt = _tilt(rng, width, height, 0.5 if hangs else 1.0)
+        tilt = tilted(rng, width, height, 0.5 if hangs else 1.0)
         camera, px = _place(garment, box, tilt, np.deg2rad(turn), fill)
         bolt = Bolt.choose(garment, rng)
         bolt = _contrast(bolt, canvas, box)
         plane = camera.plane(shape)
         if hangs and (garment.owners[0] == "" or not _has_hood(garment)):
-            _hanger(canvas, camera, garment, light, px, rng)
+            hanger(canvas, camera, garment, light, px, rng)
         alphas.append(np.zeros(shape, np.float32))
         for piece in garment.pieces:
             painted = paint(canvas, piece, bolt, camera.project, plane, px, light, rng)
@@ -446,8 +160,6 @@ def _contrast(bolt: Bolt, canvas: Array, box: tuple[float, float, float, float])
     ground = canvas[y : y + int(box[3]) : 7, x : x + int(box[2]) : 7].reshape(-1, 3).mean(axis=0)
     if np.abs(ground - bolt.colors[0]).max() > 0.14 or len(bolt.colors) < 2:
         return bolt
-    from dataclasses import replace
-
     colors = bolt.colors.copy()
     colors[[0, 1]] = colors[[1, 0]]
     return replace(bolt, colors=colors, trim=colors[0] * 0.9)
@@ -460,23 +172,25 @@ def _visibility(
     drawn: list[tuple[int, str, Points]],
     size: tuple[int, int],
 ) -> NDArray[np.int64]:
-    """Return 2, or 1 for what lies inside another part drawn later, or 0 outside the picture.
+    """Return 2, or 1 for what lies inside a piece drawn over it, or 0 outside the picture.
 
-    A part is drawn as a run of pieces; what follows the last piece of a landmark's own part and
-    is not of that part can hide it.
+    Only pieces of other parts hide a landmark, and only those drawn after the last piece of its
+    own part that has it on its edge.
     """
     visibility = np.zeros(len(xy), dtype=np.int64)
-    inside = (xy >= -0.5).all(axis=1) & (xy < np.array(size) - 0.5).all(axis=1)
     for k, owner in enumerate(garment.owners):
-        if not owner or not inside[k]:
+        x, y = xy[k]
+        if not owner or not (-0.5 <= x < size[0] - 0.5 and -0.5 <= y < size[1] - 0.5):
             continue
-        own = [i for i, (who, part, _) in enumerate(drawn) if (who, part) == (g, owner)]
-        later = [
-            outline
+        own = [
+            i
             for i, (who, part, outline) in enumerate(drawn)
-            if own and i > own[0] and (who, part) != (g, owner)
+            if (who, part) == (g, owner) and edge_distance(outline, xy[k]) < 1.5
         ]
-        hidden = any(points_in_poly(xy[k : k + 1], outline)[0] for outline in later)
+        after = drawn[own[-1] + 1 :] if own else []
+        hidden = any(
+            (who, part) != (g, owner) and contains(outline, xy[k]) for who, part, outline in after
+        )
         visibility[k] = 1 if hidden else 2
     return visibility
 
@@ -487,6 +201,7 @@ def _develop(canvas: Array, light: Points, rng: np.random.Generator) -> NDArray[
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     fall = 1 + rng.uniform(0.02, 0.12) * (x * light[0] + y * light[1])
     fall *= 1 - rng.uniform(0.02, 0.14) * smoothstep((np.hypot(x, y) - 0.5).astype(np.float32))
+    fall *= 1 + rng.uniform(0.02, 0.07) * noise(table(rng), 1.3 * x + 9, 1.3 * y + 9)
     warm = 1 + rng.normal(0, 0.025) * np.array([1, 0.1, -1], dtype=np.float32)
     out = canvas * fall[..., None] * warm * np.float32(rng.uniform(0.94, 1.06))
     out = 0.5 + (out - 0.5) * np.float32(rng.uniform(0.96, 1.06))
