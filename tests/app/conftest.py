@@ -148,3 +148,63 @@ def fields_of(
         scale=(stride, stride),
         offset=(offset, offset),
     )
+
+
+class FakeModel:
+    """Stands where a model stands: the garments are where it was told they are."""
+
+    def __init__(self, garments: Any = ((SHIRT_XY, "Shirt"),), model_id: str = "fake-1") -> None:
+        self.schema = SCHEMA
+        self.id = model_id
+        self.garments = garments
+        self.seen = 0
+
+    def fields(self, picture: np.ndarray) -> Fields:
+        self.seen += 1
+        return fields_of(self.garments[0][0], picture.shape[1::-1], 8, 3.5)
+
+    def decode(self, fields: Fields, size: tuple[int, int]) -> Prediction:
+        found = [predicted(xy, category) for xy, category in self.garments]
+        return Prediction(tuple(found), *size, self.id)
+
+
+def open_window():
+    """Return a shown napari window with the annotator open."""
+    import napari
+
+    from napari_fashion.app.window import ANNOTATOR, window_of
+
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1440, 900)
+    window = window_of(viewer)
+    window.dock = window.show_dock(ANNOTATOR)
+    return window
+
+
+@pytest.fixture(scope="module")
+def shared_window(qapp):
+    """One window for the tests of a module: opening one takes seconds."""
+    window = open_window()
+    yield window
+    window.may_discard = lambda: True
+    window.viewer.close()
+
+
+@pytest.fixture
+def app(shared_window, qtbot, monkeypatch):
+    """The window as it is at first, and a person at it."""
+    from napari_fashion.app.session import View
+    from napari_fashion.app.widgets import files
+
+    from .driving import Person
+
+    monkeypatch.setattr(files, "ask_unsaved", lambda *_: "discard")
+    window, first = shared_window, View()
+    for name in View.__dataclass_fields__:
+        setattr(window.session.view, name, getattr(first, name))
+    window.session.model, window.session.model_source = None, "bundled"
+    window.viewer.layers.clear()
+    window.person = Person(qtbot, window.viewer)
+    window.person.see()
+    yield window
+    window.predicting.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -274,14 +274,23 @@ class Actions:
         """Return the landmarks that a garment can have, and those that it has all the same."""
         schema = self.session.schema
         assert schema is not None
-        can = range(schema.n_landmarks)
+        can: Iterable[int] = range(schema.n_landmarks)
         if garment.category >= 0:
             can = schema.landmarks_of_category(garment.category)
         return sorted({*can, *(k for k, v in enumerate(garment.visibility) if v)})
 
     def missing(self, garment: Garment) -> list[int]:
-        """Return the landmarks that a garment can have and has not."""
-        return [k for k in self.members(garment) if not garment.visibility[k]]
+        """Return the landmarks that a garment of its body type has, and this one has not yet.
+
+        A shirt of the upper body lacks no waistline, though a long one may have it.
+        """
+        schema = self.session.schema
+        assert schema is not None
+        placed = [k for k, v in enumerate(garment.visibility) if v]
+        wanted: Iterable[int] = range(schema.n_landmarks)
+        if garment.category >= 0:
+            wanted = schema.landmarks_of(schema.body_type_for(garment.category, placed))
+        return [k for k in wanted if k not in placed]
 
     def _say_which(self) -> None:
         if (editor := self._editor) and editor.selection.landmark is not None:

@@ -28,6 +28,8 @@ from napari_fashion.errors import FashionError
 
 GRACE_SECONDS = 20
 """How long a training process may take to save and end before it is killed."""
+CLOSING_MILLISECONDS = 20_000
+"""How long closing waits for the picture at hand, or for torch to be imported."""
 STDERR_LINES = 12
 
 
@@ -129,6 +131,13 @@ class PredictJob:
         """Stop after the picture at hand; what was found stays."""
         if self._worker is not None:
             self._worker.quit()
+
+    def close(self) -> None:
+        """End before the window goes: a thread must not outlive what it reports to."""
+        if self._worker is not None:
+            self._editor = None
+            self._worker.quit()
+            self._worker.await_workers(CLOSING_MILLISECONDS)
 
     def _take(self, outcome: Outcome | Predictor) -> None:
         session, editor = self.session, self._editor

@@ -163,7 +163,6 @@ class Layers:
             width = image.record.get("width") or 400
             height = image.record.get("height") or 400
             picture = np.full((height, width, 3), 60, np.uint8)
-        new = LANDMARKS not in self._layers
         fit = fit or self.picture is None or self.picture.shape != picture.shape
         self.picture = picture
         center, zoom = self.viewer.camera.center, self.viewer.camera.zoom
@@ -177,8 +176,6 @@ class Layers:
         self._draw_fields()
         self._draw_landmarks()
         self._show_overlays()
-        if new:  # napari leaves the mode while it takes an empty layer in
-            self._layers[LANDMARKS].mode = "select"
         if fit:  # a picture of the same size keeps the view: zoomed in, one walks on
             self.viewer.reset_view(layers=[self._layers[PICTURE]], margin=0.04)
         else:
@@ -239,8 +236,10 @@ class Layers:
         view = self.session.view
         with self._draw():
             for name, part in OVERLAYS.items():
-                if name in self._layers:
-                    self._layers[name].visible = getattr(view, part)
+                layer = self._layers.get(name)
+                # Setting what is set already would put napari's mode back to an older one.
+                if layer is not None and layer.visible != getattr(view, part):
+                    layer.visible = getattr(view, part)
             for name in FIELD_LAYERS:
                 if name in self._layers:
                     self._layers[name].opacity = view.opacity
@@ -306,6 +305,7 @@ class Layers:
             if layer.name in OVERLAYS:
                 layer.events.visible.connect(self._on_visible)
         points = self._layers[LANDMARKS]
+        points.mode = "select"
         points.events.data.connect(self._on_points)
         points.events.mode.connect(self._on_mode)
         points.selected_data.events.items_changed.connect(self._on_points_selected)

@@ -1,10 +1,11 @@
-"""The one table of keyboard shortcuts; napari's key bindings, the dock and the help are made of it.
+"""The one table of keyboard shortcuts; napari's key bindings and the help are made of it.
 
 Our keys win while one of our layers, or none, is active: they are bound on the layers themselves,
 which napari asks before the layer's class. Of napari's own keys they replace, there: on points
 1 (delete), 2 and P (add mode), 3 and S stay, A (select all), Backspace and Delete; on images C; on
 the viewer Ctrl+Y (2D/3D), Ctrl+E (roll axes) and the left and right arrows (which step through
-dimensions that a picture doesn't have). napari's own layers of other plugins keep their keys.
+dimensions that a picture doesn't have). Layers that are not ours keep their keys. While a dock has
+the keyboard, napari passes on to the picture what nothing in the dock wants.
 """
 
 from __future__ import annotations
@@ -24,15 +25,12 @@ class Shortcut:
     ----------
     group
         Heading in the help.
-    repeats
-        Whether holding the key down repeats it.
     """
 
     keys: tuple[str, ...]
     text: str
     run: Callable[[Actions], Any]
     group: str
-    repeats: bool = False
 
 
 def _nudge(dx: float, dy: float) -> Callable[[Actions], Any]:
@@ -52,12 +50,12 @@ SHORTCUTS: tuple[Shortcut, ...] = (
         Actions.delete_landmark,
         "Selected landmark",
     ),
-    Shortcut(("Left",), "Move it left by a pixel", _nudge(-1, 0), "Selected landmark", True),
-    Shortcut(("Right",), "Move it right", _nudge(1, 0), "Selected landmark", True),
-    Shortcut(("Up",), "Move it up", _nudge(0, -1), "Selected landmark", True),
-    Shortcut(("Down",), "Move it down", _nudge(0, 1), "Selected landmark", True),
-    Shortcut(("]", "Tab"), "Next landmark", Actions.next_landmark, "Landmarks"),
-    Shortcut(("[", "Shift-Tab"), "Previous landmark", Actions.previous_landmark, "Landmarks"),
+    Shortcut(("Left",), "Move it left by a pixel", _nudge(-1, 0), "Selected landmark"),
+    Shortcut(("Right",), "Move it right", _nudge(1, 0), "Selected landmark"),
+    Shortcut(("Up",), "Move it up", _nudge(0, -1), "Selected landmark"),
+    Shortcut(("Down",), "Move it down", _nudge(0, 1), "Selected landmark"),
+    Shortcut(("]", "J"), "Next landmark", Actions.next_landmark, "Landmarks"),
+    Shortcut(("[", "K"), "Previous landmark", Actions.previous_landmark, "Landmarks"),
     Shortcut(("L",), "Place landmarks by clicks, or stop", Actions.toggle_placing, "Landmarks"),
     Shortcut(("M",), "Swap left and right", Actions.swap_left_right, "Garment"),
     Shortcut(("G",), "Next garment", Actions.next_garment, "Garment"),
@@ -67,8 +65,8 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut(("F",), "Fields: none, PIF, vectors, PAF", Actions.toggle_fields, "View"),
     Shortcut(("T",), "Names of the landmarks", Actions.toggle_names, "View"),
     Shortcut(("H",), "This help", Actions.show_help, "View"),
-    Shortcut(("Control-Z",), "Undo", Actions.undo, "History", True),
-    Shortcut(("Control-Shift-Z", "Control-Y"), "Redo", Actions.redo, "History", True),
+    Shortcut(("Control-Z",), "Undo", Actions.undo, "History"),
+    Shortcut(("Control-Shift-Z", "Control-Y"), "Redo", Actions.redo, "History"),
 )
 
 

@@ -77,7 +77,7 @@ class FashionWindow:
     def _may_close(self) -> bool:
         if not self.may_discard():
             return False
-        self.predicting.cancel()
+        self.predicting.close()
         self.training.end_now()
         self.layers.close()
         _windows.pop(self.viewer, None)

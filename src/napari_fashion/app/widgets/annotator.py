@@ -86,7 +86,7 @@ class AnnotatorDock(Dock):
         self.predict.load_model.connect(self._load_model)
         self.predict.cancel.connect(self.window_state.predicting.cancel)
         self.retrain.clicked.connect(lambda: self.window_state.show_dock(RETRAIN))
-        self.keys.clicked.connect(actions.show_help)
+        self.keys.clicked.connect(lambda: actions.show_help())
 
         follow(self, session.opened, self._follow)
         follow(self, session.model_changed, self.predict.refresh)

@@ -1,11 +1,11 @@
-"""What our two docks have in common: scrolling content, napari's theme, and our keys."""
+"""What our two docks have in common: scrolling content, napari's theme, and the keyboard."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeyEvent, QKeySequence, QShowEvent
+from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fashion.app.shortcuts import SHORTCUTS, spelled
 from napari_fashion.app.widgets.style import MARGIN, SPACING, sheet, theme_of
 from napari_fashion.app.window import window_of
 
@@ -62,24 +61,8 @@ class Dock(QWidget):
         self.window_state.guard(self.window())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Run our shortcuts while the dock has the keyboard, except where a person types."""
+        """Keep keys here where a person types; napari passes all others on to the picture."""
         if isinstance(self.focusWidget(), (QLineEdit, QAbstractSpinBox, QComboBox)):
+            event.accept()
+        else:
             super().keyPressEvent(event)
-            return
-        pressed = QKeySequence(int(event.key()) | _modifiers(event))
-        for shortcut in SHORTCUTS:
-            if any(pressed == QKeySequence(_for_qt(key)) for key in shortcut.keys):
-                if shortcut.repeats or not event.isAutoRepeat():
-                    shortcut.run(self.actions)
-                event.accept()
-                return
-        super().keyPressEvent(event)
-
-
-def _modifiers(event: QKeyEvent) -> int:
-    modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-    return int(getattr(modifiers, "value", modifiers))
-
-
-def _for_qt(key: str) -> str:
-    return "Return" if key == "Enter" else spelled(key)

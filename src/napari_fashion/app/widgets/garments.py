@@ -99,7 +99,7 @@ class GarmentList(QWidget):
         self.add = quiet_button(
             "Add", "Add a garment and place its landmarks" + keys_of(Actions.add_garment)
         )
-        self.add.clicked.connect(actions.add_garment)
+        self.add.clicked.connect(lambda: actions.add_garment())
         self._rows = QVBoxLayout()
         self._rows.setSpacing(2)
         layout = QVBoxLayout(self)

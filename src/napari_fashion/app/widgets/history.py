@@ -24,8 +24,8 @@ class History(QWidget):
         for button in (self.undo, self.redo):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             layout.addWidget(button, 1)
-        self.undo.clicked.connect(actions.undo)
-        self.redo.clicked.connect(actions.redo)
+        self.undo.clicked.connect(lambda: actions.undo())
+        self.redo.clicked.connect(lambda: actions.redo())
 
     def refresh(self) -> None:
         """Show what can be undone and redone."""

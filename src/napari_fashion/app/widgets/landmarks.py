@@ -42,7 +42,7 @@ class LandmarkRow(QFrame):
         self.score.setFixedWidth(30)
         self.score.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.source = faint()
-        self.source.setFixedWidth(50)
+        self.source.setFixedWidth(58)
         self.visibility = QButtonGroup(self)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 0, 6, 0)
@@ -136,7 +136,7 @@ class LandmarkList(QWidget):
         layout.addWidget(self.none)
         layout.addLayout(buttons)
         self.place.clicked.connect(actions.set_placing)
-        self.swap.clicked.connect(actions.swap_left_right)
+        self.swap.clicked.connect(lambda: actions.swap_left_right())
 
     def refresh(self) -> None:
         """Show the selected garment's landmarks."""

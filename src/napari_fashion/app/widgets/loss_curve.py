@@ -18,7 +18,7 @@ class LossCurve(QWidget):
         self.plot.setMenuEnabled(False)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
-        self.plot.setMinimumHeight(170)
+        self.plot.setFixedHeight(220)
         self.plot.showGrid(x=False, y=True, alpha=0.15)
         self.plot.setLabel("bottom", "step")
         self.plot.setLabel("left", "loss")

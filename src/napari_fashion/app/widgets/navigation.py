@@ -45,8 +45,8 @@ class Navigation(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.file_name)
 
-        self.previous.clicked.connect(actions.previous_image)
-        self.next.clicked.connect(actions.next_image)
+        self.previous.clicked.connect(lambda: actions.previous_image())
+        self.next.clicked.connect(lambda: actions.next_image())
         self.number.valueChanged.connect(self._jump)
         self.reviewed.clicked.connect(actions.set_reviewed)
 

@@ -35,7 +35,8 @@ class Overlays(QWidget):
             box.setToolTip(tip)
             box.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             box.toggled.connect(lambda on, name=name: setattr(session.view, name, on))
-            follow(self, getattr(session.view.events, name), box.setChecked)
+            shown = getattr(session.view.events, name)
+            follow(self, shown, lambda on, *_, box=box: box.setChecked(on))
             box.setChecked(getattr(session.view, name))
             grid.addWidget(box, i // 3, i % 3)
             self.boxes[name] = box

@@ -62,8 +62,8 @@ class PredictRow(QWidget):
         layout.addLayout(running)
         layout.addLayout(line)
 
-        self.predict.clicked.connect(actions.predict)
-        self.predict_all.clicked.connect(actions.predict_all)
+        self.predict.clicked.connect(lambda: actions.predict())
+        self.predict_all.clicked.connect(lambda: actions.predict_all())
         self.load.clicked.connect(self.load_model.emit)
         self.stop.clicked.connect(self.cancel.emit)
 

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from napari_fashion.app.jobs import TrainJob
+from napari_fashion.errors import FashionError
+
+SPEAKS = """
+import json, sys, time
+assert sys.argv[2] == "--run" and sys.argv[4:] == ["--events", "jsonl"]
+print(json.dumps({"event": "start", "steps": 2}), flush=True)
+print("something a library prints", flush=True)
+print(json.dumps({"event": "done", "model": "m.json", "seconds": 1}), flush=True)
+"""
+FAILS = """
+import sys
+print("Traceback: the GPU is out of memory", file=sys.stderr)
+sys.exit(3)
+"""
+REFUSES = """
+import json, sys
+print(json.dumps({"event": "error", "message": "Recipe: epochs: expected 1 or more"}), flush=True)
+sys.exit(1)
+"""
+STOPS = """
+import json, signal, sys, time
+def stop(*_):
+    print(json.dumps({"event": "stopped", "model": "m.json", "step": 1}), flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+print(json.dumps({"event": "start", "steps": 1000}), flush=True)
+while True:
+    time.sleep(0.05)
+"""
+DEAF = """
+import json, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(json.dumps({"event": "start", "steps": 1000}), flush=True)
+while True:
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def job_of(qtbot, tmp_path: Path):
+    jobs = []
+
+    def start(script: str) -> tuple[TrainJob, list[dict], list[str]]:
+        path = tmp_path / "trainer.py"
+        path.write_text(textwrap.dedent(script))
+        job = TrainJob([sys.executable, str(path)])
+        events: list[dict] = []
+        failures: list[str] = []
+        job.event.connect(events.append)
+        job.failed.connect(failures.append)
+        job.start(tmp_path / "recipe.toml", tmp_path / "run")
+        jobs.append(job)
+        return job, events, failures
+
+    yield start
+    for job in jobs:
+        job.end_now()
+        qtbot.waitUntil(lambda job=job: not job.running)
+
+
+def test_events_come_in_and_other_lines_are_passed_over(job_of, qtbot) -> None:
+    job, events, failures = job_of(SPEAKS)
+    qtbot.waitUntil(lambda: not job.running)
+    assert [e["event"] for e in events] == ["start", "done"]
+    assert failures == []
+
+
+def test_a_crash_tells_the_end_of_its_errors(job_of, qtbot) -> None:
+    job, _, failures = job_of(FAILS)
+    qtbot.waitUntil(lambda: not job.running)
+    assert "status 3" in failures[0]
+    assert "out of memory" in failures[0]
+
+
+def test_a_refusal_tells_its_message(job_of, qtbot) -> None:
+    job, _, failures = job_of(REFUSES)
+    qtbot.waitUntil(lambda: not job.running)
+    assert failures == ["Recipe: epochs: expected 1 or more"]
+
+
+def test_stop_lets_the_training_save(job_of, qtbot) -> None:
+    job, events, failures = job_of(STOPS)
+    qtbot.waitUntil(lambda: bool(events))
+    with pytest.raises(FashionError, match="running"):
+        job.start(Path("r.toml"), Path("run"))
+    job.stop()
+    qtbot.waitUntil(lambda: not job.running)
+    assert events[-1]["event"] == "stopped"
+    assert failures == []
+
+
+def test_one_that_does_not_listen_is_killed(job_of, qtbot, monkeypatch) -> None:
+    from napari_fashion.app import jobs
+
+    monkeypatch.setattr(jobs, "GRACE_SECONDS", 0)
+    job, events, failures = job_of(DEAF)
+    qtbot.waitUntil(lambda: bool(events))
+    job.stop()
+    qtbot.waitUntil(lambda: not job.running)
+    assert "status -9" in failures[0]
+
+
+def test_closing_ends_it_at_once(job_of, qtbot) -> None:
+    job, events, _ = job_of(STOPS)
+    qtbot.waitUntil(lambda: bool(events))
+    process = job._process
+    job.end_now()
+    assert process.poll() is not None
+    assert json.dumps(events[0])

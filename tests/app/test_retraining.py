@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from napari_fashion.app import gestures
+from napari_fashion.app.editor import Editor
+from napari_fashion.app.predictions import take_prediction
+from napari_fashion.app.retraining import (
+    RetrainOptions,
+    corrected_images,
+    new_run_folder,
+    prepare,
+)
+from napari_fashion.coco import Dataset
+from napari_fashion.engine.recipe import Recipe
+from napari_fashion.errors import FashionError
+
+from .conftest import SCHEMA, SHIRT_XY, predicted, prediction
+
+
+@pytest.fixture
+def editor(dataset_file) -> Editor:
+    return Editor(Dataset.load(dataset_file))
+
+
+def test_the_recipe_is_one_that_training_reads(editor, tmp_path) -> None:
+    editor.apply(gestures.set_reviewed(editor.dataset, 2, True))
+    options = RetrainOptions(epochs=3, lr=1e-4, start_from="bundled", validation_share=0.3)
+    recipe = Recipe.load(prepare(editor, options, tmp_path / 'odd "name" ü'))
+    assert recipe.schedule.epochs == 3
+    assert recipe.optimiser.lr == 1e-4
+    assert recipe.start_from == "bundled"
+    assert recipe.data.validation_share == 0.3
+    data = Dataset.load(recipe.data.train[0].file)
+    assert len(data.images) == 3
+    assert data.images[0].path.is_file()
+
+
+def test_predictions_that_nobody_looked_at_are_left_out(editor, tmp_path) -> None:
+    taken = take_prediction(editor.dataset, 3, prediction(predicted(SHIRT_XY, "Shirt")), SCHEMA)
+    editor.apply(taken.edit)
+    with pytest.raises(FashionError, match="at least 2"):
+        prepare(editor, RetrainOptions(), tmp_path / "one")
+    editor.apply(gestures.set_reviewed(editor.dataset, 3, True))
+    prepare(editor, RetrainOptions(), tmp_path / "two")
+    written = json.loads((tmp_path / "two" / "data.json").read_text())
+    assert [a["image_id"] for a in written["annotations"]] == [1, 3]
+
+
+def test_corrected_pictures_are_those_a_person_touched(editor, tmp_path) -> None:
+    assert corrected_images(editor) == []
+    editor.apply(gestures.move_landmarks(editor.dataset, 11, {0: (3, 3)}))
+    editor.apply(gestures.move_landmarks(editor.dataset, 12, {6: (3, 3)}))
+    taken = take_prediction(editor.dataset, 3, prediction(predicted(SHIRT_XY, "Shirt")), SCHEMA)
+    editor.apply(taken.edit)
+    assert corrected_images(editor) == [1, 2]
+    prepare(editor, RetrainOptions(what="corrected"), tmp_path / "run")
+    written = json.loads((tmp_path / "run" / "data.json").read_text())
+    assert [i["id"] for i in written["images"]] == [1, 2]
+
+
+def test_run_folders_are_new_ones(tmp_path) -> None:
+    first = new_run_folder(tmp_path)
+    first.mkdir()
+    assert new_run_folder(tmp_path) != first

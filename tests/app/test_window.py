@@ -1,0 +1,415 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_fashion.app.layers import KEY, LANDMARKS, PAF, PIF, SKELETON, VECTORS
+from napari_fashion.app.widgets import files
+
+from .conftest import TROUSERS_XY, FakeModel, open_window
+
+pytestmark = pytest.mark.window
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def opened(app, dataset_file):
+    app.dock.open(dataset_file)
+    app.person.see()
+    return app
+
+
+def xy_of(app, garment: int, landmark: int) -> list[float]:
+    return app.session.editor.dataset.garment(garment).xy[landmark].tolist()
+
+
+def test_a_landmark_is_dragged_with_the_mouse(opened) -> None:
+    editor = opened.session.editor
+    opened.person.drag((40, 20), (55, 33))
+    assert np.allclose(xy_of(opened, 11, 0), (55, 33), atol=0.3)
+    assert editor.undo_label == "Move left collar"
+    assert len(editor.history) == 1
+    assert editor.selection.landmark == 0
+    shown = opened.layers.layer(LANDMARKS).data[0]
+    assert np.allclose(shown, xy_of(opened, 11, 0)[::-1])
+    opened.person.key(Qt.Key.Key_Z, CTRL)
+    assert xy_of(opened, 11, 0) == [40, 20]
+    assert np.allclose(opened.layers.layer(LANDMARKS).data[0], (20, 40))
+    opened.person.key(Qt.Key.Key_Y, CTRL)
+    assert np.allclose(xy_of(opened, 11, 0), (55, 33), atol=0.3)
+    opened.person.key(Qt.Key.Key_Z, CTRL)
+    opened.person.key(Qt.Key.Key_Z, CTRL | SHIFT)
+    assert np.allclose(xy_of(opened, 11, 0), (55, 33), atol=0.3)
+
+
+def test_several_landmarks_drawn_round_are_dragged_together(opened) -> None:
+    opened.person.drag((25, 8), (95, 35))  # a box around both collars
+    opened.person.drag((80, 20), (80, 30))
+    editor = opened.session.editor
+    assert len(editor.history) == 1
+    assert np.allclose(xy_of(opened, 11, 0), (40, 30), atol=0.3)
+    assert np.allclose(xy_of(opened, 11, 1), (80, 30), atol=0.3)
+    assert editor.undo_label == "Move 2 landmarks" or "2" in editor.undo_label
+
+
+@pytest.mark.parametrize(
+    ("key", "visibility"),
+    [(Qt.Key.Key_1, 1), (Qt.Key.Key_0, 0), (Qt.Key.Key_Delete, 0), (Qt.Key.Key_Backspace, 0)],
+)
+def test_visibility_by_key(opened, key, visibility) -> None:
+    opened.person.click((10, 90))
+    opened.person.key(key)
+    assert opened.session.editor.dataset.garment(11).visibility[2] == visibility
+    assert opened.session.editor.selection.landmark == 2
+    if visibility:
+        opened.person.key(Qt.Key.Key_2)
+        assert opened.session.editor.dataset.garment(11).visibility[2] == 2
+    opened.person.key(Qt.Key.Key_Z, CTRL)
+    assert opened.session.editor.dataset.garment(11).visibility[2] == (1 if visibility else 2)
+
+
+def test_a_deleted_point_leaves_the_layer(opened) -> None:
+    layer = opened.layers.layer(LANDMARKS)
+    opened.person.click((10, 90))
+    opened.person.key(Qt.Key.Key_Delete)
+    assert len(layer.data) == 5
+    layer.selected_data = {0, 1}
+    layer.remove_selected()  # napari's own delete button
+    assert len(layer.data) == 3
+    opened.person.key(Qt.Key.Key_Z, CTRL)
+    assert len(layer.data) == 5
+    assert opened.session.editor.dataset.garment(11).visibility.tolist() == [2, 2, 0, 2, 0, 0, 2, 2]
+
+
+def test_arrow_keys_nudge_and_are_one_step_of_undo(opened) -> None:
+    opened.person.click((40, 20))
+    for _ in range(3):
+        opened.person.key(Qt.Key.Key_Right)
+    opened.person.key(Qt.Key.Key_Up)
+    assert xy_of(opened, 11, 0) == [43, 19]
+    opened.person.key(Qt.Key.Key_Z, CTRL)
+    opened.person.key(Qt.Key.Key_Z, CTRL)
+    assert xy_of(opened, 11, 0) == [40, 20]
+
+
+def test_walking_through_pictures(opened) -> None:
+    editor, navigation = opened.session.editor, opened.dock.navigation
+    opened.person.key(Qt.Key.Key_N)
+    assert editor.index == 1
+    opened.person.key(Qt.Key.Key_PageDown)
+    assert editor.index == 2
+    assert len(opened.layers.layer(LANDMARKS).data) == 0
+    opened.person.press(navigation.previous)
+    opened.person.key(Qt.Key.Key_P)
+    assert editor.index == 0
+    navigation.number.setFocus()
+    opened.person.qtbot.keyClicks(navigation.number.lineEdit(), "3")
+    navigation.number.lineEdit().selectAll()
+    opened.person.qtbot.keyClicks(navigation.number.lineEdit(), "2")
+    opened.person.qtbot.keyClick(navigation.number, Qt.Key.Key_Return)
+    assert editor.index == 1
+    assert not opened.predicting.running  # Return was for the number
+    assert navigation.file_name.text() == "2.png"
+    assert len(opened.layers.layer(LANDMARKS).data) == 4
+
+
+def test_reviewed_by_key_and_by_box(opened) -> None:
+    editor = opened.session.editor
+    opened.person.key(Qt.Key.Key_R)
+    assert editor.image.reviewed
+    assert opened.dock.navigation.reviewed.isChecked()
+    opened.person.press(opened.dock.navigation.reviewed)
+    assert not editor.image.reviewed
+    assert opened.dock.data.name.text().endswith("●")
+
+
+def test_keys_walk_through_the_landmarks_and_selects_the_point(opened) -> None:
+    opened.person.key(Qt.Key.Key_BracketRight)
+    assert opened.session.editor.selection.landmark == 0
+    opened.person.key(Qt.Key.Key_J)
+    assert opened.session.editor.selection.landmark == 1
+    assert set(opened.layers.layer(LANDMARKS).selected_data) == {1}
+    opened.person.key(Qt.Key.Key_BracketLeft)
+    assert opened.session.editor.selection.landmark == 0
+
+
+def test_landmark_rows_select_and_set_visibility(opened) -> None:
+    rows = opened.dock.landmarks.rows
+    assert [row.name.text() for row in rows][:3] == ["left collar", "right collar", "left sleeve"]
+    opened.person.press(rows[2])
+    assert opened.session.editor.selection.landmark == 2
+    opened.person.press(rows[2].visibility.button(1))
+    assert opened.session.editor.dataset.garment(11).visibility[2] == 1
+    assert rows[2].visibility.checkedId() == 1
+
+
+def test_missing_landmarks_are_placed_by_clicks_one_after_the_other(opened) -> None:
+    dataset, person = opened.session.editor.dataset, opened.person
+    person.click((30, 110))
+    person.key(Qt.Key.Key_Delete)
+    person.click((10, 90))
+    person.key(Qt.Key.Key_Delete)
+    person.press(opened.dock.landmarks.place)
+    assert opened.layers.layer(LANDMARKS).mode == "add"
+    assert opened.session.editor.selection.landmark == 2
+    person.click((15, 80))
+    opened.person.qtbot.waitUntil(lambda: dataset.garment(11).visibility[2] == 2)
+    assert np.allclose(xy_of(opened, 11, 2), (15, 80), atol=0.3)
+    assert opened.session.editor.selection.landmark == 6
+    person.click((33, 100))
+    opened.person.qtbot.waitUntil(lambda: dataset.garment(11).visibility[6] == 2)
+    assert np.allclose(xy_of(opened, 11, 6), (33, 100), atol=0.3)
+    assert not opened.session.view.placing  # all that a shirt has are placed
+    assert opened.layers.layer(LANDMARKS).mode == "select"
+    assert not opened.dock.landmarks.place.isChecked()
+    assert len(opened.layers.layer(LANDMARKS).data) == 6
+
+
+def test_a_garment_is_added_placed_and_deleted(opened) -> None:
+    editor, person = opened.session.editor, opened.person
+    person.key(Qt.Key.Key_N)
+    person.key(Qt.Key.Key_N)
+    person.key(Qt.Key.Key_A)
+    (garment,) = editor.garments
+    assert opened.session.view.placing
+    person.click((50, 60))
+    person.qtbot.waitUntil(lambda: garment.visibility.any())
+    person.key(Qt.Key.Key_L)
+    assert not opened.session.view.placing
+    person.key(Qt.Key.Key_Delete, SHIFT)
+    assert editor.garments == []
+    assert opened.dock.garments.none.isVisible()
+
+
+def test_napari_add_button_without_a_garment_adds_nothing(opened) -> None:
+    opened.session.editor.go_to(2)
+    layer = opened.layers.layer(LANDMARKS)
+    layer.mode = "add"
+    opened.person.see()
+    assert layer.mode == "select"
+    assert "Add one first" in opened.dock.message.text()
+
+
+def test_pasted_points_are_refused(opened) -> None:
+    layer = opened.layers.layer(LANDMARKS)
+    layer.add([[5, 5]])
+    opened.person.qtbot.waitUntil(lambda: len(layer.data) == 6)
+    assert not opened.session.editor.history
+
+
+def test_the_category_is_chosen_by_typing(opened) -> None:
+    person, editor = opened.person, opened.session.editor
+    person.key(Qt.Key.Key_C)
+    combo = opened.dock.garments.rows[0].category
+    assert opened.dock.focusWidget() in (combo, combo.lineEdit())
+    person.qtbot.keyClicks(combo.lineEdit(), "Dress")
+    person.qtbot.keyClick(combo.lineEdit(), Qt.Key.Key_Return)
+    person.see()
+    assert editor.garments[0].category_name == "Dress"
+    assert editor.undo_label == "Set category Dress"
+    assert len(opened.dock.landmarks.rows) == 8  # a dress may have a waistline
+
+
+def test_left_and_right_are_swapped(opened) -> None:
+    opened.person.key(Qt.Key.Key_M)
+    assert xy_of(opened, 11, 0) == [80, 20]
+    opened.person.press(opened.dock.landmarks.swap)
+    assert xy_of(opened, 11, 0) == [40, 20]
+
+
+def test_predict_fills_in_garments_and_fields(opened) -> None:
+    person, editor = opened.person, opened.session.editor
+    opened.session.use_model(FakeModel(), "fake")
+    editor.go_to(2)
+    person.press(opened.dock.predict.predict)
+    person.qtbot.waitUntil(lambda: not opened.predicting.running)
+    (garment,) = editor.garments
+    assert garment.source == "model:fake-1"
+    assert opened.dock.garments.rows[0].source.text() == "model"
+    assert opened.dock.garments.rows[0].score.text() == "86%"
+    assert opened.dock.message.text() == "1 garment found."
+    person.press(opened.dock.overlays.boxes["pif"])
+    assert opened.layers.layer(PIF).visible
+    assert opened.layers.layer(PIF).data.max() > 0.5
+    person.key(Qt.Key.Key_F)
+    assert opened.layers.layer(VECTORS).visible
+    assert len(opened.layers.layer(VECTORS).data) > 0
+    person.key(Qt.Key.Key_F)
+    assert opened.layers.layer(PAF).visible
+    assert not opened.layers.layer(PIF).visible
+    opened.layers.layer(SKELETON).visible = False  # the eye in napari's layer list
+    assert not opened.dock.overlays.boxes["skeleton"].isChecked()
+    person.key(Qt.Key.Key_Z, CTRL)
+    assert editor.garments == []
+
+
+def test_predict_keeps_what_a_person_did(opened) -> None:
+    person, editor = opened.person, opened.session.editor
+    opened.session.use_model(FakeModel([(TROUSERS_XY, "Pants")]), "fake")
+    person.key(Qt.Key.Key_N)
+    person.drag((35, 115), (22, 100))
+    moved = xy_of(opened, 12, 6)
+    person.key(Qt.Key.Key_Return)
+    person.qtbot.waitUntil(lambda: not opened.predicting.running)
+    assert xy_of(opened, 12, 6) == moved
+    assert editor.dataset.garment(12).landmark_sources[7] == "model:fake-1"
+    assert opened.dock.garments.rows[0].source.text() == "corrected"
+
+
+def test_predict_all_leaves_reviewed_pictures_and_is_undone_one_by_one(opened) -> None:
+    person, editor = opened.person, opened.session.editor
+    model = FakeModel()
+    opened.session.use_model(model, "fake")
+    person.key(Qt.Key.Key_R)
+    person.press(opened.dock.predict.predict_all)
+    person.qtbot.waitUntil(lambda: not opened.predicting.running)
+    assert model.seen == 2
+    assert [edit.image_id for edit in editor.history[1:]] == [2, 3]
+    assert editor.index == 0
+    assert not opened.dock.predict.progress.isVisible()
+
+
+def test_predict_without_a_model_says_what_to_do(opened, monkeypatch) -> None:
+    from napari_fashion.app import jobs
+    from napari_fashion.errors import CheckpointError
+
+    def missing(source):
+        raise CheckpointError("The package has no bundled model here; install the released one.")
+
+    monkeypatch.setattr(jobs, "load_model", missing)
+    opened.person.press(opened.dock.predict.predict)
+    opened.person.qtbot.waitUntil(lambda: not opened.predicting.running)
+    assert "no bundled model" in opened.dock.message.text()
+    assert opened.dock.predict.predict.isEnabled()
+
+
+def test_a_missing_picture_is_told_and_the_rest_goes_on(opened, tmp_path) -> None:
+    (tmp_path / "2.png").unlink()
+    opened.session.use_model(FakeModel(), "fake")
+    opened.person.press(opened.dock.predict.predict_all)
+    opened.person.qtbot.waitUntil(lambda: not opened.predicting.running)
+    assert "2.png" in opened.dock.message.text()
+    assert [e.image_id for e in opened.session.editor.history] == [3]
+    opened.person.key(Qt.Key.Key_N)  # shown all the same, grey, with its landmarks
+    assert len(opened.layers.layer(LANDMARKS).data) == 4
+
+
+def test_save_asks_once_and_never_writes_the_source(opened, tmp_path, monkeypatch) -> None:
+    asked = []
+
+    def answer(parent, title, proposal, source):
+        asked.append((proposal, source))
+        return proposal
+
+    monkeypatch.setattr(files, "ask_save", answer)
+    source = (tmp_path / "small.json").read_text()
+    opened.person.key(Qt.Key.Key_R)
+    opened.person.press(opened.dock.data.save_button)
+    assert not opened.session.editor.dirty
+    opened.person.key(Qt.Key.Key_R)
+    opened.person.press(opened.dock.data.save_button)
+    assert asked == [(tmp_path / "small-annotated.json", tmp_path / "small.json")]
+    assert (tmp_path / "small.json").read_text() == source
+    saved = json.loads((tmp_path / "small-annotated.json").read_text())
+    assert saved["images"][0]["fashion"] == {"reviewed": False}
+
+
+def test_export_of_reviewed_pictures(opened, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "out.json")
+    opened.dock.data.export_reviewed.emit()
+    assert "No picture is marked" in opened.dock.message.text()
+    opened.person.key(Qt.Key.Key_R)
+    opened.dock.data.export_reviewed.emit()
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert [i["id"] for i in written["images"]] == [1]
+
+
+@pytest.mark.parametrize(("answer", "closes"), [("cancel", False), ("discard", True)])
+def test_closing_with_unsaved_edits_asks(qtbot, dataset_file, monkeypatch, answer, closes) -> None:
+    window = open_window()
+    window.dock.open(dataset_file)
+    window.actions.toggle_reviewed()
+    asked = []
+    monkeypatch.setattr(files, "ask_unsaved", lambda *_: asked.append(1) or answer)
+    main_window = window.dock.window()
+    main_window.close()
+    assert asked == [1]
+    assert main_window.isVisible() != closes
+    if not closes:
+        monkeypatch.setattr(files, "ask_unsaved", lambda *_: "discard")
+        window.viewer.close()
+
+
+def test_a_file_that_cannot_be_read_leaves_what_is_open(opened, tmp_path) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    opened.dock.open(tmp_path / "bad.json")
+    assert "bad.json" in opened.dock.message.text()
+    assert opened.session.editor.n_images == 3
+
+
+def test_a_folder_of_pictures_is_opened_and_saved_with_its_place(opened, tmp_path, monkeypatch):
+    opened.dock.open(tmp_path)
+    assert opened.session.editor.n_images == 3
+    monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "sub" / "new.json")
+    assert opened.dock.save()
+    opened.dock.open(tmp_path / "sub" / "new.json")
+    assert opened.session.editor.image.path.is_file()
+
+
+def test_saved_in_another_folder_the_pictures_are_found_again(opened, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "else" / "where.json")
+    assert opened.dock.save()
+    opened.dock.open(tmp_path / "else" / "where.json")
+    assert opened.session.editor.image.path.is_file()
+    assert len(opened.session.editor.dataset.table("annotations")) == 2
+
+
+def test_the_dock_passes_keys_on_but_not_where_one_types(opened) -> None:
+    person, dock = opened.person, opened.dock
+    dock.setFocus()
+    person.qtbot.keyClick(dock, Qt.Key.Key_N)
+    assert opened.session.editor.index == 1
+    dock.garments.rows[0].category.setFocus()
+    person.qtbot.keyClick(dock.garments.rows[0].category, Qt.Key.Key_N)
+    assert opened.session.editor.index == 1
+
+
+def test_removed_layers_come_back_with_the_next_picture(opened) -> None:
+    viewer = opened.viewer
+    viewer.layers.remove(opened.layers.layer(PIF))
+    opened.person.key(Qt.Key.Key_N)
+    ours = [layer.name for layer in viewer.layers if KEY in layer.metadata]
+    assert ours == ["picture", PIF, VECTORS, PAF, SKELETON, LANDMARKS]
+    viewer.layers.clear()
+    opened.session.editor.go_to(0)
+    assert len([layer for layer in viewer.layers if KEY in layer.metadata]) == 6
+
+
+def test_the_view_stays_while_pictures_have_one_size(opened) -> None:
+    opened.viewer.camera.zoom = 11
+    opened.viewer.camera.center = (0, 33, 44)
+    opened.person.key(Qt.Key.Key_N)
+    assert opened.viewer.camera.zoom == 11
+    assert tuple(opened.viewer.camera.center)[-2:] == (33, 44)
+
+
+def test_help_lists_every_shortcut(opened) -> None:
+    from qtpy.QtWidgets import QLabel
+
+    from napari_fashion.app.shortcuts import SHORTCUTS
+
+    opened.person.key(Qt.Key.Key_H)
+    texts = {label.text() for label in opened.dock.help.findChildren(QLabel)}
+    assert {shortcut.text for shortcut in SHORTCUTS} <= texts
+    opened.dock.help.close()
+
+
+def test_napari_logs_no_errors(opened, caplog) -> None:
+    with caplog.at_level(logging.ERROR):
+        opened.person.drag((40, 20), (50, 25))
+        opened.person.key(Qt.Key.Key_N)
+    assert not caplog.records
