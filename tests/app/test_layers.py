@@ -1,0 +1,98 @@
+"""The overlays lie exactly on the picture, in napari's own world coordinates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_fashion.app.actions import Actions
+from napari_fashion.app.layers import PAF, PIF, SKELETON, VECTORS, Layers
+from napari_fashion.app.session import Session
+from napari_fashion.coco import Dataset
+
+from .conftest import SCHEMA, annotation, fields_of, small_document
+
+
+@pytest.fixture
+def viewer():
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+def shown(viewer, tmp_path, size, stride) -> tuple[Layers, Session, np.ndarray]:
+    """Show a picture of a size with fields of a stride; return where the landmarks are, xy."""
+    from PIL import Image
+
+    width, height = size
+    Image.new("RGB", size, (90, 90, 90)).save(tmp_path / "1.png")
+    rng = np.random.default_rng(width + height)
+    margin = 1.5 * stride
+    xy = rng.uniform(margin, np.array(size) - 1 - margin, (SCHEMA.n_landmarks, 2)).round(2)
+    document = small_document()
+    document["images"] = [{"id": 1, "file_name": "1.png", "width": width, "height": height}]
+    document["annotations"] = [annotation(1, 1, [tuple(p) for p in xy.tolist()], "Dress")]
+    session = Session()
+    layers = Layers(session, Actions(session), viewer)
+    session.edit(Dataset(document, schema=SCHEMA, image_root=tmp_path))
+    session.keep_fields(1, fields_of([tuple(p) for p in xy], size, stride, (stride - 1) / 2))
+    return layers, session, xy
+
+
+@pytest.mark.parametrize("size", [(120, 120), (133, 97), (400, 533), (1021, 640)])
+@pytest.mark.parametrize("stride", [4, 8, 16, 6.25])
+def test_a_field_peak_lies_within_half_a_pixel_of_where_it_belongs(
+    viewer, tmp_path, size, stride
+) -> None:
+    layers, session, xy = shown(viewer, tmp_path, size, stride)
+    layer = layers.layer(PIF)
+    for k in range(SCHEMA.n_landmarks):
+        session.view.landmark = k
+        confidence = np.asarray(layer.data)
+        # The weighted mean of a symmetric bump is its peak, between the cells.
+        cells = np.argwhere(confidence > 1e-6)
+        weights = confidence[tuple(cells.T)]
+        y, x = np.unravel_index(confidence.argmax(), confidence.shape)
+        near = (abs(cells - (y, x)) <= 1).all(axis=1)
+        logs = np.log(weights[near])
+        peak = _parabola(cells[near], logs)
+        world = layer.data_to_world(peak)
+        assert np.abs(np.array(world)[::-1] - xy[k]).max() < 0.5, (k, world, xy[k])
+
+
+def _parabola(cells: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    """Return the top of the paraboloid through the logarithms around a peak, in cells."""
+    y, x = cells.T.astype(float)
+    terms = np.stack([y, x, y * y + x * x, np.ones(len(y))], axis=1)
+    a, b, c, _ = np.linalg.lstsq(terms, logs, rcond=None)[0]
+    return np.array([-a, -b]) / (2 * c)
+
+
+@pytest.mark.parametrize(("size", "stride"), [((133, 97), 4), ((400, 533), 8), ((640, 480), 16)])
+def test_arrows_and_bones_end_at_the_landmarks(viewer, tmp_path, size, stride) -> None:
+    layers, session, xy = shown(viewer, tmp_path, size, stride)
+    for name in (VECTORS, PAF, SKELETON):
+        layer = layers.layer(name)
+        tips = [layer.data_to_world(tip)[::-1] for tip in layer.data.sum(axis=1)]
+        nearest = np.linalg.norm(np.array(tips)[:, None] - xy[None], axis=2).min(axis=1)
+        assert len(tips) > 5
+        assert nearest.max() < 0.01
+    session.view.edge = 2
+    assert len(layers.layer(PAF).data) > 0
+
+
+def test_the_picture_is_where_its_pixels_are(viewer, tmp_path) -> None:
+    layers, _, _ = shown(viewer, tmp_path, (133, 97), 8)
+    layer = layers.layer("picture")
+    assert tuple(layer.data_to_world((0, 0))) == (0, 0)
+    assert tuple(layer.data_to_world((96, 132))) == (96, 132)
+
+
+def test_low_confidence_is_seen_through(viewer, tmp_path) -> None:
+    layers, session, _ = shown(viewer, tmp_path, (133, 97), 8)
+    for landmark in (None, 3):
+        session.view.landmark = landmark
+        alpha = layers.layer(PIF).colormap.map(np.array([0.0, 0.05, 1.0]))[:, 3]
+        assert alpha[0] == 0
+        assert alpha[1] < 0.15
+        assert alpha[2] > 0.9

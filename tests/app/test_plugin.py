@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_fashion.app import sample_data
+from napari_fashion.app.reader import OPEN, get_reader
+from napari_fashion.app.writer import write_landmarks
+from napari_fashion.coco import Dataset
+from napari_fashion.errors import FashionError
+
+from .conftest import small_document
+
+
+def test_the_reader_takes_coco_keypoint_files(dataset_file) -> None:
+    read = get_reader(str(dataset_file))
+    (picture, style, kind), (points, point_style, _) = read(str(dataset_file))
+    assert (picture.shape, kind) == ((120, 120, 3), "image")
+    assert style["metadata"] == {OPEN: str(dataset_file)}
+    assert points[0].tolist() == [20, 40]
+    assert point_style["features"]["name"][0] == "left_collar"
+
+
+def test_the_reader_takes_folders_of_pictures(dataset_file) -> None:
+    folder = str(dataset_file.parent)
+    ((picture, _, _),) = get_reader(folder)(folder)
+    assert picture.shape == (120, 120, 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"images": [], "annotations": []}', '[{"keypoints": []}]', "not json"]
+)
+def test_the_reader_leaves_other_json_alone(tmp_path, text) -> None:
+    (tmp_path / "x.json").write_text(text)
+    assert get_reader(str(tmp_path / "x.json")) is None
+
+
+def test_the_reader_leaves_other_things_alone(dataset_file, tmp_path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert get_reader(str(tmp_path / "empty")) is None
+    assert get_reader(str(dataset_file.parent / "1.png")) is None
+    assert get_reader([str(dataset_file), str(dataset_file)]) is None
+    assert get_reader(str(tmp_path / "missing.json")) is None
+
+
+def test_the_writer_refuses_foreign_points(tmp_path) -> None:
+    with pytest.raises(FashionError, match="not the Fashion annotator's"):
+        write_landmarks(str(tmp_path / "x.json"), np.zeros((1, 2)), {"metadata": {}})
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_the_manifest_is_valid_and_every_command_is_there() -> None:
+    from npe2 import PluginManifest
+
+    manifest = PluginManifest.from_distribution("napari-fashion")
+    manifest.validate_imports()
+
+
+def test_the_procedural_sample_has_pictures_to_do_and_done(tmp_path) -> None:
+    dataset = Dataset.load(sample_data.procedural_file(tmp_path))
+    assert len(dataset.images) == 12
+    annotated = [bool(image.garments) for image in dataset.images]
+    assert annotated[:6] == [False] * 6
+    assert any(annotated[6:])
+    assert all(image.path.is_file() for image in dataset.images)
+
+
+def test_the_photo_sample_says_how_to_get_the_photos(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("NAPARI_FASHION_PHOTOS", str(tmp_path))
+    with pytest.raises(FashionError, match="napari-fashion fetch"):
+        sample_data.photos_file(tmp_path)
+
+
+def test_the_photo_sample_finds_them(monkeypatch, tmp_path, photos_dir) -> None:
+    monkeypatch.setenv("NAPARI_FASHION_PHOTOS", str(photos_dir))
+    dataset = Dataset.load(sample_data.photos_file(tmp_path))
+    assert dataset.images[0].path.is_file()
+    assert not dataset.images[0].garments
+
+
+@pytest.mark.window
+class TestInNapari:
+    def test_a_file_opened_by_napari_comes_into_the_annotator(self, app, dataset_file, qtbot):
+        app.viewer.open(str(dataset_file), plugin="napari-fashion")
+        qtbot.waitUntil(lambda: app.session.editor is not None and app.session.editor.n_images == 3)
+        assert [layer.name for layer in app.viewer.layers] == [
+            "picture",
+            "PIF confidence",
+            "PIF vectors",
+            "PAF",
+            "skeleton",
+            "landmarks",
+        ]
+
+    def test_our_layer_saved_by_napari_is_the_whole_data_set(self, app, dataset_file, tmp_path):
+        app.dock.open(dataset_file)
+        app.actions.toggle_reviewed()
+        target = tmp_path / "out.json"
+        app.viewer.layers["landmarks"].save(str(target), plugin="napari-fashion")
+        written = json.loads(target.read_text())
+        assert [i["id"] for i in written["images"]] == [1, 2, 3]
+        assert written["images"][0]["fashion"] == {"reviewed": True}
+        assert dataset_file.read_text() == json.dumps(small_document())
+
+    def test_commands_are_in_the_menus_and_work(self, app, dataset_file) -> None:
+        from napari._app_model import get_app_model
+
+        app.dock.open(dataset_file)
+        model = get_app_model()
+        in_menu = {
+            item.command.id
+            for item in model.menus.get_menu("napari-fashion/commands")
+            if hasattr(item, "command")
+        }
+        assert {"napari-fashion.predict", "napari-fashion.undo"} <= in_menu
+        model.commands.execute_command("napari-fashion.next_image").result()
+        assert app.session.editor.index == 1
+        model.commands.execute_command("napari-fashion.previous_image").result()
+        assert app.session.editor.index == 0
+
+    def test_the_sample_opens_from_the_menu(self, app, qtbot, monkeypatch, tmp_path) -> None:
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+        app.viewer.open_sample("napari-fashion", "procedural")
+        qtbot.waitUntil(
+            lambda: app.session.editor is not None and app.session.editor.n_images == 12
+        )
