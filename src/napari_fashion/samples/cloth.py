@@ -150,7 +150,9 @@ def _solid(bolt: Bolt, t: Array, s: Array, px: float, rng: np.random.Generator) 
 
 
 def _heather(bolt: Bolt, t: Array, s: Array, px: float, rng: np.random.Generator) -> Array:
-    yarn = cells(table(rng, 128), t / 0.004, s / 0.016) + cells(table(rng, 128), t / 0.01, s / 0.05)
+    yarn = cells(table(rng, 128), t / 0.004, s / 0.011) + cells(
+        table(rng, 128), t / 0.008, s / 0.02
+    )
     return np.asarray(bolt.colors[0] * (1 + 0.05 * yarn[..., None]) + 0.02 * yarn[..., None])
 
 
@@ -290,7 +292,7 @@ _PRINTS: dict[str, Callable[[Bolt, Array, Array, float, np.random.Generator], Ar
 
 
 _GLYPHS = {
-    "n": ("101", "111", "111", "111", "101"),
+    "n": ("1001", "1101", "1111", "1011", "1001"),
     "a": ("111", "101", "111", "101", "101"),
     "p": ("111", "101", "111", "100", "100"),
     "r": ("110", "101", "110", "101", "101"),
@@ -300,7 +302,7 @@ _GLYPHS = {
 
 def _graphic_word() -> list[tuple[Points, int]]:
     out: list[tuple[Points, int]] = []
-    x, size = -0.205, 0.02
+    x, size = -0.21, 0.02
     for letter in "napari":
         rows = _GLYPHS[letter]
         for j, row in enumerate(rows):
@@ -376,7 +378,7 @@ def _weave(
     grain = cells(table(rng, 128), t / px, s / px)
     zero = np.zeros_like(t)
     if kind == "rib":
-        return 0.0022 * np.cos(t * 2 * np.pi / 0.013), 0.02 * grain
+        return 0.0015 * np.cos(t * 2 * np.pi / 0.013), 0.02 * grain
     if kind == "knit":
         row = np.cos((s + 0.004 * np.abs(np.sin(t * np.pi / 0.016))) * 2 * np.pi / 0.018)
         return 0.0016 * (row + np.cos(t * 2 * np.pi / 0.016)), 0.03 * grain
@@ -399,9 +401,9 @@ def cloth_coordinates(axis: Points, x: Array, y: Array) -> tuple[Array, Array]:
     """Return coordinates across and along a bent `axis`, for points of the garment's plane."""
     t = s = np.zeros_like(x)
     before = 0.0
-    for k, (a, b) in enumerate(pairwise(axis)):
+    for k, (a, b) in enumerate(pairwise(axis.astype(np.float32))):
         length = float(np.linalg.norm(b - a))
-        d = (b - a) / length
+        d = (b - a) / np.float32(length)
         along = (x - a[0]) * d[0] + (y - a[1]) * d[1]
         across = (x - a[0]) * d[1] - (y - a[1]) * d[0]
         if k == 0:
@@ -419,7 +421,7 @@ def _folds(
 ) -> Array:
     """Return the height of folds and wrinkles, in units."""
     turn = rng.uniform(-0.5, 0.5)
-    a, b = np.cos(turn), np.sin(turn)
+    a, b = float(np.cos(turn)), float(np.sin(turn))
     long_folds = noise(table(rng), (t * a + s * b) * 7, (s * a - t * b) * 2.2)
     h = 0.022 * fabric.drape * long_folds
     bend = noise(table(rng), t * 4, s * 4)
@@ -430,7 +432,8 @@ def _folds(
     for fx, fy, direction, length, strength in piece.folds:
         direction += rng.normal(0, 0.15)
         length *= rng.uniform(0.7, 1.4)
-        dx, dy = np.cos(direction), np.sin(direction)
+        fx, fy, dx, dy = (float(v) for v in (fx, fy, np.cos(direction), np.sin(direction)))
+        length = float(length)
         u = ((x - fx) * dx + (y - fy) * dy) / length
         v = (y - fy) * dx - (x - fx) * dy - rng.normal(0, 0.12) * length * u * u
         wide = rng.uniform(0.009, 0.02) * (1 + 0.9 * np.clip(u, 0, 1))
@@ -450,7 +453,7 @@ def _flute_height(piece: Piece, rng: np.random.Generator, t: Array, s: Array) ->
     wide = [
         np.abs(o[np.abs(o[:, 1] - level) < length / 14, 0]).max(initial=0.05) for level in levels
     ]
-    across = t / np.interp(s, levels, wide)
+    across = t / np.interp(s, levels, wide).astype(np.float32)
     fall = np.clip(s / length, 0, 1.1)
     wander = 0.5 * noise(table(rng), across * 3, fall * 1.5)
     wave = np.cos((across + 0.12 * wander) * count * np.pi + 2 * wander)

@@ -20,21 +20,21 @@ from .scenes import Sample, SampleGarment
 ANNOTATIONS = "annotations.json"
 """Name of the COCO file that `write_dataset` and `demo_dataset` write beside ``images/``."""
 
-_DEMO: tuple[tuple[int, str | int], ...] = (
-    (1, "T-Shirt"),
-    (2, "Dress"),
-    (3, "Hoodie"),
-    (4, "Pants"),
-    (5, "Shirt"),
-    (6, "Skirt"),
-    (7, "Blazer"),
-    (8, "Polo"),
-    (9, "Outwear"),
-    (10, "Body"),
-    (11, 2),
-    (12, 0),
+_DEMO: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (23, ("T-Shirt",)),
+    (23, ("Dress",)),
+    (21, ("Hoodie",)),
+    (21, ("Pants",)),
+    (21, ("Shirt",)),
+    (26, ("Skirt",)),
+    (15, ("Top", "Shorts")),
+    (26, ("Blazer",)),
+    (26, ("Polo",)),
+    (21, ("Outwear",)),
+    (24, ("Body",)),
+    (9, ()),
 )
-"""Seed and category, or seed and number of garments, of each picture of the demo."""
+"""Seed and categories of each picture of the demo."""
 
 
 def write_dataset(
@@ -79,10 +79,10 @@ def write_dataset(
 def demo_dataset(folder: Path | str, *, size: tuple[int, int] = (600, 800)) -> Path:
     """Render the twelve pictures that the demo shows and return the path of their COCO file."""
     samples = (
-        render(seed, category=what, size=size)
-        if isinstance(what, str)
-        else render_scene(seed, n_garments=what, size=size)
-        for seed, what in _DEMO
+        render(seed, category=categories[0], size=size)
+        if len(categories) == 1
+        else render_scene(seed, categories=categories, size=size)
+        for seed, categories in _DEMO
     )
     return _write(Path(folder), samples, "png")
 

@@ -94,7 +94,8 @@ def _linen(x: Array, y: Array, light: Points, rng: np.random.Generator) -> Array
         h = 0.4 * noise(table(rng), x * 4, y * 4)
         for size in (1.0, 1.7, 2.6):
             a = rng.uniform(0, np.pi)
-            u, v = x * np.cos(a) + y * np.sin(a), y * np.cos(a) - x * np.sin(a)
+            c, d = float(np.cos(a)), float(np.sin(a))
+            u, v = x * c + y * d, y * c - x * d
             warp = noise(table(rng), u * 2, v * 2)
             ridge = 1 - np.abs(noise(table(rng), size * (u * 3.4 + 0.6 * warp), size * (v + warp)))
             where = smoothstep(0.5 + noise(table(rng), u * 1.7, v * 1.7))

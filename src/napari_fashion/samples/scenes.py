@@ -100,7 +100,7 @@ def compose(
     width, height = size
     shape = (height, width)
     angle = rng.uniform(-0.75, -0.25) * np.pi + (np.pi if rng.random() < 0.12 else 0.0)
-    light = np.array([np.cos(angle), np.sin(angle)])
+    light = np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)
     canvas, hangs = background(rng, width, height, light)
     if not categories:
         clutter(canvas, rng, light, int(rng.integers(1, 4)), border=False)
@@ -205,10 +205,9 @@ def _develop(canvas: Array, light: Points, rng: np.random.Generator) -> NDArray[
     warm = 1 + rng.normal(0, 0.025) * np.array([1, 0.1, -1], dtype=np.float32)
     out = canvas * fall[..., None] * warm * np.float32(rng.uniform(0.94, 1.06))
     out = 0.5 + (out - 0.5) * np.float32(rng.uniform(0.96, 1.06))
-    grain = rng.normal(0, 1, (height, width)).astype(np.float32)
-    chroma = np.repeat(
-        np.repeat(rng.normal(0, 1, (height // 2 + 1, width // 2 + 1, 3)), 2, 0), 2, 1
-    )
+    grain = rng.standard_normal((height, width), dtype=np.float32)
+    coarse = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), dtype=np.float32)
+    chroma = np.repeat(np.repeat(coarse, 2, axis=0), 2, axis=1)
     level = np.float32(rng.uniform(0.004, 0.012))
-    out += (level * grain)[..., None] + 0.5 * level * chroma[:height, :width].astype(np.float32)
+    out += (level * grain)[..., None] + 0.5 * level * chroma[:height, :width]
     return np.asarray(np.clip(out * 255 + 0.5, 0, 255), dtype=np.uint8)

@@ -72,7 +72,7 @@ def upper(category: str, cut: Upper, rng: np.random.Generator) -> Garment:
         ]
     pieces: list[Piece] = []
     back = np.vstack([curve((0, 0.022), (neck * 0.6, 0.016), (neck, 0)), [[neck + 0.01, 0.01]]])
-    well = np.vstack([back, [[neck * 0.7, depth + 0.02], [0, depth + 0.03]]])
+    well = np.vstack([back, inset(NECKS[neckline](neck, depth), 0.012)[-2::-1]])
     pieces.append(Piece(closed(well), "torso", "lining", rise=-0.25))
     if depth > 0.08 and rng.random() < 0.7:
         pieces[-1].details.append(Detail("label", box(-0.028, 0.036, 0.056, 0.032)))
