@@ -83,7 +83,8 @@ def test_to_rgb_scales_by_type():
 @pytest.mark.parametrize("size", [(400, 533), (533, 400), (31, 200), (192, 192)])
 @pytest.mark.parametrize("stride", [4, 8, 16])
 def test_cells_cover_the_picture_exactly(size, stride):
-    place = Placement.fit(*size, 192, 32)
+    margin = max(8, stride)
+    place = Placement.fit(*size, 192, 32, margin)
     assert max(place.size) == 192
     assert all(
         p % 32 == 0 and 0 <= p - s < 32 for p, s in zip(place.padded, place.size, strict=True)

@@ -35,6 +35,8 @@ class AugmentOptions(BaseModel):
         Share of views that show one garment's box instead of the whole picture.
     box_margin
         Least and greatest margin around that box, as a share of its size.
+    box_tight
+        Share of the box views that have no margin at all, as box-cut pictures have.
     box_cut
         Share of the box views in which what lies outside the box is padding, as in pictures cut
         by a box.
@@ -57,7 +59,8 @@ class AugmentOptions(BaseModel):
     shift: float = Field(default=0.05, ge=0)
     box_view: float = Field(default=0.5, ge=0, le=1)
     box_margin: tuple[float, float] = (0.0, 0.3)
-    box_cut: float = Field(default=0.5, ge=0, le=1)
+    box_tight: float = Field(default=0.3, ge=0, le=1)
+    box_cut: float = Field(default=0.6, ge=0, le=1)
     brightness: float = Field(default=0.4, ge=0)
     contrast: float = Field(default=0.3, ge=0)
     saturation: float = Field(default=0.4, ge=0)
@@ -153,6 +156,8 @@ def _draw_views(
     margins = torch.rand(b, 4, generator=generator)
     low, high = options.box_margin
     margins = margins * (high - low) + low
+    tight = torch.rand(b, generator=generator) < options.box_tight
+    margins = torch.where(tight[:, None], 0.0, margins)
     boxes = batch.garments.box.cpu() + 0.5
     usable = (batch.garments.valid & ~batch.garments.crowd).cpu()
     usable &= (batch.garments.visibility.cpu() > 0).any(-1)

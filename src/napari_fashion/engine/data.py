@@ -98,7 +98,8 @@ def _photos(split: str, source: Source, schema: Schema | None) -> Dataset:
 
 
 def _samples(rest: str) -> Path:
-    from napari_fashion import __version__, samples
+    """Render procedural garments once; they are kept in the user's cache folder."""
+    from napari_fashion import samples
 
     try:
         count, seed = (int(part) for part in [*rest.split(":"), "0"][:2])
@@ -106,15 +107,17 @@ def _samples(rest: str) -> Path:
         raise RecipeError(
             f"samples:{rest}: expected samples:COUNT or samples:COUNT:SEED, such as samples:500:1."
         ) from None
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "napari-fashion"
-    folder = cache / f"samples-{__version__}-{samples.VERSION}-{count}-{seed}"
-    found = folder / "annotations.json"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "napari-fashion"
+    code = hashlib.sha256()
+    for source in sorted(Path(samples.__file__).parent.glob("*.[pt][yo]*")):
+        code.update(source.read_bytes())
+    folder = cache / f"samples-{count}-{seed}-{code.hexdigest()[:8]}"
+    found = folder / samples.ANNOTATIONS
     if not found.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as temporary:
             made = samples.write_dataset(Path(temporary) / "made", count, seed)
-            made.rename(made.with_name("annotations.json"))
-            (Path(temporary) / "made").rename(folder)
+            made.parent.rename(folder)
     return found
 
 
@@ -141,9 +144,7 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
         groups = _groups(source)
         for image in dataset.images:
             garments = [
-                g
-                for g in dataset.garments_of(image.id)
-                if image.reviewed or g.touched_by_human
+                g for g in dataset.garments_of(image.id) if image.reviewed or g.touched_by_human
             ]
             if not garments and source.empty == "skip" and not image.reviewed:
                 continue

@@ -226,7 +226,8 @@ class Model:
 
     def place(self, width: int, height: int) -> Placement:
         """Return how a picture of this size is scaled into the network's input."""
-        return Placement.fit(width, height, self.info.working_size, self.config.multiple)
+        config = self.config
+        return Placement.fit(width, height, self.info.working_size, config.multiple, config.margin)
 
     def fields(self, picture: NDArray[np.generic]) -> Fields:
         """Compute the fields of one picture, a (H, W[, channels]) array."""
@@ -257,8 +258,9 @@ class Model:
             inputs = np.full((len(members), height, width, 3), PADDING, dtype=np.uint8)
             for row, i in enumerate(members):
                 small = resize(rgb[i], places[i].size)
-                inputs[row, : small.shape[0], : small.shape[1]] = small
-            heads = self._forward(torch.from_numpy(inputs), flip, [places[i].size for i in members])
+                m = places[i].margin
+                inputs[row, m : m + small.shape[0], m : m + small.shape[1]] = small
+            heads = self._forward(torch.from_numpy(inputs), flip, [places[i] for i in members])
             for row, i in enumerate(members):
                 results[i] = self._to_fields(heads, row, places[i])
         return [f for f in results if f is not None]
@@ -297,28 +299,33 @@ class Model:
         return Prediction(garments, size[0], size[1], self.id)
 
     @torch.inference_mode()
-    def _forward(self, inputs: Tensor, flip: bool, sizes: list[tuple[int, int]]) -> Heads:
+    def _forward(self, inputs: Tensor, flip: bool, places: list[Placement]) -> Heads:
         x = inputs.to(self.device).permute(0, 3, 1, 2).float()
         if self.device.type == "cuda":
             with torch.autocast("cuda"):
-                return self._forward_once(x, flip, sizes)
-        return self._forward_once(x, flip, sizes)
+                return self._forward_once(x, flip, places)
+        return self._forward_once(x, flip, places)
 
-    def _forward_once(self, x: Tensor, flip: bool, sizes: list[tuple[int, int]]) -> Heads:
+    def _forward_once(self, x: Tensor, flip: bool, places: list[Placement]) -> Heads:
         heads = activate(self.network(x))
         if not flip:
             return heads
         mirrored = torch.full_like(x, float(PADDING))
-        for row, (width, _) in enumerate(sizes):
-            mirrored[row, :, :, :width] = x[row, :, :, :width].flip(-1)
+        for row, place in enumerate(places):
+            columns = slice(place.margin, place.margin + place.size[0])
+            mirrored[row, :, :, columns] = x[row, :, :, columns].flip(-1)
         other = activate(self.network(mirrored))
-        return average_flipped(heads, other, sizes, self.schema, self.config.stride)
+        return average_flipped(heads, other, places, self.schema, self.config.stride)
 
     def _to_fields(self, heads: Heads, row: int, place: Placement) -> Fields:
         stride = self.config.stride
         w, h = (-(-side // stride) for side in place.size)
-        pif = heads.pif[row, :, :, :h, :w].float().cpu().numpy()
-        paf = heads.paf[row, :, :, :h, :w].float().cpu().numpy()
+        first = place.margin // stride
+        rows, columns = slice(first, first + h), slice(first, first + w)
+        pif = heads.pif[row, :, :, rows, columns].float().cpu().numpy()
+        paf = heads.paf[row, :, :, rows, columns].float().cpu().numpy()
+        pif[:, 1:3] -= first
+        paf[:, 1:5] -= first
         scale, offset = place.cell_geometry(stride)
         return Fields(
             pif_confidence=pif[:, 0],
@@ -332,7 +339,7 @@ class Model:
             paf_xy2=paf[:, 3:5],
             paf_spread1=paf[:, 5],
             paf_spread2=paf[:, 6],
-            category=heads.category[row, :, :h, :w].float().cpu().numpy(),
+            category=heads.category[row, :, rows, columns].float().cpu().numpy(),
             edges=self.schema.edges,
             scale=scale,
             offset=offset,
@@ -412,7 +419,7 @@ def activate(heads: Heads) -> Heads:
 
 
 def average_flipped(
-    heads: Heads, other: Heads, sizes: list[tuple[int, int]], schema: Schema, stride: int
+    heads: Heads, other: Heads, places: list[Placement], schema: Schema, stride: int
 ) -> Heads:
     """Average activated fields with those of the mirrored pictures.
 
@@ -431,20 +438,26 @@ def average_flipped(
         else:
             mirror_edge.append(None)
     pif, paf, category = heads.pif.clone(), heads.paf.clone(), heads.category.clone()
-    for row, (width, _) in enumerate(sizes):
-        cells = -(-width // stride)
-        right = width / stride - 1.0  # x of a mirrored place is right - x, in cells
+    for row, place in enumerate(places):
+        first = place.margin // stride
+        last = first + -(-place.size[0] // stride)
+        # x of a mirrored place is right - x, in cells of the input
+        right = (2 * place.margin + place.size[0]) / stride - 1.0
 
         def back(
-            field: Tensor, xs: Sequence[int], cells: int = cells, right: float = right
+            field: Tensor,
+            xs: Sequence[int],
+            first: int = first,
+            last: int = last,
+            right: float = right,
         ) -> Tensor:
-            turned = field[..., :cells].flip(-1).clone()
+            turned = field[..., first:last].flip(-1).clone()
             for x in xs:
                 turned[:, x] = right - turned[:, x]
             return turned
 
         mirrored = back(other.pif[row][flips], [1])
-        pif[row, ..., :cells] = _blend(pif[row, ..., :cells], mirrored, [1, 2, 3, 4])
+        pif[row, ..., first:last] = _blend(pif[row, ..., first:last], mirrored, [1, 2, 3, 4])
         for e, twin in enumerate(mirror_edge):
             if twin is None:
                 continue
@@ -452,11 +465,11 @@ def average_flipped(
             turned = back(other.paf[row, source : source + 1], [1, 3])
             if swapped:
                 turned = turned[:, [0, 3, 4, 1, 2, 6, 5, 8, 7]]
-            paf[row, e : e + 1, :, :, :cells] = _blend(
-                paf[row, e : e + 1, :, :, :cells], turned, list(range(1, 9))
+            paf[row, e : e + 1, :, :, first:last] = _blend(
+                paf[row, e : e + 1, :, :, first:last], turned, list(range(1, 9))
             )
-        category[row, ..., :cells] = (
-            category[row, ..., :cells] + other.category[row, ..., :cells].flip(-1)
+        category[row, ..., first:last] = (
+            category[row, ..., first:last] + other.category[row, ..., first:last].flip(-1)
         ) / 2
     return Heads(pif, paf, category)
 

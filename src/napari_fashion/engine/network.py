@@ -66,6 +66,11 @@ class NetworkConfig(BaseModel):
         return (16 if self.neck == "plain" else 8) // self.upsample
 
     @property
+    def margin(self) -> int:
+        """Padding around a picture in the network's input, pixels: at least one cell."""
+        return max(8, self.stride)
+
+    @property
     def multiple(self) -> int:
         """What the input's width and height must be multiples of."""
         return 16 if self.neck == "plain" else 32

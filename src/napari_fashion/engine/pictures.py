@@ -125,36 +125,42 @@ def _as_array(image: Image.Image) -> NDArray[np.generic]:
 class Placement:
     """How a picture was scaled into the network's input.
 
-    ``xy_input = (xy_picture + 0.5) * (scale_x, scale_y) - 0.5``: pixel centres are integers in
-    both frames, and the edges of the picture fall on the edges of its scaled copy.
+    ``xy_input = (xy_picture + 0.5) * scale - 0.5 + margin``: pixel centres are integers in both
+    frames, and the edges of the picture fall on the edges of its scaled copy. The margin keeps the
+    picture's border away from the input's, where convolutions see zeros, which they never do
+    around the padded pictures that they learn from.
 
     Attributes
     ----------
     scale
         Input pixels per picture pixel, x then y.
     size
-        Width and height of the scaled copy; it lies at the input's top left.
+        Width and height of the scaled copy.
+    margin
+        Where the scaled copy begins, in x and in y.
     padded
         Width and height of the whole input, multiples of the network's stride.
     """
 
     scale: tuple[float, float]
     size: tuple[int, int]
+    margin: int
     padded: tuple[int, int]
 
     @classmethod
-    def fit(cls, width: int, height: int, side: int, multiple: int) -> Placement:
+    def fit(cls, width: int, height: int, side: int, multiple: int, margin: int) -> Placement:
         """Scale the longer side to `side` pixels, keep the shape, pad to `multiple`."""
         factor = side / max(width, height)
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
-        padded = (-(-size[0] // multiple) * multiple, -(-size[1] // multiple) * multiple)
-        return cls((size[0] / width, size[1] / height), size, padded)
+        padded = tuple(-(-(s + 2 * margin) // multiple) * multiple for s in size)
+        return cls((size[0] / width, size[1] / height), size, margin, (padded[0], padded[1]))
 
     def cell_geometry(self, stride: int) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return (scale, offset), x then y, that take a cell's index to the picture's pixels.
+        """Return (scale, offset), x then y, that take a cell of the picture to its pixels.
 
-        Cell i covers the input pixels ``i * stride .. (i + 1) * stride - 1``, so its centre lies
-        at input pixel ``i * stride + (stride - 1) / 2``.
+        Cells are counted from the picture's corner (the margin is a multiple of the stride): cell i
+        covers ``i * stride .. (i + 1) * stride - 1`` of the scaled copy's pixels, so its centre
+        lies at pixel ``i * stride + (stride - 1) / 2`` of them.
         """
         scale = (stride / self.scale[0], stride / self.scale[1])
         return scale, (scale[0] / 2 - 0.5, scale[1] / 2 - 0.5)
