@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from napari_fashion.app.actions import Actions
-from napari_fashion.app.layers import PAF, PIF, SKELETON, VECTORS, Layers
+from napari_fashion.app.layers import LANDMARKS, PAF, PIF, SKELETON, VECTORS, Layers
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Dataset
 
-from .conftest import SCHEMA, annotation, fields_of, small_document
+from .conftest import SCHEMA, SHIRT_XY, TROUSERS_XY, annotation, fields_of, small_document
 
 
 @pytest.fixture
@@ -35,6 +35,8 @@ def shown(viewer, tmp_path, size, stride) -> tuple[Layers, Session, np.ndarray]:
     session = Session()
     layers = Layers(session, Actions(session), viewer)
     session.edit(Dataset(document, schema=SCHEMA, image_root=tmp_path))
+    for name in ("pif", "vectors", "paf"):
+        setattr(session.view, name, True)
     session.keep_fields(1, fields_of([tuple(p) for p in xy], size, stride, (stride - 1) / 2))
     return layers, session, xy
 
@@ -96,3 +98,27 @@ def test_low_confidence_is_seen_through(viewer, tmp_path) -> None:
         assert alpha[0] == 0
         assert alpha[1] < 0.15
         assert alpha[2] > 0.9
+
+
+def test_a_hidden_layer_shows_the_picture_in_view_when_it_comes_back(viewer, dataset_file) -> None:
+    session = Session()
+    layers = Layers(session, Actions(session), viewer)
+    session.edit(Dataset.load(dataset_file))
+    for image_id, xy in ((1, SHIRT_XY), (2, TROUSERS_XY)):
+        session.keep_fields(image_id, fields_of(xy, (120, 120), 8 * image_id, 3.5))
+    overlays = ("pif", "vectors", "paf", "skeleton", "landmarks")
+    for names in (overlays, overlays[:2], overlays[2:]):
+        for name in names:
+            setattr(session.view, name, True)
+        for name in names:
+            setattr(session.view, name, False)
+        session.editor.step(1)
+        session.editor.step(1)
+        session.editor.step(-1)
+        for name in overlays:
+            setattr(session.view, name, True)
+        assert len(layers.layer(LANDMARKS).data) == 4
+        assert layers.layer(PIF).scale.tolist() == [16, 16]
+        session.editor.go_to(0)
+        assert len(layers.layer(LANDMARKS).data) == 6
+        assert len(layers.layer(VECTORS).data) == len(layers.layer(VECTORS).edge_color) > 0

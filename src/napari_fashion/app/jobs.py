@@ -21,6 +21,7 @@ from napari_fashion.app.editor import Editor
 from napari_fashion.app.edits import RecordId
 from napari_fashion.app.predictions import TakenIn, take_prediction
 from napari_fashion.app.session import Predictor, Session
+from napari_fashion.app.torch_import import import_torch
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.pictures import read_picture
 from napari_fashion.engine.prediction import Prediction
@@ -35,6 +36,7 @@ STDERR_LINES = 12
 
 def load_model(source: str) -> Predictor:
     """Load a model; torch comes in only now."""
+    import_torch()
     from napari_fashion.engine.model import Model
 
     return Model.load(source)

@@ -22,7 +22,7 @@ from qtpy.QtCore import QTimer
 from napari_fashion.app import layer_data
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.coordinates import xy_from_yx
-from napari_fashion.app.editor import Change, Editor
+from napari_fashion.app.editor import Change, Editor, Selection
 from napari_fashion.app.session import Session
 from napari_fashion.engine.pictures import read_picture
 from napari_fashion.errors import FashionError
@@ -52,6 +52,8 @@ HEAT = Colormap(
 )
 """Of all landmarks at once; what is near 0 is seen through."""
 
+NO_ARROWS = (np.empty((0, 2, 2)), np.empty((0, 4)))
+
 KEY = "napari_fashion"
 """In a layer's metadata: the session that it belongs to; such a layer is ours."""
 
@@ -75,7 +77,7 @@ class Layers:
         session.opened.connect(self._on_opened)
         session.fields_changed.connect(self._on_fields)
         for name in OVERLAYS.values():
-            getattr(session.view.events, name).connect(self._show_overlays)
+            getattr(session.view.events, name).connect(self._on_view)
         session.view.events.opacity.connect(self._show_overlays)
         session.view.events.names.connect(self._draw_landmarks)
         session.view.events.landmark.connect(self._draw_fields)
@@ -93,6 +95,7 @@ class Layers:
         for name in {*OVERLAYS.values(), "opacity", "names", "landmark", "edge", "placing"}:
             signal = getattr(self.session.view.events, name)
             for slot in (
+                self._on_view,
                 self._show_overlays,
                 self._draw_landmarks,
                 self._draw_fields,
@@ -173,13 +176,21 @@ class Layers:
             for name in (VECTORS, PAF):
                 self._layers[name].edge_width = line
             self._layers[SKELETON].edge_width = 1.5 * line
-        self._draw_fields()
-        self._draw_landmarks()
-        self._show_overlays()
+        self._on_view()
         if fit:  # a picture of the same size keeps the view: zoomed in, one walks on
             self.viewer.reset_view(layers=[self._layers[PICTURE]], margin=0.04)
         else:
             self.viewer.camera.center, self.viewer.camera.zoom = center, zoom
+
+    def _on_view(self) -> None:
+        """Show what shall be seen, and draw it.
+
+        A hidden layer is not drawn: napari doesn't slice it, and setting colours for data that it
+        hasn't sliced fails.
+        """
+        self._show_overlays()
+        self._draw_fields()
+        self._draw_landmarks()
 
     def _draw_fields(self) -> None:
         editor = self._editor
@@ -187,49 +198,68 @@ class Layers:
             return
         fields, view = self.session.fields_of(editor.image_id), self.session.view
         schema = editor.dataset.schema
-        pif, vectors, paf = (self._layers[name] for name in FIELD_LAYERS)
         with self._draw():
-            if fields is None:
-                pif.data = np.zeros((1, 1))
-                for layer in (vectors, paf):
-                    layer.data = np.empty((0, 2, 2))
-                return
-            pif.data = layer_data.pif_confidence(fields, view.landmark)
-            place = layer_data.placement(fields)
-            pif.scale, pif.translate = place["scale"], place["translate"]
-            pif.colormap = HEAT if view.landmark is None else _tint(schema, view.landmark)
-            _set_vectors(vectors, *layer_data.pif_arrows(fields, schema, view.landmark))
-            _set_vectors(paf, *layer_data.paf_arrows(fields, schema, view.edge))
+            if pif := self._seen(PIF):
+                if fields is None:
+                    pif.data = np.zeros((1, 1))
+                else:
+                    pif.data = layer_data.pif_confidence(fields, view.landmark)
+                    place = layer_data.placement(fields)
+                    pif.scale, pif.translate = place["scale"], place["translate"]
+                    pif.colormap = HEAT if view.landmark is None else _tint(schema, view.landmark)
+            if vectors := self._seen(VECTORS):
+                arrows = NO_ARROWS
+                if fields is not None:
+                    arrows = layer_data.pif_arrows(fields, schema, view.landmark)
+                _set_vectors(vectors, *arrows)
+            if paf := self._seen(PAF):
+                arrows = NO_ARROWS
+                if fields is not None:
+                    arrows = layer_data.paf_arrows(fields, schema, view.edge)
+                _set_vectors(paf, *arrows)
+
+    def _seen(self, name: str) -> Any:
+        """Return one of our layers where it is there and shown, else None."""
+        layer = self._layers.get(name)
+        return layer if layer is not None and layer.visible else None
 
     def _draw_landmarks(self) -> None:
         editor = self._editor
         if editor is None or not self._layers or self.picture is None:
             return
-        layer, selection = self._layers[LANDMARKS], editor.selection
-        garments, schema = editor.garments, editor.dataset.schema
-        points = layer_data.landmarks(garments, schema, selection.garment_id, selection.landmark)
-        rows = list(zip(points.features["garment"], points.features["landmark"], strict=True))
+        selection, garments, schema = editor.selection, editor.garments, editor.dataset.schema
         with self._draw() as ours:
             if not ours:
                 return
-            chosen = {self._rows[i] for i in layer.selected_data if i < len(self._rows)}
-            layer.selected_data = set()
-            layer.data = points.yx
-            layer.features = pd.DataFrame(points.features)
-            if rows:
-                layer.face_color = points.face
-                layer.border_color = points.border
-                layer.size = points.size * (max(self.picture.shape[:2]) / 45)
-                layer.border_width = points.border_width
-                layer.text.color = layer_data.ink(self.picture, points.yx)
-            layer.text.visible = self.session.view.names
-            if selection.landmark is not None:
-                chosen = {(selection.garment_id, selection.landmark)}
-            elif len(chosen) < 2:  # several may be selected, to be dragged together
-                chosen = set()
-            layer.selected_data = {i for i, row in enumerate(rows) if row in chosen}
-            lines, colors = layer_data.skeleton(garments, schema, selection.garment_id)
-            _set_vectors(self._layers[SKELETON], lines, colors)
+            if layer := self._seen(LANDMARKS):
+                points = layer_data.landmarks(
+                    garments, schema, selection.garment_id, selection.landmark
+                )
+                self._set_points(layer, points, selection)
+            if bones := self._seen(SKELETON):
+                _set_vectors(bones, *layer_data.skeleton(garments, schema, selection.garment_id))
+
+    def _set_points(
+        self, layer: Points, points: layer_data.Landmarks, selection: Selection
+    ) -> None:
+        assert self.picture is not None
+        rows = list(zip(points.features["garment"], points.features["landmark"], strict=True))
+        chosen = {self._rows[i] for i in layer.selected_data if i < len(self._rows)}
+        layer.selected_data = set()
+        layer.data = points.yx
+        layer.features = pd.DataFrame(points.features)
+        if rows:
+            layer.face_color = points.face
+            layer.border_color = points.border
+            layer.size = points.size * (max(self.picture.shape[:2]) / 45)
+            layer.border_width = points.border_width
+            layer.text.color = layer_data.ink(self.picture, points.yx)
+        layer.text.visible = self.session.view.names
+        if selection.landmark is not None:
+            chosen = {(selection.garment_id, selection.landmark)}
+        elif len(chosen) < 2:  # several may be selected, to be dragged together
+            chosen = set()
+        layer.selected_data = {i for i, row in enumerate(rows) if row in chosen}
         self._rows, self._yx = rows, points.yx.copy()
 
     def _show_overlays(self) -> None:

@@ -35,7 +35,7 @@ class LandmarkRow(QFrame):
         self.setObjectName("row")
         self.setFixedHeight(ROW)
         self._actions = actions
-        self._landmark = 0
+        self.landmark = 0
         self.swatch = QLabel()
         self.name = shrinking(QLabel())
         self.score = faint()
@@ -70,7 +70,7 @@ class LandmarkRow(QFrame):
 
     def show_landmark(self, landmark: int, garment: Garment, schema: Schema, chosen: bool) -> None:
         """Show a landmark of a garment."""
-        self._landmark = landmark
+        self.landmark = landmark
         v = int(garment.visibility[landmark])
         self.swatch.setPixmap(swatch(schema.colors[landmark], hollow=v < 2))
         self.swatch.setEnabled(v > 0)
@@ -88,7 +88,7 @@ class LandmarkRow(QFrame):
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: D102
         editor = self._actions.session.editor
         if editor is not None:
-            editor.select(editor.selection.garment_id, self._landmark)
+            editor.select(editor.selection.garment_id, self.landmark)
         event.accept()
 
     def _set_visibility(self, v: int) -> None:
@@ -96,8 +96,8 @@ class LandmarkRow(QFrame):
         garment = editor.selected_garment if editor else None
         if editor is None or garment is None:
             return
-        editor.select(garment.id, self._landmark)
-        if v and not garment.visibility[self._landmark]:
+        editor.select(garment.id, self.landmark)
+        if v and not garment.visibility[self.landmark]:
             self.visibility.button(0).setChecked(True)
             self._actions.set_placing(True)  # it has no place yet: the next click gives it one
         else:

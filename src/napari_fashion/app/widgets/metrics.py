@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -50,6 +51,11 @@ class MetricsTable(QWidget):
                 better = value > other if more else value < other
                 text = "–" if math.isnan(value) else f"{value:.4f}"  # noqa: RUF001
                 self.cells[key, side].setText(f"<b>{text}</b>" if better else text)
+
+    def text(self, key: str) -> str:
+        """Return a figure of both models: "0.0412 before, 0.0312 after"."""
+        old, new = (re.sub("<.*?>", "", self.cells[key, side].text()) for side in ("old", "new"))
+        return f"{old} before, {new} after"
 
 
 def _number(value: Any) -> float:

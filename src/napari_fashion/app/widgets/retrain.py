@@ -46,6 +46,8 @@ class RetrainDock(Dock):
         defaults = RetrainOptions()
         self.job = self.window_state.training
         self.model_path: Path | None = None
+        self.runs_folder: Path | None = None
+        """Where runs are kept; None: the user's data folder."""
         self._started = 0.0
         self._steps = 0
 
@@ -183,7 +185,7 @@ class RetrainDock(Dock):
         editor = self.session.editor
         if editor is None or self.job.running:
             return
-        folder = new_run_folder()
+        folder = new_run_folder(self.runs_folder)
         try:
             recipe = prepare(editor, self.options, folder)
             self.job.start(recipe, folder / "run")

@@ -1,0 +1,277 @@
+"""`napari-fashion demo`: the app on sample garments; without a person, the main job by itself.
+
+Without a person the same window does what a person would: predict, correct, export, retrain, and
+predict with the new model. Pictures of the window, the exported COCO file and a page that shows
+them are left in a folder.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari_fashion.app.sample_data import photos_file, procedural_file
+from napari_fashion.app.window import ANNOTATOR, RETRAIN, FashionWindow, window_of
+from napari_fashion.coco import Dataset
+from napari_fashion.errors import FashionError
+from napari_fashion.photos import locate
+
+HEADLESS = "NAPARI_FASHION_HEADLESS"
+"""Environment variable: nobody sees the display."""
+SIZE = (1440, 900)
+PICTURES = (
+    ("landmarks", "Landmarks, skeleton and category of every garment, each with its source"),
+    ("pif", "PIF: where the model sees landmarks, and the vectors that point at them"),
+    ("paf", "PAF: which landmarks belong together"),
+    ("retrain", "Retraining, starting at the current model"),
+    ("after", "The new model's prediction on another picture"),
+)
+
+
+def run(
+    *,
+    headless: bool = False,
+    output: Path = Path("demo-output"),
+    samples_only: bool = False,
+    copy_images_to: Path | None = None,
+    model: str = "bundled",
+) -> int:
+    """Open the app on the photos, where they are here, or on the procedural garments.
+
+    Parameters
+    ----------
+    headless
+        Do the main job without a person and end; also when NAPARI_FASHION_HEADLESS is set.
+    output
+        Folder for what a run without a person leaves.
+    samples_only
+        Procedural garments even where the photos are here.
+    copy_images_to
+        Also copy the pictures of the window to this folder.
+    model
+        The model to begin with.
+
+    Returns
+    -------
+    The exit status.
+    """
+    import napari
+
+    headless = headless or bool(os.environ.get(HEADLESS))
+    on_photos = locate() is not None and not samples_only
+    data = output / "data" if headless else None
+    path = photos_file(data) if on_photos else procedural_file(data)
+    if not headless:
+        viewer = napari.Viewer(title="napari-fashion")
+        window_of(viewer).session.model_source = model
+        window_of(viewer).open(path)
+        napari.run()
+        return 0
+
+    from napari.settings import get_settings
+
+    application = get_settings().application
+    level = application.gui_notification_level
+    application.gui_notification_level = "error"  # nothing shall stand before the pictures
+    viewer = napari.Viewer(title="napari-fashion")
+    try:
+        viewer.window.resize(*SIZE)
+        window = window_of(viewer)
+        window.session.model_source = model
+        window.show_dock(ANNOTATOR)
+        tour = _Tour(window, output, epochs=2 if on_photos else 12)
+        tour.take(path)
+    finally:
+        application.gui_notification_level = level
+        window_of(viewer).may_discard = lambda: True
+        viewer.close()
+    page = tour.write_page()
+    if copy_images_to is not None:
+        copy_images_to.mkdir(parents=True, exist_ok=True)
+        for name, _ in PICTURES:
+            shutil.copy(output / f"{name}.png", copy_images_to / f"{name}.png")
+    print(f"Done in {tour.seconds:.0f} s. Open {page.resolve()}")
+    return 0
+
+
+class _Tour:
+    """The main job, step by step, on the window's own widgets."""
+
+    def __init__(self, window: FashionWindow, output: Path, epochs: int) -> None:
+        self.window = window
+        self.viewer = window.viewer
+        self.output = output
+        self.epochs = epochs
+        self.notes: list[str] = []
+        self.seconds = 0.0
+        self._problem = ""
+        output.mkdir(parents=True, exist_ok=True)
+        window.session.message.connect(self._hear)
+
+    def take(self, path: Path) -> None:
+        """Do all of it."""
+        began = time.monotonic()
+        dock, session = self.window.show_dock(ANNOTATOR), self.window.session
+        dock.open(path)
+        editor = session.editor
+        assert editor is not None
+        empty = [i for i, image in enumerate(editor.dataset.images) if not image.garments]
+        self.note(f"Opened {editor.n_images} pictures, {len(empty)} of them not annotated.")
+
+        for index in empty:
+            editor.go_to(index)
+            dock.predict.predict.click()
+            self.wait(lambda: not self.window.predicting.running)
+        found = sum(len(editor.dataset.images[i].garments) for i in empty)
+        self.note(f"Predicted {found} garments on them with {_id(session.model)}.")
+
+        editor.go_to(next(i for i in empty if editor.dataset.images[i].garments))
+        self.correct(dock)
+        editor.select(editor.garments[0].id)
+        self.picture("landmarks")
+        boxes = dock.overlays.boxes
+        for name in ("pif", "vectors"):
+            boxes[name].setChecked(True)
+        for name in ("skeleton", "names"):
+            boxes[name].setChecked(False)
+        self.picture("pif")
+        for name in ("pif", "vectors"):
+            boxes[name].setChecked(False)
+        boxes["paf"].setChecked(True)
+        self.picture("paf")
+        boxes["paf"].setChecked(False)
+        for name in ("skeleton", "names"):
+            boxes[name].setChecked(True)
+
+        for index in empty:
+            editor.go_to(index)
+            if not editor.image.reviewed:
+                dock.navigation.reviewed.click()
+        target = self.output / "export.json"
+        dock.export(target)
+        exported = Dataset.load(target)
+        count = len(exported.table("annotations"))
+        self.note(f"Exported {count} garments on {len(exported.images)} pictures to export.json.")
+
+        self.retrain(dock)
+        editor.go_to(empty[-1])
+        dock.navigation.reviewed.click()
+        dock.predict.predict.click()
+        self.wait(lambda: not self.window.predicting.running)
+        self.note(f"Predicted with {_id(session.model)}.")
+        self.picture("after")
+        self.seconds = time.monotonic() - began
+
+    def correct(self, dock: Any) -> None:
+        """Move a landmark, hide one, choose a category, undo and redo."""
+        actions, editor = self.window.actions, self.window.session.editor
+        assert editor is not None
+        garment = editor.garments[0]
+        placed = [k for k, v in enumerate(garment.visibility) if v]
+        editor.select(garment.id, placed[0])
+        for _ in range(3):
+            actions.nudge(1, 0)
+        row = next(r for r in dock.landmarks.rows if r.landmark == placed[-1])
+        row.visibility.button(1).click()
+        combo = dock.garments.rows[0].category
+        combo.activated.emit(combo.currentIndex())
+        steps = [edit.label for edit in editor.history[-3:]]
+        for _ in steps:
+            dock.history.undo.click()
+        for _ in steps:
+            dock.history.redo.click()
+        self.note(f"Corrected: {', '.join(steps)}; undone and redone.")
+
+    def retrain(self, dock: Any) -> None:
+        """Train further from the dock, and use the new model."""
+        dock.retrain.click()
+        panel = self.window.show_dock(RETRAIN)
+        panel.runs_folder = self.output / "runs"
+        panel.epochs.setValue(self.epochs)
+        panel.retrain.click()
+        self.wait(lambda: not self.window.training.running, seconds=1800)
+        if panel.model_path is None:
+            raise FashionError(f"Retraining failed: {self._problem}")
+        self.picture("retrain")
+        self.note(f"Retrained for {len(panel.curve.steps)} steps, NE {panel.metrics.text('ne')}.")
+        old = self.window.session.model
+        panel.use.click()
+        self.wait(lambda: self.window.session.model is not old)
+        self.window.show_dock(ANNOTATOR)
+
+    def picture(self, name: str) -> None:
+        """Take a picture of the whole window."""
+        self.pump()
+        self.viewer.screenshot(str(self.output / f"{name}.png"), canvas_only=False, flash=False)
+
+    def note(self, text: str) -> None:
+        """Remember what was done, and say it."""
+        self.notes.append(text)
+        print(text, flush=True)
+
+    def wait(self, done: Callable[[], bool], seconds: float = 300) -> None:
+        """Let the window live until something is true; FashionError if it takes too long."""
+        from qtpy.QtCore import QCoreApplication, QEventLoop
+
+        end = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > end:
+                raise FashionError(f"Nothing happened for {seconds:.0f} s. {self._problem}")
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
+            time.sleep(0.005)
+        if self._problem:
+            raise FashionError(self._problem)
+
+    def pump(self) -> None:
+        """Let the window draw."""
+        from qtpy.QtCore import QCoreApplication
+
+        for _ in range(20):
+            QCoreApplication.processEvents()
+
+    def write_page(self) -> Path:
+        """Write the page that shows what was done."""
+        steps = "\n".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        pictures = "\n".join(
+            f'<figure><img src="{name}.png" alt="{html.escape(text)}">'
+            f"<figcaption>{html.escape(text)}</figcaption></figure>"
+            for name, text in PICTURES
+        )
+        page = self.output / "index.html"
+        page.write_text(_PAGE.format(steps=steps, pictures=pictures), encoding="utf-8")
+        return page
+
+    def _hear(self, level: str, text: str) -> None:
+        if level == "error":
+            self._problem = text
+
+
+def _id(model: Any) -> str:
+    return "no model" if model is None else str(model.id)
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>napari-fashion demo</title>
+<style>
+  body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 3rem auto;
+         padding: 0 1rem; color: #222; }}
+  figure {{ margin: 2.5rem 0; }}
+  img {{ max-width: 100%; border-radius: 6px; box-shadow: 0 2px 14px #0003; }}
+  figcaption {{ color: #666; margin-top: .5rem; }}
+</style>
+<h1>napari-fashion</h1>
+<p>One window: predict, correct, export, retrain. This is what it did just now;
+the annotations are in <a href="export.json">export.json</a>, a COCO keypoint file.</p>
+<ol>
+{steps}
+</ol>
+{pictures}
+</html>
+"""
