@@ -400,7 +400,7 @@ def _fetch(options: argparse.Namespace) -> int:
     with _progress() as progress:
         task = progress.add_task("fetching photos", total=None)
 
-        def advance(done: int, total: int) -> None:
+        def advance(done: int, total: int, path: str) -> None:
             progress.update(task, completed=done, total=total)
 
         report = photos.fetch(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from napari_fashion.coco import Dataset, Garment
+from napari_fashion.coco import Dataset, Garment, Image
 from napari_fashion.engine.augment import Canvases
 from napari_fashion.engine.pictures import PADDING, Picture, read_picture, resize
 from napari_fashion.engine.recipe import Source
@@ -86,11 +86,14 @@ def _photos(split: str, source: Source, schema: Schema | None) -> Dataset:
             "The CC0 garment photos are not here. Get them with `napari-fashion fetch`, or set "
             "NAPARI_FASHION_PHOTOS to a folder that has them."
         )
-    if split in ("train", "test"):
-        return Dataset.load(photos.landmarks(split), schema=schema, image_root=folder / "images")
-    if split in ("unlabelled", "no_garment"):
-        document = photos.category_document(split, folder)
-        return Dataset(document, schema=schema, image_root=folder / "unlabelled")
+    match split:
+        case "train" | "test":
+            return Dataset.load(
+                photos.landmarks(split), schema=schema, image_root=folder / "images"
+            )
+        case "unlabelled" | "no_garment":
+            document = photos.category_document(split, folder)
+            return Dataset(document, schema=schema, image_root=folder / "unlabelled")
     raise RecipeError(
         f"photos:{split}: no such split; expected photos:train, photos:test, photos:unlabelled or "
         "photos:no_garment."
@@ -168,8 +171,8 @@ def _groups(source: Source) -> dict[str, str]:
 
 
 def _annotated(
-    key, group, image, garments: list[Garment], dataset: Dataset, schema: Schema
-) -> Annotated:  # type: ignore[no-untyped-def]
+    key: str, group: str, image: Image, garments: list[Garment], dataset: Dataset, schema: Schema
+) -> Annotated:
     k = schema.n_landmarks
     n = len(garments)
     names = dataset.schema.category_names

@@ -127,10 +127,9 @@ class Evaluation:
         def row(label: str, value: float | None, name: str = "", percent: bool = False) -> None:
             if value is None:
                 return
-            form = (lambda v: f"{100 * v:.1f} %") if percent else (lambda v: f"{v:.4f}")
             bounds = intervals.get(name)
-            text = f"{form(bounds[0])} to {form(bounds[1])}" if bounds else ""
-            table.add_row(label, form(value), text)
+            text = " to ".join(_text(b, percent) for b in bounds) if bounds else ""
+            table.add_row(label, _text(value, percent), text)
 
         table.add_row(
             "garments / pictures / points", "", f"{r.n_garments} / {r.n_pictures} / {r.n_points}"
@@ -239,7 +238,7 @@ def _judge_cut(
         seconds += time.perf_counter() - began
         for (p, i), cut, prediction in zip(chunk, cuts, predictions, strict=True):
             found = prediction.garments[0] if prediction.garments else None
-            judged.append(_compare(p, i, found, np.asarray(cut.origin), cut.extent, c))
+            judged.append(_compare(p, i, found, np.asarray(cut.origin, np.float64), cut.extent, c))
         advance(len({id(p) for p, _ in chunk}))
     return judged, seconds, {}, {}
 
@@ -303,6 +302,10 @@ def _judge_whole(
     return judged, seconds, detection, shares
 
 
+def _text(value: float, percent: bool) -> str:
+    return f"{100 * value:.1f} %" if percent else f"{value:.4f}"
+
+
 def _share(values: list[bool]) -> float | None:
     return sum(values) / len(values) if values else None
 
@@ -315,7 +318,7 @@ def _compare(
     picture: Annotated,
     i: int,
     found: PredictedGarment | None,
-    origin: NDArray[np.generic],
+    origin: NDArray[np.float64],
     size: tuple[float, float],
     categories: int,
 ) -> Judged:
@@ -367,7 +370,7 @@ def _areas(picture: Annotated) -> NDArray[np.float64]:
 
 
 def _truth(pictures: Sequence[Annotated], schema: Schema) -> dict[str, Any]:
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for number, p in enumerate(pictures):
         for i in range(len(p.category)):
             triplets = np.concatenate([p.xy[i], p.visibility[i][:, None]], axis=1)

@@ -245,10 +245,7 @@ class Model:
         flip
             Average with the fields of the mirrored picture (twice the time).
         """
-        rgb = [
-            to_rgb(p) if p.dtype != np.uint8 or p.ndim != 3 or p.shape[2] != 3 else p
-            for p in pictures
-        ]
+        rgb = [to_rgb(p) for p in pictures]
         places = [self.place(p.shape[1], p.shape[0]) for p in rgb]
         groups: dict[tuple[int, int], list[int]] = {}
         for i, place in enumerate(places):

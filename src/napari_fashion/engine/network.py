@@ -260,16 +260,15 @@ class Network(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        for head in (self.pif, self.paf):
-            if head is not None:
-                nn.init.normal_(head.conv.weight, std=0.01)
-                nn.init.zeros_(head.conv.bias)
-        # Start at the rate of positive cells, so that the first steps aren't spent unlearning.
+        """Start the heads at the rate of positive cells, so that no steps go into unlearning."""
         for head, per in ((self.pif, PIF_CHANNELS), (self.paf, PAF_CHANNELS)):
-            if head is not None:
-                with torch.no_grad():
-                    bias = head.conv.bias.view(-1, per, self.config.upsample**2)
-                    bias[:, 0] = -3.0
+            if head is None:
+                continue
+            nn.init.normal_(head.conv.weight, std=0.01)
+            # PixelShuffle makes one channel of upsample^2 neighbouring ones.
+            bias = torch.zeros(head.conv.out_channels).view(-1, per, self.config.upsample**2)
+            bias[:, 0] = -3.0
+            head.conv.bias = nn.Parameter(bias.flatten())
 
     def forward(self, pictures: Tensor) -> Heads:
         """Compute the raw fields.

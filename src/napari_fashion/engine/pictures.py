@@ -75,6 +75,8 @@ def to_rgb(array: NDArray[np.generic]) -> Picture:
     PictureError
         If the array is none of these shapes, empty, or holds no numbers.
     """
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3 and array.size:
+        return array.astype(np.uint8, copy=False)
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or array.size == 0:
@@ -93,18 +95,15 @@ def to_rgb(array: NDArray[np.generic]) -> Picture:
 
 
 def _to_unit(array: NDArray[np.generic]) -> NDArray[np.float32]:
-    if array.dtype == np.bool_:
-        return array.astype(np.float32)
+    if not (array.dtype == np.bool_ or np.issubdtype(array.dtype, np.number)):
+        raise PictureError(f"Found values of type {array.dtype}; expected numbers.")
+    values: NDArray[np.float32] = np.nan_to_num(array.astype(np.float32), nan=0.0)
     if array.dtype == np.uint8:
-        return array.astype(np.float32) / np.float32(255)
-    values = array.astype(np.float32)
-    if np.issubdtype(array.dtype, np.floating):
-        return np.clip(np.nan_to_num(values, nan=0.0), 0.0, 1.0)
-    if np.issubdtype(array.dtype, np.integer):
+        values /= np.float32(255)
+    elif np.issubdtype(array.dtype, np.integer):
         top = float(values.max(initial=0.0))
-        full = 255.0 if top <= 255 else 4095.0 if top <= 4095 else max(65535.0, top)
-        return np.clip(values / np.float32(full), 0.0, 1.0)
-    raise PictureError(f"Found values of type {array.dtype}; expected numbers.")
+        values /= np.float32(255 if top <= 255 else 4095 if top <= 4095 else max(65535.0, top))
+    return values.clip(0.0, 1.0)
 
 
 def _as_array(image: Image.Image) -> NDArray[np.generic]:
