@@ -86,9 +86,9 @@ def test_cells_cover_the_picture_exactly(size, stride):
     margin = max(8, stride)
     place = Placement.fit(*size, 192, 32, margin)
     assert max(place.size) == 192
-    assert all(
-        p % 32 == 0 and 0 <= p - s < 32 for p, s in zip(place.padded, place.size, strict=True)
-    )
+    for padded, side in zip(place.padded, place.size, strict=True):
+        assert padded % 32 == 0
+        assert 0 <= padded - side - 2 * margin < 32
     scale, offset = place.cell_geometry(stride)
     for axis in range(2):
         # The left edge of cell 0 is the picture's left edge; the last input pixel's right edge
