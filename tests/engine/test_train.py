@@ -94,7 +94,11 @@ def test_starting_from_a_model_compares_old_with_new_on_its_own_split(drawn, tra
         data={"train": [{"file": str(drawn)}, {"file": str(more)}]},
         optimiser={"lr": 3e-4},
     )
+    del recipe["targets"]
     path, events = run(recipe, tmp_path / "again")
+    used = Recipe.load_json(tmp_path / "again" / "recipe.json")
+    assert used.targets.foreign == "negative"  # the old model's
+    assert used.optimiser.lr == 3e-4  # the new recipe's
     compare = next(e for e in events if e["event"] == "compare")
     assert compare["old"].keys() == compare["new"].keys()
     split = json.loads((tmp_path / "again" / "split.json").read_text())

@@ -16,6 +16,10 @@ from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
 
 
+INHERITED = ("augment", "targets", "loss")
+"""Parts of a recipe that a training which starts from a model takes from that model's recipe."""
+
+
 class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -167,7 +171,9 @@ class Recipe(_Options):
     schema_name
         A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``.
     start_from
-        A model to start from (a path or ``"bundled"``), or None for random weights.
+        A model to start from (a path or ``"bundled"``), or None for random weights. Schema,
+        network and working size are then the model's, and so are augmentation, targets and losses
+        where this recipe does not set them.
     working_size
         The longer side of a picture in the network's input, pixels.
     precision
@@ -267,6 +273,29 @@ class Recipe(_Options):
         if self.schema_name.endswith(".toml"):
             changes["schema_name"] = path(self.schema_name)
         return self.model_copy(update=changes)
+
+    def inheriting(self, other: dict[str, Any]) -> Recipe:
+        """Return this recipe with what it leaves open of `INHERITED` taken from another one.
+
+        A model that goes on learning does so by the losses and on the kind of pictures that it
+        learned from, unless its new recipe says otherwise.
+
+        Parameters
+        ----------
+        other
+            The dictionary form of the recipe that the model to start from was trained by.
+
+        Raises
+        ------
+        RecipeError
+            If what it holds is not valid.
+        """
+        taken = {
+            part: other[part]
+            for part in INHERITED
+            if part in other and part not in self.model_fields_set
+        }
+        return Recipe.from_dict({**self.to_dict(), **taken}, where="start_from's recipe")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the dictionary form, as JSON holds it."""

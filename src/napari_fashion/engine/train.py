@@ -106,9 +106,11 @@ class Trainer:
             raise CheckpointError(
                 f"{run}: holds a run already. Give --resume to go on with it, or another folder."
             )
+        start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
+        if start is not None and not resume:
+            recipe = recipe.inheriting(start.info.recipe)
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
-        start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
         self.start = start
         self.schema = start.schema if start is not None else make_schema(recipe)
         pictures = load_sources(recipe.data.train, self.schema)
