@@ -208,3 +208,17 @@ def app(shared_window, qtbot, monkeypatch):
     window.person.see()
     yield window
     window.predicting.close()
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory) -> Path:
+    """A real model with random weights, small enough to train in seconds."""
+    import torch
+
+    from napari_fashion.engine.model import Model, ModelInfo
+    from napari_fashion.engine.network import NetworkConfig
+
+    torch.manual_seed(1)
+    config = NetworkConfig(backbone="shufflenet_v2_x0_5")
+    model = Model.create(config, SCHEMA, ModelInfo(working_size=64), torch.device("cpu"))
+    return model.save(tmp_path_factory.mktemp("model") / "model")

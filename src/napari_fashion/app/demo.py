@@ -84,7 +84,7 @@ def run(
         window = window_of(viewer)
         window.session.model_source = model
         window.show_dock(ANNOTATOR)
-        tour = _Tour(window, output, epochs=2 if on_photos else 12)
+        tour = _Tour(window, output, epochs=2 if on_photos else 24)
         tour.take(path)
     finally:
         application.gui_notification_level = level
@@ -130,7 +130,10 @@ class _Tour:
         found = sum(len(editor.dataset.images[i].garments) for i in empty)
         self.note(f"Predicted {found} garments on them with {_id(session.model)}.")
 
-        editor.go_to(next(i for i in empty if editor.dataset.images[i].garments))
+        shown = [i for i in empty if editor.dataset.images[i].garments]
+        if not shown:
+            raise FashionError("The model found no garment on any picture.")
+        editor.go_to(shown[0])
         self.correct(dock)
         editor.select(editor.garments[0].id)
         self.picture("landmarks")
@@ -158,8 +161,9 @@ class _Tour:
         count = len(exported.table("annotations"))
         self.note(f"Exported {count} garments on {len(exported.images)} pictures to export.json.")
 
+        editor.go_to(shown[len(shown) // 2])
         self.retrain(dock)
-        editor.go_to(empty[-1])
+        editor.go_to(shown[-1])
         dock.navigation.reviewed.click()
         dock.predict.predict.click()
         self.wait(lambda: not self.window.predicting.running)

@@ -24,6 +24,8 @@ UNSURE = 0.5
 """A landmark of the model with a lower score is drawn faint."""
 MAX_ARROWS = 4000
 """napari rebuilds vectors on the CPU; above some 5,000 of them it is felt."""
+MAX_PAF_ARROWS = 1600
+"""They are long: more of them hide the picture."""
 MIN_CONFIDENCE = 0.1
 """Cells below it get no arrow."""
 
@@ -161,7 +163,7 @@ def pif_arrows(
 
 
 def paf_arrows(
-    fields: Fields, schema: Schema, edge: int | None, limit: int = MAX_ARROWS
+    fields: Fields, schema: Schema, edge: int | None, limit: int = MAX_PAF_ARROWS
 ) -> tuple[Array, Array]:
     """Return two arrows a cell, to the edge's two ends, each in the colour of its landmark.
 

@@ -29,7 +29,7 @@ class RetrainOptions:
     lr
         Peak learning rate.
     batch
-        Pictures a step.
+        Pictures a step; fewer where there are few pictures.
     what
         ``"all"``: every annotated or reviewed picture of the data set. ``"corrected"``: only those
         that a person has corrected or reviewed, at the risk that the model forgets the rest.
@@ -85,7 +85,7 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
         "optimiser": {"lr": options.lr},
         "schedule": {
             "epochs": options.epochs,
-            "batch": min(options.batch, usable),
+            "batch": max(2, min(options.batch, usable // 4)),
             "warmup_epochs": min(1.0, options.epochs / 10),
         },
     }

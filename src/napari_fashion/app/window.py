@@ -15,6 +15,7 @@ from napari_fashion.app.closing import CloseGuard
 from napari_fashion.app.jobs import PredictJob, TrainJob, load_model
 from napari_fashion.app.layers import Layers
 from napari_fashion.app.session import Predictor, Session
+from napari_fashion.app.widgets import files
 
 PLUGIN = "napari-fashion"
 ANNOTATOR = "Fashion annotator"
@@ -34,6 +35,7 @@ class FashionWindow:
         self.may_discard: Callable[[], bool] = lambda: True
         """Whether edits that are not saved may go; the annotator dock asks the person."""
         self._guard: CloseGuard | None = None
+        self._main_window: QWidget | None = None
         shortcuts.bind(viewer, self.actions)
         self.layers.made.connect(self._bind_layers)
         self.actions.predict_asked.connect(lambda everything: self.predict(everything=everything))
@@ -72,16 +74,21 @@ class FashionWindow:
     def guard(self, main_window: QWidget) -> None:
         """Watch over the closing of the main window; once is enough."""
         if self._guard is None:
+            self._main_window = main_window
             self._guard = CloseGuard(main_window, self._may_close)
 
     def _may_close(self) -> bool:
-        if not self.may_discard():
+        if not self.may_discard() or not self._may_end_training():
             return False
         self.predicting.close()
         self.training.end_now()
         self.layers.close()
         _windows.pop(self.viewer, None)
         return True
+
+    def _may_end_training(self) -> bool:
+        question = "A training is running. End it? What its last epoch saved stays."
+        return not self.training.running or files.ask(self._main_window, "Retrain", question)
 
     def _bind_layers(self, layers: list[Any]) -> None:
         for layer in layers:

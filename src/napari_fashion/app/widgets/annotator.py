@@ -103,13 +103,17 @@ class AnnotatorDock(Dock):
     def _follow(self, editor: Editor | None) -> None:
         self._editor = editor
         if editor is not None:
-            follow(self, editor.image_changed, lambda *_: self._refresh_picture())
+            follow(self, editor.image_changed, lambda *_: self._other_picture())
             follow(self, editor.changed, lambda *_: self._refresh_picture())
             follow(self, editor.selection_changed, lambda *_: self._refresh_garments())
             follow(self, editor.history_changed, self._refresh_history)
         self.overlays.refresh()
         self.predict.refresh()
         self._refresh_history()
+        self._refresh_picture()
+
+    def _other_picture(self) -> None:
+        self.message.clear_info()
         self._refresh_picture()
 
     def _refresh_picture(self) -> None:

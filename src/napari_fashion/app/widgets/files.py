@@ -51,7 +51,7 @@ def ask_save(parent: QWidget, title: str, proposal: Path, source: Path | None) -
     return path
 
 
-def ask(parent: QWidget, title: str, question: str) -> bool:
+def ask(parent: QWidget | None, title: str, question: str) -> bool:
     """Ask a yes-or-no question; no is the default."""
     buttons = QMessageBox.StandardButton
     answer = QMessageBox.question(parent, title, question, buttons.Yes | buttons.No, buttons.No)

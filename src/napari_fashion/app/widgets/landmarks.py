@@ -39,7 +39,7 @@ class LandmarkRow(QFrame):
         self.swatch = QLabel()
         self.name = shrinking(QLabel())
         self.score = faint()
-        self.score.setFixedWidth(30)
+        self.score.setFixedWidth(40)
         self.score.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.source = faint()
         self.source.setFixedWidth(58)

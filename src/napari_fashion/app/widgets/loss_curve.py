@@ -7,6 +7,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 KEPT_POINTS = 4000
+SMOOTHING = 0.85
 
 
 class LossCurve(QWidget):
@@ -24,6 +25,7 @@ class LossCurve(QWidget):
         self.plot.setLabel("left", "loss")
         self._raw = self.plot.plot()
         self._smooth = self.plot.plot()
+        self._mean, self._count = 0.0, 0
         self.steps: list[float] = []
         self.losses: list[float] = []
         self.smoothed: list[float] = []
@@ -33,15 +35,17 @@ class LossCurve(QWidget):
 
     def clear(self) -> None:
         """Begin anew."""
+        self._mean, self._count = 0.0, 0
         self.steps, self.losses, self.smoothed = [], [], []
         self._draw()
 
     def add(self, step: float, loss: float) -> None:
         """Append the loss of a step."""
-        last = self.smoothed[-1] if self.smoothed else loss
+        self._count += 1
+        self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * loss
         self.steps.append(step)
         self.losses.append(loss)
-        self.smoothed.append(0.9 * last + 0.1 * loss)
+        self.smoothed.append(self._mean / (1 - SMOOTHING**self._count))
         if len(self.steps) > KEPT_POINTS:  # every other one of a long run shows the same curve
             for series in (self.steps, self.losses, self.smoothed):
                 del series[::2]

@@ -22,6 +22,11 @@ class MessageLine(QLabel):
         self.hide()
         follow(self, session.message, self.show_message)
 
+    def clear_info(self) -> None:
+        """Take away what only told how something went; a problem stays."""
+        if self.property("level") == "info":
+            self.hide()
+
     def show_message(self, level: str, text: str) -> None:
         """Show a text; `level` is "info", "warning" or "error"."""
         self.setText(text)
