@@ -58,8 +58,15 @@ def test_the_manifest_is_valid_and_every_command_is_there() -> None:
     manifest.validate_imports()
 
 
-def test_the_procedural_sample_has_pictures_to_do_and_done(tmp_path) -> None:
-    dataset = Dataset.load(sample_data.procedural_file(tmp_path))
+@pytest.fixture(scope="module")
+def data_home(tmp_path_factory):
+    """A folder for the user's data, in which the samples are rendered once."""
+    return tmp_path_factory.mktemp("data")
+
+
+def test_the_procedural_sample_has_pictures_to_do_and_done(monkeypatch, data_home) -> None:
+    monkeypatch.setattr(sample_data.cc0, "default_folder", lambda: data_home / "photos")
+    dataset = Dataset.load(sample_data.procedural_file())
     assert len(dataset.images) == 12
     annotated = [bool(image.garments) for image in dataset.images]
     assert annotated[:6] == [False] * 6
@@ -120,8 +127,8 @@ class TestInNapari:
         model.commands.execute_command("napari-fashion.previous_image").result()
         assert app.session.editor.index == 0
 
-    def test_the_sample_opens_from_the_menu(self, app, qtbot, monkeypatch, tmp_path) -> None:
-        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    def test_the_sample_opens_from_the_menu(self, app, qtbot, monkeypatch, data_home) -> None:
+        monkeypatch.setattr(sample_data.cc0, "default_folder", lambda: data_home / "photos")
         app.viewer.open_sample("napari-fashion", "procedural")
         qtbot.waitUntil(
             lambda: app.session.editor is not None and app.session.editor.n_images == 12

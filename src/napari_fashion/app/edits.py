@@ -215,7 +215,10 @@ def record_changes(table: Table, record: Record, values: Mapping[str, Any]) -> l
     for key, value in values.items():
         old = record.get(key, ABSENT)
         if isinstance(old, list) and isinstance(value, list) and len(old) == len(value):
-            parts = [((key, i), a, b) for i, (a, b) in enumerate(zip(old, value, strict=True))]
+            places = enumerate(zip(old, value, strict=True))
+            parts: list[tuple[tuple[Key, ...], Any, Any]] = [
+                ((key, i), a, b) for i, (a, b) in places
+            ]
         else:
             parts = [((key,), old, value)]
         changes += [

@@ -24,7 +24,7 @@ UNSURE = 0.5
 """A landmark of the model with a lower score is drawn faint."""
 MAX_ARROWS = 4000
 """napari rebuilds vectors on the CPU; above some 5,000 of them it is felt."""
-MAX_PAF_ARROWS = 1600
+MAX_PAF_ARROWS = 800
 """They are long: more of them hide the picture."""
 MIN_CONFIDENCE = 0.1
 """Cells below it get no arrow."""
@@ -107,7 +107,7 @@ def landmarks(
         columns["source"].append(source)
         columns["label"].append(title(schema, k) if of_selected else "")
     dtypes = {"landmark": int, "visibility": int, "score": float}
-    features = {
+    features: dict[str, NDArray[Any]] = {
         name: np.array(values, dtype=dtypes.get(name, object)) for name, values in columns.items()
     }
     return Landmarks(yx, features, face, border, size, border_width)
@@ -223,13 +223,13 @@ def _confident(
     confidence: NDArray[np.float32], channels: Sequence[int], limit: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return channel (M,) and cell xy (M, 2) of the most confident cells."""
-    channels = np.asarray(channels, dtype=np.intp)
-    part = confidence[channels]
+    chosen = np.asarray(channels, dtype=np.intp)
+    part = confidence[chosen]
     c, y, x = np.nonzero(part >= MIN_CONFIDENCE)
     if len(c) > limit:
         keep = np.argpartition(-part[c, y, x], limit)[:limit]
         c, y, x = c[keep], y[keep], x[keep]
-    return channels[c], np.stack([x, y], axis=-1)
+    return chosen[c], np.stack([x, y], axis=-1)
 
 
 def _arrows(

@@ -174,7 +174,7 @@ class Layers:
             self._layers[PICTURE].data = picture
             line = max(picture.shape[:2]) / 300
             for name in (VECTORS, PAF):
-                self._layers[name].edge_width = line
+                self._layers[name].edge_width = line if name == VECTORS else line / 2
             self._layers[SKELETON].edge_width = 1.5 * line
         self._on_view()
         if fit:  # a picture of the same size keeps the view: zoomed in, one walks on

@@ -79,13 +79,13 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
             f"{usable} pictures are annotated by a person or reviewed; expected at least 2. Correct "
             "some predictions and mark the pictures as reviewed, then retrain."
         )
-    recipe = {
+    recipe: dict[str, dict[str, Any]] = {
         "": {"name": "retrained", "schema": "from-data", "start_from": options.start_from},
         "data": {"validation_share": options.validation_share},
         "optimiser": {"lr": options.lr},
         "schedule": {
             "epochs": options.epochs,
-            "batch": max(2, min(options.batch, usable // 4)),
+            "batch": max(2, min(options.batch, usable // 2)),
             "warmup_epochs": min(1.0, options.epochs / 10),
         },
     }

@@ -29,6 +29,9 @@ from napari_fashion.app.window import RETRAIN
 from napari_fashion.coco import export
 from napari_fashion.errors import FashionError
 
+CHECKED_IMAGES = 20_000
+"""In larger data sets, looking for oddities would keep the person waiting."""
+
 
 class AnnotatorDock(Dock):
     """Open, predict, correct, export; everything here follows the session."""
@@ -143,7 +146,7 @@ class AnnotatorDock(Dock):
         dataset = self.session.editor.dataset
         n = sum(1 for _ in dataset.garments)
         text = f"{len(dataset.images)} pictures, {n} garments."
-        if dataset.problems:
+        if len(dataset.images) <= CHECKED_IMAGES and dataset.problems:
             text += f" {len(dataset.problems)} oddities kept as they are, first: "
             text += str(dataset.problems[0])
         self.session.say(text)

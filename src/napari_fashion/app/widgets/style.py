@@ -19,8 +19,7 @@ def theme_of(viewer: Any) -> dict[str, QColor]:
     from napari.utils.theme import get_theme
 
     theme = get_theme(viewer.theme)
-    names = ("background", "foreground", "primary", "secondary", "highlight", "text", "icon")
-    names += ("warning", "current", "error")
+    names = ("background", "foreground", "text", "current", "warning")
     return {name: QColor(getattr(theme, name).as_hex()) for name in names}
 
 
