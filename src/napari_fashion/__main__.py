@@ -1,6 +1,7 @@
 """Run the command line as `python -m napari_fashion`."""
 
-from napari_fashion.cli import main
 import sys
+
+from napari_fashion.cli import main
 
 sys.exit(main())

@@ -40,13 +40,14 @@ def draw_dataset(folder: Path, count: int, seed: int = 0, size: tuple[int, int] 
         else:
             points = {4: (-18, -34), 5: (18, -34), 6: (-26, 34), 7: (26, 34)}
             outline = [4, 5, 7, (8, 34), (0, -8), (-8, 34), 6]
-        at = lambda p: (cx + s * p[0], cy + s * p[1])  # noqa: E731
-        draw.polygon([at(points[p] if isinstance(p, int) else p) for p in outline], fill=color)
+        middle = np.array([cx, cy])
+        corners = [middle + s * np.array(points[p] if isinstance(p, int) else p) for p in outline]
+        draw.polygon([tuple(c) for c in corners], fill=color)
         name = f"{i:03d}.png"
         image.save(folder / "images" / name)
         keypoints = np.zeros((8, 3))
         for k, p in points.items():
-            keypoints[k] = [*at(p), 2]
+            keypoints[k] = [*(middle + s * np.array(p)), 2]
         placed = keypoints[keypoints[:, 2] > 0, :2]
         (x0, y0), (x1, y1) = placed.min(0), placed.max(0)
         images.append({"id": i, "file_name": name, "width": w, "height": h})

@@ -24,7 +24,7 @@ def run(recipe, folder, **options):
 
 
 def test_it_learns(trained):
-    folder, events = trained
+    _folder, events = trained
     epochs = [e for e in events if e["event"] == "epoch"]
     assert epochs[-1]["loss"] < 0.5 * epochs[0]["loss"]
     first, last = epochs[0]["val"], epochs[-1]["val"]
@@ -184,7 +184,8 @@ def test_a_bad_recipe_is_refused_by_name(drawn, change, message):
 
 def test_recipes_survive_toml_and_json(drawn, tmp_path):
     (tmp_path / "r.toml").write_text(
-        f'name = "x"\nschema = "garments"\n[[data.train]]\nfile = "data/a.json"\n[[data.train]]\nfile = "{drawn}"\n'
+        'name = "x"\nschema = "garments"\n[[data.train]]\nfile = "data/a.json"\n'
+        f'[[data.train]]\nfile = "{drawn}"\n'
         '[[data.train]]\nfile = "photos:train"\n'
     )
     recipe = Recipe.load(tmp_path / "r.toml")

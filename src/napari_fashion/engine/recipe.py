@@ -15,7 +15,6 @@ from napari_fashion.engine.network import NetworkConfig
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
 
-
 INHERITED = ("augment", "targets", "loss")
 """Parts of a recipe that a training which starts from a model takes from that model's recipe."""
 

@@ -66,7 +66,5 @@ def category_document(split: Literal["unlabelled", "no_garment"], folder: Path) 
     return {
         "images": images,
         "annotations": annotations,
-        "categories": [
-            category_record(schema, i, i + 1) for i in range(len(schema.categories))
-        ],
+        "categories": [category_record(schema, i, i + 1) for i in range(len(schema.categories))],
     }
