@@ -84,7 +84,7 @@ def run(
         window = window_of(viewer)
         window.session.model_source = model
         window.show_dock(ANNOTATOR)
-        tour = _Tour(window, output, epochs=2 if on_photos else 30)
+        tour = _Tour(window, output, epochs=2 if on_photos else 16)
         tour.take(path)
     finally:
         application.gui_notification_level = level
