@@ -276,6 +276,7 @@ class Trainer:
 
     def _run_epoch(self, should_stop: Callable[[], bool]) -> None:
         schedule = self.recipe.schedule
+        every = max(1, min(5, self.total_steps // 100))  # a short run's curve has few points
         began = time.perf_counter()
         self.network.train()
         losses: list[float] = []
@@ -286,7 +287,7 @@ class Trainer:
             if parts is not None:
                 losses.append(sum(parts.values()))
             seen += len(batch.pixels)
-            if self.step % 5 == 0 or self.step in (1, self.total_steps):
+            if self.step % every == 0 or self.step in (1, self.total_steps):
                 now = time.perf_counter()
                 self.emit(
                     {
