@@ -44,5 +44,5 @@ screenshots: setup ## Take the pictures in docs/img again
 train: setup ## Train the bundled model again (hours on a CPU; needs the photos)
 	@$(BIN)/napari-fashion train training/recipes/bundled.toml --run runs/bundled
 
-clean: ## Remove the virtual environment and everything made
-	rm -rf $(VENV) runs demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## Remove the virtual environment and what is made again (not runs/)
+	rm -rf $(VENV) demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -113,7 +113,7 @@ def test_predict_takes_pictures_in_every_form(run, drawn, tmp_path, kind, capsys
     assert len(truth.loadRes(str(out)).anns) == expected
     drawn_pictures = sorted(overlays.rglob("*.png"))
     assert len(drawn_pictures) == expected
-    before = np.asarray(Image.open(images / drawn_pictures[0].name))
+    before = np.asarray(Image.open(images / drawn_pictures[0].stem))
     after = np.asarray(Image.open(drawn_pictures[0]))
     assert before.shape == after.shape
     assert (before != after).any()
@@ -173,3 +173,95 @@ def test_help_and_version(capsys):
             main(arguments)
         assert info.value.code == 0
     assert "recipe" in capsys.readouterr().out
+
+
+def test_overlays_stay_in_their_folder_and_never_replace_a_picture(run, drawn, tmp_path, capsys):
+    document = json.loads(drawn.read_text())
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for image in document["images"][:3]:
+        (folder / image["file_name"]).write_bytes(
+            (drawn.parent / "images" / image["file_name"]).read_bytes()
+        )
+    Image.open(folder / "001.png").save(folder / "001.jpg")
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    document["images"] = document["images"][:2]
+    document["annotations"] = []
+    document["images"][0]["file_name"] = str(folder / "001.png")
+    document["images"][1]["file_name"] = "pictures/../pictures/002.png"
+    (tmp_path / "absolute.json").write_text(json.dumps(document))
+    model = ["--model", str(run[0]), "--single", "--complete"]
+    out, overlays = tmp_path / "o" / "r.json", tmp_path / "drawn"
+    command = [
+        "predict",
+        str(tmp_path / "absolute.json"),
+        "--out",
+        str(out),
+        "--overlays",
+        str(overlays),
+    ]
+    assert main([*command, *model]) == 0
+    assert len(list(overlays.rglob("*.png"))) == 2
+    out = tmp_path / "o" / "s.json"
+    command = ["predict", str(folder), "--out", str(out), "--overlays", str(folder)]
+    assert main([*command, *model]) == 0
+    for name, data in before.items():
+        assert (folder / name).read_bytes() == data
+    assert {p.name for p in folder.iterdir()} - set(before) == {f"{name}.png" for name in before}
+
+
+def test_results_carry_only_categories_that_the_file_has(run, drawn, tmp_path, capsys):
+    document = json.loads(drawn.read_text())
+    document["categories"] = [
+        c | {"id": i} for i, c in ((8, document["categories"][12]), (9, document["categories"][3]))
+    ]
+    document["annotations"] = []
+    (drawn.parent / "two.json").write_text(json.dumps(document))
+    out = tmp_path / "two.json"
+    command = ["--model", str(run[0]), "--single", "--complete", "--out"]
+    assert main(["predict", str(drawn.parent / "two.json"), *command, str(out)]) == 0
+    results = json.loads(out.read_text())
+    assert len(results) == 24
+    for result in results:
+        assert result["category_id"] in (8, 9)
+        ranks = result["category_scores"]
+        if {"T-Shirt", "Dress"} <= set(ranks):
+            likelier = max(("T-Shirt", "Dress"), key=lambda name: ranks[name])
+            assert result["category_id"] == {"T-Shirt": 8, "Dress": 9}[likelier]
+
+
+def test_a_file_that_only_lists_pictures_is_predicted_on(run, drawn, tmp_path):
+    images = json.loads(drawn.read_text())["images"]
+    (drawn.parent / "bare.json").write_text(json.dumps({"images": images}))
+    out = tmp_path / "bare.json"
+    command = [
+        "predict",
+        str(drawn.parent / "bare.json"),
+        "--model",
+        str(run[0]),
+        "--out",
+        str(out),
+    ]
+    assert main([*command, "--single", "--complete"]) == 0
+    assert len(json.loads(out.read_text())) == 24
+
+
+def test_other_landmarks_and_unreadable_pictures_are_said(run, drawn, tmp_path, capsys):
+    document = json.loads(drawn.read_text())
+    for category in document["categories"]:
+        category["keypoints"] = ["left_eye", "right_eye"]
+    document["annotations"] = []
+    (tmp_path / "eyes.json").write_text(json.dumps(document))
+    command = ["--model", str(run[0]), "--out", str(tmp_path / "out.json")]
+    assert main(["predict", str(tmp_path / "eyes.json"), *command]) == 1
+    assert "left_eye" in capsys.readouterr().err
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "broken.jpg").write_bytes(b"nothing")
+    assert main(["predict", str(folder / "broken.jpg"), *command]) == 1
+    assert "broken.jpg" in capsys.readouterr().err
+    (folder / "fine.png").write_bytes((drawn.parent / "images" / "001.png").read_bytes())
+    assert main(["predict", str(folder), *command]) == 0
+    assert "broken.jpg" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["predict", str(folder), *command, "--batch", "0"])

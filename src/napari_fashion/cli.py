@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
         return status
-    except FashionError as error:
+    except (FashionError, OSError) as error:
         print(f"napari-fashion {options.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -105,8 +105,15 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
         "--model", default="bundled", help="'bundled', a run folder or a model file"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...")
-    parser.add_argument("--batch", type=int, default=16, help="pictures at a time")
+    parser.add_argument("--batch", type=_positive, default=16, help="pictures at a time")
     parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not 1 or more")
+    return value
 
 
 # -- train ---------------------------------------------------------------------------------------
@@ -123,6 +130,8 @@ def _train(options: argparse.Namespace) -> int:
     if options.resume:
         if options.folder is None:
             raise FashionError("--resume needs --run FOLDER, the run to go on with.")
+        if options.recipe is not None:
+            raise FashionError("--resume goes on with the run's own recipe; give no other.")
         recipe = Recipe.load_json(options.folder / "recipe.json")
     elif options.recipe is None:
         raise FashionError("Give a recipe (a TOML file), or --resume --run FOLDER.")
@@ -241,32 +250,52 @@ def _predict(options: argparse.Namespace) -> int:
 
     model = Model.load(options.model, options.device)
     dataset, given = _open_input(options.input, options.images, model)
-    if options.out.exists() and not options.overwrite:
-        raise FashionError(f"{options.out} exists. Give another --out, or --overwrite.")
+    if dataset.schema.landmarks != model.schema.landmarks:
+        raise FashionError(
+            f"{options.input[0]} has the landmarks {', '.join(dataset.schema.landmarks)}; the model "
+            f"finds {', '.join(model.schema.landmarks)}. Use a model of that schema."
+        )
+    listing = options.out.with_name(options.out.stem + ".images.json")
+    for path in (options.out, *([] if given else [listing])):
+        if path.exists() and not options.overwrite:
+            raise FashionError(f"{path} exists. Give another --out, or --overwrite.")
     decoder = DecoderOptions(single=options.single, complete=options.complete)
     results: list[dict[str, Any]] = []
-    failures: list[str] = []
-    pictures = garments = 0
+    failures = [str(p) for p in dataset.problems if p.place == "file"]
+    pictures = 0
     for image, picture, prediction in predict_dataset(
         model, dataset, batch=options.batch, decoder=decoder, flip=options.flip, failures=failures
     ):
         pictures += 1
-        garments += len(prediction.garments)
-        results += result_records(dataset, image.id, prediction, model)
+        found = result_records(dataset, image.id, prediction, model)
+        if len(found) < len(prediction.garments):
+            failures.append(
+                f"{image.file_name}: {len(prediction.garments) - len(found)} garments, since the file "
+                "has none of their likely categories"
+            )
+        results += found
         if options.overlays is not None:
-            name = Path(image.file_name).with_suffix(".png")
-            drawn = draw_prediction(picture, prediction, model.schema)
-            write_png(options.overlays / name, drawn)
+            target = _overlay_path(options.overlays, image.file_name)
+            if target.exists() and target.samefile(image.path):
+                raise FashionError(
+                    f"{target} is the picture itself; give another --overlays folder."
+                )
+            write_png(target, draw_prediction(picture, prediction, model.schema))
     write_results(results, options.out, overwrite=options.overwrite)
     if not given:
         # Results name pictures by id: without a COCO file of the user's, say what the ids are.
-        listing = options.out.with_name(options.out.stem + ".images.json")
-        dataset.save(listing, overwrite=True)
+        dataset.save(listing, overwrite=options.overwrite)
         print(f"{listing}: the pictures that the ids name")
-    print(f"{options.out}: {garments} garments in {pictures} pictures, by {model.id}")
+    print(f"{options.out}: {len(results)} garments in {pictures} pictures, by {model.id}")
     for failure in failures:
         print(f"left out: {failure}", file=sys.stderr)
     return 1 if failures and not pictures else 0
+
+
+def _overlay_path(folder: Path, file_name: str) -> Path:
+    """Return where a picture's overlay goes: below the folder, whatever the file name is."""
+    parts = [p for p in Path(file_name).parts if p not in ("..", "/") and not p.endswith(":\\")]
+    return folder.joinpath(*parts[:-1], f"{parts[-1]}.png")
 
 
 def _open_input(inputs: list[str], images: Path | None, model: Model) -> tuple[Dataset, bool]:
@@ -277,7 +306,7 @@ def _open_input(inputs: list[str], images: Path | None, model: Model) -> tuple[D
     from napari_fashion.coco.pictures import picture_files
 
     if len(inputs) == 1 and inputs[0].endswith(".json"):
-        return Dataset.load(inputs[0], image_root=images), True
+        return Dataset.load(inputs[0], fallback=model.schema, image_root=images), True
     if len(inputs) == 1 and Path(inputs[0]).is_dir():
         return Dataset.from_folder(inputs[0], schema=model.schema), False
     files: list[Path] = []
@@ -318,7 +347,7 @@ def predict_dataset(
             for image in images[start : start + batch]:
                 try:
                     size = (image.width, image.height)
-                    chunk.append((image, read_picture(image.path, size=size)))
+                    chunk.append((image, read_picture(image.path, size=size, exact=True)))
                 except (PictureError, FashionError) as error:
                     failures.append(str(error))
             predictions = model.predict([p for _, p in chunk], options=decoder, flip=flip)
@@ -330,28 +359,36 @@ def predict_dataset(
 def result_records(
     dataset: Dataset, image_id: Any, prediction: Prediction, model: Model
 ) -> list[dict[str, Any]]:
-    """Return the COCO results of one picture."""
+    """Return the COCO results of one picture.
+
+    A garment's category is the likeliest of those that the data set has; without one it is left
+    out.
+    """
     import numpy as np
 
     from napari_fashion.coco.predictions import top_categories
     from napari_fashion.coco.results import result_record
 
+    schema = dataset.schema
+    ids = {name: dataset.category_id(i) for i, name in enumerate(schema.category_names)}
+    if not dataset.table("categories"):  # a file that only lists pictures
+        ids = {name: i + 1 for i, name in enumerate(schema.category_names)}
     records = []
     for garment in prediction.garments:
-        ranked = top_categories(model.schema, garment.category)
-        known = [name for name in ranked if name in dataset.schema.category_names]
-        index = dataset.schema.category_index(known[0]) if known else 0
-        category_id = dataset.category_id(index)
+        ranked = top_categories(model.schema, garment.category, len(garment.category))
+        category_id = next((ids[name] for name in ranked if ids.get(name) is not None), None)
+        if category_id is None:
+            continue
         records.append(
             result_record(
                 image_id,
-                index + 1 if category_id is None else category_id,
+                category_id,
                 xy=garment.xy,
                 visibility=np.where(garment.found, 2, 0),
                 scores=garment.scores,
                 score=garment.score,
                 source=f"model:{prediction.model_id}",
-                category_scores=ranked,
+                category_scores=top_categories(model.schema, garment.category),
             )
         )
     return records
@@ -367,6 +404,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from napari_fashion.engine.recipe import Source
     from napari_fashion.files import atomic_write
 
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
     model = Model.load(options.model, options.device)
     source = Source(file=options.data, images=str(options.images) if options.images else None)
     pictures = load_sources([source], model.schema)

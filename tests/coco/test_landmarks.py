@@ -96,8 +96,18 @@ def test_a_landmark_taken_away_is_written_as_nothing():
     assert changes["area"] == 0.0
 
 
-def test_without_any_landmark_left_the_box_stays():
-    changes = landmark_changes(garment(), 3, {0: (0, 0, 0), 1: (0, 0, 0)})
+def test_without_any_landmark_left_a_box_that_followed_is_empty_and_follows_again():
+    bare = garment()
+    bare |= landmark_changes(bare, 3, {0: (0, 0, 0), 1: (0, 0, 0)})
+    assert (bare["num_keypoints"], bare["bbox"], bare["area"]) == (0, [0.0] * 4, 0.0)
+    bare |= landmark_changes(bare, 3, {0: (5.0, 6.0, 2), 2: (9.0, 7.0, 1)})
+    assert (bare["num_keypoints"], bare["bbox"], bare["area"]) == (2, [5.0, 6.0, 4.0, 1.0], 4.0)
+
+
+def test_without_any_landmark_left_a_box_of_its_own_stays():
+    changes = landmark_changes(
+        garment() | {"bbox": [0, 0, 99, 99]}, 3, {0: (0, 0, 0), 1: (0, 0, 0)}
+    )
     assert changes == {"keypoints": [0.0, 0.0, 0] * 3, "num_keypoints": 0}
 
 

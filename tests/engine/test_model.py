@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluate import cut_box, evaluate_pictures
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import read_picture
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.recipe import Source
 from napari_fashion.errors import CheckpointError
 
@@ -57,9 +60,13 @@ def test_what_is_no_model_is_refused(model, tmp_path):
     state = load_file(tmp_path / "m.safetensors")
     state.pop("pif.conv.weight")
     save_file(state, tmp_path / "m.safetensors")
-    with pytest.raises(CheckpointError, match="not of the network"):
+    with pytest.raises(CheckpointError, match="other weights"):
         Model.load(path)
     document = json.loads(path.read_text())
+    weights = (tmp_path / "m.safetensors").read_bytes()
+    path.write_text(json.dumps(document | {"weights_sha256": hashlib.sha256(weights).hexdigest()}))
+    with pytest.raises(CheckpointError, match="not of the network"):
+        Model.load(path)
     document["version"] = 99
     path.write_text(json.dumps(document))
     with pytest.raises(CheckpointError, match="version 99"):
@@ -176,3 +183,32 @@ def test_the_id_follows_the_weights(model):
     again = Model.create(model.config, model.schema, model.info, torch.device("cpu"))
     assert again.id != before
     assert again.id.startswith("tiny-")
+
+
+def test_a_false_detection_takes_no_garment_from_the_right_ones(model, pictures, monkeypatch):
+    """Two garments a picture, perfectly predicted, and a surer false one: no error but precision."""
+    pair = []
+    for one, two in zip(pictures[:8:2], pictures[1:8:2], strict=True):
+        joined = {
+            name: np.concatenate([getattr(one, name), getattr(two, name)])
+            for name in ("xy", "visibility", "member", "box", "category", "crowd")
+        }
+        pair.append(replace(one, **joined))
+
+    def perfect(fields, size, options=None):
+        picture = next(todo)
+        scores = np.ones(8, np.float32)
+        garments = [
+            PredictedGarment(np.full((8, 2), 5, np.float32), scores, scores, np.eye(15)[0], 0.99)
+        ]
+        for i in range(2):
+            probabilities = np.eye(15, dtype=np.float32)[picture.category[i]]
+            garments.append(PredictedGarment(picture.xy[i], scores, scores, probabilities, 0.5))
+        return Prediction(tuple(garments), *size, "perfect")
+
+    todo = iter(pair)
+    monkeypatch.setattr(model, "decode", perfect)
+    report = evaluate_pictures(model, pair, protocol="whole", rounds=0).report
+    assert report.average_error == pytest.approx(0, abs=1e-6)
+    assert report.top1 == 1
+    assert (report.recall, report.precision) == (1, pytest.approx(2 / 3))

@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from napari_fashion.coco import Dataset
-from napari_fashion.engine.data import held_out, load_sources, split_pictures
+from napari_fashion.coco import Dataset, export
+from napari_fashion.engine.data import load_sources, split_pictures
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Recipe, ScheduleOptions, Source
 from napari_fashion.engine.train import Trainer, learning_rate, train
-from napari_fashion.errors import CheckpointError, RecipeError
+from napari_fashion.errors import CheckpointError, PictureError, RecipeError
 
 from .drawn import SCHEMA, draw_dataset, tiny_recipe
 
@@ -48,7 +50,7 @@ def test_events_say_what_happens(trained):
     info = json.loads((folder / "model.json").read_text())
     assert info["data"]["split"].keys() == {"train", "validation"}
     assert info["metrics"]["ne"] == events[-2]["val"]["ne"]
-    assert info["history"]["epochs"] == 70
+    assert info["history"]["epochs"] == 90
 
 
 def test_a_stopped_run_goes_on_to_the_very_same_weights(drawn, tmp_path):
@@ -139,32 +141,136 @@ def test_learning_rates():
     assert learning_rate(50, 10, 100, constant, 0.3) == 0.3
 
 
+def in_groups(pictures, size):
+    return [replace(p, group=f"group {i // size}") for i, p in enumerate(pictures)]
+
+
+def keys(pictures):
+    return {p.key for p in pictures}
+
+
 def test_the_split_is_stable_and_by_group(drawn):
-    pictures = load_sources([Source(file=str(drawn))], SCHEMA)
+    pictures = in_groups(load_sources([Source(file=str(drawn))], SCHEMA), 2)
     train_one, val_one = split_pictures(pictures, 0.25, 0, None)
     assert len(train_one) + len(val_one) == 48
+    assert val_one
+    assert not {p.group for p in train_one} & {p.group for p in val_one}
     _, fewer = split_pictures(pictures[:30], 0.25, 0, None)
-    assert {p.key for p in fewer} == {p.key for p in val_one} & {p.key for p in pictures[:30]}
-    share = sum(held_out(f"group {i}", 0.25, 1) for i in range(4000)) / 4000
-    assert share == pytest.approx(0.25, abs=0.03)
-    _, forced = split_pictures(pictures[:3], 0.001, 0, None)
-    assert len(forced) == 1
+    assert keys(fewer) == keys(val_one) & keys(pictures[:30])
+    repeated_train, repeated_val = split_pictures(pictures * 3, 0.25, 0, None)
+    assert len(repeated_train) == 3 * len(train_one)
+    assert keys(repeated_val) == keys(val_one)
+    assert len(repeated_val) == len(val_one)
 
 
-def test_what_only_a_model_said_is_no_truth(drawn, tmp_path):
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
+def test_neither_side_is_left_empty_where_there_are_two_groups(drawn, share):
+    pictures = load_sources([Source(file=str(drawn))], SCHEMA)
+    for start in range(0, 40, 4):
+        train_side, val_side = split_pictures(pictures[start : start + 2], share, 0, None)
+        assert (len(train_side), len(val_side)) == (1, 1)
+    train_side, val_side = split_pictures(pictures[:1], share, 0, None)
+    assert len(train_side) + len(val_side) == 1
+
+
+def test_validation_pictures_without_a_garment_to_judge_are_dropped(drawn):
+    pictures = load_sources([Source(file=str(drawn))], SCHEMA)
+    hidden = [replace(p, visibility=np.minimum(p.visibility, 1)) for p in pictures]
+    mixed = pictures[:24] + hidden[24:]
+    train_side, val_side = split_pictures(mixed, 0.5, 0, None)
+    assert keys(val_side) <= keys(pictures[:24])
+    assert len(train_side) + len(val_side) < 48
+
+
+def test_pictures_of_the_same_name_in_several_folders_are_several(drawn, tmp_path):
+    document = json.loads(drawn.read_text())
+    for image in document["images"]:
+        folder = tmp_path / f"c{image['id']}"
+        folder.mkdir()
+        picture = drawn.parent / "images" / image["file_name"]
+        (folder / "img.png").write_bytes(picture.read_bytes())
+        image["file_name"] = f"c{image['id']}/img.png"
+    (tmp_path / "all.json").write_text(json.dumps(document))
+    pictures = load_sources([Source(file=str(tmp_path / "all.json"))], SCHEMA)
+    assert len(keys(pictures)) == 48
+    train_side, val_side = split_pictures(pictures, 0.25, 0, None)
+    assert train_side
+    assert val_side
+
+
+def test_what_only_a_model_said_is_no_truth_and_no_background_either(drawn, tmp_path):
     dataset = Dataset.load(drawn)
     for garment in list(dataset.garments)[:10]:
         dataset.set_value(
             "annotations", garment.id, ["fashion"], {"source": "model:x", "score": 0.9}
         )
     dataset.set_value("images", 1, ["fashion"], {"reviewed": True})
+    theirs = dict(dataset.record("annotations", 2)) | {"id": 99, "image_id": 30}
+    dataset.insert_record("annotations", theirs)
     path = tmp_path / "mixed.json"
     dataset.save(path)
     source = Source(file=str(path), images=str(drawn.parent / "images"))
-    keys = {p.key for p in load_sources([source], SCHEMA)}
-    assert len(keys) == 48 - 9
-    assert "001.png" in keys
-    assert "002.png" not in keys
+    pictures = load_sources([source], SCHEMA)
+    assert len(pictures) == 48 - 9
+    assert "001.png" in keys(pictures)
+    assert "002.png" not in keys(pictures)
+    (both,) = (p for p in pictures if p.key == "030.png")
+    assert both.crowd.tolist() == [False, True]
+    x, y, w, h = theirs["bbox"]
+    np.testing.assert_allclose(both.box[1], [x, y, x + w, y + h], rtol=1e-5)
+    # The same after an export, which leaves the garment out but remembers where it is.
+    exported = tmp_path / "exported.json"
+    export(Dataset.load(path, image_root=drawn.parent / "images"), exported)
+    assert 99 not in {a["id"] for a in json.loads(exported.read_text())["annotations"]}
+    again = load_sources([Source(file=str(exported))], SCHEMA)
+    (both,) = (p for p in again if p.key == "030.png")
+    assert both.crowd.tolist() == [False, True]
+    np.testing.assert_allclose(both.box[1], [x, y, x + w, y + h], rtol=1e-5)
+
+
+def test_a_picture_of_another_size_is_refused(drawn, tmp_path):
+    document = json.loads(drawn.read_text())
+    document["images"][0]["width"] = 48
+    path = drawn.with_name("wrong.json")
+    path.write_text(json.dumps(document))
+    with pytest.raises(PictureError, match="96 x 96 pixels, but its annotation file says 48 x 96"):
+        load_sources([Source(file=str(path))], SCHEMA)[0].read()
+
+
+def test_a_state_whose_parts_or_data_do_not_belong_together_is_refused(drawn, tmp_path):
+    recipe = tiny_recipe(drawn, schedule={"epochs": 1})
+    run(recipe, tmp_path / "run")
+    state = tmp_path / "run" / "state.json"
+    text = state.read_text()
+    state.write_text(json.dumps(json.loads(text) | {"step": 1}))
+    with pytest.raises(CheckpointError, match=r"state\.json of step 1"):
+        run(recipe, tmp_path / "run", resume=True)
+    state.write_text(text)
+    before = drawn.read_text()
+    document = json.loads(before)
+    document["annotations"][0]["keypoints"][12] += 1  # trousers: the left waistline
+    try:
+        drawn.write_text(json.dumps(document))
+        with pytest.raises(CheckpointError, match="annotations have changed"):
+            run(recipe, tmp_path / "run", resume=True)
+    finally:
+        drawn.write_text(before)
+
+
+@pytest.mark.shared
+def test_photos_without_landmarks_are_found_where_fetch_puts_them(
+    photos_dir, tmp_path, monkeypatch
+):
+    for name in sorted((photos_dir / "unlabelled").iterdir())[:80]:
+        (tmp_path / "images").mkdir(exist_ok=True)
+        (tmp_path / "images" / name.name).symlink_to(name)
+    monkeypatch.setenv("NAPARI_FASHION_PHOTOS", str(tmp_path))
+    labelled = load_sources([Source(file="photos:unlabelled")], SCHEMA)
+    none = load_sources([Source(file="photos:no_garment", empty="negative")], SCHEMA)
+    assert len(labelled) + len(none) == 80
+    assert all(p.category[0] >= 0 and not p.visibility.any() for p in labelled)
+    assert all(len(p.category) == 0 for p in none)
+    labelled[0].read()
 
 
 @pytest.mark.parametrize(

@@ -108,10 +108,13 @@ class Session:
         """
         path = Path(path)
         if path.is_dir():
-            schema = self.model.schema if self.model else Schema.load(DEFAULT_SCHEMA)
-            self.edit(Dataset.from_folder(path, schema=schema))
+            self.edit(Dataset.from_folder(path, schema=self._default_schema()))
         else:
-            self.edit(Dataset.load(path))
+            self.edit(Dataset.load(path, fallback=self._default_schema()))
+
+    def _default_schema(self) -> Schema:
+        """Return what pictures without annotations are annotated with."""
+        return self.model.schema if self.model else Schema.load(DEFAULT_SCHEMA)
 
     def edit(self, dataset: Dataset) -> None:
         """Take a data set as the one to work on.

@@ -70,6 +70,7 @@ class Dataset:
         document: dict[str, Any],
         *,
         schema: Schema | None = None,
+        fallback: Schema | None = None,
         path: Path | None = None,
         image_root: Path | None = None,
         style: Style | None = None,
@@ -90,7 +91,7 @@ class Dataset:
         self._images: list[Image] | None = None
         self._problems: list[Problem] | None = None
         self._categories: dict[Any, int] | None = None
-        self.schema = self._find_schema(schema)
+        self.schema = self._find_schema(schema, fallback)
         self.image_root = image_root if image_root is not None else self._find_image_root()
 
     def __repr__(self) -> str:
@@ -107,6 +108,7 @@ class Dataset:
         path: Path | str,
         *,
         schema: Schema | None = None,
+        fallback: Schema | None = None,
         image_root: Path | str | None = None,
     ) -> Dataset:
         """Read a COCO keypoint file.
@@ -120,6 +122,9 @@ class Dataset:
             The JSON file.
         schema
             What its landmarks mean; by default what its categories say (`Schema.from_coco`).
+        fallback
+            What they mean where no category names any: a file that only lists pictures is one
+            to be annotated.
         image_root
             Folder that ``file_name`` is relative to; by default what the file says under
             ``info.fashion.image_root``, else the file's folder, ``images`` in it, or the usual
@@ -133,7 +138,9 @@ class Dataset:
         path = Path(path)
         document, style = read_json(path)
         root = None if image_root is None else Path(image_root)
-        return cls(document, schema=schema, path=path, image_root=root, style=style)
+        return cls(
+            document, schema=schema, fallback=fallback, path=path, image_root=root, style=style
+        )
 
     @classmethod
     def from_folder(cls, folder: Path | str, *, schema: Schema) -> Dataset:
@@ -183,10 +190,11 @@ class Dataset:
             record = {"id": len(images) + 1, "file_name": name, "width": width, "height": height}
             images.append(record)
         if not images:
+            why = (
+                f" ({len(unreadable)} cannot be read: {unreadable[0].found})" if unreadable else ""
+            )
             raise CocoError(
-                f"no picture found ({len(unreadable)} files cannot be read as one); expected "
-                "JPEG, PNG, WebP, BMP or TIFF files.",
-                path=root,
+                f"no picture found{why}; expected JPEG, PNG, WebP, BMP or TIFF files.", path=root
             )
         document = {
             "info": {"description": f"Garments in {root.resolve().name}"},
@@ -544,7 +552,7 @@ class Dataset:
                     )
         return records
 
-    def _find_schema(self, schema: Schema | None) -> Schema:
+    def _find_schema(self, schema: Schema | None, fallback: Schema | None) -> Schema:
         named = []
         for i, category in enumerate(self.table("categories")):
             names = category.get("keypoints")
@@ -558,6 +566,8 @@ class Dataset:
                 )
             if names:
                 named.append((i, category))
+        if schema is None and not named and fallback is not None:
+            return fallback
         if schema is None:
             try:
                 return Schema.from_coco(self.document)

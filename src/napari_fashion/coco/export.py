@@ -65,7 +65,9 @@ def export(
     only_reviewed
         Only the pictures that a person has marked as reviewed.
     include_predictions
-        Also the garments that a model made and nobody has looked at.
+        Also the garments that a model made and nobody has looked at. Left out of a picture of
+        which others are exported, they are noted as regions under ``fashion.ignore`` of the
+        image: they are garments perhaps, and no background to learn.
     overwrite
         Whether an existing file, the data set's own too, may be replaced.
 
@@ -88,6 +90,18 @@ def export(
         a
         for a in wanted
         if include_predictions or a.get("image_id") in reviewed or provenance.touched_by_human(a)
+    ]
+    kept = {id(a) for a in truth}
+    ignored: dict[Any, list[Any]] = {}
+    for annotation in wanted:
+        if id(annotation) not in kept and annotation.get("bbox"):
+            ignored.setdefault(annotation.get("image_id"), []).append(annotation["bbox"])
+    told = {a.get("image_id") for a in truth}
+    images = [
+        {**i, provenance.KEY: provenance.with_ignored(i, ignored[i["id"]])}
+        if i["id"] in ignored and i["id"] in told
+        else i
+        for i in images
     ]
     document = with_image_root(dataset, path) | {"images": images, "annotations": truth}
     write_document(document, path, style=dataset.style, source=dataset.path, overwrite=overwrite)

@@ -53,8 +53,8 @@ def landmark_changes(annotation: Record, k: int, changes: Mapping[int, Landmark]
     Only the triplets named are written anew; the others, and whatever follows the K-th, keep
     their numbers. The box follows the landmarks if it was their box before (within 1 px), or
     if there was none; likewise the area if it was the box's. Otherwise they say something of
-    their own (the garment's silhouette, say) and are left alone. They are left alone too when no
-    landmark is left.
+    their own (the garment's silhouette, say) and are left alone. Where no landmark is left, a box that
+    followed is empty.
 
     Parameters
     ----------
@@ -95,7 +95,8 @@ def landmark_changes(annotation: Record, k: int, changes: Mapping[int, Landmark]
     follows = box is None or box[2:] == (0.0, 0.0)
     if box is not None and before is not None:
         follows |= all(abs(a - b) <= 1 for a, b in zip(box, before, strict=True))
-    if after is not None and follows:
+    if follows and (after is not None or before is not None):
+        after = after or (0.0, 0.0, 0.0, 0.0)
         new["bbox"] = [_rounded(value, whole) for value in after]
         area: Any = annotation.get("area")
         old = 0.0 if box is None else box[2] * box[3]

@@ -15,6 +15,9 @@ from napari_fashion.errors import PictureError
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"))
 """Names that end so are pictures."""
 
+# Pillow refuses more than 179 million pixels, against hostile uploads; these are the user's own.
+Image.MAX_IMAGE_PIXELS = 1_000_000_000
+
 _QUARTER_TURNS = frozenset((5, 6, 7, 8))
 
 

@@ -11,7 +11,11 @@ a picture. These stand under one key of ours, so that a file stays plain COCO fo
         "category_source": "human",          # only once a person has chosen the category
         "category_scores": {"Dress": 0.91},  # the most probable ones
     }
-    image["fashion"] = {"reviewed": true}
+    image["fashion"] = {
+        "reviewed": true,
+        "rejected": [...],                   # garments of a model that a person deleted
+        "ignore": [[x, y, w, h], ...],       # on export: garments that nobody has looked at
+    }
     info["fashion"] = {"image_root": "../photos"}  # where file_name is relative to
 
 The functions that write return the new value of the key and leave the record alone: the change
@@ -101,6 +105,21 @@ def touched_by_human(annotation: Record) -> bool:
 def with_reviewed(image: Record, reviewed: bool) -> dict[str, Any]:
     """Return an image's ``"fashion"`` value with the review state set."""
     return {**of(image), "reviewed": reviewed}
+
+
+def ignored_boxes(image: Record) -> list[tuple[float, float, float, float]]:
+    """Return the regions (x, y, width, height) of an image of which nobody said what is there."""
+    boxes = []
+    for box in of(image).get("ignore") or ():
+        if isinstance(box, list) and len(box) == 4:
+            x, y, w, h = (float(v) for v in box)
+            boxes.append((x, y, w, h))
+    return boxes
+
+
+def with_ignored(image: Record, boxes: Sequence[Any]) -> dict[str, Any]:
+    """Return an image's ``"fashion"`` value with these regions noted as ones to ignore."""
+    return {**of(image), "ignore": [*(of(image).get("ignore") or ()), *boxes]}
 
 
 def with_human(

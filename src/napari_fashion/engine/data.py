@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from napari_fashion.coco import Dataset, Garment, Image
+from napari_fashion import photos
+from napari_fashion.coco import Dataset, Garment, Image, provenance
 from napari_fashion.engine.augment import Canvases
 from napari_fashion.engine.pictures import PADDING, Picture, read_picture, resize
 from napari_fashion.engine.recipe import Source
 from napari_fashion.engine.targets import GarmentBatch
-from napari_fashion.errors import PictureError, RecipeError
+from napari_fashion.errors import RecipeError
 from napari_fashion.schema import Schema
 
 
@@ -32,7 +33,8 @@ class Annotated:
     Attributes
     ----------
     key
-        Name that says which picture it is, in any data set that holds it: its file name.
+        Name that says which picture it is: its ``file_name``, which an export keeps; of the CC0
+        photos the photo's name alone, which is unique; of procedural garments with their source.
     group
         What must stay on one side of a split, such as a sender.
     path, size
@@ -58,8 +60,23 @@ class Annotated:
     category: NDArray[np.int64]
     crowd: NDArray[np.bool_]
 
+    def read(self) -> Picture:
+        """Read the picture, of exactly the size that its annotations know."""
+        return read_picture(self.path, size=self.size, exact=True)
 
-def dataset_of(source: Source, schema: Schema | None) -> Dataset:
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether some garment's landmark error can be measured (`garment_can_be_judged`)."""
+        return any(garment_can_be_judged(self, i) for i in range(len(self.category)))
+
+
+def garment_can_be_judged(picture: Annotated, i: int) -> bool:
+    """Whether garment `i` has a box to divide by, and a visible landmark to compare."""
+    visibility = picture.visibility[i]
+    return bool(not picture.crowd[i] and (visibility > 0).sum() >= 2 and (visibility == 2).any())
+
+
+def dataset_of(source: Source) -> Dataset:
     """Open the data set that a source names.
 
     Raises
@@ -71,15 +88,13 @@ def dataset_of(source: Source, schema: Schema | None) -> Dataset:
     """
     kind, _, rest = source.file.partition(":")
     if kind == "photos":
-        return _photos(rest, source, schema)
+        return _photos(rest, source)
     if kind == "samples":
-        return Dataset.load(_samples(rest), schema=schema)
-    return Dataset.load(source.file, schema=schema, image_root=source.images)
+        return Dataset.load(_samples(rest))
+    return Dataset.load(source.file, image_root=source.images)
 
 
-def _photos(split: str, source: Source, schema: Schema | None) -> Dataset:
-    from napari_fashion import photos
-
+def _photos(split: str, source: Source) -> Dataset:
     folder = Path(source.images) if source.images else photos.locate()
     if folder is None:
         raise RecipeError(
@@ -88,12 +103,15 @@ def _photos(split: str, source: Source, schema: Schema | None) -> Dataset:
         )
     match split:
         case "train" | "test":
-            return Dataset.load(
-                photos.landmarks(split), schema=schema, image_root=folder / "images"
-            )
+            return Dataset.load(photos.landmarks(split), image_root=folder / "images")
         case "unlabelled" | "no_garment":
             document = photos.category_document(split, folder)
-            return Dataset(document, schema=schema, image_root=folder / "unlabelled")
+            if not document["images"]:
+                raise RecipeError(
+                    f"{folder} has none of the photos of {source.file}. Get them with "
+                    "`napari-fashion fetch --all`."
+                )
+            return Dataset(document, image_root=folder)
     raise RecipeError(
         f"photos:{split}: no such split; expected photos:train, photos:test, photos:unlabelled or "
         "photos:no_garment."
@@ -127,9 +145,9 @@ def _samples(rest: str) -> Path:
 def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
     """Read all sources' annotations; pictures themselves are read later.
 
-    What a model said and no person touched or reviewed is no truth: such garments are left out,
-    and so are pictures that then have none (unless the source calls empty pictures negative, or somebody
-    reviewed the picture and left it empty).
+    What a model said and no person touched or reviewed is no truth: such garments are regions to
+    ignore, like crowds. Pictures that then have no garment are left out, unless the source calls
+    empty pictures negative, or somebody reviewed the picture and left it empty.
 
     Raises
     ------
@@ -138,43 +156,50 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
     """
     pictures: list[Annotated] = []
     for source in sources:
-        dataset = dataset_of(source, None)
+        dataset = dataset_of(source)
         if dataset.schema.landmarks != schema.landmarks:
             raise RecipeError(
                 f"{source.file} has the landmarks {', '.join(dataset.schema.landmarks)}; expected "
                 f"those of schema {schema.name!r}: {', '.join(schema.landmarks)}."
             )
-        groups = _groups(source)
+        groups = photos.senders()
         for image in dataset.images:
-            garments = [
-                g for g in dataset.garments_of(image.id) if image.reviewed or g.touched_by_human
-            ]
-            if not garments and source.empty == "skip" and not image.reviewed:
+            garments = dataset.garments_of(image.id)
+            truth = [g for g in garments if image.reviewed or g.touched_by_human]
+            if not truth and source.empty == "skip" and not image.reviewed:
                 continue
-            key = Path(image.file_name).name
-            pictures += [
-                _annotated(key, groups.get(Path(key).stem, key), image, garments, dataset, schema)
-            ] * source.repeat
+            ignored = [g.bbox for g in garments if g not in truth and g.bbox is not None]
+            if not image.reviewed:
+                ignored += provenance.ignored_boxes(image.record)
+            name = Path(image.file_name)
+            key = image.file_name
+            if source.file.startswith("samples:"):
+                key = f"{source.file}/{key}"
+            elif name.stem in groups:
+                key = name.name
+            picture = _annotated(
+                key, groups.get(name.stem, key), image, truth, ignored, dataset, schema
+            )
+            pictures += [picture] * source.repeat
     if not pictures:
         raise RecipeError(
-            "There is nothing to learn from: no source has a picture with a garment that a person "
-            "annotated or reviewed."
+            "No source has a picture with a garment that a person annotated or reviewed; there is "
+            "nothing to learn from, or to judge by."
         )
     return pictures
 
 
-def _groups(source: Source) -> dict[str, str]:
-    """Senders of the CC0 photos, wherever their file names turn up."""
-    from napari_fashion import photos
-
-    return photos.senders() if not source.file.startswith("samples:") else {}
-
-
 def _annotated(
-    key: str, group: str, image: Image, garments: list[Garment], dataset: Dataset, schema: Schema
+    key: str,
+    group: str,
+    image: Image,
+    garments: list[Garment],
+    ignored: Sequence[tuple[float, float, float, float]],
+    dataset: Dataset,
+    schema: Schema,
 ) -> Annotated:
     k = schema.n_landmarks
-    n = len(garments)
+    n = len(garments) + len(ignored)
     names = dataset.schema.category_names
     index = {name: i for i, name in enumerate(schema.category_names)}
     xy = np.zeros((n, k, 2), np.float32)
@@ -186,17 +211,17 @@ def _annotated(
     for i, garment in enumerate(garments):
         xy[i] = garment.xy
         visibility[i] = garment.visibility
-        crowd[i] = bool(garment.record.get("iscrowd", 0))
-        if garment.category is not None and garment.category >= 0:
+        crowd[i] = garment.is_crowd
+        if garment.category >= 0:
             category[i] = index.get(names[garment.category], -1)
         present = np.flatnonzero(visibility[i] > 0)
         member[i, _members(schema, garment, int(category[i]), present)] = True
-        x, y, w, h = garment.record.get("bbox") or _box(xy[i, present], image.width, image.height)
-        box[i] = x, y, x + w, y + h
+        box[i] = garment.bbox or _box(xy[i, present], image.width, image.height)
+    for i, region in enumerate(ignored, start=len(garments)):
+        box[i], crowd[i] = region, True
+    box[:, 2:] += box[:, :2]
     size = (int(image.width), int(image.height))
-    return Annotated(
-        key, group, Path(image.path), size, xy, visibility, member, box, category, crowd
-    )
+    return Annotated(key, group, image.path, size, xy, visibility, member, box, category, crowd)
 
 
 def _members(
@@ -220,10 +245,10 @@ def _box(xy: NDArray[np.float32], width: int, height: int) -> tuple[float, float
     return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
 
 
-def held_out(group: str, share: float, seed: int) -> bool:
-    """Return whether a group belongs to the validation split: by a hash, so it never changes."""
+def _turn(group: str, seed: int) -> float:
+    """Return a group's number in 0..1: those below the share are held out, for ever the same."""
     digest = hashlib.sha256(f"{seed}/{group}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def split_pictures(
@@ -232,28 +257,34 @@ def split_pictures(
     """Split into training and validation pictures.
 
     A picture that `known` (the split of the model one starts from) names stays on its side: else
-    the old model would be judged on what it learned. The others go by `held_out` of their group.
-    At least one picture, and one group where there are several, is held out when `share` > 0.
+    the old model would be judged on what it learned. The others go by a hash of their group, so
+    that they stay where they are as the data grow; where that leaves one side without any although
+    there are two groups, the group that is the nearest to changing sides does. Validation pictures
+    without a garment to judge by are dropped.
     """
     known = known or {}
-    before = dict.fromkeys(known.get("train", ()), "train")
-    before |= dict.fromkeys(known.get("validation", ()), "validation")
+    side = dict.fromkeys(known.get("train", ()), "train")
+    side |= dict.fromkeys(known.get("validation", ()), "validation")
+    free = {p.group: _turn(p.group, seed) for p in pictures if p.key not in side}
+    chosen = {group for group, turn in free.items() if turn < share}
+    if share > 0 and len(free) > 1:
+        judged = {p.group for p in pictures if p.key not in side and p.can_be_judged}
+        held = any(side.get(p.key) == "validation" and p.can_be_judged for p in pictures)
+        if not held and not chosen & judged and judged:
+            chosen.add(min(judged, key=lambda g: free[g]))
+        if not any(side.get(p.key) == "train" for p in pictures) and chosen == set(free):
+            chosen.remove(max(chosen, key=lambda g: free[g]))
     train: list[Annotated] = []
-    validation: list[Annotated] = []
+    validation: dict[int, Annotated] = {}  # once each, however often it is repeated for training
     for picture in pictures:
-        side = before.get(picture.key)
-        if side is None:
-            side = "validation" if held_out(picture.group, share, seed) else "train"
-        (validation if side == "validation" and share > 0 else train).append(picture)
-    if share > 0 and not validation and len({p.group for p in train if p.key not in before}) > 1:
-        group = min(
-            {p.group for p in train if p.key not in before},
-            key=lambda g: hashlib.sha256(f"{seed}/{g}".encode()).digest(),
-        )
-        validation = [p for p in train if p.group == group and p.key not in before]
-        train = [p for p in train if p.group != group or p.key in before]
-    unique = {id(p): p for p in validation}
-    return train, list(unique.values())
+        where = side.get(picture.key)
+        if where is None:
+            where = "validation" if picture.group in chosen else "train"
+        if where == "train" or share == 0:
+            train.append(picture)
+        elif picture.can_be_judged:
+            validation[id(picture)] = picture
+    return train, list(validation.values())
 
 
 def fingerprint(pictures: Sequence[Annotated]) -> str:
@@ -303,13 +334,7 @@ class CanvasDataset(TorchDataset[tuple[Tensor, tuple[float, float], float, float
         picture = self.pictures[index]
         if picture.path in self._cache:
             return self._cache[picture.path]
-        full = read_picture(picture.path, size=picture.size)
-        if (full.shape[1], full.shape[0]) != picture.size:
-            raise PictureError(
-                f"{picture.path}: is {full.shape[1]} x {full.shape[0]} pixels, but its annotations "
-                f"say {picture.size[0]} x {picture.size[1]}. Annotations of another version of the "
-                "picture would be in the wrong place; correct width and height, or the picture."
-            )
+        full = picture.read()
         factor = self.side / max(picture.size)
         size = (max(1, round(picture.size[0] * factor)), max(1, round(picture.size[1] * factor)))
         small = resize(full, size)

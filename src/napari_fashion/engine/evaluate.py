@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fashion.engine import metrics
-from napari_fashion.engine.data import Annotated
+from napari_fashion.engine.data import Annotated, garment_can_be_judged
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.pictures import Picture, read_picture
+from napari_fashion.engine.pictures import Picture
 from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.schema import Schema
 
@@ -180,7 +180,7 @@ def evaluate_pictures(
     protocol
         ``"box"``: each garment is cut out by the box of its labelled landmarks. ``"whole"``: the
         picture as it is; predictions are matched to garments by object keypoint similarity, the
-        surest first.
+        surest first, and what is left by likeness.
     flip
         Average with the mirrored picture.
     batch
@@ -226,13 +226,10 @@ def _judge_cut(
     judged: list[Judged] = []
     seconds = 0.0
     c = len(model.schema.categories)
-    jobs = [(p, i) for p in pictures for i in range(len(p.category)) if _can_be_judged(p, i)]
+    jobs = [(p, i) for p in pictures for i in range(len(p.category)) if garment_can_be_judged(p, i)]
     for start in range(0, len(jobs), batch):
         chunk = jobs[start : start + batch]
-        cuts = [
-            cut_box(read_picture(p.path, size=p.size), p.xy[i][p.visibility[i] > 0])
-            for p, i in chunk
-        ]
+        cuts = [cut_box(p.read(), p.xy[i][p.visibility[i] > 0]) for p, i in chunk]
         began = time.perf_counter()
         predictions = model.predict([c.picture for c in cuts], options=BOX_OPTIONS, flip=flip)
         seconds += time.perf_counter() - began
@@ -256,7 +253,7 @@ def _judge_whole(
     none_found: list[bool] = []
     for start in range(0, len(pictures), batch):
         chunk = pictures[start : start + batch]
-        loaded = [read_picture(p.path, size=p.size) for p in chunk]
+        loaded = [p.read() for p in chunk]
         began = time.perf_counter()
         fields = model.fields_batch(loaded, flip=flip)
         predictions = [
@@ -266,7 +263,7 @@ def _judge_whole(
         seconds += time.perf_counter() - began
         for offset, (p, prediction) in enumerate(zip(chunk, predictions, strict=True)):
             garments = prediction.garments
-            real = [i for i in range(len(p.category)) if _can_be_judged(p, i)]
+            real = [i for i in range(len(p.category)) if garment_can_be_judged(p, i)]
             similarity = metrics.oks_matrix(
                 np.array([g.xy for g in garments]).reshape(-1, *p.xy.shape[1:]),
                 p.xy[real],
@@ -276,9 +273,9 @@ def _judge_whole(
             )
             scores = [g.score for g in garments]
             matches.append(metrics.match_garments(similarity, scores, SAME))
-            best = metrics.match_garments(similarity, scores, 0.0)
+            nearest = _with_the_rest(matches[-1], similarity)
             for row, i in enumerate(real):
-                who = np.flatnonzero(best == row)
+                who = np.flatnonzero(nearest == row)
                 found = garments[int(who[0])] if len(who) else None
                 judged.append(_compare(p, i, found, np.zeros(2), p.size, c))
             if len(real) == 1 and len(p.category) == 1:
@@ -288,7 +285,7 @@ def _judge_whole(
                 none_found.append(not garments)
             results += [_result(start + offset, g) for g in garments]
         advance(len(chunk))
-    n = sum(_can_be_judged(p, i) for p in pictures for i in range(len(p.category)))
+    n = sum(garment_can_be_judged(p, i) for p in pictures for i in range(len(p.category)))
     precision, recall = metrics.precision_recall(matches, n)
     detection: dict[str, float | None] = {"precision": precision, "recall": recall}
     detection |= metrics.average_precision(
@@ -302,16 +299,30 @@ def _judge_whole(
     return judged, seconds, detection, shares
 
 
+def _with_the_rest(
+    matches: NDArray[np.int64], similarity: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Add to the finds what is left: each garment not found gets the likest prediction not used.
+
+    A prediction that is far off still has an error to count, but takes no garment from another.
+    """
+    everything = matches.copy()
+    left = similarity.copy()
+    left[matches >= 0] = -1.0
+    left[:, matches[matches >= 0]] = -1.0
+    while left.size and left.max() > 0:
+        p, g = np.unravel_index(int(left.argmax()), left.shape)
+        everything[p] = g
+        left[p], left[:, g] = -1.0, -1.0
+    return everything
+
+
 def _text(value: float, percent: bool) -> str:
     return f"{100 * value:.1f} %" if percent else f"{value:.4f}"
 
 
 def _share(values: list[bool]) -> float | None:
     return sum(values) / len(values) if values else None
-
-
-def _can_be_judged(picture: Annotated, i: int) -> bool:
-    return not picture.crowd[i] and int((picture.visibility[i] > 0).sum()) >= 2
 
 
 def _compare(

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from napari_fashion.engine.decode import DecodedGarment, DecoderOptions, decode_fields
@@ -204,7 +204,10 @@ class Model:
             schema = Schema.from_dict(document["schema"])
             config = NetworkConfig.model_validate(document["network"])
             info = ModelInfo(**{key: document[key] for key in ModelInfo.__dataclass_fields__})
-            state = load_file(weights_path)
+            weights = weights_path.read_bytes()
+            if hashlib.sha256(weights).hexdigest() != document["weights_sha256"]:
+                raise ValueError(f"{weights_path.name} has other weights than it was saved with")
+            state = load(weights)
         except (KeyError, ValueError, OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"{stem}: the model cannot be loaded ({type(error).__name__}: {error}). Its "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+import napari_fashion.coco.pictures  # noqa: F401  (sets how large a picture Pillow reads)
 from napari_fashion.errors import PictureError
 from napari_fashion.files import atomic_write
 
@@ -19,7 +20,9 @@ PADDING = 124
 """Grey level (of 255) that fills what lies outside a picture, in training and prediction alike."""
 
 
-def read_picture(path: Path | str, *, size: tuple[int, int] | None = None) -> Picture:
+def read_picture(
+    path: Path | str, *, size: tuple[int, int] | None = None, exact: bool = False
+) -> Picture:
     """Read a picture file as RGB.
 
     Grey, palette, RGBA (over white), CMYK and 16-bit files are converted; the EXIF orientation is
@@ -33,6 +36,8 @@ def read_picture(path: Path | str, *, size: tuple[int, int] | None = None) -> Pi
         Width and height that an annotation file gives for it, if known. When they fit the picture
         before the EXIF rotation and not after it, the annotations were made on the unrotated
         picture, and it is read unrotated.
+    exact
+        Refuse a picture of another size than `size`: annotations would not lie on it.
 
     Returns
     -------
@@ -41,7 +46,7 @@ def read_picture(path: Path | str, *, size: tuple[int, int] | None = None) -> Pi
     Raises
     ------
     PictureError
-        If the file is missing, no picture, or damaged.
+        If the file is missing, no picture, damaged, or has the wrong size.
     """
     path = Path(path)
     try:
@@ -50,13 +55,25 @@ def read_picture(path: Path | str, *, size: tuple[int, int] | None = None) -> Pi
             rotated = ImageOps.exif_transpose(image)
             if size is not None and rotated.size != size and raw_size == size:
                 rotated = image
+            if exact and size is not None and rotated.size != size:
+                raise PictureError(
+                    f"{path}: is {rotated.width} x {rotated.height} pixels, but its annotation file "
+                    f"says {size[0]} x {size[1]}. Annotations of another version of the picture "
+                    "lie in the wrong place; correct width and height there, or the picture."
+                )
             rotated.load()
             return to_rgb(_as_array(rotated))
     except FileNotFoundError:
         raise PictureError(
             f"{path}: no such picture. Check the image folder, or give it with --images."
         ) from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        ValueError,
+        SyntaxError,
+    ) as error:
         raise PictureError(
             f"{path}: not a readable picture ({error}). Expected JPEG, PNG, TIFF, BMP, GIF or WebP; "
             "open it in a viewer to see whether it is damaged."

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -88,7 +89,7 @@ def train(
 def make_schema(recipe: Recipe) -> Schema:
     """Return the recipe's schema."""
     if recipe.schema_name == "from-data":
-        return dataset_of(recipe.data.train[0], None).schema
+        return dataset_of(recipe.data.train[0]).schema
     return Schema.load(recipe.schema_name)
 
 
@@ -122,7 +123,7 @@ class Trainer:
             working_size=start.info.working_size if start is not None else recipe.working_size,
             recipe=recipe.to_dict(),
             data={
-                "fingerprint": fingerprint(self.train_pictures),
+                "fingerprint": fingerprint([*self.train_pictures, *self.val_pictures]),
                 "train_pictures": len({p.key for p in self.train_pictures}),
                 "validation_pictures": len(self.val_pictures),
             },
@@ -179,35 +180,18 @@ class Trainer:
     def _split(
         self, pictures: list[Annotated], resume: bool
     ) -> tuple[list[Annotated], list[Annotated]]:
+        """Return training and validation pictures, as this run's (or its model's) split says."""
         data = self.recipe.data
-        path = self.folder / "split.json"
-        if resume:
-            known = _read_json(path)
-            sides = {k: side for side, keys in known.items() for k in keys}
-            missing = sorted({p.key for p in pictures} - set(sides))
-            if missing:
-                raise CheckpointError(
-                    f"{path}: {len(missing)} pictures of the data are not in the saved split, such as "
-                    f"{missing[0]}; the data have changed since. Start a new run from this model "
-                    "instead (start_from)."
-                )
-            train = [p for p in pictures if sides[p.key] == "train"]
-            validation = _once(p for p in pictures if sides[p.key] == "validation")
-        elif data.validation:
+        if data.validation:
             validation = load_sources(data.validation, self.schema)
             keys = {p.key for p in validation}
             train = [p for p in pictures if p.key not in keys]
-        else:
-            known = self.start.info.data.get("split") if self.start is not None else None
-            train, validation = split_pictures(
-                pictures, data.validation_share, self.recipe.seed, known
-            )
-            # Pictures without landmarks teach, but NE cannot be judged on them.
-            train += [p for p in validation if not (p.visibility == 2).any()]
-            validation = [p for p in validation if (p.visibility == 2).any()]
-        if resume and data.validation:
-            validation = load_sources(data.validation, self.schema)
-        return train, validation
+            return train, [p for p in validation if p.can_be_judged]
+        if resume:
+            known = _read_json(self.folder / "split.json")
+            return split_pictures(pictures, data.validation_share, self.recipe.seed, known)
+        known = self.start.info.data.get("split") if self.start is not None else None
+        return split_pictures(pictures, data.validation_share, self.recipe.seed, known)
 
     # -- running ---------------------------------------------------------------------------
 
@@ -284,8 +268,9 @@ class Trainer:
         for batch in self._batches():
             parts = self._train_step(batch)
             self.step += 1
-            if parts is not None:
-                losses.append(sum(parts.values()))
+            loss = None if parts is None else sum(parts.values())
+            if loss is not None:
+                losses.append(loss)
             seen += len(batch.pixels)
             if self.step % every == 0 or self.step in (1, self.total_steps):
                 now = time.perf_counter()
@@ -294,7 +279,7 @@ class Trainer:
                         "event": "step",
                         "step": self.step,
                         "epoch": self.epoch,
-                        "loss": losses[-1] if losses else None,
+                        "loss": loss,
                         "losses": parts,
                         "lr": self.optimiser.param_groups[0]["lr"],
                         "pictures_per_second": round(seen / max(now - window, 1e-9), 1),
@@ -314,10 +299,7 @@ class Trainer:
             "loss": statistics.fmean(losses) if losses else None,
         }
         if self.val_pictures and (last or self.epoch % schedule.validate_every == 0):
-            metrics = self._validate(self.averaged)
-            event["val"] = metrics
-            event["best"] = metrics["ne"] <= self.averaged.info.metrics.get("ne", math.inf)
-            self.averaged.info.metrics = metrics
+            event["val"] = self.averaged.info.metrics = self._validate(self.averaged)
         self.seconds += time.perf_counter() - began
         self._save()
         self.emit(event)
@@ -465,16 +447,16 @@ class Trainer:
         tensors["random.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
-        atomic_write(
-            self.folder / "state.safetensors",
-            save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}),
-        )
+        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        written = save(tensors, metadata={"step": str(self.step)})
+        atomic_write(self.folder / "state.safetensors", written)
         _write_json(
             self.folder / "state.json",
             {
                 "epoch": self.epoch,
                 "step": self.step,
                 "seconds": self.seconds,
+                "fingerprint": info.data["fingerprint"],
                 "lr_factor": self.lr_factor,
                 "recent": list(self._recent),
                 "optimiser": {"param_groups": state["param_groups"], "scalars": scalars},
@@ -486,7 +468,15 @@ class Trainer:
     def _load_state(self) -> None:
         state = _read_json(self.folder / "state.json")
         try:
-            tensors = load_file(self.folder / "state.safetensors")
+            path = self.folder / "state.safetensors"
+            with safe_open(path, framework="pt") as opened:
+                step = int(opened.metadata()["step"])
+            if step != state["step"]:
+                raise ValueError(f"tensors of step {step}, state.json of step {state['step']}")
+            learned = self.averaged.info.data["fingerprint"]
+            if state["fingerprint"] != learned:
+                raise ValueError("the annotations have changed since")
+            tensors = load_file(path)
             network = {
                 k.removeprefix("network."): v
                 for k, v in tensors.items()
@@ -510,7 +500,7 @@ class Trainer:
             torch.set_rng_state(tensors["random.cpu"])
             if "random.cuda" in tensors and self.device.type == "cuda":
                 torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-        except (KeyError, RuntimeError, ValueError, OSError) as error:
+        except (KeyError, TypeError, RuntimeError, ValueError, OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"{self.folder}: the saved state cannot be resumed ({error}). Start a new run from "
                 "its model instead (start_from)."
@@ -551,10 +541,6 @@ def learning_rate(
         passed = sum(step >= epoch * steps_per_epoch for epoch in schedule.steps)
         return peak * 0.1**passed
     return peak
-
-
-def _once(pictures: Iterator[Annotated]) -> list[Annotated]:
-    return list({id(p): p for p in pictures}.values())
 
 
 def _now() -> str:

@@ -38,16 +38,20 @@ def category_document(split: Literal["unlabelled", "no_garment"], folder: Path) 
         labelled landmarks, its box the whole photo. ``"no_garment"``: shoes and hats, without
         annotations.
     folder
-        The photos' folder (`locate`); photos that are not in it are left out.
+        The photos' folder (`locate`), which ``file_name`` is relative to; `fetch` puts all photos
+        into its ``images``, others have these in ``unlabelled``. Photos in neither are left out.
     """
     schema = Schema.load("garments")
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for row in _rows():
-        name = f"{row['image']}.jpg"
-        if row["split"] != split or not (folder / "unlabelled" / name).is_file():
+        if row["split"] != split:
             continue
-        width, height = picture_size(folder / "unlabelled" / name)
+        places = [f"{sub}/{row['image']}.jpg" for sub in ("images", "unlabelled")]
+        name = next((place for place in places if (folder / place).is_file()), None)
+        if name is None:
+            continue
+        width, height = picture_size(folder / name)
         i = len(images) + 1
         images.append({"id": i, "file_name": name, "width": width, "height": height})
         if split == "unlabelled":

@@ -233,7 +233,7 @@ class Schema:
             if tuple(entry["keypoints"]) != names:
                 raise SchemaError(
                     f"Categories {entries[0].get('name')!r} and {entry.get('name')!r} name other "
-                    "keypoints; expected one list for all of them. Give the schema with --schema."
+                    "keypoints; expected one list for all of them. Split the file by landmarks."
                 )
         labels = tuple(str(c["name"]) for c in entries)
         for bundled in BUNDLED:
