@@ -85,8 +85,8 @@ def tiny_recipe(path: Path, **changes: object) -> dict[str, object]:
         },
         "data": {"train": [{"file": str(path)}], "validation_share": 0.25, "canvas": 96},
         "augment": {
-            "box_view": 0.25, "rotation": 5, "scale": [0.9, 1.1], "brightness": 0.1, "contrast": 0.1, "saturation": 0.1,
-            "hue": 0, "grey": 0, "noise": 0,
+            "box_view": 0.25, "rotation": 5, "scale": [0.9, 1.1],
+            "brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0, "grey": 0, "noise": 0,
         },
         "targets": {"foreign": "negative"},
         "optimiser": {"lr": 3e-3, "ema": 0.9},
