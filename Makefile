@@ -39,7 +39,7 @@ bench: setup ## Run the benchmarks
 	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
 screenshots: setup ## Take the pictures in docs/img again
-	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img
+	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img --epochs 80
 
 train: setup ## Train the bundled model again (hours on a CPU; needs the photos)
 	@$(BIN)/napari-fashion train training/recipes/bundled.toml --run runs/bundled

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--headless", action="store_true", help="do the main job, save pictures, end")
     demo.add_argument("--out", type=Path, default=Path("demo-output"), help="folder for the result")
     demo.add_argument("--images", type=Path, help="also copy the screenshots to this folder")
+    demo.add_argument("--epochs", type=_positive, help="of the retraining, when headless")
     demo.set_defaults(run=_demo)
     return parser
 
@@ -243,7 +245,6 @@ def _figures(metrics: dict[str, Any] | None) -> str:
 
 def _predict(options: argparse.Namespace) -> int:
     from napari_fashion.coco.results import write_results
-    from napari_fashion.engine.decode import DecoderOptions
     from napari_fashion.engine.model import Model
     from napari_fashion.engine.overlays import draw_prediction
     from napari_fashion.engine.pictures import write_png
@@ -259,7 +260,7 @@ def _predict(options: argparse.Namespace) -> int:
     for path in (options.out, *([] if given else [listing])):
         if path.exists() and not options.overwrite:
             raise FashionError(f"{path} exists. Give another --out, or --overwrite.")
-    decoder = DecoderOptions(single=options.single, complete=options.complete)
+    decoder = replace(model.decoder_options, single=options.single, complete=options.complete)
     results: list[dict[str, Any]] = []
     failures = [str(p) for p in dataset.problems if p.place == "file"]
     pictures = 0
@@ -464,6 +465,7 @@ def _demo(options: argparse.Namespace) -> int:
         output=options.out,
         samples_only=options.samples,
         copy_images_to=options.images,
+        epochs=options.epochs,
     )
 
 

@@ -281,6 +281,8 @@ def test_photos_without_landmarks_are_found_where_fetch_puts_them(
         ({"nonsense": 1}, "nonsense"),
         ({"data": {"train": []}}, r"data\.train"),
         ({"working_size": 100}, "working_size"),
+        ({"decoder": {"seed_treshold": 0.3}}, "seed_treshold"),
+        ({"decoder": {"seed_threshold": 3}}, "seed_threshold"),
     ],
 )
 def test_a_bad_recipe_is_refused_by_name(drawn, change, message):

@@ -40,6 +40,7 @@ def run(
     samples_only: bool = False,
     copy_images_to: Path | None = None,
     model: str = "bundled",
+    epochs: int | None = None,
 ) -> int:
     """Open the app on the photos, where they are here, or on the procedural garments.
 
@@ -55,6 +56,8 @@ def run(
         Also copy the pictures of the window to this folder.
     model
         The model to begin with.
+    epochs
+        Of the retraining; by default 2 on the photos, 16 on the procedural garments.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def run(
         window = window_of(viewer)
         window.session.model_source = model
         window.show_dock(ANNOTATOR)
-        tour = _Tour(window, output, epochs=2 if on_photos else 16)
+        tour = _Tour(window, output, epochs=epochs or (2 if on_photos else 16))
         tour.take(path)
     finally:
         application.gui_notification_level = level

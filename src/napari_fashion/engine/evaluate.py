@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -24,9 +24,6 @@ Advance = Callable[[int], None]
 
 BOX_OPTIONS = DecoderOptions(single=True, complete=True)
 """Box-cut pictures show one garment, and every landmark gets a position."""
-WHOLE_OPTIONS = DecoderOptions(complete=True)
-"""Whole pictures show any number; every landmark of a garment that was found gets a position."""
-
 SAME = 0.5
 """Object keypoint similarity from which a prediction counts as a find."""
 
@@ -251,13 +248,15 @@ def _judge_whole(
     one_found: list[bool] = []
     second_found: list[bool] = []
     none_found: list[bool] = []
+    # Any number of garments; every landmark of one that is found gets a position.
+    options = replace(model.decoder_options, complete=True)
     for start in range(0, len(pictures), batch):
         chunk = pictures[start : start + batch]
         loaded = [p.read() for p in chunk]
         began = time.perf_counter()
         fields = model.fields_batch(loaded, flip=flip)
         predictions = [
-            model.decode(f, (a.shape[1], a.shape[0]), WHOLE_OPTIONS)
+            model.decode(f, (a.shape[1], a.shape[0]), options)
             for f, a in zip(fields, loaded, strict=True)
         ]
         seconds += time.perf_counter() - began

@@ -131,6 +131,11 @@ class Model:
         return self.network.config
 
     @property
+    def decoder_options(self) -> DecoderOptions:
+        """Thresholds that the model's recipe gives; otherwise the published ones."""
+        return DecoderOptions(**self.info.recipe.get("decoder", {}))
+
+    @property
     def id(self) -> str:
         """Name and a digest of the weights: the same id, the same predictions."""
         if self._id is None:
@@ -291,9 +296,9 @@ class Model:
         size
             The picture's width and height.
         options
-            See `DecoderOptions`.
+            The model's own (`decoder_options`) where None.
         """
-        options = options or DecoderOptions()
+        options = options or self.decoder_options
         decoded = decode_fields(fields, self.schema, options)
         garments = tuple(self._garment(fields, d, options) for d in decoded)
         return Prediction(garments, size[0], size[1], self.id)

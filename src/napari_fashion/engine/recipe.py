@@ -7,15 +7,16 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_fashion.engine.augment import AugmentOptions
+from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.losses import LossOptions
 from napari_fashion.engine.network import NetworkConfig
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
 
-INHERITED = ("augment", "targets", "loss")
+INHERITED = ("augment", "targets", "loss", "decoder")
 """Parts of a recipe that a training which starts from a model takes from that model's recipe."""
 
 
@@ -179,6 +180,9 @@ class Recipe(_Options):
         ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
     seed
         Of everything random.
+    decoder
+        Thresholds of `DecoderOptions` that the model is used with, where nothing else is said;
+        best chosen on validation pictures.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -197,6 +201,16 @@ class Recipe(_Options):
     optimiser: OptimiserOptions = OptimiserOptions()
     schedule: ScheduleOptions = ScheduleOptions()
     explosions: ExplosionOptions = ExplosionOptions()
+    decoder: dict[str, float] = Field(default_factory=dict)
+
+    @field_validator("decoder")
+    @classmethod
+    def _known_thresholds(cls, value: dict[str, float]) -> dict[str, float]:
+        try:
+            DecoderOptions(**value)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+        return value
 
     @classmethod
     def load(cls, path: Path | str) -> Recipe:
