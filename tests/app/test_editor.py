@@ -78,24 +78,77 @@ def text(document) -> str:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(gesture, max_size=25), st.sampled_from([None, ["Pants", "Shirt"]]))
-def test_undone_wholly_is_the_document_as_it_was_and_redone_as_it_became(steps, names) -> None:
+@given(
+    st.lists(gesture, max_size=25),
+    st.sampled_from([None, ["Pants", "Shirt"]]),
+    st.lists(st.integers(0, 2)),
+)
+def test_undone_wholly_is_the_document_as_it_was_and_redone_as_it_became(
+    steps, names, looks
+) -> None:
     dataset = small_dataset(categories=names)
     opened = text(dataset.document)
     editor = Editor(dataset)
     for step in steps:
         perform(editor, *step)
     became = text(dataset.document)
-    history = [edit.to_json() for edit in editor.history]
+    labels = sorted(edit.label for edit in editor.history)
+    looks = iter(looks)
     while editor.can_undo:
+        editor.go_to(next(looks, editor.index))  # so pictures are undone in any order
+        label, history = editor.undo_label, editor.history
         editor.undo()
+        assert editor.redo_label == label
+        assert len(editor.history) == len(history) - 1
     assert text(dataset.document) == opened
     assert not editor.dirty
-    for line in history:
-        assert editor.redo_label == json.loads(line)["label"]
+    for _ in labels:
+        editor.go_to(next(looks, editor.index))
         editor.redo()
     assert json.loads(text(dataset.document)) == json.loads(became)
-    assert [edit.to_json() for edit in editor.history] == history
+    assert sorted(edit.label for edit in editor.history) == labels
+    again = small_dataset(categories=names)
+    for edit in editor.history:
+        edit.apply(again)
+    assert again.document == dataset.document
+
+
+def test_undo_is_of_the_picture_in_view_while_it_has_edits(dataset) -> None:
+    editor = Editor(dataset)
+    editor.apply(gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
+    editor.apply(gestures.set_reviewed(dataset, 2, True))
+    assert editor.undo_label == "Move left collar"
+    editor.undo()
+    assert (editor.image_id, dataset.garment(11).xy[0].tolist()) == (1, [40, 20])
+    assert dataset.image(2).reviewed
+    editor.undo()
+    assert (editor.image_id, dataset.image(2).reviewed) == (2, False)
+
+
+def test_records_come_back_to_their_places_out_of_order(dataset) -> None:
+    before = text(dataset.document)
+    editor = Editor(dataset)
+    for garment_id in (11, 12):
+        editor.apply(gestures.delete_garment(dataset, garment_id))
+    editor.undo()
+    assert [record["id"] for record in dataset.table("annotations")] == [11]
+    editor.undo()
+    assert text(dataset.document) == before
+
+
+def test_a_category_that_another_picture_uses_is_not_taken_from_it(dataset) -> None:
+    dataset = small_dataset(categories=["Pants", "Shirt"])
+    dress = SCHEMA.category_names.index("Dress")
+    editor = Editor(dataset)
+    editor.apply(gestures.set_category(dataset, 11, dress))
+    editor.apply(gestures.set_category(dataset, 12, dress))
+    editor.undo()
+    assert (editor.image_id, dataset.garment(12).category_name) == (2, "Pants")
+    editor.undo()
+    assert len(dataset.table("categories")) == 2
+    editor.go_to_image(2)
+    editor.redo()  # first what the other one needs
+    assert (editor.image_id, dataset.garment(11).category_name) == (1, "Dress")
 
 
 def test_the_journal_line_by_line_gives_the_same_document(dataset) -> None:
@@ -162,6 +215,18 @@ def test_a_new_edit_forgets_what_was_undone(dataset) -> None:
     editor.undo()
     editor.apply(gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
     assert not editor.can_redo
+
+
+def test_a_new_edit_leaves_what_was_undone_on_other_pictures(dataset) -> None:
+    editor = Editor(dataset)
+    editor.apply(gestures.add_garment(dataset, 1, 0)[0])
+    editor.undo()
+    editor.apply(gestures.delete_garment(dataset, 12))
+    editor.redo()
+    assert [garment.id for garment in dataset.garments_of(1)] == [11, 13]
+    editor.undo()
+    editor.undo()
+    assert dataset.document == small_dataset().document
 
 
 def test_dirty_until_saved_and_again_after_undo(dataset, tmp_path) -> None:

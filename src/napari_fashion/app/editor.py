@@ -10,6 +10,7 @@ from pathlib import Path
 from psygnal import Signal
 
 from napari_fashion.app.edits import Edit, RecordId
+from napari_fashion.app.history import History
 from napari_fashion.coco import Dataset, Garment, Image, export
 
 MERGE_SECONDS = 1.0
@@ -59,10 +60,9 @@ class Editor:
         self._order = [image.id for image in dataset.images]
         self._index_of = {image_id: i for i, image_id in enumerate(self._order)}
         self._index = 0
-        self._done: list[Edit] = []
-        self._undone: list[Edit] = []
+        self._history = History()
         self.saved_path: Path | None = None
-        self._saved_after: Edit | None = None
+        self._file_lost = False
         self._last_nudge = float("-inf")
         self._select_first_garment()
 
@@ -163,58 +163,57 @@ class Editor:
             return
         edit.apply(self.dataset)
         now = self._clock()
-        merged = None
-        if nudge and self._done and now - self._last_nudge < MERGE_SECONDS and self.dirty:
-            merged = self._done[-1].merged_with(edit)
-        self._last_nudge = now if nudge else float("-inf")
-        if merged is None:
-            self._done.append(edit)
-        else:
-            self._done[-1] = merged
-        self._undone.clear()
+        quick = nudge and now - self._last_nudge < MERGE_SECONDS
+        if nudge or edit.image_id == self.image_id:  # not a prediction of another picture
+            self._last_nudge = now if nudge else float("-inf")
+        if not (quick and self._history.merge(edit)):
+            self._history.add(edit)
         self._announce(edit)
 
     def undo(self) -> None:
-        """Take the last edit back, and go to the picture where it was."""
-        if self._done:
-            edit = self._done[-1]
+        """Take back the last edit of the picture in view.
+
+        Where it has none, the last one of all is taken back, and its picture comes into view.
+        """
+        edit = self._history.to_undo(self.image_id)
+        if edit is not None:
             edit.inverse().apply(self.dataset)
-            self._undone.append(self._done.pop())
+            self._history.undo(self.image_id)
             self._last_nudge = float("-inf")
             self._announce(edit, go=True)
 
     def redo(self) -> None:
-        """Make the edit taken back last once more, and go to the picture where it is."""
-        if self._undone:
-            edit = self._undone[-1]
+        """Make the edit taken back last once more: the picture's in view, else of all."""
+        edit = self._history.to_redo(self.image_id)
+        if edit is not None:
             edit.apply(self.dataset)
-            self._done.append(self._undone.pop())
+            self._history.redo(self.image_id)
             self._announce(edit, go=True)
 
     @property
     def can_undo(self) -> bool:
         """Whether there is an edit to take back."""
-        return bool(self._done)
+        return bool(self._history.done)
 
     @property
     def can_redo(self) -> bool:
         """Whether there is an edit to make again."""
-        return bool(self._undone)
+        return bool(self._history.undone)
 
     @property
     def undo_label(self) -> str:
-        """What undo would take back; empty where nothing."""
-        return self._done[-1].label if self._done else ""
+        """What undo would take back; empty where nothing. It depends on the picture in view."""
+        return self._history.undo_label(self.image_id)
 
     @property
     def redo_label(self) -> str:
-        """What redo would make again; empty where nothing."""
-        return self._undone[-1].label if self._undone else ""
+        """What redo would make again; empty where nothing. It depends on the picture in view."""
+        return self._history.redo_label(self.image_id)
 
     @property
     def history(self) -> tuple[Edit, ...]:
-        """The edits made and not taken back, oldest first."""
-        return tuple(self._done)
+        """The edits made and not taken back, in an order that makes the document."""
+        return tuple(step.edit for step in self._history.done)
 
     def _announce(self, edit: Edit, *, go: bool = False) -> None:
         if go:
@@ -229,7 +228,7 @@ class Editor:
     @property
     def dirty(self) -> bool:
         """Whether there is something that no file has."""
-        return (self._done[-1] if self._done else None) is not self._saved_after
+        return self._file_lost or not self._history.saved
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> None:
         """Write the whole data set, the model's garments too.
@@ -248,7 +247,8 @@ class Editor:
         else:
             self.dataset.save(path, overwrite=overwrite)
         self.saved_path = path
-        self._saved_after = self._done[-1] if self._done else None
+        self._file_lost = False
+        self._history.save()
         self._last_nudge = float("-inf")
         self.history_changed.emit()
         self.saved.emit(path)

@@ -162,15 +162,15 @@ class Edit:
         return tuple(dict.fromkeys(ids))
 
     def merged_with(self, later: Edit) -> Edit | None:
-        """Return one edit that does this and then `later`, where both set the same values."""
+        """Return one edit that does this and then `later`, where that sets no other values."""
         if self.label != later.label or self.image_id != later.image_id:
             return None
         first = _by_place(self.changes)
         second = _by_place(later.changes)
-        if first is None or second is None or first.keys() != second.keys():
+        if first is None or second is None or not second.keys() <= first.keys():
             return None
         changes = tuple(
-            SetValue(c.table, c.id, c.path, c.before, second[place].after)
+            SetValue(c.table, c.id, c.path, c.before, second.get(place, c).after)
             for place, c in first.items()
         )
         return Edit(self.label, self.image_id, changes)

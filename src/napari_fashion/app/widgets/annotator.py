@@ -117,6 +117,7 @@ class AnnotatorDock(Dock):
 
     def _other_picture(self) -> None:
         self.message.clear_info()
+        self.history.refresh()  # each picture has its own
         self._refresh_picture()
 
     def _refresh_picture(self) -> None:
