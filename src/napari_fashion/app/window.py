@@ -75,16 +75,16 @@ class FashionWindow:
         """Watch over the closing of the main window; once is enough."""
         if self._guard is None:
             self._main_window = main_window
-            self._guard = CloseGuard(main_window, self._may_close)
+            self._guard = CloseGuard(main_window, self._may_close, self._close)
 
     def _may_close(self) -> bool:
-        if not self.may_discard() or not self._may_end_training():
-            return False
+        return self.may_discard() and self._may_end_training()
+
+    def _close(self) -> None:
         self.predicting.close()
         self.training.end_now()
-        self.layers.close()
-        _windows.pop(self.viewer, None)
-        return True
+        if _windows.pop(self.viewer, None) is not None:
+            self.layers.close()
 
     def _may_end_training(self) -> bool:
         question = "A training is running. End it? What its last epoch saved stays."
