@@ -81,6 +81,8 @@ class PredictJob:
         self.session = session
         self._worker: Any = None
         self._editor: Editor | None = None
+        self._model: Predictor | None = None  # the one that predicts in this run
+        self._source = ""
         self._reset(0)
 
     def _reset(self, total: int) -> None:
@@ -112,11 +114,12 @@ class PredictJob:
             self.session.say("Every picture is reviewed; there is nothing to predict.")
             return
         self._editor = editor
+        self._model, self._source = self.session.model, self.session.model_source
         self._reset(len(tasks))
         self._worker = create_worker(
             _predict,
-            self.session.model,
-            self.session.model_source,
+            self._model,
+            self._source,
             tasks,
             _start_thread=False,
             _progress={"total": len(tasks), "desc": "Predicting"},
@@ -144,7 +147,9 @@ class PredictJob:
     def _take(self, outcome: Outcome | Predictor) -> None:
         session, editor = self.session, self._editor
         if not isinstance(outcome, Outcome):
-            session.use_model(outcome, session.model_source)
+            self._model = outcome
+            if session.model is None:  # a person may have loaded another one meanwhile
+                session.use_model(outcome, self._source)
             return
         if editor is None or session.editor is not editor:
             self.cancel()  # another data set was opened meanwhile
@@ -155,11 +160,12 @@ class PredictJob:
             self._problems.append(outcome.problem)
             return
         image_id = outcome.task.image_id
-        session.keep_fields(image_id, outcome.fields)
-        assert session.model is not None
+        assert self._model is not None
+        if session.model is self._model:  # fields of another one than predicts now aren't shown
+            session.keep_fields(image_id, outcome.fields)
         try:
             taken = take_prediction(
-                editor.dataset, image_id, outcome.prediction, session.model.schema
+                editor.dataset, image_id, outcome.prediction, self._model.schema
             )
             editor.apply(taken.edit)
         except FashionError as error:
@@ -178,7 +184,7 @@ class PredictJob:
 
     def _ended(self) -> None:
         self._worker = None
-        self._editor = None
+        self._editor = self._model = None
         self.progress.emit(0, 0)
         if self._problems:
             more = f" (and {len(self._problems) - 1} more)" if len(self._problems) > 1 else ""
