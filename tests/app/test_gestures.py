@@ -30,7 +30,7 @@ def test_a_box_of_its_own_and_unknown_fields_stay(dataset) -> None:
     record = dataset.record("annotations", 11)
     assert (record["bbox"], record["area"]) == ([5, 5, 110, 110], 9000.5)
     assert record["kept"] == {"by": "us"}
-    assert "fashion" not in record  # a person's own garment needs no note
+    assert record["fashion"] == {"edited": True}
 
 
 def test_a_move_to_the_same_place_is_no_edit(dataset) -> None:

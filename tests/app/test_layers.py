@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from napari_fashion.app.actions import Actions
-from napari_fashion.app.layers import LANDMARKS, PAF, PIF, SKELETON, VECTORS, Layers
+from napari_fashion.app.layers import (
+    CATEGORY,
+    LANDMARKS,
+    PAF,
+    PIF,
+    SKELETON,
+    VECTORS,
+    Layers,
+)
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Dataset
 
@@ -122,3 +130,25 @@ def test_a_hidden_layer_shows_the_picture_in_view_when_it_comes_back(viewer, dat
         session.editor.go_to(0)
         assert len(layers.layer(LANDMARKS).data) == 6
         assert len(layers.layer(VECTORS).data) == len(layers.layer(VECTORS).edge_color) > 0
+
+
+def test_categories_stand_above_their_garments_inside_the_picture(viewer, tmp_path) -> None:
+    layers, session, _ = shown(viewer, tmp_path, (400, 533), 8)
+    words, garment = layers.layer(CATEGORY), session.editor.garments[0]
+    assert list(words.features["text"]) == ["Dress"]
+    placed = garment.xy[garment.visibility > 0]
+    ((y, x),) = words.data
+    assert x == pytest.approx(placed[:, 0].min())
+    assert 0 < y <= max(placed[:, 1].min(), 533 / 20)
+    session.view.category = False
+    assert not words.visible
+
+
+def test_layers_cannot_be_moved_off_the_picture(viewer, tmp_path) -> None:
+    layers, _, _ = shown(viewer, tmp_path, (120, 120), 8)
+    for name in (PIF, VECTORS, PAF, SKELETON, CATEGORY, LANDMARKS):
+        layer = layers.layer(name)
+        layer.mode = "transform"
+        assert str(layer.mode) != "transform"
+        layer.affine = [[1, 0, 5], [0, 1, 5], [0, 0, 1]]
+        np.testing.assert_array_equal(layer.affine.affine_matrix, np.eye(3))

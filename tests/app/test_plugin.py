@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import npe2
 import numpy as np
 import pytest
 
@@ -27,6 +28,21 @@ def test_the_reader_takes_folders_of_pictures(dataset_file) -> None:
     folder = str(dataset_file.parent)
     ((picture, _, _),) = get_reader(folder)(folder)
     assert picture.shape == (120, 120, 3)
+
+
+def test_napari_offers_our_reader_for_json_and_folders_only(dataset_file, tmp_path) -> None:
+    manifest = npe2.PluginManifest.from_distribution("napari-fashion")
+    manager = npe2.PluginManager()
+    manager.register(manifest)
+
+    def offered(path) -> bool:
+        return any(manager.iter_compatible_readers([str(path)]))
+
+    assert offered(dataset_file)
+    assert offered(dataset_file.parent)
+    for name in ("picture.png", "stack.tif", "table.csv"):
+        (tmp_path / name).write_bytes(b"x")
+        assert not offered(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +114,7 @@ class TestInNapari:
             "PIF vectors",
             "PAF",
             "skeleton",
+            "category",
             "landmarks",
         ]
 

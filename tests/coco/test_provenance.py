@@ -23,7 +23,10 @@ def test_without_our_key_all_is_human():
     assert provenance.category_scores(record) == {}
     assert provenance.touched_by_human(record)
     assert not provenance.is_reviewed(record)
-    assert provenance.with_human(record, 2, [0], category=True) is None
+    assert not provenance.edited(record)
+    record = {**record, "fashion": provenance.with_human(record, 2, [0], category=True)}
+    assert provenance.edited(record)
+    assert provenance.source(record) == "human"
 
 
 def test_of_a_model():

@@ -139,13 +139,13 @@ def delete_garment(dataset: Dataset, garment_id: RecordId) -> Edit:
 def set_category(dataset: Dataset, garment_id: RecordId, category: int) -> Edit | None:
     """Set a garment's category (an index into the schema's)."""
     garment = dataset.garment(garment_id)
+    if garment.source == HUMAN and garment.category == category:
+        return None
     record = garment.record
     changes, category_id = category_change(dataset, category)
     values: dict[str, Any] = {"category_id": category_id}
     schema = dataset.schema
-    fashion = provenance.with_human(record, schema.n_landmarks, category=True)
-    if fashion is not None:
-        values[provenance.KEY] = fashion
+    values[provenance.KEY] = provenance.with_human(record, schema.n_landmarks, category=True)
     body_type = record.get("body_type")
     fitting = schema.categories[category].body_types
     if body_type in schema.body_type_names and body_type not in fitting:
@@ -192,9 +192,7 @@ def _landmark_edit(
     values = landmark_changes(garment.record, k, places)
     if not places or not values:
         return None
-    fashion = provenance.with_human(garment.record, k, places.keys())
-    if fashion is not None:
-        values[provenance.KEY] = fashion
+    values[provenance.KEY] = provenance.with_human(garment.record, k, places.keys())
     changes = record_changes("annotations", garment.record, values)
     return Edit(label, garment.image_id, tuple(changes))
 

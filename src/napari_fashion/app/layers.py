@@ -33,6 +33,7 @@ PIF = "PIF confidence"
 VECTORS = "PIF vectors"
 PAF = "PAF"
 SKELETON = "skeleton"
+CATEGORY = "category"
 LANDMARKS = "landmarks"
 
 OVERLAYS = {
@@ -40,6 +41,7 @@ OVERLAYS = {
     VECTORS: "vectors",
     PAF: "paf",
     SKELETON: "skeleton",
+    CATEGORY: "category",
     LANDMARKS: "landmarks",
 }
 """Which layer shows which part of the `View`; bottom to top."""
@@ -53,6 +55,9 @@ HEAT = Colormap(
 """Of all landmarks at once; what is near 0 is seen through."""
 
 NO_ARROWS = (np.empty((0, 2, 2)), np.empty((0, 4)))
+
+HELP = "drag a landmark; 2 visible, 1 hidden, 0 not there; H all keys"
+"""Stands in napari's status bar in place of its own keys, which mean other things here."""
 
 KEY = "napari_fashion"
 """In a layer's metadata: the session that it belongs to; such a layer is ours."""
@@ -236,6 +241,14 @@ class Layers:
                     garments, schema, selection.garment_id, selection.landmark
                 )
                 self._set_points(layer, points, selection)
+            if words := self._seen(CATEGORY):
+                yx, texts = layer_data.categories(
+                    garments, selection.garment_id, self.picture.shape[0]
+                )
+                words.data = yx
+                words.features = pd.DataFrame({"text": np.array(texts, dtype=object)})
+                if texts:
+                    words.text.color = layer_data.ink(self.picture, yx)
             if bones := self._seen(SKELETON):
                 _set_vectors(bones, *layer_data.skeleton(garments, schema, selection.garment_id))
 
@@ -316,6 +329,17 @@ class Layers:
             ),
             Points(
                 np.empty((0, 2)),
+                name=CATEGORY,
+                features=pd.DataFrame({"text": np.array([], dtype=object)}),
+                text={"string": "{text}", "size": 11, "anchor": "upper_left"},
+                size=1,
+                opacity=1,
+                face_color="transparent",
+                border_color="transparent",
+                blending="translucent_no_depth",
+            ),
+            Points(
+                np.empty((0, 2)),
                 name=LANDMARKS,
                 features=pd.DataFrame(layer_data.landmarks([], schema).features),
                 text={
@@ -332,10 +356,14 @@ class Layers:
             layer.metadata[KEY] = self.session
             self.viewer.add_layer(layer)
             self._layers[layer.name] = layer
+            layer.events.affine.connect(self._on_moved)
+            layer.events.mode.connect(self._on_any_mode)
             if layer.name in OVERLAYS:
                 layer.events.visible.connect(self._on_visible)
+        self._layers[CATEGORY].editable = False
         points = self._layers[LANDMARKS]
         points.mode = "select"
+        points.help = HELP
         points.events.data.connect(self._on_points)
         points.events.mode.connect(self._on_mode)
         points.selected_data.events.items_changed.connect(self._on_points_selected)
@@ -356,10 +384,21 @@ class Layers:
         if not self._drawing:
             setattr(self.session.view, OVERLAYS[event.source.name], event.source.visible)
 
+    def _on_any_mode(self, event: Any) -> None:
+        if str(event.source.mode) == "transform":  # it would move the picture under its landmarks
+            self.session.say("The layers lie on the picture; they cannot be moved.", "warning")
+            event.source.mode = "select" if event.source.name == LANDMARKS else "pan_zoom"
+
+    def _on_moved(self, event: Any) -> None:
+        still = np.eye(3)
+        if not np.allclose(event.source.affine.affine_matrix, still):
+            event.source.affine = still
+
     def _on_mode(self, event: Any) -> None:
         if not self._drawing:
             self.actions.set_placing(event.source.mode == "add")
             self._on_placing(self.session.view.placing)
+            event.source.help = HELP
 
     def _on_points_selected(self, *_: Any) -> None:
         if self._drawing or self._editor is None:

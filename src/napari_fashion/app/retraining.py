@@ -11,7 +11,7 @@ from typing import Any, Literal
 from napari_fashion.app.editor import Editor
 from napari_fashion.app.edits import RecordId
 from napari_fashion.app.predictions import PREDICT
-from napari_fashion.coco import export
+from napari_fashion.coco import export, provenance
 from napari_fashion.coco.export import trainable_images
 from napari_fashion.errors import FashionError
 from napari_fashion.files import atomic_write
@@ -55,7 +55,7 @@ def corrected_images(editor: Editor) -> list[RecordId]:
         for image in editor.dataset.images
         if image.reviewed
         or image.id in touched
-        or any(g.source != "human" and g.touched_by_human for g in image.garments)
+        or any(provenance.edited(g.record) for g in image.garments)
     ]
 
 

@@ -62,10 +62,15 @@ def photos_file(folder: Path | None = None) -> Path:
 
 
 def _without_some(dataset: Dataset, path: Path, n: int) -> Path:
-    """Write a data set without the annotations of its first `n` pictures."""
+    """Write a data set without the annotations of its first `n` pictures.
+
+    Once: a person may have saved over it since, and opening the sample again shows that.
+    """
+    if path.is_file():
+        return path
     empty: Collection[Any] = {image.id for image in dataset.images[:n]}
     for garment in list(dataset.garments):
         if garment.image_id in empty:
             dataset.remove_record("annotations", garment.id)
-    export(dataset, path, include_predictions=True, overwrite=True)
+    export(dataset, path, include_predictions=True)
     return path

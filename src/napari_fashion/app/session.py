@@ -48,7 +48,7 @@ class View:
 
     Attributes
     ----------
-    landmarks, names, skeleton, pif, vectors, paf
+    landmarks, names, category, skeleton, pif, vectors, paf
         Which overlays are shown.
     landmark
         Of which landmark the PIF is shown; None: of all.
@@ -62,6 +62,7 @@ class View:
 
     landmarks: bool = True
     names: bool = True
+    category: bool = True
     skeleton: bool = True
     pif: bool = False
     vectors: bool = False

@@ -9,6 +9,7 @@ a picture. These stand under one key of ours, so that a file stays plain COCO fo
         "keypoint_scores": [...],            # K numbers; null where a person placed the landmark
         "keypoint_sources": [...],           # K strings, only once a person has changed one
         "category_source": "human",          # only once a person has chosen the category
+        "edited": true,                      # a person's own garment, once it was changed here
         "category_scores": {"Dress": 0.91},  # the most probable ones
     }
     image["fashion"] = {
@@ -102,6 +103,13 @@ def touched_by_human(annotation: Record) -> bool:
     return isinstance(sources, list) and HUMAN in sources
 
 
+def edited(annotation: Record) -> bool:
+    """Whether a person changed the garment since it came from a file or a model."""
+    if source(annotation) == HUMAN:
+        return of(annotation).get("edited") is True
+    return touched_by_human(annotation)
+
+
 def with_reviewed(image: Record, reviewed: bool) -> dict[str, Any]:
     """Return an image's ``"fashion"`` value with the review state set."""
     return {**of(image), "reviewed": reviewed}
@@ -124,12 +132,11 @@ def with_ignored(image: Record, boxes: Sequence[Any]) -> dict[str, Any]:
 
 def with_human(
     annotation: Record, k: int, landmarks: Collection[int] = (), *, category: bool = False
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     """Return an annotation's ``"fashion"`` value after a person changed something in it.
 
     The landmarks that the person changed become ``human`` and lose their score, which was for
-    another place; the others keep theirs. None where the garment is a person's own: there is
-    nothing to note then.
+    another place; the others keep theirs. A garment that is a person's own is noted as edited.
 
     Parameters
     ----------
@@ -142,9 +149,9 @@ def with_human(
     category
         Whether the category was chosen.
     """
-    if source(annotation) == HUMAN:
-        return None
     fashion = dict(of(annotation))
+    if source(annotation) == HUMAN:
+        return {**fashion, "edited": True}
     if landmarks:
         sources = list(landmark_sources(annotation, k))
         scores: list[Any] = list(fashion.get("keypoint_scores") or ())

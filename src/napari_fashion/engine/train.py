@@ -224,6 +224,8 @@ class Trainer:
                 self._run_epoch(should_stop)
         except Stopped:
             path = self._save()
+            if self.start is not None and self.val_pictures:
+                self.emit({"event": "compare", **self._compare()})
             self.emit({"event": "stopped", "model": str(path), "step": self.step})
             return path
         path = self._save()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.shortcuts import keys_of
@@ -30,7 +31,8 @@ class Navigation(QWidget):
             "You stand behind everything on this picture" + keys_of(Actions.toggle_reviewed)
         )
         self.reviewed.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.file_name = shrinking(QLabel())
+        self.file_name = shrinking(QElidingLabel())
+        self.file_name.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.file_name.setObjectName("faint")
 
         row = QHBoxLayout()

@@ -14,10 +14,12 @@ BOXES = {
     "landmarks": ("Landmarks", "The landmarks in their colours"),
     "names": ("Names", "Names of the selected garment's landmarks"),
     "skeleton": ("Skeleton", "The edges between landmarks"),
+    "category": ("Category", "Each garment's category, with the model's score"),
     "pif": ("PIF", "Where the model sees landmarks: its confidence"),
     "vectors": ("Vectors", "Where each cell says that the landmark is"),
     "paf": ("PAF", "Which landmarks belong together: arrows to an edge's two ends"),
 }
+FIELDS_FROM = list(BOXES).index("pif")
 
 
 class Overlays(QWidget):
@@ -38,7 +40,8 @@ class Overlays(QWidget):
             shown = getattr(session.view.events, name)
             follow(self, shown, lambda on, *_, box=box: box.setChecked(on))
             box.setChecked(getattr(session.view, name))
-            grid.addWidget(box, i // 3, i % 3)
+            place = i if i < FIELDS_FROM else i + 2  # the fields begin a row of their own
+            grid.addWidget(box, place // 3, place % 3)
             self.boxes[name] = box
         self.landmark = QComboBox()
         self.edge = QComboBox()
@@ -46,7 +49,7 @@ class Overlays(QWidget):
         self.opacity.setRange(5, 100)
         self.opacity.setValue(round(100 * session.view.opacity))
         for row, (text, widget) in enumerate(
-            (("PIF of", self.landmark), ("PAF of", self.edge), ("Opacity", self.opacity)), start=2
+            (("PIF of", self.landmark), ("PAF of", self.edge), ("Opacity", self.opacity)), start=3
         ):
             grid.addWidget(QLabel(text), row, 0)
             grid.addWidget(widget, row, 1, 1, 2)

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSpinBox,
+    QVBoxLayout,
 )
 
 from napari_fashion.app.retraining import (
@@ -29,7 +30,15 @@ from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.loss_curve import LossCurve
 from napari_fashion.app.widgets.messages import MessageLine
 from napari_fashion.app.widgets.metrics import MetricsTable
-from napari_fashion.app.widgets.style import SPACING, faint, rule, section, shrinking, theme_of
+from napari_fashion.app.widgets.style import (
+    MARGIN,
+    SPACING,
+    faint,
+    rule,
+    section,
+    shrinking,
+    theme_of,
+)
 from napari_fashion.errors import FashionError
 
 FORGETTING = (
@@ -120,9 +129,14 @@ class RetrainDock(Dock):
         self.content.addWidget(rule())
         self.content.addWidget(section("On the held-out pictures"))
         self.content.addWidget(self.metrics)
-        self.content.addLayout(choice)
-        self.content.addWidget(self.message)
         self.content.addStretch()
+        foot = QVBoxLayout()
+        foot.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        foot.setSpacing(SPACING)
+        foot.addWidget(self.message)
+        foot.addLayout(choice)
+        self.outer.addWidget(rule())
+        self.outer.addLayout(foot)  # stays in sight while the rest scrolls
 
         self.what.currentIndexChanged.connect(self.refresh)
         self.retrain.clicked.connect(self.start)
