@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec
 from psygnal import Signal
 
 from napari_fashion.app import gestures
-from napari_fashion.app.editor import Editor
+from napari_fashion.app.editor import Editor, Selection
 from napari_fashion.app.edits import RecordId, joined
 from napari_fashion.app.layer_data import title
 from napari_fashion.app.session import Session
@@ -47,6 +47,10 @@ class Actions:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._followed: Editor | None = None
+        self._placing_of: RecordId | None = None
+        session.opened.connect(self._on_opened)
+        self._on_opened(session.editor)
 
     def predict(self) -> None:
         """Predict the shown picture."""
@@ -243,8 +247,21 @@ class Actions:
                 )
             if missing:
                 editor.select(garment.id, missing[0])
+        self._placing_of = garment.id
         view.placing = True
         self._say_which()
+
+    def _on_opened(self, editor: Editor | None) -> None:
+        if self._followed is not None:
+            self._followed.selection_changed.disconnect(self._on_selection)
+        self._followed = editor
+        if editor is not None:
+            editor.selection_changed.connect(self._on_selection)
+
+    def _on_selection(self, selection: Selection) -> None:
+        """Stop placing where another garment came to be selected: clicks were not meant for it."""
+        if self.session.view.placing and selection.garment_id != self._placing_of:
+            self.session.view.placing = False
 
     @_told
     def place(self, xy: gestures.XY) -> None:
