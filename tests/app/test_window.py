@@ -8,11 +8,14 @@ import threading
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from napari_fashion.app import window as window_module
 from napari_fashion.app.layers import KEY, LANDMARKS, PAF, PIF, SKELETON, VECTORS
 from napari_fashion.app.widgets import files
 from napari_fashion.app.window import window_of
+from napari_fashion.app.writer import write_landmarks
+from napari_fashion.errors import FashionError
 
 from .conftest import TROUSERS_XY, FakeModel, open_window
 
@@ -187,6 +190,41 @@ def test_a_garment_is_added_placed_and_deleted(opened) -> None:
     person.key(Qt.Key.Key_Delete, SHIFT)
     assert editor.garments == []
     assert opened.dock.garments.none.isVisible()
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        [(Qt.Key.Key_Delete, SHIFT)],
+        [(Qt.Key.Key_Z, CTRL)],
+        [(Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier)],
+        [(Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier)] * 2,
+    ],
+    ids=["deleted", "undone", "next picture", "picture without garments"],
+)
+def test_placing_ends_with_its_garment(opened, leave) -> None:
+    person, dataset = opened.person, opened.session.editor.dataset
+    person.key(Qt.Key.Key_A)
+    assert opened.session.view.placing
+    for key in leave:
+        person.key(*key)
+    assert not opened.session.view.placing
+    assert opened.layers.layer(LANDMARKS).mode == "select"
+    before = json.dumps(dataset.document)
+    person.click((60, 60))
+    person.qtbot.wait(20)  # napari's own way of adding takes a turn of the event loop
+    assert json.dumps(dataset.document) == before
+
+
+def test_placing_goes_on_with_a_garment_added_meanwhile(opened) -> None:
+    person, editor = opened.person, opened.session.editor
+    person.key(Qt.Key.Key_A)
+    person.key(Qt.Key.Key_A)
+    assert opened.session.view.placing
+    person.click((60, 60))
+    person.qtbot.waitUntil(lambda: editor.garments[2].visibility.any())
+    assert opened.session.view.placing
+    assert not editor.garments[1].visibility.any()
 
 
 def test_napari_add_button_without_a_garment_adds_nothing(opened) -> None:
@@ -381,6 +419,34 @@ def test_export_of_reviewed_pictures(opened, tmp_path, monkeypatch) -> None:
     opened.dock.data.export_reviewed.emit()
     written = json.loads((tmp_path / "out.json").read_text())
     assert [i["id"] for i in written["images"]] == [1]
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_export_over_the_saved_work_asks_and_is_no_save(
+    opened, tmp_path, monkeypatch, answer
+) -> None:
+    editor, work = opened.session.editor, tmp_path / "work.json"
+    editor.save(work)
+    questions = []
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(work), ""))
+    monkeypatch.setattr(files, "ask", lambda *asked: questions.append(asked[2]) or answer)
+    opened.dock.data.export_all.emit()
+    (question,) = questions
+    assert "your work is saved in" in question
+    ids = [record["id"] for record in json.loads(work.read_text())["annotations"]]
+    assert ids == ([11] if answer else [11, 12])  # the model's is left out of an export
+    assert editor.dirty == answer
+    assert (editor.saved_path is None) == answer
+    assert opened.dock.data.name.text().endswith("●") == answer
+
+
+def test_napari_export_over_the_saved_work_is_refused(opened, tmp_path) -> None:
+    opened.session.editor.save(tmp_path / "work.json")
+    saved = (tmp_path / "work.json").read_text()
+    layer = opened.layers.layer(LANDMARKS)
+    with pytest.raises(FashionError, match="your work is saved in"):
+        write_landmarks(str(tmp_path / "work.json"), layer.data, {"metadata": layer.metadata})
+    assert (tmp_path / "work.json").read_text() == saved
 
 
 @pytest.fixture

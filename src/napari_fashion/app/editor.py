@@ -252,3 +252,18 @@ class Editor:
         self._last_nudge = float("-inf")
         self.history_changed.emit()
         self.saved.emit(path)
+
+    def replaced(self, path: Path | str) -> None:
+        """Note that something else, such as an export, was written to a file.
+
+        Where it was the file that the work is saved in, the work is not saved any more, and the
+        next save asks where to.
+        """
+        if self.is_saved_at(path):
+            self.saved_path = None
+            self._file_lost = True
+            self.history_changed.emit()
+
+    def is_saved_at(self, path: Path | str) -> bool:
+        """Return whether a path is the file that the work was last saved in."""
+        return self.saved_path is not None and self.saved_path.resolve() == Path(path).resolve()

@@ -23,7 +23,8 @@ def write_landmarks(path: str, data: Any, attributes: dict[str, Any]) -> list[st
     Raises
     ------
     FashionError
-        If the layer is not the annotator's, or the path is the data set's own file.
+        If the layer is not the annotator's, or the path is the file that the data set
+        was read from or is saved in.
     """
     session = attributes.get("metadata", {}).get(KEY)
     editor = getattr(session, "editor", None)
@@ -37,6 +38,12 @@ def write_landmarks(path: str, data: Any, attributes: dict[str, Any]) -> list[st
         raise FashionError(
             f"{path} is the file that the data set was read from; nothing was written. Choose "
             "another name, or use Export in the Fashion annotator."
+        )
+    if editor.is_saved_at(path):
+        raise FashionError(
+            f"{path} is the file that your work is saved in, and an export leaves out what only "
+            "the model found; nothing was written. Choose another name, or use Save in the "
+            "Fashion annotator."
         )
     export(editor.dataset, path, overwrite=True)
     return [path]

@@ -180,7 +180,7 @@ class AnnotatorDock(Dock):
             self.session.say("No picture is marked as reviewed yet.", "warning")
             return
         proposal = self._proposal("reviewed" if only_reviewed else "export")
-        path = files.ask_save(self, "Export", proposal, editor.dataset.path)
+        path = files.ask_save(self, "Export", proposal, editor.dataset.path, editor.saved_path)
         if path is not None:
             self.export(path, only_reviewed=only_reviewed)
 
@@ -194,6 +194,7 @@ class AnnotatorDock(Dock):
         except FashionError as error:
             self.session.say(str(error), "error")
             return
+        editor.replaced(path)
         self.session.say(str(report))
 
     def _proposal(self, what: str) -> Path:

@@ -31,8 +31,18 @@ def ask_model(parent: QWidget, start: Path) -> Path | None:
     return Path(name) if name else None
 
 
-def ask_save(parent: QWidget, title: str, proposal: Path, source: Path | None) -> Path | None:
-    """Ask where to write; replacing a file has been said yes to, the source file twice."""
+def ask_save(
+    parent: QWidget, title: str, proposal: Path, source: Path | None, work: Path | None = None
+) -> Path | None:
+    """Ask where to write; replacing a file has been said yes to, a precious one twice.
+
+    Parameters
+    ----------
+    source
+        The file that the data set was read from.
+    work
+        The file that all the work is saved in, where an export is written.
+    """
     name, _ = QFileDialog.getSaveFileName(parent, title, str(proposal), COCO_FILES)
     if not name:
         return None
@@ -41,7 +51,13 @@ def ask_save(parent: QWidget, title: str, proposal: Path, source: Path | None) -
         path = path.with_suffix(".json")
         if path.exists() and not ask(parent, title, f"{path.name} exists. Replace it?"):
             return None
-    if source is not None and source.exists() and path.exists() and path.samefile(source):
+    if _same_file(path, work):
+        question = (
+            f"{path.name} is the file that your work is saved in. An export leaves out what only "
+            "the model found: your work will not be saved any more. Replace it?"
+        )
+        return path if ask(parent, title, question) else None
+    if _same_file(path, source):
         question = (
             f"{path.name} is the file that the data set was read from. Replacing it changes the "
             "source for good. Replace it?"
@@ -49,6 +65,10 @@ def ask_save(parent: QWidget, title: str, proposal: Path, source: Path | None) -
         if not ask(parent, title, question):
             return None
     return path
+
+
+def _same_file(path: Path, other: Path | None) -> bool:
+    return other is not None and other.exists() and path.exists() and path.samefile(other)
 
 
 def ask(parent: QWidget | None, title: str, question: str) -> bool:
