@@ -18,9 +18,26 @@ def test_coordinates_flip_and_flip_back() -> None:
 def test_landmarks_of_all_garments_are_rows_in_yx(dataset) -> None:
     points = layer_data.landmarks(dataset.garments_of(1), SCHEMA, selected=11, current=2)
     assert points.yx[0].tolist() == [20, 40]
-    assert points.features["landmark"].tolist() == [0, 1, 2, 3, 6, 7]
+    assert points.features["landmark"].tolist() == [0, 1, 3, 6, 7, 2]
     assert points.features["label"][0] == "left collar"
-    assert points.size[2] > points.size[0]
+    assert points.size[5] > points.size[0]
+
+
+def test_the_selected_garment_lies_on_top_and_the_selected_landmark_above_all(dataset) -> None:
+    dataset.insert_record("annotations", {**dataset.record("annotations", 11), "id": 13})
+    points = layer_data.landmarks(dataset.garments_of(1), SCHEMA, selected=11, current=3)
+    rows = list(zip(points.features["garment"], points.features["landmark"], strict=True))
+    assert rows[:6] == [(13, k) for k in (0, 1, 2, 3, 6, 7)]
+    assert rows[6:] == [(11, k) for k in (0, 1, 2, 6, 7, 3)]
+
+
+def test_what_is_absurdly_far_away_is_brought_near_enough_to_be_drawn(dataset) -> None:
+    edit = gestures.move_landmarks(dataset, 11, {0: (1e30, -1e300)})
+    edit.apply(dataset)
+    points = layer_data.landmarks(dataset.garments_of(1), SCHEMA)
+    assert points.yx[0].tolist() == [-layer_data.FAR, layer_data.FAR]
+    lines, _ = layer_data.skeleton(dataset.garments_of(1), SCHEMA)
+    assert np.abs(lines).max() <= 2 * layer_data.FAR
 
 
 def test_hidden_landmarks_are_hollow_and_unsure_ones_faint(dataset) -> None:

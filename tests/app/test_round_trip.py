@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -122,8 +123,17 @@ def go_round(app, tmp_path, path, model, source, monkeypatch) -> None:
     panel.parentWidget().close()
 
     app.show_dock("Fashion annotator")
-    person.key(Qt.Key.Key_R)
+    editor = session.editor
+    assert session.model.id.startswith("retrained-")
+    person.key(Qt.Key.Key_R)  # a reviewed picture would be left as it is
+    assert not editor.image.reviewed
+    dock.message.clear()
+    before = len(editor.history)
     person.press(dock.predict.predict)
     qtbot.waitUntil(lambda: not app.predicting.running, timeout=60_000)
-    assert session.fields_of(app.session.editor.image_id) is not None
-    assert session.model.id.startswith("retrained-")
+    assert session.fields_of(editor.image_id) is not None
+    said = re.match(r"(\d+) garments? found", dock.message.text())
+    assert said, dock.message.text()
+    predicted = editor.history[before:]
+    assert bool(predicted) or said[1] == "0"
+    assert all(edit.image_id == editor.image_id for edit in predicted)

@@ -10,7 +10,9 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
+from napari_fashion.app import gestures
 from napari_fashion.app import window as window_module
+from napari_fashion.app.edits import Edit, InsertRecord
 from napari_fashion.app.layers import KEY, LANDMARKS, PAF, PIF, SKELETON, VECTORS
 from napari_fashion.app.widgets import files
 from napari_fashion.app.window import window_of
@@ -34,6 +36,21 @@ def xy_of(app, garment: int, landmark: int) -> list[float]:
     return app.session.editor.dataset.garment(garment).xy[landmark].tolist()
 
 
+def shown_at(app, garment: int, landmark: int) -> list[float]:
+    """Return where the one point of a landmark is drawn, xy."""
+    layer = app.layers.layer(LANDMARKS)
+    rows = zip(layer.features["garment"], layer.features["landmark"], strict=True)
+    (place,) = [i for i, row in enumerate(rows) if row == (garment, landmark)]
+    return layer.data[place][::-1].tolist()
+
+
+def selected_points(app) -> list[tuple[int, int]]:
+    """Return garment and landmark of the points that napari has selected."""
+    layer = app.layers.layer(LANDMARKS)
+    features = layer.features.iloc[sorted(layer.selected_data)]
+    return list(zip(features["garment"], features["landmark"], strict=True))
+
+
 def test_a_landmark_is_dragged_with_the_mouse(opened) -> None:
     editor = opened.session.editor
     opened.person.drag((40, 20), (55, 33))
@@ -41,16 +58,48 @@ def test_a_landmark_is_dragged_with_the_mouse(opened) -> None:
     assert editor.undo_label == "Move left collar"
     assert len(editor.history) == 1
     assert editor.selection.landmark == 0
-    shown = opened.layers.layer(LANDMARKS).data[0]
-    assert np.allclose(shown, xy_of(opened, 11, 0)[::-1])
+    assert shown_at(opened, 11, 0) == xy_of(opened, 11, 0)
     opened.person.key(Qt.Key.Key_Z, CTRL)
     assert xy_of(opened, 11, 0) == [40, 20]
-    assert np.allclose(opened.layers.layer(LANDMARKS).data[0], (20, 40))
+    assert shown_at(opened, 11, 0) == [40, 20]
     opened.person.key(Qt.Key.Key_Y, CTRL)
     assert np.allclose(xy_of(opened, 11, 0), (55, 33), atol=0.3)
     opened.person.key(Qt.Key.Key_Z, CTRL)
     opened.person.key(Qt.Key.Key_Z, CTRL | SHIFT)
     assert np.allclose(xy_of(opened, 11, 0), (55, 33), atol=0.3)
+
+
+@pytest.fixture
+def overlapping(opened):
+    """A second shirt exactly over the first one."""
+    editor = opened.session.editor
+    record = {**editor.dataset.record("annotations", 11), "id": 13}
+    editor.apply(Edit("Add a copy", 1, (InsertRecord("annotations", 2, record),)))
+    return opened
+
+
+@pytest.mark.parametrize(("garment", "other"), [(11, 13), (13, 11)])
+def test_of_landmarks_over_each_other_the_selected_garments_is_dragged(
+    overlapping, garment, other
+) -> None:
+    overlapping.session.editor.select(garment)
+    overlapping.person.drag((40, 20), (55, 33))
+    assert np.allclose(xy_of(overlapping, garment, 0), (55, 33), atol=0.3)
+    assert xy_of(overlapping, other, 0) == [40, 20]
+    assert selected_points(overlapping) == [(garment, 0)]
+    overlapping.person.drag((55, 33), (60, 50))
+    assert np.allclose(xy_of(overlapping, garment, 0), (60, 50), atol=0.6)
+    overlapping.person.drag((40, 20), (30, 30))  # what lay under it is reached now
+    assert np.allclose(xy_of(overlapping, other, 0), (30, 30), atol=0.3)
+
+
+def test_of_a_garments_landmarks_over_each_other_the_selected_one_is_dragged(opened) -> None:
+    editor = opened.session.editor
+    editor.apply(gestures.move_landmarks(editor.dataset, 11, {1: (40, 20)}))
+    editor.select(11, 0)
+    opened.person.drag((40, 20), (55, 33))
+    assert np.allclose(xy_of(opened, 11, 0), (55, 33), atol=0.3)
+    assert xy_of(opened, 11, 1) == [40, 20]
 
 
 def test_several_landmarks_drawn_round_are_dragged_together(opened) -> None:
@@ -139,7 +188,7 @@ def test_keys_walk_through_the_landmarks_and_selects_the_point(opened) -> None:
     assert opened.session.editor.selection.landmark == 0
     opened.person.key(Qt.Key.Key_J)
     assert opened.session.editor.selection.landmark == 1
-    assert set(opened.layers.layer(LANDMARKS).selected_data) == {1}
+    assert selected_points(opened) == [(11, 1)]
     opened.person.key(Qt.Key.Key_BracketLeft)
     assert opened.session.editor.selection.landmark == 0
 
@@ -554,6 +603,23 @@ def test_the_view_stays_while_pictures_have_one_size(opened) -> None:
     opened.person.key(Qt.Key.Key_N)
     assert opened.viewer.camera.zoom == 11
     assert tuple(opened.viewer.camera.center)[-2:] == (33, 44)
+
+
+def test_a_file_with_an_absurd_coordinate_is_opened_and_mended(opened, tmp_path) -> None:
+    document = json.loads((tmp_path / "small.json").read_text())
+    document["annotations"][0]["keypoints"][:2] = [1e30, -1e30]
+    (tmp_path / "absurd.json").write_text(json.dumps(document))
+    opened.dock.open(tmp_path / "absurd.json")
+    opened.person.see()
+    editor = opened.session.editor
+    assert editor.dataset.path.name == "absurd.json"
+    assert len(opened.layers.layer(LANDMARKS).data) == 6
+    opened.person.drag((80, 20), (70, 30))
+    assert np.allclose(xy_of(opened, 11, 1), (70, 30), atol=0.3)
+    assert xy_of(opened, 11, 0) == [1e30, -1e30]  # a file's values are kept
+    editor.select(11, 0)
+    opened.actions.delete_landmark()
+    assert len(opened.layers.layer(LANDMARKS).data) == 5
 
 
 def test_help_lists_every_shortcut(opened) -> None:

@@ -29,6 +29,9 @@ MAX_PAF_ARROWS = 800
 MIN_CONFIDENCE = 0.1
 """Cells below it get no arrow."""
 
+FAR = 1e5
+"""Pixels. What a file puts farther away than this is drawn here: napari cannot draw 1e30."""
+
 _WHITE = (1.0, 1.0, 1.0)
 _DARK = (0.08, 0.08, 0.10)
 
@@ -69,6 +72,9 @@ def landmarks(
 ) -> Landmarks:
     """Return the placed landmarks of all garments of a picture.
 
+    They are in the order in which they lie on each other, and a press is for the topmost: those of
+    the selected garment come last, and the selected landmark very last.
+
     Parameters
     ----------
     selected
@@ -78,6 +84,7 @@ def landmarks(
     """
     colors = rgb(schema)
     rows = [(g, k) for g in garments for k in range(schema.n_landmarks) if g.visibility[k] > 0]
+    rows.sort(key=lambda row: (row[0].id == selected, row[0].id == selected and row[1] == current))
     n = len(rows)
     yx = np.empty((n, 2))
     face, border = np.ones((n, 4)), np.ones((n, 4))
@@ -87,7 +94,7 @@ def landmarks(
         for name in ("garment", "landmark", "name", "visibility", "score", "source", "label")
     }
     for i, (garment, k) in enumerate(rows):
-        yx[i] = yx_from_xy(garment.xy[k])
+        yx[i] = _drawn(garment.xy[k])
         hidden = garment.visibility[k] == 1
         source, score = garment.landmark_sources[k], float(garment.landmark_scores[k])
         of_selected = garment.id == selected
@@ -113,6 +120,26 @@ def landmarks(
     return Landmarks(yx, features, face, border, size, border_width)
 
 
+def categories(
+    garments: Sequence[Garment], selected: Any = None, height: int = 400
+) -> tuple[Array, list[str]]:
+    """Return where each garment's category is written, (N, 2) yx, and what: "Dress 84%".
+
+    Above the garment's landmarks, inside the picture of `height` pixels.
+    """
+    yx, texts = [], []
+    for garment in garments:
+        placed = np.clip(garment.xy[garment.visibility > 0], -FAR, FAR)
+        if not len(placed):
+            continue
+        top, left = float(placed[:, 1].min()), float(placed[:, 0].min())
+        yx.append((max(top - height / 14, height / 20), left))
+        score = garment.category_scores.get(garment.category_name)
+        sure = score is not None and garment.category_source != HUMAN
+        texts.append(f"{garment.category_name} {score:.0%}" if sure else garment.category_name)
+    return np.array(yx, dtype=np.float64).reshape(-1, 2), texts
+
+
 def skeleton(
     garments: Sequence[Garment], schema: Schema, selected: Any = None
 ) -> tuple[Array, Array]:
@@ -126,7 +153,7 @@ def skeleton(
     for garment in garments:
         for a, b in schema.edges:
             if garment.visibility[a] > 0 and garment.visibility[b] > 0:
-                start, end = yx_from_xy(garment.xy[a]), yx_from_xy(garment.xy[b])
+                start, end = _drawn(garment.xy[a]), _drawn(garment.xy[b])
                 lines.append((start, end - start))
                 alpha = 0.9 if garment.id == selected else 0.5
                 if 1 in (garment.visibility[a], garment.visibility[b]):
@@ -204,7 +231,9 @@ def ink(picture: NDArray[np.uint8], yx: Array) -> Array:
     for i, (y, x) in enumerate(np.rint(yx).astype(int)):
         y, x = min(max(y, 0), h - 1), min(max(x, 0), w - 1)
         under = picture[y : y + reach // 3 + 1, x : x + 2 * reach]  # where the name stands
-        if under.mean() > 150:
+        # Beside the picture the canvas is black.
+        light = under.sum(dtype=np.int64) / (3 * (reach // 3 + 1) * 2 * reach)
+        if light > 150:
             rgba[i, :3] = _DARK
     return rgba
 
@@ -217,6 +246,11 @@ def rgb(schema: Schema) -> Array:
 def title(schema: Schema, landmark: int) -> str:
     """Return a landmark's name for people: "left collar"."""
     return schema.landmarks[landmark].replace("_", " ")
+
+
+def _drawn(xy: Array) -> Array:
+    """Return yx of a place in a file, brought near enough to be drawn."""
+    return yx_from_xy(np.clip(xy, -FAR, FAR))
 
 
 def _confident(
