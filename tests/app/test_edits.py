@@ -54,7 +54,7 @@ def test_a_document_changed_behind_the_editor_is_refused_whole(dataset) -> None:
 
 def test_a_list_changes_element_by_element(dataset) -> None:
     edit = gestures.move_landmarks(dataset, 11, {0: (41, 20)})
-    assert [c.path for c in edit.changes] == [("keypoints", 0)]
+    assert [c.path for c in edit.changes] == [("keypoints", 0), ("fashion",)]
 
 
 def test_numbers_keep_their_kind(dataset) -> None:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_fashion.app import gestures
 from napari_fashion.app import window as window_module
 from napari_fashion.app.edits import Edit, InsertRecord
-from napari_fashion.app.layers import KEY, LANDMARKS, PAF, PIF, SKELETON, VECTORS
+from napari_fashion.app.layers import KEY, LANDMARKS, OVERLAYS, PAF, PIF, SKELETON, VECTORS
 from napari_fashion.app.widgets import files
 from napari_fashion.app.window import window_of
 from napari_fashion.app.writer import write_landmarks
@@ -591,7 +591,7 @@ def test_removed_layers_come_back_with_the_next_picture(opened) -> None:
     viewer.layers.remove(opened.layers.layer(PIF))
     opened.person.key(Qt.Key.Key_N)
     ours = [layer.name for layer in viewer.layers if KEY in layer.metadata]
-    assert ours == ["picture", PIF, VECTORS, PAF, SKELETON, LANDMARKS]
+    assert ours == ["picture", *OVERLAYS]
     viewer.layers.clear()
     opened.session.editor.go_to(0)
     assert len([layer for layer in viewer.layers if KEY in layer.metadata]) == 6
