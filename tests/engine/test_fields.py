@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from synthetic_fields import Scene
 
 pair = st.tuples(st.floats(0.1, 64), st.floats(0.1, 64))

@@ -127,7 +127,8 @@ class RetrainDock(Dock):
         self.content.addWidget(section("Loss"))
         self.content.addWidget(self.curve)
         self.content.addWidget(rule())
-        self.content.addWidget(section("On the held-out pictures"))
+        self.held_out = section("On the held-out pictures")
+        self.content.addWidget(self.held_out)
         self.content.addWidget(self.metrics)
         self.content.addStretch()
         foot = QVBoxLayout()
@@ -226,6 +227,8 @@ class RetrainDock(Dock):
             case "start":
                 self._started, self._steps = time.monotonic(), int(event["steps"])
                 self.progress.setRange(0, max(1, self._steps))
+                n = int(event["val_pictures"])
+                self.held_out.setText(f"On {n} held-out picture{'' if n == 1 else 's'}")
                 self.state.setText(
                     f"{event['train_pictures']} pictures to train on, {event['val_pictures']} held "
                     f"out, on {event['device']}."
