@@ -594,7 +594,7 @@ def test_removed_layers_come_back_with_the_next_picture(opened) -> None:
     assert ours == ["picture", *OVERLAYS]
     viewer.layers.clear()
     opened.session.editor.go_to(0)
-    assert len([layer for layer in viewer.layers if KEY in layer.metadata]) == 6
+    assert len([layer for layer in viewer.layers if KEY in layer.metadata]) == 1 + len(OVERLAYS)
 
 
 def test_the_view_stays_while_pictures_have_one_size(opened) -> None:

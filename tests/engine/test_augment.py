@@ -64,6 +64,7 @@ def centroid(picture, xy, radius=5):
 
 
 GEOMETRY = AugmentOptions(
+    box_cut=0,  # a cut through a blob would move its centre
     brightness=0,
     contrast=0,
     saturation=0,
