@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_fashion.app.edits import (
     Edit,
@@ -28,23 +27,13 @@ from napari_fashion.coco import (
 )
 from napari_fashion.coco.predictions import TOP_CATEGORIES, top_categories
 from napari_fashion.coco.provenance import HUMAN
+from napari_fashion.engine.metrics import Landmarks, same_garment
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
 
 PREDICT = "Predict"
 """Label of the edits that are a model's, not a person's."""
-
-SAME_OKS = 0.5
-"""Two garments are the same if their object keypoint similarity is above this.
-
-It is taken over the landmarks of the one that has fewer: a shirt and trousers share their hem only.
-"""
-SAME_IOU = 0.7
-"""So are two whose landmark boxes overlap this much: a person may have moved every landmark."""
-
-Landmarks = tuple[NDArray[np.float64], NDArray[np.bool_]]
-"""(K, 2) places, xy pixels, and (K,) which of them mean something."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +121,10 @@ def take_prediction(
     updated = kept = rejected = 0
     for predicted in prediction.garments:
         found = _placed(predicted.xy, predicted.scores)
-        if any(_same_garment(theirs, found, dataset.schema) for theirs in by_person):
+        if any(same_garment(theirs, found, dataset.schema.sigmas) for theirs in by_person):
             kept += 1
             continue
-        if any(_same_garment(gone, found, dataset.schema) for gone in deleted):
+        if any(same_garment(gone, found, dataset.schema.sigmas) for gone in deleted):
             rejected += 1
             continue
         scores = _category_scores(predicted, schema, dataset.schema)
@@ -248,33 +237,10 @@ def _content(record: Record) -> Record:
 
 def _twin(corrected: list[Garment], found: Landmarks, schema: Schema) -> Garment | None:
     for garment in corrected:
-        if _same_garment(_placed(garment.xy, garment.visibility), found, schema):
+        if same_garment(_placed(garment.xy, garment.visibility), found, schema.sigmas):
             return garment
     return None
 
 
-# -- which garments are one and the same -------------------------------------------------------
-
-
 def _placed(xy: Any, present: Any) -> Landmarks:
     return np.asarray(xy, np.float64), np.asarray(present) > 0
-
-
-def _same_garment(a: Landmarks, b: Landmarks, schema: Schema) -> bool:
-    (xy_a, there_a), (xy_b, there_b) = a, b
-    if not there_a.any() or not there_b.any():
-        return False
-    low_a, high_a = xy_a[there_a].min(0), xy_a[there_a].max(0)
-    low_b, high_b = xy_b[there_b].min(0), xy_b[there_b].max(0)
-    area_a, area_b = np.prod(high_a - low_a), np.prod(high_b - low_b)
-    overlap = np.prod(np.clip(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0, None))
-    union = area_a + area_b - overlap
-    if union > 0 and overlap / union >= SAME_IOU:
-        return True
-    both = there_a & there_b
-    if not both.any():
-        return False
-    distance2 = ((xy_a - xy_b)[both] ** 2).sum(axis=1)
-    spread2 = (2 * np.asarray(schema.sigmas)[both]) ** 2 * max(area_a, area_b, 1.0)
-    similarity = np.exp(-distance2 / (2 * spread2)).sum()
-    return bool(similarity / min(there_a.sum(), there_b.sum()) > SAME_OKS)

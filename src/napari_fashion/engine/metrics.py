@@ -22,6 +22,17 @@ PDL_AT = (0.05, 0.1, 0.2)
 WITHIN = 0.02
 """The normalised error under which a person need not correct a landmark."""
 
+SAME_OKS = 0.5
+"""Two garments are the same if their object keypoint similarity is above this.
+
+It is taken over the landmarks of the one that has fewer: a shirt and trousers share their hem only.
+"""
+SAME_IOU = 0.7
+"""So are two whose landmark boxes overlap this much: a person may have moved every landmark."""
+
+Landmarks = tuple[NDArray[np.float64], NDArray[np.bool_]]
+"""(K, 2) places, xy pixels, and (K,) which of them mean something."""
+
 
 # -- landmark errors -----------------------------------------------------------------------------
 
@@ -195,6 +206,35 @@ def oks_matrix(
     labelled = seen.sum(axis=1)
     total = np.where(seen, similar, 0.0).sum(axis=-1)
     return np.asarray(np.divide(total, labelled, out=np.zeros_like(total), where=labelled > 0))
+
+
+def same_garment(a: Landmarks, b: Landmarks, sigmas: ArrayLike) -> bool:
+    """Whether two sets of landmarks are of one garment, by `SAME_OKS` or `SAME_IOU`.
+
+    Parameters
+    ----------
+    a, b
+        Places and which of them mean something.
+    sigmas
+        (K,) of the schema.
+    """
+    (xy_a, there_a), (xy_b, there_b) = a, b
+    if not there_a.any() or not there_b.any():
+        return False
+    low_a, high_a = xy_a[there_a].min(0), xy_a[there_a].max(0)
+    low_b, high_b = xy_b[there_b].min(0), xy_b[there_b].max(0)
+    area_a, area_b = np.prod(high_a - low_a), np.prod(high_b - low_b)
+    overlap = np.prod(np.clip(np.minimum(high_a, high_b) - np.maximum(low_a, low_b), 0, None))
+    union = area_a + area_b - overlap
+    if union > 0 and overlap / union >= SAME_IOU:
+        return True
+    both = there_a & there_b
+    if not both.any():
+        return False
+    distance2 = ((xy_a - xy_b)[both] ** 2).sum(axis=1)
+    spread2 = (2 * np.asarray(sigmas)[both]) ** 2 * max(area_a, area_b, 1.0)
+    similarity = np.exp(-distance2 / (2 * spread2)).sum()
+    return bool(similarity / min(there_a.sum(), there_b.sum()) > SAME_OKS)
 
 
 def match_garments(
