@@ -265,3 +265,17 @@ def test_other_landmarks_and_unreadable_pictures_are_said(run, drawn, tmp_path, 
     assert "broken.jpg" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["predict", str(folder), *command, "--batch", "0"])
+
+
+def test_garments_whose_categories_the_file_lacks_are_left_out_and_said(
+    run, drawn, tmp_path, capsys
+):
+    document = json.loads(drawn.read_text())
+    document["categories"] = [document["categories"][0] | {"id": 5, "name": "Kimono"}]
+    document["annotations"] = []
+    (drawn.parent / "kimono.json").write_text(json.dumps(document))
+    out = tmp_path / "kimono.json"
+    command = ["--model", str(run[0]), "--single", "--complete", "--out", str(out)]
+    assert main(["predict", str(drawn.parent / "kimono.json"), *command]) == 0
+    assert json.loads(out.read_text()) == []
+    assert "none of their likely categories" in capsys.readouterr().err
