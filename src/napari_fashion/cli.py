@@ -86,6 +86,18 @@ def _parser() -> argparse.ArgumentParser:
     _model_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
+    pseudo = commands.add_parser(
+        "pseudo-label", help="place landmarks where only categories are known, if readings agree"
+    )
+    pseudo.add_argument("input", help="a COCO file, or photos:unlabelled")
+    pseudo.add_argument("--model", action="append", help="may be given several times")
+    pseudo.add_argument("--images", type=Path, help="folder of the pictures")
+    pseudo.add_argument("--out", type=Path, required=True, help="COCO file to write")
+    pseudo.add_argument("--overwrite", action="store_true", help="replace the file")
+    pseudo.add_argument("--tolerance", type=float, help="of a landmark's readings (default 0.04)")
+    pseudo.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...")
+    pseudo.set_defaults(run=_pseudo_label)
+
     fetch = commands.add_parser("fetch", help="get the public CC0 photos (resumable)")
     fetch.add_argument("--to", type=Path, help="folder (default: the user's data folder)")
     fetch.add_argument("--source", help="a local folder or a mirror's address instead")
@@ -108,7 +120,11 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...")
     parser.add_argument("--batch", type=_positive, default=16, help="pictures at a time")
-    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture")
+    parser.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="average with the mirrored picture; by default as the model's recipe says",
+    )
 
 
 def _positive(text: str) -> int:
@@ -240,6 +256,36 @@ def _figures(metrics: dict[str, Any] | None) -> str:
     return ", ".join([""] + [f"{k} {v:.4f}" for k, v in metrics.items() if isinstance(v, float)])
 
 
+# -- pseudo-label --------------------------------------------------------------------------------
+
+
+def _pseudo_label(options: argparse.Namespace) -> int:
+    from napari_fashion.engine.data import dataset_of
+    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.recipe import Source
+    from napari_fashion.engine.selftrain import AgreementOptions, pseudo_label
+
+    if options.out.exists() and not options.overwrite:
+        raise FashionError(f"{options.out} exists. Give another --out, or --overwrite.")
+    images = None if options.images is None else str(options.images)
+    dataset = dataset_of(Source(file=options.input, images=images))
+    models = [Model.load(name, options.device) for name in options.model or ["bundled"]]
+    agreement = AgreementOptions()
+    if options.tolerance is not None:
+        agreement = replace(agreement, tolerance=options.tolerance)
+    with _progress() as progress:
+        task = progress.add_task("reading", total=len(dataset.images))
+        result, counts = pseudo_label(
+            models, dataset, agreement, lambda n: progress.update(task, advance=n)
+        )
+    result.save(options.out, overwrite=options.overwrite)
+    print(
+        f"{options.out}: {counts['garments']} garments of {counts['pictures']} pictures got "
+        f"landmarks; {counts['landmarks']} of {counts['asked']} landmarks agreed"
+    )
+    return 0
+
+
 # -- predict -------------------------------------------------------------------------------------
 
 
@@ -333,7 +379,7 @@ def predict_dataset(
     *,
     batch: int,
     decoder: Any,
-    flip: bool = False,
+    flip: bool | None = None,
     failures: list[str],
 ) -> Iterator[tuple[Any, Picture, Prediction]]:
     """Yield (image, picture, prediction) with a progress bar; unreadable pictures go to `failures`."""

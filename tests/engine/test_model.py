@@ -212,3 +212,36 @@ def test_a_false_detection_takes_no_garment_from_the_right_ones(model, pictures,
     assert report.average_error == pytest.approx(0, abs=1e-6)
     assert report.top1 == 1
     assert (report.recall, report.precision) == (1, pytest.approx(2 / 3))
+
+
+def test_half_the_size_and_the_same_model_again(model, pictures, tmp_path):
+    full = model.save(tmp_path / "full").with_suffix(".safetensors")
+    half = model.save(tmp_path / "half", half=True).with_suffix(".safetensors")
+    assert half.stat().st_size < 0.6 * full.stat().st_size
+    loaded = Model.load(half, "cpu")
+    assert {v.dtype for v in loaded.network.state_dict().values()} == {torch.float32, torch.int64}
+    assert loaded.id == json.loads(half.with_suffix(".json").read_text())["id"]
+    again = loaded.save(tmp_path / "again").with_suffix(".json")
+    assert json.loads(again.read_text())["id"] == loaded.id  # whichever way it is stored
+    one, two = (m.predict([pictures[0].read()])[0].garments[0] for m in (model, loaded))
+    assert np.abs(one.xy - two.xy).max() < 0.2
+
+
+def test_a_weight_beyond_half_precision_is_refused(trained, tmp_path):
+    model = Model.load(trained[0], "cpu")
+    with torch.no_grad():
+        next(model.network.parameters()).view(-1)[0] = 1e6
+    with pytest.raises(CheckpointError, match="exceeds float16"):
+        model.save(tmp_path / "m", half=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_decides_whether_the_mirror_is_asked(trained, pictures):
+    model = Model.load(trained[0], "cpu")
+    picture = pictures[0].read()
+    plain = model.fields(picture).pif_confidence
+    flipped = model.fields_batch([picture], flip=True)[0].pif_confidence
+    assert not np.allclose(plain, flipped)
+    model.info.recipe["mirror"] = True
+    assert np.allclose(model.fields(picture).pif_confidence, flipped)
+    assert np.allclose(model.fields_batch([picture], flip=False)[0].pif_confidence, plain)

@@ -165,6 +165,21 @@ def test_padding_and_crowds_are_ignored_not_negative():
     assert targets.category[0].tolist() == [0, -1]
 
 
+def test_cells_that_reach_into_the_picture_count():
+    # A picture's fields end with a cell that is part padding; a cut may be thinner than a cell.
+    sliver = [[-0.5, 39.5], [95.5, 39.5], [95.5, 41.5], [-0.5, 41.5]]
+    xy = np.zeros((1, 8, 2))
+    xy[0, 4:6] = [(4.0, 40.0), (90.0, 41.0)]
+    garments = batch(xy, np.array([[0, 0, 0, 0, 2, 2, 0, 0]]), content=sliver)
+    weight = encode(garments, foreign="negative").pif_weight[0, 4]
+    rows = torch.nonzero(weight.amax(1)).flatten().tolist()
+    assert rows == [5]  # centres at y = 35.5 and 43.5: only the second is within half a cell
+    partly = [[-0.5, -0.5], [66.5, -0.5], [66.5, 95.5], [-0.5, 95.5]]
+    full = batch(np.full((1, 8, 2), 40.0), np.full((1, 8), 2), content=partly)
+    columns = encode(full).pif_weight[0, 0].amax(0)
+    assert columns.tolist() == [1.0] * 9 + [0.0] * 3  # the ninth's centre is at 67.5
+
+
 def test_an_annotation_without_landmarks_teaches_its_category_only():
     garments = batch(np.zeros((1, 8, 2)), np.zeros((1, 8), int))
     targets = encode(garments, foreign="negative")

@@ -149,6 +149,56 @@ def keys(pictures):
     return {p.key for p in pictures}
 
 
+def test_pictures_grow_as_the_run_goes_on(drawn, tmp_path, monkeypatch):
+    recipe = Recipe.from_dict(
+        tiny_recipe(
+            drawn,
+            schedule={"epochs": 2, "max_steps": 8, "sizes": [[0, 32], [0.25, 64], [0.5, 96]]},
+        )
+    )
+    trainer = Trainer(recipe, tmp_path / "run", resume=False, device="cpu", emit=lambda e: None)
+    seen = []
+    forward = trainer.network.forward
+    monkeypatch.setattr(
+        trainer.network, "forward", lambda x: (seen.append(tuple(x.shape[-2:])), forward(x))[1]
+    )
+    trainer.run(lambda: False)
+    assert seen == [(32, 32)] * 2 + [(64, 64)] * 2 + [(96, 96)] * 4
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ([[0.0, 96], [0.5, 64]], "ends with 64; expected working_size, which is 96"),
+        ([[0.2, 96]], "the first of them 0"),
+        ([[0.0, 64], [0.0, 96]], "rising shares"),
+        ([[0.0, 50], [0.5, 96]], "multiples of 32"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(drawn, sizes, said):
+    with pytest.raises(RecipeError, match=said):
+        Recipe.from_dict(tiny_recipe(drawn, schedule={"sizes": sizes}))
+
+
+def test_frozen_norms_keep_what_the_old_model_knew(drawn, trained, tmp_path):
+    old = load_file(trained[0] / "model.safetensors")
+    for freeze in (True, False):
+        path, _ = run(
+            tiny_recipe(
+                drawn,
+                start_from=str(trained[0]),
+                optimiser={"freeze_norms": freeze},
+                schedule={"max_steps": 3},
+            ),
+            tmp_path / str(freeze),
+        )
+        new = load_file(path.with_suffix(".safetensors"))
+        statistics = [k for k in old if "running_" in k]
+        assert statistics
+        assert all(torch.equal(old[k], new[k]) for k in statistics) == freeze
+        assert any(not torch.equal(old[k], new[k]) for k in old if k.endswith("weight"))
+
+
 def test_the_split_is_stable_and_by_group(drawn):
     pictures = in_groups(load_sources([Source(file=str(drawn))], SCHEMA), 2)
     train_one, val_one = split_pictures(pictures, 0.25, 0, None)

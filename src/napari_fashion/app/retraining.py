@@ -40,7 +40,7 @@ class RetrainOptions:
     """
 
     epochs: int = 10
-    lr: float = 3e-4
+    lr: float = 2e-4
     batch: int = 8
     what: Literal["all", "corrected"] = "all"
     validation_share: float = 0.2
@@ -82,7 +82,7 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     recipe: dict[str, dict[str, Any]] = {
         "": {"name": "retrained", "schema": "from-data", "start_from": options.start_from},
         "data": {"validation_share": options.validation_share},
-        "optimiser": {"lr": options.lr},
+        "optimiser": {"lr": options.lr, "freeze_norms": True},
         "schedule": {
             "epochs": options.epochs,
             "batch": max(2, min(options.batch, usable // 2)),

@@ -24,6 +24,8 @@ class AugmentOptions(BaseModel):
         Chance of a horizontal flip; left and right landmarks swap.
     rotation
         Largest rotation either way, degrees.
+    quarter_turn
+        Chance of a turn by 90, 180 or 270 degrees on top, for garments photographed sideways.
     scale
         Least and greatest share of the input that the view's longer side fills; drawn from a
         power law (uniform in the logarithm).
@@ -54,6 +56,7 @@ class AugmentOptions(BaseModel):
 
     flip: float = Field(default=0.5, ge=0, le=1)
     rotation: float = Field(default=20.0, ge=0, le=180)
+    quarter_turn: float = Field(default=0.0, ge=0, le=1)
     scale: tuple[float, float] = (0.6, 1.1)
     stretch: tuple[float, float] = (0.85, 1.18)
     shift: float = Field(default=0.05, ge=0)
@@ -178,6 +181,10 @@ def _draw_views(
     zoom = torch.exp(_uniform(generator, b, *(math.log(s) for s in options.scale)))
     stretch = torch.exp(_uniform(generator, b, *(0.5 * math.log(s) for s in options.stretch)))
     angle = torch.deg2rad(_uniform(generator, b, -options.rotation, options.rotation))
+    if options.quarter_turn:
+        turned = torch.rand(b, generator=generator) < options.quarter_turn
+        quarters = torch.randint(1, 4, (b,), generator=generator)
+        angle = angle + torch.where(turned, quarters * (math.pi / 2), 0.0)
     flipped = torch.rand(b, generator=generator) < options.flip
     room = ((1 - zoom).clamp(min=0) / 2 + options.shift)[:, None] * side
     shift = (torch.rand(b, 2, generator=generator) * 2 - 1) * room

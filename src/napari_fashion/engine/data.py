@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,8 @@ class Annotated:
         (N,) int64, -1 where unknown.
     crowd
         (N,) bool.
+    truth
+        Whether a model may be judged by it (not by what models said: `Source.pseudo`).
     """
 
     key: str
@@ -59,6 +61,7 @@ class Annotated:
     box: NDArray[np.float32]
     category: NDArray[np.int64]
     crowd: NDArray[np.bool_]
+    truth: bool = True
 
     def read(self) -> Picture:
         """Read the picture, of exactly the size that its annotations know."""
@@ -67,7 +70,7 @@ class Annotated:
     @property
     def can_be_judged(self) -> bool:
         """Whether some garment's landmark error can be measured (`garment_can_be_judged`)."""
-        return any(garment_can_be_judged(self, i) for i in range(len(self.category)))
+        return self.truth and any(garment_can_be_judged(self, i) for i in range(len(self.category)))
 
 
 def garment_can_be_judged(picture: Annotated, i: int) -> bool:
@@ -104,7 +107,7 @@ def _photos(split: str, source: Source) -> Dataset:
     match split:
         case "train" | "test":
             return Dataset.load(photos.landmarks(split), image_root=folder / "images")
-        case "unlabelled" | "no_garment":
+        case "unlabelled" | "pseudo" | "no_garment":
             document = photos.category_document(split, folder)
             if not document["images"]:
                 raise RecipeError(
@@ -113,8 +116,8 @@ def _photos(split: str, source: Source) -> Dataset:
                 )
             return Dataset(document, image_root=folder)
     raise RecipeError(
-        f"photos:{split}: no such split; expected photos:train, photos:test, photos:unlabelled or "
-        "photos:no_garment."
+        f"photos:{split}: no such split; expected photos:train, photos:test, photos:unlabelled, "
+        "photos:pseudo or photos:no_garment."
     )
 
 
@@ -165,7 +168,8 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
         groups = photos.senders()
         for image in dataset.images:
             garments = dataset.garments_of(image.id)
-            truth = [g for g in garments if image.reviewed or g.touched_by_human]
+            believed = image.reviewed or source.pseudo
+            truth = [g for g in garments if believed or g.touched_by_human]
             if not truth and source.empty == "skip" and not image.reviewed:
                 continue
             ignored = [g.bbox for g in garments if g not in truth and g.bbox is not None]
@@ -180,7 +184,7 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
             picture = _annotated(
                 key, groups.get(name.stem, key), image, truth, ignored, dataset, schema
             )
-            pictures += [picture] * source.repeat
+            pictures += [replace(picture, truth=not source.pseudo)] * source.repeat
     if not pictures:
         raise RecipeError(
             "No source has a picture with a garment that a person annotated or reviewed; there is "

@@ -161,7 +161,7 @@ def evaluate_pictures(
     pictures: Sequence[Annotated],
     *,
     protocol: Protocol = "box",
-    flip: bool = False,
+    flip: bool | None = None,
     batch: int = 16,
     rounds: int = 1000,
     advance: Advance = lambda n: None,
@@ -179,7 +179,7 @@ def evaluate_pictures(
         picture as it is; predictions are matched to garments by object keypoint similarity, the
         surest first, and what is left by likeness.
     flip
-        Average with the mirrored picture.
+        Average with the mirrored picture; None as the model's recipe says.
     batch
         Pictures at a time.
     rounds
@@ -218,7 +218,7 @@ _Judgement = tuple[list[Judged], float, dict[str, float | None], dict[str, float
 
 
 def _judge_cut(
-    model: Model, pictures: Sequence[Annotated], flip: bool, batch: int, advance: Advance
+    model: Model, pictures: Sequence[Annotated], flip: bool | None, batch: int, advance: Advance
 ) -> _Judgement:
     judged: list[Judged] = []
     seconds = 0.0
@@ -238,7 +238,7 @@ def _judge_cut(
 
 
 def _judge_whole(
-    model: Model, pictures: Sequence[Annotated], flip: bool, batch: int, advance: Advance
+    model: Model, pictures: Sequence[Annotated], flip: bool | None, batch: int, advance: Advance
 ) -> _Judgement:
     judged: list[Judged] = []
     seconds = 0.0

@@ -136,26 +136,50 @@ class Model:
         return DecoderOptions(**self.info.recipe.get("decoder", {}))
 
     @property
+    def mirror(self) -> bool:
+        """Whether the model's recipe averages with the mirrored picture."""
+        return bool(self.info.recipe.get("mirror", False))
+
+    @property
     def id(self) -> str:
         """Name and a digest of the weights: the same id, the same predictions."""
         if self._id is None:
-            digest = hashlib.sha256(_serialise(self.network)).hexdigest()[:8]
-            self._id = f"{self.info.name}-{digest}"
+            self._id = _id_of(self.info.name, _state(self.network))
         return self._id
 
     # -- files -----------------------------------------------------------------------------
 
-    def save(self, path: Path | str) -> Path:
+    def save(self, path: Path | str, *, half: bool = False) -> Path:
         """Write ``<path>.safetensors`` and ``<path>.json``, each atomically; return the JSON's path.
 
-        `path` may carry either suffix or none.
+        Parameters
+        ----------
+        path
+            With either suffix or none.
+        half
+            Round the weights to float16, for half the size; they are float32 again once loaded.
+
+        Raises
+        ------
+        CheckpointError
+            If a weight is too great for float16.
         """
         stem = _stem(Path(path))
-        weights = _serialise(self.network)
+        state = _state(self.network)
+        if half:
+            rounded = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+            if not all(v.isfinite().all() for v in rounded.values()):
+                raise CheckpointError(
+                    f"{stem}: a weight exceeds float16 (65504). Save the model without half."
+                )
+            weights = save(rounded)
+            state = _in_full(rounded)
+        else:
+            weights = save(state)
         document = {
             "format": FORMAT,
             "version": VERSION,
-            "id": f"{self.info.name}-{hashlib.sha256(weights).hexdigest()[:8]}",
+            "id": _id_of(self.info.name, state),
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
             "parameters": sum(p.numel() for p in self.network.parameters()),
             "schema": self.schema.to_dict(),
@@ -212,7 +236,7 @@ class Model:
             weights = weights_path.read_bytes()
             if hashlib.sha256(weights).hexdigest() != document["weights_sha256"]:
                 raise ValueError(f"{weights_path.name} has other weights than it was saved with")
-            state = load(weights)
+            state = _in_full(load(weights))
         except (KeyError, ValueError, OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"{stem}: the model cannot be loaded ({type(error).__name__}: {error}). Its "
@@ -242,7 +266,7 @@ class Model:
         return self.fields_batch([picture])[0]
 
     def fields_batch(
-        self, pictures: Sequence[NDArray[np.generic]], *, flip: bool = False
+        self, pictures: Sequence[NDArray[np.generic]], *, flip: bool | None = None
     ) -> list[Fields]:
         """Compute the fields of several pictures, those of one input size in one batch.
 
@@ -251,8 +275,10 @@ class Model:
         pictures
             (H, W[, channels]) arrays; what is not uint8 RGB is converted (`to_rgb`).
         flip
-            Average with the fields of the mirrored picture (twice the time).
+            Average with the fields of the mirrored picture (twice the time); None as the model's
+            recipe says.
         """
+        flip = self.mirror if flip is None else flip
         rgb = [to_rgb(p) for p in pictures]
         places = [self.place(p.shape[1], p.shape[0]) for p in rgb]
         groups: dict[tuple[int, int], list[int]] = {}
@@ -275,7 +301,7 @@ class Model:
         pictures: Sequence[NDArray[np.generic]],
         *,
         options: DecoderOptions | None = None,
-        flip: bool = False,
+        flip: bool | None = None,
     ) -> list[Prediction]:
         """Predict the garments of each picture, coordinates in its own pixels."""
         fields = self.fields_batch(pictures, flip=flip)
@@ -489,9 +515,17 @@ def _blend(one: Tensor, two: Tensor, channels: list[int]) -> Tensor:
     return blended
 
 
-def _serialise(network: Network) -> bytes:
-    state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    return save(state)
+def _state(network: Network) -> dict[str, Tensor]:
+    return {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+
+
+def _in_full(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+
+
+def _id_of(name: str, state: dict[str, Tensor]) -> str:
+    """Return the model's id: the same whether its weights are stored in half or in full."""
+    return f"{name}-{hashlib.sha256(save(state)).hexdigest()[:8]}"
 
 
 def _stem(path: Path) -> Path:

@@ -1,18 +1,15 @@
-"""The network: a torchvision backbone, an optional neck, and PIF, PAF and category heads."""
+"""The network: a backbone, an optional neck, and PIF, PAF and category heads."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
 import torch
-import torchvision
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-BackboneName = Literal[
-    "shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5", "resnet18", "resnet50"
-]
+from napari_fashion.engine.backbones import Backbone, BackboneName, normalisation
 
 PIF_CHANNELS = 5
 """A landmark's channels: confidence logit, x, y (cells, from the cell), log spread, size."""
@@ -29,7 +26,7 @@ class NetworkConfig(BaseModel):
     Attributes
     ----------
     backbone
-        Name of the torchvision backbone.
+        See `backbones`.
     neck
         ``"plain"``: the last stage keeps stride 16, and the heads upsample from there. ``"sum"``:
         features of strides 8, 16 and 32 are summed at stride 8 and refined.
@@ -122,52 +119,6 @@ def fork(features: Tensor, heads: int, beta: float) -> Tensor:
     return _ForkNormalisation.apply(features, float(heads) ** -beta)  # type: ignore[no-any-return]
 
 
-class Backbone(nn.Module):
-    """Stages of a torchvision classifier; returns features of strides 8, 16 and the last one.
-
-    Parameters
-    ----------
-    name
-        Backbone's torchvision name.
-    keep_stride_16
-        Give the last stage stride 1, so that its features stay at stride 16.
-    """
-
-    def __init__(self, name: BackboneName, *, keep_stride_16: bool) -> None:
-        super().__init__()
-        net = getattr(torchvision.models, name)(weights=None)
-        if name.startswith("shufflenet"):
-            self.stem = nn.Sequential(net.conv1, net.maxpool)
-            self.stages = nn.ModuleList([net.stage2, net.stage3, net.stage4])
-            self.channels = tuple(
-                _out_channels(stage[-1].branch2) * 2
-                for stage in (net.stage2, net.stage3, net.stage4)
-            )
-        else:
-            self.stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1)
-            self.stages = nn.ModuleList([net.layer2, net.layer3, net.layer4])
-            self.channels = tuple(
-                _out_channels(stage[-1]) for stage in (net.layer2, net.layer3, net.layer4)
-            )
-        if keep_stride_16:
-            for module in self.stages[-1].modules():
-                if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
-                    module.stride = (1, 1)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the features after each of the three last stages."""
-        x = self.stem(x)
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features
-
-
-def _out_channels(block: nn.Module) -> int:
-    return [m.out_channels for m in block.modules() if isinstance(m, nn.Conv2d)][-1]
-
-
 class RefiningBlock(nn.Module):
     """Residual depthwise 5x5 and pointwise convolutions on (B, width, H, W) features."""
 
@@ -252,9 +203,7 @@ class Network(nn.Module):
         self.paf = Head(width, edges * PAF_CHANNELS, config.upsample) if edges else None
         self.dropout = nn.Dropout(config.dropout)
         self.category = nn.Conv2d(channels[-1], categories, 1) if categories else None
-        # ImageNet statistics of 0..255 pixels: what pre-trained torchvision backbones expect.
-        mean = 255 * torch.tensor([0.485, 0.456, 0.406])
-        std = 255 * torch.tensor([0.229, 0.224, 0.225])
+        mean, std = normalisation(config.backbone)
         self.register_buffer("mean", mean[:, None, None], persistent=False)
         self.register_buffer("std", std[:, None, None], persistent=False)
         self._initialise()

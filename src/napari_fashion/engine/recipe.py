@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_fashion.engine.augment import AugmentOptions
 from napari_fashion.engine.decode import DecoderOptions
@@ -16,7 +16,7 @@ from napari_fashion.engine.network import NetworkConfig
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
 
-INHERITED = ("augment", "targets", "loss", "decoder")
+INHERITED = ("augment", "targets", "loss", "decoder", "mirror")
 """Parts of a recipe that a training which starts from a model takes from that model's recipe."""
 
 
@@ -31,7 +31,8 @@ class Source(_Options):
     ----------
     file
         A COCO keypoint file, relative to the recipe; or ``photos:train``, ``photos:test``,
-        ``photos:unlabelled``, ``photos:no_garment`` (the CC0 photos), or ``samples:COUNT`` or
+        ``photos:unlabelled``, ``photos:pseudo`` (the same with landmarks that models agreed on),
+        ``photos:no_garment`` (the CC0 photos), or ``samples:COUNT`` or
         ``samples:COUNT:SEED`` (procedural garments).
     images
         Folder of the pictures, where it is not the file's own.
@@ -40,12 +41,16 @@ class Source(_Options):
     empty
         What pictures without annotations are: ``"skip"`` those that nobody reviewed (the
         default), or ``"negative"``: pictures that show no garment.
+    pseudo
+        Learn from what a model said as well, as `selftrain` writes it. No model is judged by
+        such pictures: those that fall to the held-out share are left out.
     """
 
     file: str
     images: str | None = None
     repeat: int = Field(default=1, ge=1)
     empty: Literal["skip", "negative"] = "skip"
+    pseudo: bool = False
 
 
 class DataOptions(_Options):
@@ -86,6 +91,8 @@ class OptimiserOptions(_Options):
         ``"adamw"`` or ``"sgd"`` (the report's).
     lr
         Peak learning rate.
+    backbone_lr
+        The backbone's learning rate as a share of that; pretrained features need less.
     weight_decay
         Of convolution weights; norms and biases have none.
     momentum, nesterov
@@ -94,6 +101,9 @@ class OptimiserOptions(_Options):
         Each gradient value is clipped to +- this (the report's 10); 0 does not clip.
     clip_norm
         The gradient's norm is clipped to this; 0 does not clip.
+    freeze_norms
+        Batch norms keep their mean and variance, of whatever the model to start from has seen:
+        a few pictures of one kind would pull them away.
     ema
         Decay a step of the exponential moving average of the weights, which is what is saved;
         0 saves the weights themselves.
@@ -101,11 +111,13 @@ class OptimiserOptions(_Options):
 
     kind: Literal["adamw", "sgd"] = "adamw"
     lr: float = Field(default=2e-3, gt=0)
+    backbone_lr: float = Field(default=1.0, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     momentum: float = Field(default=0.95, ge=0, lt=1)
     nesterov: bool = True
     clip_value: float = Field(default=0.0, ge=0)
     clip_norm: float = Field(default=5.0, ge=0)
+    freeze_norms: bool = False
     ema: float = Field(default=0.998, ge=0, lt=1)
 
 
@@ -130,6 +142,10 @@ class ScheduleOptions(_Options):
         Epochs between validations; the last epoch is always validated.
     max_steps
         Stop after so many steps; 0 for no such limit.
+    sizes
+        Progressive resizing: (share, size) pairs; from that share of the steps on, pictures have
+        that longer side in the network's input. Rising shares, the first 0, the last size the
+        recipe's `Recipe.working_size`; empty for that size throughout.
     """
 
     epochs: int = Field(default=50, ge=1)
@@ -140,6 +156,21 @@ class ScheduleOptions(_Options):
     final_lr: float = Field(default=0.01, ge=0, le=1)
     validate_every: int = Field(default=1, ge=1)
     max_steps: int = Field(default=0, ge=0)
+    sizes: list[tuple[float, int]] = Field(default_factory=list)
+
+    @field_validator("sizes")
+    @classmethod
+    def _rising(cls, value: list[tuple[float, int]]) -> list[tuple[float, int]]:
+        shares = [share for share, _ in value]
+        if value and (shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1):
+            raise ValueError("expected rising shares of the steps below 1, the first of them 0")
+        if any(size < 32 or size % 32 for _, size in value):
+            raise ValueError("expected sizes that are multiples of 32")
+        return value
+
+    def size_at(self, done: float, usual: int) -> int:
+        """Return the input's side when a share `done` of the steps is done."""
+        return next((size for share, size in reversed(self.sizes) if done >= share), usual)
 
 
 class ExplosionOptions(_Options):
@@ -174,8 +205,14 @@ class Recipe(_Options):
         A model to start from (a path or ``"bundled"``), or None for random weights. Schema,
         network and working size are then the model's, and so are augmentation, targets and losses
         where this recipe does not set them.
+    pretrained
+        File of weights that the backbone starts from (`Backbone.load_pretrained`), relative to
+        the recipe; None for random ones. Not looked at where `start_from` is given.
     working_size
         The longer side of a picture in the network's input, pixels.
+    mirror
+        Use the model with its answers for the mirrored picture averaged in (twice the time),
+        where nothing else is said.
     precision
         ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
     seed
@@ -190,7 +227,9 @@ class Recipe(_Options):
     name: str = Field(default="model", pattern=r"^[A-Za-z0-9._-]+$")
     schema_name: str = Field(default="garments", alias="schema")
     start_from: str | None = None
+    pretrained: str | None = None
     working_size: int = Field(default=192, ge=32, multiple_of=32)
+    mirror: bool = False
     precision: Literal["auto", "float32", "mixed"] = "auto"
     seed: int = 0
     network: NetworkConfig = NetworkConfig()
@@ -202,6 +241,16 @@ class Recipe(_Options):
     schedule: ScheduleOptions = ScheduleOptions()
     explosions: ExplosionOptions = ExplosionOptions()
     decoder: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _ends_at_working_size(self) -> Recipe:
+        sizes = self.schedule.sizes
+        if sizes and self.start_from is None and sizes[-1][1] != self.working_size:
+            raise ValueError(
+                f"schedule.sizes ends with {sizes[-1][1]}; expected working_size, which is "
+                f"{self.working_size}"
+            )
+        return self
 
     @field_validator("decoder")
     @classmethod
@@ -283,6 +332,8 @@ class Recipe(_Options):
         changes: dict[str, Any] = {"data": data}
         if self.start_from not in (None, "bundled"):
             changes["start_from"] = path(self.start_from)
+        if self.pretrained is not None:
+            changes["pretrained"] = path(self.pretrained)
         if self.schema_name.endswith(".toml"):
             changes["schema_name"] = path(self.schema_name)
         return self.model_copy(update=changes)

@@ -264,15 +264,20 @@ def _inside_box(grid: Tensor, box: Tensor, margin: float) -> Tensor:
 
 
 def _inside_convex(grid: Tensor, corners: Tensor) -> Tensor:
-    """(B, H, W) bool: cells inside the convex (B, 4, 2) corners, whichever way they turn."""
+    """(B, H, W) bool: cells that reach into the convex (B, 4, 2) corners, whichever way these turn.
+
+    A cell whose centre lies outside counts while it is no more than half a cell off: the fields of
+    a picture whose side is no multiple of the stride end with such cells.
+    """
     sides = []
     for i in range(4):
         a, b = corners[:, i], corners[:, (i + 1) % 4]
         edge = b - a
         delta = grid[None] - a[..., None, None]
-        sides.append(edge[:, 0, None, None] * delta[:, 1] - edge[:, 1, None, None] * delta[:, 0])
-    cross = torch.stack(sides)
-    return (cross >= 0).all(0) | (cross <= 0).all(0)
+        cross = edge[:, 0, None, None] * delta[:, 1] - edge[:, 1, None, None] * delta[:, 0]
+        sides.append(cross / edge.norm(dim=1).clamp(min=1e-6)[:, None, None])
+    distance = torch.stack(sides)  # signed, to each side's line
+    return (distance > -0.5).all(0) | (distance < 0.5).all(0)
 
 
 def _weights(counts: Tensor, grown: Tensor, ignored: Tensor, confidence: Tensor) -> Tensor:

@@ -132,6 +132,8 @@ class Trainer:
         self.model = Model.create(config, self.schema, info, self.device)
         if start is not None:
             self.model.network.load_state_dict(start.network.state_dict())
+        elif recipe.pretrained is not None and not resume:
+            self.model.network.backbone.load_pretrained(Path(recipe.pretrained))
         self.network = self.model.network
         self.averaged = Model.create(config, self.schema, info, self.device)
         self.averaged.network.load_state_dict(self.network.state_dict())
@@ -264,7 +266,7 @@ class Trainer:
         schedule = self.recipe.schedule
         every = max(1, min(5, self.total_steps // 100))  # a short run's curve has few points
         began = time.perf_counter()
-        self.network.train()
+        self._to_training()
         losses: list[float] = []
         seen, window = 0, time.perf_counter()
         for batch in self._batches():
@@ -306,6 +308,13 @@ class Trainer:
         self._save()
         self.emit(event)
 
+    def _to_training(self) -> None:
+        self.network.train()
+        if self.recipe.optimiser.freeze_norms:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+
     def _train_step(self, batch: Canvases) -> dict[str, float] | None:
         """Do one step; return the weighted losses by name, or None when it was skipped."""
         recipe = self.recipe
@@ -316,7 +325,8 @@ class Trainer:
             batch.size.to(self.device),
             batch.garments.to(self.device),
         )
-        side = self.model.info.working_size
+        done = self.step / max(1, self.total_steps)
+        side = recipe.schedule.size_at(done, self.model.info.working_size)
         inputs, garments = augment_batch(moved, side, recipe.augment, self.schema.flips, generator)
         with torch.autocast(self.device.type, enabled=self._mixed):
             heads = self.network(inputs.contiguous(memory_format=torch.channels_last))
@@ -353,7 +363,7 @@ class Trainer:
             self.recipe.optimiser.lr,
         )
         for group in self.optimiser.param_groups:
-            group["lr"] = lr * self.lr_factor
+            group["lr"] = lr * self.lr_factor * group["share"]
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -514,12 +524,24 @@ class Trainer:
 
 
 def make_optimiser(network: Network, options: OptimiserOptions) -> torch.optim.Optimizer:
-    """Return the optimiser; norms and biases have no weight decay."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
+    """Return the optimiser; norms and biases have no weight decay.
+
+    A group's ``share`` is what its learning rate is multiplied by.
+    """
+    backbone = {id(p) for p in network.backbone.parameters()}
+    parts: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        inner = options.backbone_lr != 1 and id(parameter) in backbone
+        parts.setdefault((inner, parameter.ndim > 1), []).append(parameter)
     groups = [
-        {"params": decayed, "weight_decay": options.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {
+            "params": parameters,
+            "weight_decay": options.weight_decay if decayed else 0.0,
+            "share": options.backbone_lr if inner else 1.0,
+        }
+        for (inner, decayed), parameters in sorted(
+            parts.items(), key=lambda part: (part[0][0], not part[0][1])
+        )
     ]
     if options.kind == "sgd":
         return torch.optim.SGD(

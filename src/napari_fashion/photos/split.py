@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -28,14 +29,27 @@ def senders() -> dict[str, str]:
     return {row["image"]: f"sender {row['sender_id']}" for row in _rows()}
 
 
+def _agreed() -> dict[str, dict[str, Any]]:
+    """Return the boxes and landmarks on which models agreed, by photo."""
+    document = json.loads((DATA / "pseudo.json").read_text("utf-8"))
+    names = {image["id"]: Path(image["file_name"]).stem for image in document["images"]}
+    return {
+        names[a["image_id"]]: {
+            key: a[key] for key in ("bbox", "area", "keypoints", "num_keypoints")
+        }
+        for a in document["annotations"]
+    }
+
+
 def category_document(split: Literal["unlabelled", "no_garment"], folder: Path) -> dict[str, Any]:
-    """Return a COCO document of photos without landmarks.
+    """Return a COCO document of photos that nobody placed landmarks in.
 
     Parameters
     ----------
     split
         ``"unlabelled"``: garments whose category is known; each has one annotation without
-        labelled landmarks, its box the whole photo. ``"no_garment"``: shoes and hats, without
+        labelled landmarks, its box the whole photo. ``"pseudo"``: the same, with the landmarks on
+        which several readings of models agreed, where they did. ``"no_garment"``: shoes and hats, without
         annotations.
     folder
         The photos' folder (`locate`), which ``file_name`` is relative to; `fetch` puts all photos
@@ -44,8 +58,9 @@ def category_document(split: Literal["unlabelled", "no_garment"], folder: Path) 
     schema = Schema.load("garments")
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
+    placed = _agreed() if split == "pseudo" else {}
     for row in _rows():
-        if row["split"] != split:
+        if row["split"] != ("unlabelled" if split == "pseudo" else split):
             continue
         places = [f"{sub}/{row['image']}.jpg" for sub in ("images", "unlabelled")]
         name = next((place for place in places if (folder / place).is_file()), None)
@@ -54,7 +69,7 @@ def category_document(split: Literal["unlabelled", "no_garment"], folder: Path) 
         width, height = picture_size(folder / name)
         i = len(images) + 1
         images.append({"id": i, "file_name": name, "width": width, "height": height})
-        if split == "unlabelled":
+        if split != "no_garment":
             annotations.append(
                 {
                     "id": i,
@@ -65,6 +80,7 @@ def category_document(split: Literal["unlabelled", "no_garment"], folder: Path) 
                     "area": width * height,
                     "num_keypoints": 0,
                     "keypoints": [0, 0, 0] * schema.n_landmarks,
+                    **placed.get(row["image"], {}),
                 }
             )
     return {

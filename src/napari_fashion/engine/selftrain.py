@@ -1,0 +1,216 @@
+"""Self-training: landmarks for pictures of one garment, kept where several readings agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fashion.coco import Dataset
+from napari_fashion.coco.predictions import annotation_record
+from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.pictures import Picture, read_picture
+from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.errors import CheckpointError
+from napari_fashion.schema import Schema
+
+_ONE = DecoderOptions(single=True, complete=True)
+
+
+@dataclass(frozen=True)
+class AgreementOptions:
+    """When readings agree well enough to be learned from.
+
+    Attributes
+    ----------
+    tolerance
+        A landmark's readings lie within this of their mean, as a share of the garment's box.
+    margin
+        By what share of its size a garment's box grows for the second look.
+    share
+        A garment of whose landmarks a smaller share agrees keeps none: only its category.
+    """
+
+    tolerance: float = 0.04
+    margin: float = 0.08
+    share: float = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What several looks at one garment say together.
+
+    Attributes
+    ----------
+    xy
+        (K, 2) float32: mean of the looks at the garment's box, pixels of the picture.
+    member
+        (K,) bool: landmarks of the garment's likeliest body type.
+    agreed
+        (K,) bool: members whose readings agree.
+    scores
+        (K,) float32, 0..1: the mean score.
+    disagreement
+        (K,) float32: the farthest reading from the mean, as a share of the garment's box.
+    """
+
+    xy: NDArray[np.float32]
+    member: NDArray[np.bool_]
+    agreed: NDArray[np.bool_]
+    scores: NDArray[np.float32]
+    disagreement: NDArray[np.float32]
+
+
+def read_garment(
+    models: Sequence[Model],
+    picture: Picture,
+    category: int,
+    options: AgreementOptions | None = None,
+) -> Reading:
+    """Read the landmarks of a picture's only garment several times.
+
+    Every model looks at the whole picture; then at the garment's box, with the mirrored box
+    averaged in.
+
+    Parameters
+    ----------
+    models
+        One or more models of one schema.
+    picture
+        (H, W, 3) uint8.
+    category
+        Index of the garment's category; its body types say which landmarks there are.
+    options
+        See `AgreementOptions`.
+    """
+    options = options or AgreementOptions()
+    schema = models[0].schema
+    first = [_only(model, picture, flip=False) for model in models]
+    member = _members(schema, category, np.mean([g.scores for g in first], axis=0))
+    places = np.mean([g.xy for g in first], axis=0)[member]
+    low, high = places.min(0), places.max(0)
+    grow = np.maximum((high - low) * options.margin, 2.0)
+    height, width = picture.shape[:2]
+    x0, y0 = np.floor(np.clip(low - grow, 0, [width - 2, height - 2])).astype(int)
+    x1, y1 = np.ceil(np.clip(high + grow + 1, [x0 + 2, y0 + 2], [width, height])).astype(int)
+    second = [_only(model, picture[y0:y1, x0:x1], flip=True) for model in models]
+    closer = np.array([g.xy + np.array([x0, y0], np.float32) for g in second])
+    xy = closer.mean(0)
+    readings = np.concatenate([closer, [g.xy for g in first]])
+    extent = np.maximum(np.ptp(xy[member], axis=0), 1.0)
+    disagreement = np.linalg.norm((readings - xy) / extent, axis=-1).max(0)
+    agreed = member & (disagreement <= options.tolerance)
+    if agreed.sum() < options.share * member.sum():
+        agreed[:] = False
+    scores = np.mean([g.scores for g in second], axis=0)
+    return Reading(
+        xy.astype(np.float32),
+        member,
+        agreed,
+        scores.astype(np.float32),
+        disagreement.astype(np.float32),
+    )
+
+
+def pseudo_label(
+    models: Sequence[Model],
+    dataset: Dataset,
+    options: AgreementOptions | None = None,
+    advance: Callable[[int], None] = lambda n: None,
+) -> tuple[Dataset, dict[str, int]]:
+    """Fill in the landmarks of pictures of which only the category is known.
+
+    Parameters
+    ----------
+    models
+        One or more models of the data set's schema.
+    dataset
+        Its pictures with exactly one garment, which has a category and no landmark, are read;
+        the others are left as they are.
+    options
+        See `AgreementOptions`.
+    advance
+        Called with 1 after each picture.
+
+    Returns
+    -------
+    dataset
+        A copy, whose new landmarks name the models as their source.
+    counts
+        Of ``pictures`` read, ``garments`` that got landmarks, ``landmarks`` that agreed and
+        landmarks ``asked`` for.
+
+    Raises
+    ------
+    CheckpointError
+        If the models' schemas differ from the data set's.
+    """
+    for model in models:
+        if model.schema.landmarks != dataset.schema.landmarks:
+            raise CheckpointError(
+                f"{model.id} finds the landmarks {', '.join(model.schema.landmarks)}; expected "
+                f"those of the pictures: {', '.join(dataset.schema.landmarks)}."
+            )
+    result = dataset.subset([image.id for image in dataset.images])
+    source = "model:" + "+".join(model.id for model in models)
+    counts = {"pictures": 0, "garments": 0, "landmarks": 0, "asked": 0}
+    known = {name: i for i, name in enumerate(models[0].schema.category_names)}
+    for image in dataset.images:
+        garments = dataset.garments_of(image.id)
+        advance(1)
+        if len(garments) != 1 or (garments[0].visibility > 0).any() or garments[0].category < 0:
+            continue
+        name = dataset.schema.category_names[garments[0].category]
+        if name not in known:
+            continue
+        picture = read_picture(image.path, size=(int(image.width), int(image.height)), exact=True)
+        reading = read_garment(models, picture, known[name], options)
+        counts["pictures"] += 1
+        counts["asked"] += int(reading.member.sum())
+        if not reading.agreed.any():
+            continue
+        counts["garments"] += 1
+        counts["landmarks"] += int(reading.agreed.sum())
+        old, position = result.remove_record("annotations", garments[0].id)
+        new = annotation_record(
+            old["id"],
+            old["image_id"],
+            old["category_id"],
+            xy=reading.xy,
+            visibility=np.where(reading.agreed, 2, 0),
+            scores=reading.scores,
+            score=float(reading.scores[reading.member].mean()),
+            source=source,
+            category_scores={},
+        )
+        new["bbox"] = _box(reading.xy[reading.member])
+        new["area"] = round(new["bbox"][2] * new["bbox"][3], 2)
+        result.insert_record("annotations", {**old, **new}, position)
+    return result, counts
+
+
+def _only(model: Model, picture: Picture, *, flip: bool) -> PredictedGarment:
+    return model.predict([picture], options=_ONE, flip=flip)[0].garments[0]
+
+
+def _members(schema: Schema, category: int, scores: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """(K,) bool: of the body types that the category can have, the one that the scores fit best."""
+
+    def fit(body_type: str) -> float:
+        member = np.zeros(schema.n_landmarks, bool)
+        member[list(schema.landmarks_of(body_type))] = True
+        return float(np.where(member, scores, 1 - scores).sum())
+
+    best = max(schema.categories[category].body_types, key=fit)
+    member = np.zeros(schema.n_landmarks, dtype=np.bool_)
+    member[list(schema.landmarks_of(best))] = True
+    return member
+
+
+def _box(xy: NDArray[np.float32]) -> list[float]:
+    (x0, y0), (x1, y1) = xy.min(0).tolist(), xy.max(0).tolist()
+    return [round(v, 2) for v in (x0, y0, x1 - x0, y1 - y0)]

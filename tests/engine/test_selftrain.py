@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_fashion.coco import Dataset
+from napari_fashion.engine.data import load_sources, split_pictures
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.selftrain import AgreementOptions, pseudo_label, read_garment
+from napari_fashion.errors import CheckpointError, RecipeError
+from napari_fashion.schema import Schema
+
+from .drawn import SCHEMA, draw_dataset
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    return Model.load(trained[0], "cpu")
+
+
+@pytest.fixture
+def unlabelled(tmp_path):
+    """A drawn data set whose landmarks are taken away, and the truth."""
+    path = draw_dataset(tmp_path, 8, seed=77)
+    document = json.loads(path.read_text())
+    truth = {a["id"]: np.reshape(a["keypoints"], (-1, 3)) for a in document["annotations"]}
+    for annotation, image in zip(document["annotations"], document["images"], strict=True):
+        annotation |= {"keypoints": [0] * 24, "num_keypoints": 0}
+        annotation["bbox"] = [0, 0, image["width"], image["height"]]
+    path.write_text(json.dumps(document))
+    return Dataset.load(path), truth
+
+
+def test_landmarks_come_where_they_are_and_say_who_placed_them(model, unlabelled, tmp_path):
+    dataset, truth = unlabelled
+    result, counts = pseudo_label([model], dataset, AgreementOptions(tolerance=0.1))
+    assert counts["pictures"] == 8
+    assert counts["garments"] >= 6
+    found = asked = 0
+    for image in result.images:
+        (garment,) = result.garments_of(image.id)
+        there = truth[garment.id][:, 2] > 0
+        asked += int(there.sum())
+        assert not (garment.visibility[~there] > 0).any()  # of its body type only
+        assert garment.category == dataset.garments_of(image.id)[0].category
+        seen = garment.visibility > 0
+        if seen.any():
+            assert garment.record["fashion"]["source"] == f"model:{model.id}"
+            error = np.linalg.norm(garment.xy[seen] - truth[garment.id][seen, :2], axis=1)
+            assert error.mean() < 6
+        found += int(seen.sum())
+    assert found == counts["landmarks"] <= counts["asked"] == asked
+    result.save(tmp_path / "pseudo.json")
+    assert not (dataset.garments_of(1)[0].visibility > 0).any()  # the input is left as it was
+
+
+def test_what_does_not_agree_is_not_told(model, unlabelled):
+    dataset, _ = unlabelled
+    result, counts = pseudo_label([model], dataset, AgreementOptions(tolerance=0.0))
+    assert counts["garments"] == counts["landmarks"] == 0
+    assert result.document["annotations"] == dataset.document["annotations"]
+
+
+def test_agreement_is_measured_by_the_box(model, unlabelled):
+    dataset, _ = unlabelled
+    from napari_fashion.engine.pictures import read_picture
+
+    picture = read_picture(dataset.images[0].path)
+    category = SCHEMA.category_index("Pants")
+    loose = read_garment([model], picture, category, AgreementOptions(tolerance=1e9))
+    assert (loose.agreed == loose.member).all()
+    assert set(np.flatnonzero(loose.member)) == {4, 5, 6, 7}
+    limit = float(np.sort(loose.disagreement[loose.member])[-2])
+    tighter = read_garment([model], picture, category, AgreementOptions(tolerance=limit))
+    assert tighter.agreed.sum() == 3
+    none = read_garment([model], picture, category, AgreementOptions(tolerance=limit, share=0.9))
+    assert not none.agreed.any()
+
+
+def test_pictures_with_landmarks_or_without_category_are_left_alone(model, drawn):
+    dataset = Dataset.load(drawn)
+    result, counts = pseudo_label([model], dataset)
+    assert counts == {"pictures": 0, "garments": 0, "landmarks": 0, "asked": 0}
+    assert result.document["annotations"] == dataset.document["annotations"]
+
+
+def test_pseudo_landmarks_are_learned_from_only_where_the_recipe_says_so(
+    model, unlabelled, tmp_path
+):
+    dataset, _ = unlabelled
+    result, counts = pseudo_label([model], dataset, AgreementOptions(tolerance=0.1))
+    path = tmp_path / "pseudo.json"
+    result.save(path)
+    source = Source(file=str(path), images=str(dataset.image_root), pseudo=True)
+    pictures = load_sources([source], SCHEMA)
+    assert sum(int((p.visibility > 0).sum()) for p in pictures) == counts["landmarks"]
+    _, validation = split_pictures(pictures, 0.5, 0, None)
+    assert not validation  # no model is judged by another's word
+    with pytest.raises(RecipeError, match="nothing to learn from"):
+        load_sources([source.model_copy(update={"pseudo": False})], SCHEMA)
+
+
+def test_another_schema_is_refused(model, tmp_path):
+    other = Dataset(
+        {
+            "images": [],
+            "annotations": [],
+            "categories": [{"id": 1, "name": "x", "keypoints": ["a"]}],
+        },
+        image_root=tmp_path,
+    )
+    assert other.schema.landmarks != Schema.load("garments").landmarks
+    with pytest.raises(CheckpointError, match="finds the landmarks"):
+        pseudo_label([model], other)

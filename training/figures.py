@@ -1,0 +1,223 @@
+"""Measure a model for its card: all figures as JSON, and the card's tables from them.
+
+    python training/figures.py                       # measure the bundled model; takes minutes
+    python training/figures.py --tables-only         # the tables again, from the JSON
+
+Writes training/bundled-figures.json, and the part of training/model-card.md between its markers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_fashion import photos
+from napari_fashion.engine.data import load_sources
+from napari_fashion.engine.evaluate import Evaluation, evaluate_pictures
+from napari_fashion.engine.metrics import average_error, category_ranks, median_error
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.recipe import Source
+
+FOLDER = Path(__file__).resolve().parent
+BEGIN, END = "<!-- figures: training/figures.py -->", "<!-- end of figures -->"
+Json = dict[str, Any]
+
+
+def main() -> None:
+    """Measure, then write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="bundled")
+    parser.add_argument("--figures", type=Path, default=FOLDER / "bundled-figures.json")
+    parser.add_argument("--card", type=Path, default=FOLDER / "model-card.md")
+    parser.add_argument("--tables-only", action="store_true")
+    options = parser.parse_args()
+    if not options.tables_only:
+        figures = measure(Model.load(options.model, "cpu"))
+        options.figures.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    figures = json.loads(options.figures.read_text("utf-8"))
+    card = options.card.read_text("utf-8")
+    before, rest = card.split(BEGIN)
+    _, after = rest.split(END)
+    options.card.write_text(f"{before}{BEGIN}\n\n{tables(figures)}\n\n{END}{after}", "utf-8")
+
+
+def measure(model: Model) -> Json:
+    """Evaluate by both protocols, with the mirrored picture as the model's recipe says, and without."""
+    test = load_sources([Source(file="photos:test")], model.schema)
+    drawn = load_sources([Source(file="samples:200:50000")], model.schema)
+    nothing = load_sources([Source(file="photos:no_garment", empty="negative")], model.schema)
+    learned = set(model.info.data["split"]["train"])
+    held_out = [p for p in nothing if p.key not in learned]
+    box = evaluate_pictures(model, test, protocol="box")
+    whole = evaluate_pictures(model, test, protocol="whole")
+    return {
+        "model": model.id,
+        "mirror": model.mirror,
+        "box": box.to_dict(),
+        "whole": whole.to_dict(),
+        "box_other": evaluate_pictures(model, test, flip=not model.mirror).to_dict(),
+        "whole_other": evaluate_pictures(
+            model, test, protocol="whole", flip=not model.mirror
+        ).to_dict(),
+        "samples_box": evaluate_pictures(model, drawn, protocol="box").to_dict(),
+        "samples_whole": evaluate_pictures(model, drawn, protocol="whole").to_dict(),
+        "no_garment": {
+            "in training": _none_found(model, [p for p in nothing if p.key in learned]),
+            "held out": _none_found(model, held_out),
+        },
+        "garments": garment_rows(model, box),
+    }
+
+
+def _none_found(model: Model, pictures: Sequence[Any]) -> Json:
+    if not pictures:
+        return {"pictures": 0, "none found": None}
+    empty = [not p.garments for p in model.predict([p.read() for p in pictures])]
+    return {"pictures": len(empty), "none found": sum(empty) / len(empty)}
+
+
+def garment_rows(model: Model, evaluation: Evaluation) -> list[Json]:
+    """Return for each box-cut garment its errors, category and sender."""
+    senders = photos.senders()
+    rows = []
+    for judged in evaluation.judged:
+        errors = {
+            name: round(float(error), 4)
+            for name, error, seen in zip(
+                model.schema.landmarks, judged.errors, judged.visibility, strict=True
+            )
+            if seen == 2
+        }
+        rows.append(
+            {
+                "photo": Path(judged.key).stem,
+                "sender": senders[Path(judged.key).stem],
+                "category": model.schema.category_names[judged.category],
+                "predicted": model.schema.category_names[int(judged.probabilities.argmax())],
+                "rank": int(category_ranks(judged.probabilities[None], [judged.category])[0]),
+                "errors": errors,
+            }
+        )
+    return rows
+
+
+# -- tables --------------------------------------------------------------------------------------
+
+
+def tables(f: Json) -> str:
+    """Return the card's tables in Markdown."""
+    found = "one garment: found"
+    second = "one garment: a second, false one found"
+    rows: list[tuple[str, Callable[[Json], str]]] = [
+        ("AVG NE, visible landmarks", lambda r: _interval(r, "average_error", _number)),
+        ("AVG NE by the garment's box", lambda r: _number(r["average_error_by_box"])),
+        ("pooled NE", lambda r: _interval(r, "pooled_error", _number)),
+        ("median", lambda r: _number(r["median_error"])),
+        ("PDL at 0.1", lambda r: _percent(r["near"]["0.1"])),
+        ("PDL at 0.05", lambda r: _percent(r["near"]["0.05"])),
+        ("landmarks within 0.02", lambda r: _interval(r, "points_within", _percent)),
+        ("garments with all within 0.02", lambda r: _interval(r, "garments_within", _percent)),
+        ("category top-1", lambda r: _interval(r, "top1", _percent)),
+        ("category top-3", lambda r: _percent(r["top3"])),
+        ("category top-5", lambda r: _percent(r["top5"])),
+        ("one garment found", lambda r: _percent(r["pictures"].get(found))),
+        ("a second, false one found", lambda r: _percent(r["pictures"].get(second))),
+        ("detection precision", lambda r: _percent(r["precision"])),
+        ("detection recall", lambda r: _percent(r["recall"])),
+        ("OKS AP", lambda r: _number(r["ap"])),
+        ("OKS AP at 0.5", lambda r: _number(r["ap50"])),
+        ("milliseconds a picture", lambda r: f"{1000 * r['seconds_per_picture']:.0f}"),
+    ]
+    kinds = ("box", "whole", "box_other", "whole_other", "samples_box", "samples_whole")
+    other = "no mirror" if f["mirror"] else "with the mirror"
+    empty = "; ".join(
+        f"{_percent(v['none found'])} of {v['pictures']} {k}"
+        for k, v in f["no_garment"].items()
+        if v["pictures"]
+    )
+    parts = [
+        f"`{f['model']}`. Intervals: 95 %, bootstrap over pictures.",
+        "",
+        f"| | photos, box-cut | photos, whole | box-cut, {other} | whole, {other} "
+        "| procedural, box-cut | procedural, whole |",
+        "|---|---|---|---|---|---|---|",
+        *(f"| {label} | " + " | ".join(text(f[k]) for k in kinds) + " |" for label, text in rows),
+        "",
+        f"Shoes and hats in which nothing is found: {empty}.",
+        "",
+        "| NE by landmark | photos, box-cut | photos, whole | procedural, box-cut |",
+        "|---|---|---|---|",
+        *(
+            f"| {name} | {_number(value)} | {_number(f['whole']['error_by_landmark'][name])} | "
+            f"{_number(f['samples_box']['error_by_landmark'][name])} |"
+            for name, value in f["box"]["error_by_landmark"].items()
+        ),
+        "",
+        *_grouped("category", "By category, box-cut", f["garments"]),
+        "",
+        *_grouped("sender", "By sender, box-cut", f["garments"]),
+        "",
+        "The twelve photos with the greatest error, box-cut:",
+        "",
+        "| photo | category (predicted) | mean error | worst landmarks |",
+        "|---|---|---|---|",
+        *(_worst(row) for row in sorted(f["garments"], key=_mean, reverse=True)[:12]),
+    ]
+    return "\n".join(parts)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
+def _interval(report: Json, name: str, text: Callable[[float | None], str]) -> str:
+    bounds = (report.get("intervals") or {}).get(name)
+    between = f" ({' to '.join(text(b) for b in bounds)})" if bounds else ""
+    return text(report[name]) + between
+
+
+def _mean(row: Json) -> float:
+    return float(np.mean(list(row["errors"].values())))
+
+
+def _grouped(key: str, title: str, rows: list[Json]) -> list[str]:
+    lines = [f"| {title} | photos | AVG NE | median | top-1 |\n|---|---|---|---|---|"]
+    names = sorted({row[key] for row in rows})
+    members = {name: [r for r in rows if r[key] == name] for name in names}
+    for name in sorted(names, key=lambda n: -len(members[n])):
+        errors, seen = _matrix(members[name])
+        top1 = np.mean([r["rank"] == 0 for r in members[name]])
+        lines.append(
+            f"| {name} | {len(members[name])} | {_number(average_error(errors, seen))} | "
+            f"{_number(median_error(errors, seen))} | {100 * top1:.0f} % |"
+        )
+    return lines
+
+
+def _matrix(rows: list[Json]) -> tuple[np.ndarray, np.ndarray]:
+    names = sorted({name for row in rows for name in row["errors"]})
+    errors = np.array([[row["errors"].get(name, np.nan) for name in names] for row in rows])
+    return np.nan_to_num(errors), ~np.isnan(errors)
+
+
+def _worst(row: Json) -> str:
+    said = row["category"] if row["rank"] == 0 else f"{row['category']} ({row['predicted']})"
+    worst = sorted(row["errors"].items(), key=lambda item: -item[1])[:3]
+    return (
+        f"| {row['photo']} | {said} | {_mean(row):.3f} | "
+        + ", ".join(f"{name} {error:.2f}" for name, error in worst)
+        + " |"
+    )
+
+
+if __name__ == "__main__":
+    main()
