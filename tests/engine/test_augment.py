@@ -77,7 +77,12 @@ GEOMETRY = AugmentOptions(
 )
 
 
-@pytest.mark.parametrize("options", [NO_AUGMENTATION, GEOMETRY], ids=["none", "geometry"])
+TURNED = GEOMETRY.model_copy(update={"quarter_turn": 1.0})
+
+
+@pytest.mark.parametrize(
+    "options", [NO_AUGMENTATION, GEOMETRY, TURNED], ids=["none", "geometry", "quarter turns"]
+)
 def test_landmarks_stay_on_their_blobs(options):
     batch = dotted(12)
     inputs, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
@@ -109,6 +114,25 @@ def test_without_augmentation_it_is_the_fitted_picture():
     torch.testing.assert_close(garments.xy, expected, atol=1e-3, rtol=0)
     torch.testing.assert_close(garments.area, batch.garments.area * factor**2, rtol=1e-4, atol=0)
     assert (inputs[0, :, 0, 64] == PADDING).all()  # the first is wide: padding above
+
+
+def test_quarter_turns_are_turns_by_quarters():
+    batch = dotted(12)
+    upright = augment_batch(batch, 128, NO_AUGMENTATION, SCHEMA.flips, generator())[1].xy - 63.5
+    options = NO_AUGMENTATION.model_copy(update={"quarter_turn": 1.0})
+    turned = augment_batch(batch, 128, options, SCHEMA.flips, generator())[1].xy - 63.5
+    seen = set()
+    for i in range(12):
+        x, y = upright[i, 0].unbind(-1)
+        ways = {90: (-y, x), 180: (-x, -y), 270: (y, -x)}
+        fits = [
+            angle
+            for angle, way in ways.items()
+            if torch.allclose(turned[i, 0], torch.stack(way, -1), atol=1e-2)
+        ]
+        assert len(fits) == 1
+        seen.add(fits[0])
+    assert seen == {90, 180, 270}
 
 
 def test_flip_swaps_left_and_right():
