@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from pycocotools.coco import COCO
 
 from engine.drawn import draw_dataset, tiny_recipe
 from napari_fashion.cli import main
+from napari_fashion.engine.data import load_sources
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.recipe import Source
+from napari_fashion.schema import Schema
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +283,29 @@ def test_garments_whose_categories_the_file_lacks_are_left_out_and_said(
     assert main(["predict", str(drawn.parent / "kimono.json"), *command]) == 0
     assert json.loads(out.read_text()) == []
     assert "none of their likely categories" in capsys.readouterr().err
+
+
+def test_pseudo_labels_can_be_trained_on(run, drawn, tmp_path, capsys):
+    document = json.loads(drawn.read_text())
+    for annotation in document["annotations"]:
+        annotation |= {"keypoints": [0] * 24, "num_keypoints": 0, "bbox": [0, 0, 96, 96]}
+    bare = tmp_path / "bare.json"
+    bare.write_text(json.dumps(document))
+    before = bare.read_bytes()
+    out = tmp_path / "elsewhere" / "pseudo.json"
+    out.parent.mkdir()
+    command = ["pseudo-label", str(bare), "--images", str(drawn.parent / "images"),
+               "--model", str(run[0]), "--model", str(run[0]), "--out", str(out),
+               "--tolerance", "100", "--device", "cpu"]  # fmt: skip
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    told = re.search(r"(\d+) garments of 24 pictures got landmarks", said)
+    assert told, said
+    assert bare.read_bytes() == before
+    source = Source(file=str(out), pseudo=True)
+    pictures = load_sources([source], Schema.load("garments"))
+    assert sum(bool((p.visibility > 0).any()) for p in pictures) == int(told[1]) > 0
+    assert pictures[0].read().shape == (96, 96, 3)  # the file knows where its pictures are
+    assert main(command) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*command, "--overwrite"]) == 0

@@ -2,8 +2,9 @@
 
     python training/ablation.py --model runs/bundled
 
-Nothing here trains, and nothing looks at the test split: the photos are those of `photos:train` that
-the model's run held out. Prints a Markdown table for each question.
+Where the mirror is not the question, it is asked as the model's recipe says. Nothing here trains,
+and nothing looks at the test split: the photos are those of `photos:train` that the model's run held
+out. Prints a Markdown table for each question.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def main() -> None:
     one = evaluate.BOX_OPTIONS
     for weight in (0.0, 0.05, 0.25, 1.0):
         evaluate.BOX_OPTIONS = replace(one, paf_weight=weight)
-        _line(f"{weight}", evaluate_pictures(model, pictures, flip=False, rounds=0))
+        _line(f"{weight}", evaluate_pictures(model, pictures, rounds=0))
     evaluate.BOX_OPTIONS = one
     _head("whole pictures: PIF, PAF and garment thresholds")
     for pif in (0.05, 0.1, 0.2):
@@ -60,7 +61,7 @@ def _whole(model: Model, pictures: list[Annotated], pif: float, paf: float, garm
         "paf_threshold": paf,
         "garment_threshold": garment,
     }
-    result = evaluate_pictures(model, pictures, protocol="whole", flip=False, rounds=0)
+    result = evaluate_pictures(model, pictures, protocol="whole", rounds=0)
     _line(f"{pif} / {paf} / {garment}", result)
 
 

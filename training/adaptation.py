@@ -3,9 +3,9 @@
     python training/adaptation.py photos:test "sender 352" --count 25 --run runs/adapted
 
 Takes `count` of the sender's photos with their landmarks as the corrected ones, retrains the model on
-them by the settings of the app's Retrain dock, and evaluates the old and the new model on the
-sender's other photos and on those of the other senders. With photos:train only the pictures that the
-model did not learn from are used.
+all of them (rate, epochs, batch and frozen norms as the app's Retrain dock sets them), and evaluates
+the old and the new model on the sender's other photos and on those of the other senders. With
+photos:train only the pictures that the model did not learn from are used.
 """
 
 from __future__ import annotations
@@ -42,7 +42,12 @@ def main() -> None:
     ]
     own = sorted((p for p in pictures if p.group == options.sender), key=lambda p: p.key)
     if len(own) <= options.count:
-        parser.error(f"{options.sender} has {len(own)} photos that the model did not learn from.")
+        parser.error(
+            f"{options.sender} has {len(own)} photos that the model did not learn from; expected more "
+            f"than --count, which is {options.count}."
+        )
+    if options.run.exists():
+        parser.error(f"{options.run} exists; give another --run.")
     corrected, others = own[: options.count], own[options.count :]
     rest = [p for p in pictures if p.group != options.sender]
 

@@ -7,10 +7,22 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from napari_fashion.engine.model import Model
 
 TARGET = Path(__file__).resolve().parents[1] / "src" / "napari_fashion" / "models" / "bundled"
+
+
+def _without_folders(value: Any) -> Any:
+    """Return a recipe in which absolute paths are only names."""
+    if isinstance(value, dict):
+        return {key: _without_folders(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(item) for item in value]
+    if isinstance(value, str) and Path(value).is_absolute():
+        return Path(value).name
+    return value
 
 
 def main() -> None:
@@ -20,8 +32,7 @@ def main() -> None:
     parser.add_argument("--machine", help="what trained it, in words")
     options = parser.parse_args()
     model = Model.load(options.run, "cpu")
-    if model.info.recipe.get("pretrained"):
-        model.info.recipe["pretrained"] = Path(model.info.recipe["pretrained"]).name
+    model.info.recipe = _without_folders(model.info.recipe)
     if options.machine:
         model.info.history["machine"] = options.machine
     path = model.save(TARGET, half=True)

@@ -260,6 +260,7 @@ def _figures(metrics: dict[str, Any] | None) -> str:
 
 
 def _pseudo_label(options: argparse.Namespace) -> int:
+    from napari_fashion.coco.dataset import with_image_root, write_document
     from napari_fashion.engine.data import dataset_of
     from napari_fashion.engine.model import Model
     from napari_fashion.engine.recipe import Source
@@ -273,16 +274,22 @@ def _pseudo_label(options: argparse.Namespace) -> int:
     agreement = AgreementOptions()
     if options.tolerance is not None:
         agreement = replace(agreement, tolerance=options.tolerance)
+    if options.out.exists() and dataset.path is not None and options.out.samefile(dataset.path):
+        raise FashionError(f"{options.out} is the input itself; give another --out.")
+    failures: list[str] = []
     with _progress() as progress:
         task = progress.add_task("reading", total=len(dataset.images))
         result, counts = pseudo_label(
-            models, dataset, agreement, lambda n: progress.update(task, advance=n)
+            models, dataset, agreement, lambda n: progress.update(task, advance=n), failures
         )
-    result.save(options.out, overwrite=options.overwrite)
+    document = with_image_root(result, options.out)
+    write_document(document, options.out, style=result.style, overwrite=options.overwrite)
     print(
         f"{options.out}: {counts['garments']} garments of {counts['pictures']} pictures got "
         f"landmarks; {counts['landmarks']} of {counts['asked']} landmarks agreed"
     )
+    for failure in failures:
+        print(f"left out: {failure}", file=sys.stderr)
     return 0
 
 

@@ -31,6 +31,7 @@ def test_the_recipe_is_one_that_training_reads(editor, tmp_path) -> None:
     recipe = Recipe.load(prepare(editor, options, tmp_path / 'odd "name" ü'))
     assert recipe.schedule.epochs == 3
     assert recipe.optimiser.lr == 1e-4
+    assert recipe.optimiser.freeze_norms  # a few pictures must not move what the old model knows
     assert recipe.start_from == "bundled"
     assert recipe.data.validation_share == 0.3
     data = Dataset.load(recipe.data.train[0].file)

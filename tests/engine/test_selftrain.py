@@ -70,12 +70,18 @@ def test_agreement_is_measured_by_the_box(model, unlabelled):
 
     picture = read_picture(dataset.images[0].path)
     category = SCHEMA.category_index("Pants")
-    loose = read_garment([model], picture, category, AgreementOptions(tolerance=1e9))
-    assert (loose.agreed == loose.member).all()
+    loose = read_garment([model], picture, category, AgreementOptions(tolerance=1e9, share=0))
+    size = np.array([picture.shape[1], picture.shape[0]])
+    inside = ((loose.xy >= -0.5) & (loose.xy <= size - 0.5)).all(1)
+    assert (loose.agreed == (loose.member & inside)).all()
     assert set(np.flatnonzero(loose.member)) == {4, 5, 6, 7}
     limit = float(np.sort(loose.disagreement[loose.member])[-2])
     tighter = read_garment([model], picture, category, AgreementOptions(tolerance=limit))
     assert tighter.agreed.sum() == 3
+    twice = np.repeat(np.repeat(picture, 2, axis=0), 2, axis=1)
+    larger = read_garment([model], twice, category, AgreementOptions(tolerance=1e9))
+    ours = loose.member  # shares of the box, not pixels
+    assert np.allclose(larger.disagreement[ours], loose.disagreement[ours], atol=0.03)
     none = read_garment([model], picture, category, AgreementOptions(tolerance=limit, share=0.9))
     assert not none.agreed.any()
 
@@ -101,6 +107,20 @@ def test_pseudo_landmarks_are_learned_from_only_where_the_recipe_says_so(
     assert not validation  # no model is judged by another's word
     with pytest.raises(RecipeError, match="nothing to learn from"):
         load_sources([source.model_copy(update={"pseudo": False})], SCHEMA)
+
+
+def test_reviewed_and_unreadable_pictures_keep_what_they_have(model, unlabelled):
+    dataset, _ = unlabelled
+    dataset.set_value("images", 1, ["fashion"], {"reviewed": True})
+    (dataset.image_root / "002.png").write_bytes(b"no picture")
+    failures: list[str] = []
+    options = AgreementOptions(tolerance=0.5)
+    result, counts = pseudo_label([model], dataset, options, failures=failures)
+    assert counts["pictures"] == 6
+    assert len(failures) == 1
+    assert "002.png" in failures[0]
+    for image_id in (1, 2):
+        assert result.garments_of(image_id)[0].record == dataset.garments_of(image_id)[0].record
 
 
 def test_another_schema_is_refused(model, tmp_path):

@@ -180,6 +180,78 @@ def test_sizes_that_make_no_sense_are_refused(drawn, sizes, said):
         Recipe.from_dict(tiny_recipe(drawn, schedule={"sizes": sizes}))
 
 
+def test_what_grows_must_end_at_the_size_of_the_model_one_starts_from(drawn, trained, tmp_path):
+    recipe = tiny_recipe(
+        drawn, start_from=str(trained[0]), working_size=64, schedule={"sizes": [[0, 32], [0.5, 64]]}
+    )
+    with pytest.raises(RecipeError, match="ends with 64; expected 96"):
+        run(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_stopped_run_with_every_new_option_goes_on_to_the_same_weights(drawn, tmp_path):
+    recipe = tiny_recipe(
+        drawn,
+        schedule={"epochs": 3, "sizes": [[0, 64], [0.5, 96]]},
+        optimiser={"backbone_lr": 0.5, "freeze_norms": True},
+        augment={"quarter_turn": 0.5},
+    )
+    run(recipe, tmp_path / "whole")
+    steps = iter(range(100))
+    run(recipe, tmp_path / "cut", should_stop=lambda: next(steps) == 5)
+    path, _ = run(recipe, tmp_path / "cut", resume=True)
+    one, two = (load_file(tmp_path / f / "model.safetensors") for f in ("whole", "cut"))
+    assert path.parent.name == "cut"
+    assert all(torch.equal(one[k], two[k]) for k in one)
+
+
+def test_a_state_from_before_rates_had_shares_goes_on(drawn, tmp_path):
+    recipe = tiny_recipe(drawn, schedule={"epochs": 2})
+    steps = iter(range(100))
+    run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
+    path = tmp_path / "run" / "state.json"
+    state = json.loads(path.read_text())
+    for group in state["optimiser"]["param_groups"]:
+        del group["share"]
+    path.write_text(json.dumps(state))
+    _, events = run(recipe, tmp_path / "run", resume=True)
+    assert events[-1]["event"] == "done"
+
+
+def test_the_mirror_is_inherited_unless_the_recipe_says_otherwise(drawn):
+    old = Recipe.from_dict(tiny_recipe(drawn, mirror=True)).to_dict()
+    plain = {"data": {"train": [{"file": str(drawn)}]}}
+    assert Recipe.from_dict(plain).inheriting(old).mirror
+    assert not Recipe.from_dict({**plain, "mirror": False}).inheriting(old).mirror
+
+
+def test_all_that_is_held_out_stays_so(drawn, tmp_path):
+    """Also what no model can be judged by: else it would be trained on once one goes on."""
+    document = json.loads(drawn.read_text())
+    for annotation in document["annotations"][:20]:
+        annotation |= {"keypoints": [0] * 24, "num_keypoints": 0}
+    path = drawn.with_name("some.json")
+    path.write_text(json.dumps(document))
+    recipe = tiny_recipe(path, schedule={"max_steps": 1})
+    run(recipe, tmp_path / "run")
+    split = json.loads((tmp_path / "run" / "split.json").read_text())
+    assert len(split["train"]) + len(split["validation"]) == 48
+    pictures = load_sources([Source(file=str(path))], SCHEMA)
+    blind = {p.key for p in pictures if not p.can_be_judged}
+    assert blind & set(split["validation"])
+    again, _ = split_pictures(pictures, 0.05, 3, split)
+    assert {p.key for p in again} == set(split["train"])
+
+
+def test_a_picture_follows_its_group(drawn):
+    pictures = load_sources([Source(file=str(drawn))], SCHEMA)
+    grouped = [replace(p, group=f"sender {i % 4}") for i, p in enumerate(pictures)]
+    first = {"train": [grouped[0].key], "validation": [grouped[1].key]}
+    train, validation = split_pictures(grouped, 0.0001, 0, first)
+    assert {p.key for p in grouped if p.group == "sender 0"} <= {p.key for p in train}
+    assert {p.key for p in grouped if p.group == "sender 1"} == {p.key for p in validation}
+
+
 def test_frozen_norms_keep_what_the_old_model_knew(drawn, trained, tmp_path):
     old = load_file(trained[0] / "model.safetensors")
     for freeze in (True, False):
@@ -321,6 +393,18 @@ def test_photos_without_landmarks_are_found_where_fetch_puts_them(
     assert all(p.category[0] >= 0 and not p.visibility.any() for p in labelled)
     assert all(len(p.category) == 0 for p in none)
     labelled[0].read()
+    pseudo = load_sources([Source(file="photos:pseudo", pseudo=True)], SCHEMA)
+    assert [p.key for p in pseudo] == [p.key for p in labelled]
+    assert [p.category.tolist() for p in pseudo] == [p.category.tolist() for p in labelled]
+    placed = [p for p in pseudo if p.visibility.any()]
+    assert len(placed) > 0.8 * len(pseudo)
+    for picture in placed:
+        seen = picture.xy[0][picture.visibility[0] > 0]
+        assert (seen > -20).all()
+        assert (seen < np.array(picture.size) + 20).all()
+    assert not split_pictures(pseudo, 0.99, 0, None)[1]  # never to judge by
+    untold = load_sources([Source(file="photos:pseudo")], SCHEMA)  # the flag was forgotten
+    assert not any(p.visibility.any() for p in untold)
 
 
 @pytest.mark.parametrize(

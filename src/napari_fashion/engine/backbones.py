@@ -54,7 +54,7 @@ class Backbone(nn.Module):
             self.stem, self.stages = _efficientnet_lite0()
         else:
             self.stem, self.stages = _torchvision(name)
-        self.channels = tuple(_out_channels(stage) for stage in self.stages)
+        self.channels = tuple(_out_channels(stage) for stage in self.stages.children())
         if keep_stride_16:
             for module in self.stages[-1].modules():
                 if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
@@ -103,8 +103,8 @@ def _torchvision(name: str) -> tuple[nn.Module, nn.ModuleList]:
     return stem, nn.ModuleList([net.layer2, net.layer3, net.layer4])
 
 
-def _out_channels(stage: nn.Sequential) -> int:
-    last = stage[-1]
+def _out_channels(stage: nn.Module) -> int:
+    last = list(stage.children())[-1]
     if isinstance(last, torchvision.models.shufflenetv2.InvertedResidual):
         return 2 * _convolutions(last.branch2)[-1].out_channels
     return _convolutions(last)[-1].out_channels

@@ -48,7 +48,7 @@ class Annotated:
     crowd
         (N,) bool.
     truth
-        Whether a model may be judged by it (not by what models said: `Source.pseudo`).
+        Whether a model may be judged by it (not by what only models said).
     """
 
     key: str
@@ -149,7 +149,8 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
     """Read all sources' annotations; pictures themselves are read later.
 
     What a model said and no person touched or reviewed is no truth: such garments are regions to
-    ignore, like crowds. Pictures that then have no garment are left out, unless the source calls
+    ignore, like crowds, unless the source says that they are to be learned from (`Source.pseudo`);
+    no model is judged by them. Pictures that then have no garment are left out, unless the source calls
     empty pictures negative, or somebody reviewed the picture and left it empty.
 
     Raises
@@ -184,7 +185,8 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
             picture = _annotated(
                 key, groups.get(name.stem, key), image, truth, ignored, dataset, schema
             )
-            pictures += [replace(picture, truth=not source.pseudo)] * source.repeat
+            judges = image.reviewed or all(g.touched_by_human for g in truth)
+            pictures += [replace(picture, truth=judges)] * source.repeat
     if not pictures:
         raise RecipeError(
             "No source has a picture with a garment that a person annotated or reviewed; there is "
@@ -269,6 +271,9 @@ def split_pictures(
     known = known or {}
     side = dict.fromkeys(known.get("train", ()), "train")
     side |= dict.fromkeys(known.get("validation", ()), "validation")
+    # A picture of a group of which others are known goes where they are.
+    placed = {p.group: side[p.key] for p in pictures if p.key in side}
+    side |= {p.key: placed[p.group] for p in pictures if p.key not in side and p.group in placed}
     free = {p.group: _turn(p.group, seed) for p in pictures if p.key not in side}
     chosen = {group for group, turn in free.items() if turn < share}
     if share > 0 and len(free) > 1:

@@ -43,7 +43,7 @@ class Source(_Options):
         default), or ``"negative"``: pictures that show no garment.
     pseudo
         Learn from what a model said as well, as `selftrain` writes it. No model is judged by
-        such pictures: those that fall to the held-out share are left out.
+        that: such pictures that fall to the held-out share are left out.
     """
 
     file: str
@@ -203,8 +203,8 @@ class Recipe(_Options):
         A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``.
     start_from
         A model to start from (a path or ``"bundled"``), or None for random weights. Schema,
-        network and working size are then the model's, and so are augmentation, targets and losses
-        where this recipe does not set them.
+        network and working size are then the model's, and so is what `INHERITED` names, where this
+        recipe does not set it.
     pretrained
         File of weights that the backbone starts from (`Backbone.load_pretrained`), relative to
         the recipe; None for random ones. Not looked at where `start_from` is given.

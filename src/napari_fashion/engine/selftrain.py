@@ -15,7 +15,7 @@ from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import Picture, read_picture
 from napari_fashion.engine.prediction import PredictedGarment
-from napari_fashion.errors import CheckpointError
+from napari_fashion.errors import CheckpointError, PictureError
 from napari_fashion.schema import Schema
 
 _ONE = DecoderOptions(single=True, complete=True)
@@ -51,7 +51,7 @@ class Reading:
     member
         (K,) bool: landmarks of the garment's likeliest body type.
     agreed
-        (K,) bool: members whose readings agree.
+        (K,) bool: members whose readings agree, inside the picture.
     scores
         (K,) float32, 0..1: the mean score.
     disagreement
@@ -103,7 +103,8 @@ def read_garment(
     readings = np.concatenate([closer, [g.xy for g in first]])
     extent = np.maximum(np.ptp(xy[member], axis=0), 1.0)
     disagreement = np.linalg.norm((readings - xy) / extent, axis=-1).max(0)
-    agreed = member & (disagreement <= options.tolerance)
+    inside = ((xy >= -0.5) & (xy <= np.array([width, height]) - 0.5)).all(1)
+    agreed = member & inside & (disagreement <= options.tolerance)
     if agreed.sum() < options.share * member.sum():
         agreed[:] = False
     scores = np.mean([g.scores for g in second], axis=0)
@@ -121,6 +122,7 @@ def pseudo_label(
     dataset: Dataset,
     options: AgreementOptions | None = None,
     advance: Callable[[int], None] = lambda n: None,
+    failures: list[str] | None = None,
 ) -> tuple[Dataset, dict[str, int]]:
     """Fill in the landmarks of pictures of which only the category is known.
 
@@ -130,11 +132,13 @@ def pseudo_label(
         One or more models of the data set's schema.
     dataset
         Its pictures with exactly one garment, which has a category and no landmark, are read;
-        the others are left as they are.
+        the others are left as they are, and so are those that a person has reviewed.
     options
         See `AgreementOptions`.
     advance
-        Called with 1 after each picture.
+        Called with 1 for each picture.
+    failures
+        Gets a line for each picture that cannot be read; its annotation is left as it is.
 
     Returns
     -------
@@ -162,12 +166,20 @@ def pseudo_label(
     for image in dataset.images:
         garments = dataset.garments_of(image.id)
         advance(1)
-        if len(garments) != 1 or (garments[0].visibility > 0).any() or garments[0].category < 0:
+        if image.reviewed or len(garments) != 1 or garments[0].category < 0:
+            continue
+        if (garments[0].visibility > 0).any():
             continue
         name = dataset.schema.category_names[garments[0].category]
         if name not in known:
             continue
-        picture = read_picture(image.path, size=(int(image.width), int(image.height)), exact=True)
+        size = (int(image.width), int(image.height))
+        try:
+            picture = read_picture(image.path, size=size, exact=True)
+        except PictureError as error:
+            if failures is not None:
+                failures.append(str(error))
+            continue
         reading = read_garment(models, picture, known[name], options)
         counts["pictures"] += 1
         counts["asked"] += int(reading.member.sum())

@@ -113,9 +113,17 @@ class Trainer:
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.start = start
+        sizes = recipe.schedule.sizes
+        if start is not None and sizes and sizes[-1][1] != start.info.working_size:
+            raise RecipeError(
+                f"schedule.sizes ends with {sizes[-1][1]}; expected {start.info.working_size}, the "
+                f"working size of {recipe.start_from}, which the run starts from."
+            )
         self.schema = start.schema if start is not None else make_schema(recipe)
         pictures = load_sources(recipe.data.train, self.schema)
         self.train_pictures, self.val_pictures = self._split(pictures, resume)
+        self._held_out = {p.key for p in [*pictures, *self.val_pictures]}
+        self._held_out -= {p.key for p in self.train_pictures}
         if not self.train_pictures:
             raise RecipeError("All pictures are held out for validation; none is left to train on.")
         info = ModelInfo(
@@ -204,7 +212,7 @@ class Trainer:
         _write_json(self.folder / "recipe.json", recipe.to_dict())
         split = {
             "train": sorted({p.key for p in self.train_pictures}),
-            "validation": sorted({p.key for p in self.val_pictures}),
+            "validation": sorted(self._held_out),  # with those that no model can be judged by
         }
         _write_json(self.folder / "split.json", split)
         self.emit(
@@ -363,7 +371,7 @@ class Trainer:
             self.recipe.optimiser.lr,
         )
         for group in self.optimiser.param_groups:
-            group["lr"] = lr * self.lr_factor * group["share"]
+            group["lr"] = lr * self.lr_factor * group.get("share", 1.0)
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -30,18 +30,20 @@ def senders() -> dict[str, str]:
 
 
 def _agreed() -> dict[str, dict[str, Any]]:
-    """Return the boxes and landmarks on which models agreed, by photo."""
+    """Return the boxes and landmarks on which models agreed, and which models, by photo."""
     document = json.loads((DATA / "pseudo.json").read_text("utf-8"))
     names = {image["id"]: Path(image["file_name"]).stem for image in document["images"]}
     return {
         names[a["image_id"]]: {
-            key: a[key] for key in ("bbox", "area", "keypoints", "num_keypoints")
+            key: a[key] for key in ("bbox", "area", "keypoints", "num_keypoints", "fashion")
         }
         for a in document["annotations"]
     }
 
 
-def category_document(split: Literal["unlabelled", "no_garment"], folder: Path) -> dict[str, Any]:
+def category_document(
+    split: Literal["unlabelled", "pseudo", "no_garment"], folder: Path
+) -> dict[str, Any]:
     """Return a COCO document of photos that nobody placed landmarks in.
 
     Parameters
@@ -49,8 +51,8 @@ def category_document(split: Literal["unlabelled", "no_garment"], folder: Path) 
     split
         ``"unlabelled"``: garments whose category is known; each has one annotation without
         labelled landmarks, its box the whole photo. ``"pseudo"``: the same, with the landmarks on
-        which several readings of models agreed, where they did. ``"no_garment"``: shoes and hats, without
-        annotations.
+        which several readings of models agreed, where they did; these name the models as their
+        source. ``"no_garment"``: shoes and hats, without annotations.
     folder
         The photos' folder (`locate`), which ``file_name`` is relative to; `fetch` puts all photos
         into its ``images``, others have these in ``unlabelled``. Photos in neither are left out.
