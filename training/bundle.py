@@ -1,6 +1,9 @@
 """Put a trained model into the package, its weights in half precision.
 
 python training/bundle.py runs/bundled --machine "2 cores of an AMD EPYC"
+
+The decoder's thresholds are those of the recipe as it stands now: they are chosen on validation
+photos once the model is there.
 """
 
 from __future__ import annotations
@@ -10,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.recipe import Recipe
 
-TARGET = Path(__file__).resolve().parents[1] / "src" / "napari_fashion" / "models" / "bundled"
+FOLDER = Path(__file__).resolve().parent
+TARGET = FOLDER.parent / "src" / "napari_fashion" / "models" / "bundled"
 
 
 def _without_folders(value: Any) -> Any:
@@ -29,10 +34,12 @@ def main() -> None:
     """Save the run's model, without the paths of the machine that trained it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="a run's folder")
+    parser.add_argument("--recipe", type=Path, default=FOLDER / "recipes" / "bundled.toml")
     parser.add_argument("--machine", help="what trained it, in words")
     options = parser.parse_args()
     model = Model.load(options.run, "cpu")
     model.info.recipe = _without_folders(model.info.recipe)
+    model.info.recipe["decoder"] = Recipe.load(options.recipe).decoder
     if options.machine:
         model.info.history["machine"] = options.machine
     path = model.save(TARGET, half=True)
