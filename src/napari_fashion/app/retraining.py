@@ -40,7 +40,7 @@ class RetrainOptions:
     """
 
     epochs: int = 10
-    lr: float = 2e-4
+    lr: float = 5e-5
     batch: int = 8
     what: Literal["all", "corrected"] = "all"
     validation_share: float = 0.2

@@ -70,7 +70,7 @@ class RetrainDock(Dock):
         self.rate = QDoubleSpinBox()
         self.rate.setDecimals(5)
         self.rate.setRange(0.00001, 0.1)
-        self.rate.setSingleStep(0.0001)
+        self.rate.setSingleStep(0.00001)
         self.rate.setValue(defaults.lr)
         self.share = QSpinBox()
         self.share.setRange(5, 50)
