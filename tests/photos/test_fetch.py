@@ -349,4 +349,4 @@ def test_the_real_photos(photos_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "DATA", DATA)
     report = fetch(tmp_path / "t", source=photos_dir)
     assert (report.wanted, report.fetched, report.failed) == (2232, 2232, {})
-    assert (tmp_path / "t" / "train.json").read_bytes() == (photos_dir / "train.json").read_bytes()
+    assert (tmp_path / "t" / "train.json").read_bytes() == (DATA / "train.json").read_bytes()

@@ -103,6 +103,13 @@ def test_the_source_is_pinned():
 def test_the_packages_files_are_those_of_the_photos(photos_dir, name):
     ours, theirs = (DATA / name).read_bytes(), (photos_dir / name).read_bytes()
     if name.endswith(".json"):
-        assert json.loads(ours) == json.loads(theirs)
+        mine, original = json.loads(ours), json.loads(theirs)
+        changed = 0
+        for annotation, before in zip(mine["annotations"], original["annotations"], strict=True):
+            changed += annotation["category_id"] != before["category_id"]
+            annotation["category_id"] = before["category_id"]
+        assert mine == original
+        # What was corrected since, and why: training/data-fixes.md. Never in the test split.
+        assert changed == (20 if name == "train.json" else 0)
     else:
         assert ours == theirs
