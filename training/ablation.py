@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_fashion.engine import evaluate
-from napari_fashion.engine.data import Annotated, load_sources
+from napari_fashion.engine.data import Annotated, load_sources, split_pictures
 from napari_fashion.engine.evaluate import Evaluation, evaluate_pictures
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Source
@@ -25,6 +25,7 @@ def main() -> None:
     """Ask one question after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="bundled")
+    parser.add_argument("--share", type=float, help="only senders that this share holds out")
     parser.add_argument("--sizes", type=int, nargs="*", default=[192, 224, 256])
     options = parser.parse_args()
     model = Model.load(options.model, "cpu")
@@ -32,6 +33,8 @@ def main() -> None:
     pictures = [
         p for p in load_sources([Source(file="photos:train")], model.schema) if p.key in held_out
     ]
+    if options.share is not None:  # the same photos for models that held out different shares
+        pictures = split_pictures(pictures, options.share, 0, None)[1]
     print(f"{model.id}, {len(pictures)} validation photos")
     usual = model.info.working_size
     _head("box-cut: longer side, mirror")

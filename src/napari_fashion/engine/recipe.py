@@ -92,7 +92,7 @@ class OptimiserOptions(_Options):
     lr
         Peak learning rate.
     backbone_lr
-        The backbone's learning rate as a share of that; pretrained features need less.
+        The backbone's learning rate as a share of that.
     weight_decay
         Of convolution weights; norms and biases have none.
     momentum, nesterov

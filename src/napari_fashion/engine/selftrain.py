@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fashion.coco import Dataset
+from napari_fashion.coco.landmarks import landmark_box
 from napari_fashion.coco.predictions import annotation_record
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
@@ -199,7 +200,13 @@ def pseudo_label(
             source=source,
             category_scores={},
         )
-        new["bbox"] = _box(reading.xy[reading.member])
+        box = landmark_box(reading.xy.astype(float), reading.member.astype(np.int64)) or (
+            0.0,
+            0.0,
+            0.0,
+            0.0,
+        )
+        new["bbox"] = [round(v, 2) for v in box]
         new["area"] = round(new["bbox"][2] * new["bbox"][3], 2)
         result.insert_record("annotations", {**old, **new}, position)
     return result, counts
@@ -221,8 +228,3 @@ def _members(schema: Schema, category: int, scores: NDArray[np.floating[Any]]) -
     member = np.zeros(schema.n_landmarks, dtype=np.bool_)
     member[list(schema.landmarks_of(best))] = True
     return member
-
-
-def _box(xy: NDArray[np.float32]) -> list[float]:
-    (x0, y0), (x1, y1) = xy.min(0).tolist(), xy.max(0).tolist()
-    return [round(v, 2) for v in (x0, y0, x1 - x0, y1 - y0)]
