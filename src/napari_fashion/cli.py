@@ -95,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     pseudo.add_argument("--out", type=Path, required=True, help="COCO file to write")
     pseudo.add_argument("--overwrite", action="store_true", help="replace the file")
     pseudo.add_argument("--tolerance", type=float, help="of a landmark's readings (default 0.04)")
+    pseudo.add_argument(
+        "--place",
+        choices=("mean", "first"),
+        default="mean",
+        help="agreed landmarks at the models' mean, or where the first model sees them",
+    )
     pseudo.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...")
     pseudo.set_defaults(run=_pseudo_label)
 
@@ -272,6 +278,7 @@ def _pseudo_label(options: argparse.Namespace) -> int:
     dataset = dataset_of(Source(file=options.input, images=images))
     models = [Model.load(name, options.device) for name in options.model or ["bundled"]]
     agreement = AgreementOptions()
+    agreement = replace(agreement, place=options.place)
     if options.tolerance is not None:
         agreement = replace(agreement, tolerance=options.tolerance)
     if options.out.exists() and dataset.path is not None and options.out.samefile(dataset.path):

@@ -42,6 +42,9 @@ class AugmentOptions(BaseModel):
     box_cut
         Share of the box views in which what lies outside the box is padding, as in pictures cut
         by a box.
+    box_part
+        Share of the box views whose box is that of some of the garment's landmarks only (at least
+        two, drawn at random): garments that are partly out of the picture, and slivers.
     brightness, contrast, saturation
         Largest relative change.
     hue
@@ -64,6 +67,7 @@ class AugmentOptions(BaseModel):
     box_margin: tuple[float, float] = (0.0, 0.3)
     box_tight: float = Field(default=0.3, ge=0, le=1)
     box_cut: float = Field(default=0.6, ge=0, le=1)
+    box_part: float = Field(default=0.0, ge=0, le=1)
     brightness: float = Field(default=0.4, ge=0)
     contrast: float = Field(default=0.3, ge=0)
     saturation: float = Field(default=0.4, ge=0)
@@ -71,6 +75,12 @@ class AugmentOptions(BaseModel):
     grey: float = Field(default=0.05, ge=0, le=1)
     noise: float = Field(default=6.0, ge=0)
 
+
+HALVED_BELOW = 0.5
+"""Input pixels a canvas pixel, below which the canvas is halved before it is sampled."""
+
+PART_SHARE = (0.2, 0.9)
+"""Least and greatest chance of a landmark to be among those of a box of only some of them."""
 
 NO_AUGMENTATION = AugmentOptions(
     flip=0, rotation=0, scale=(1.0, 1.0), stretch=(1.0, 1.0), shift=0, box_view=0,
@@ -164,9 +174,20 @@ def _draw_views(
     boxes = batch.garments.box.cpu() + 0.5
     usable = (batch.garments.valid & ~batch.garments.crowd).cpu()
     usable &= (batch.garments.visibility.cpu() > 0).any(-1)
+    part = torch.zeros(b, dtype=torch.bool)
+    if options.box_part:
+        part = torch.rand(b, generator=generator) < options.box_part
+        share = _uniform(generator, b, *PART_SHARE)
+        kept = torch.rand(b, batch.garments.xy.shape[2], generator=generator) < share[:, None]
     for i in torch.nonzero(boxed & usable.any(1)).flatten().tolist():
         candidates = torch.nonzero(usable[i]).flatten()
-        box = boxes[i, candidates[int(pick[i] * len(candidates))]]
+        one = candidates[int(pick[i] * len(candidates))]
+        box = boxes[i, one]
+        if part[i]:
+            chosen = kept[i] & (batch.garments.visibility[i, one].cpu() > 0)
+            if chosen.sum() >= 2:
+                places = batch.garments.xy[i, one].cpu()[chosen] + 0.5
+                box = torch.cat([places.amin(0), places.amax(0)])
         extent = (box[2:] - box[:2]).clamp(min=4.0)
         grown = torch.cat(
             [box[:2] - margins[i, :2] * extent, box[:2] + extent * (1 + margins[i, 2:])]
@@ -212,15 +233,21 @@ def _resample(pixels: Tensor, matrix: Tensor, view: Tensor, side: int) -> Tensor
     y, x = torch.meshgrid(at, at, indexing="ij")
     points = torch.stack([x, y], -1).view(1, -1, 2) - matrix[:, None, :, 2]  # (B, side^2, 2)
     source = (points @ inverse.transpose(1, 2)).view(b, side, side, 2)
-    sampled = F.grid_sample(
-        pixels.to(torch.float32),
-        source * (2.0 / s) - 1.0,
-        mode="bilinear",
-        padding_mode="border",
-        align_corners=False,
-    )
+    canvases = pixels.to(torch.float32)
+    sampled = _sample(canvases, source * (2.0 / s) - 1.0)
+    # Where a picture gets much smaller, four pixels are averaged first: no aliasing.
+    small = torch.linalg.det(matrix[:, :, :2]).abs() < HALVED_BELOW**2
+    if s % 2 == 0 and small.any():
+        halved = F.avg_pool2d(canvases[small], 2)
+        sampled[small] = _sample(halved, source[small] * (2.0 / s) - 1.0)
     inside = ((source >= view[:, None, None, :2]) & (source <= view[:, None, None, 2:])).all(-1)
     return torch.where(inside[:, None], sampled, float(PADDING))
+
+
+def _sample(canvases: Tensor, grid: Tensor) -> Tensor:
+    return F.grid_sample(
+        canvases, grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
 
 
 def _recolour(x: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:

@@ -296,6 +296,62 @@ def split_pictures(
     return train, list(validation.values())
 
 
+def sampling_rates(pictures: Sequence[Annotated], balance: float) -> NDArray[np.float64]:
+    """Return how often each picture is drawn an epoch, 1 on the average.
+
+    Parameters
+    ----------
+    pictures
+        P training pictures.
+    balance
+        A garment counts n^-balance, where its category has n garments; a picture as the mean of
+        its garments. Pictures without a garment of known category are drawn as often as the
+        average.
+
+    Returns
+    -------
+    (P,) float64.
+    """
+    known = [p.category[(p.category >= 0) & ~p.crowd] for p in pictures]
+    every = np.concatenate([np.zeros(0, np.int64), *known])
+    rates = np.ones(len(pictures))
+    if balance == 0 or not len(every):
+        return rates
+    count = np.bincount(every).clip(min=1)
+    has = np.array([len(c) > 0 for c in known])
+    rates[has] = [(count[c] ** -balance).mean() for c in known if len(c)]
+    rates[has] /= rates[has].mean()
+    return rates
+
+
+def draw_epoch(rates: NDArray[np.float64], generator: torch.Generator) -> Tensor:
+    """Draw the pictures of an epoch, in random order: as many as there are.
+
+    Each is drawn as often as its rate says, rounded up or down at random (systematic sampling): at
+    a rate of 1 exactly once.
+
+    Parameters
+    ----------
+    rates
+        (P,), 1 on the average (`sampling_rates`).
+    generator
+        Source of randomness (CPU).
+
+    Returns
+    -------
+    (P,) int64 indices.
+    """
+    n = len(rates)
+    order = torch.randperm(n, generator=generator)
+    if (rates == 1).all():
+        return order
+    start = float(torch.rand(1, generator=generator, dtype=torch.float64))
+    ends = np.cumsum(rates[order.numpy()])
+    ends *= n / ends[-1]
+    chosen = np.searchsorted(ends, np.arange(n) + start, side="right").clip(max=n - 1)
+    return order[torch.from_numpy(chosen)][torch.randperm(n, generator=generator)]
+
+
 def fingerprint(pictures: Sequence[Annotated]) -> str:
     """First 16 hexadecimal digits of a SHA-256 of the annotations, in any order of pictures."""
     digests = []

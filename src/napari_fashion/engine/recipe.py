@@ -66,6 +66,9 @@ class DataOptions(_Options):
     validation_share
         Share of the groups to hold out. Chosen by a hash of the group's name, so that the same
         picture stays on the same side as the data grow.
+    balance
+        How often pictures of rare categories are drawn: a picture's chance goes by the number of
+        garments of its category to the power of minus this. 0: all alike; 1: all categories alike.
     canvas
         Side in pixels to which pictures are scaled when they are loaded.
     workers
@@ -77,6 +80,7 @@ class DataOptions(_Options):
     train: list[Source] = Field(min_length=1)
     validation: list[Source] = Field(default_factory=list)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
+    balance: float = Field(default=0.0, ge=0, le=1)
     canvas: int = Field(default=320, ge=32)
     workers: int = Field(default=0, ge=0)
     cache_gb: float = Field(default=4.0, ge=0)

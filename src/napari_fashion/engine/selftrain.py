@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +29,20 @@ class AgreementOptions:
     Attributes
     ----------
     tolerance
-        A landmark's readings lie within this of their mean, as a share of the garment's box.
+        A landmark's readings lie within this of its place, as a share of the garment's box.
     margin
         By what share of its size a garment's box grows for the second look.
     share
         A garment of whose landmarks a smaller share agrees keeps none: only its category.
+    place
+        Where an agreed landmark is put: at the ``"mean"`` of the models' looks at the box, or where
+        the ``"first"`` model, the best one, sees it; the others then only have to agree.
     """
 
     tolerance: float = 0.04
     margin: float = 0.08
     share: float = 0.6
+    place: Literal["mean", "first"] = "mean"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,8 @@ class Reading:
     Attributes
     ----------
     xy
-        (K, 2) float32: mean of the looks at the garment's box, pixels of the picture.
+        (K, 2) float32: from the looks at the garment's box (`AgreementOptions.place`), pixels of
+        the picture.
     member
         (K,) bool: landmarks of the garment's likeliest body type.
     agreed
@@ -56,7 +61,7 @@ class Reading:
     scores
         (K,) float32, 0..1: the mean score.
     disagreement
-        (K,) float32: the farthest reading from the mean, as a share of the garment's box.
+        (K,) float32: the farthest reading from `xy`, as a share of the garment's box.
     """
 
     xy: NDArray[np.float32]
@@ -100,7 +105,7 @@ def read_garment(
     x1, y1 = np.ceil(np.clip(high + grow + 1, [x0 + 2, y0 + 2], [width, height])).astype(int)
     second = [_only(model, picture[y0:y1, x0:x1], flip=True) for model in models]
     closer = np.array([g.xy + np.array([x0, y0], np.float32) for g in second])
-    xy = closer.mean(0)
+    xy = closer[0] if options.place == "first" else closer.mean(0)
     readings = np.concatenate([closer, [g.xy for g in first]])
     extent = np.maximum(np.ptp(xy[member], axis=0), 1.0)
     disagreement = np.linalg.norm((readings - xy) / extent, axis=-1).max(0)

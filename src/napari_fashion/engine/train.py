@@ -25,8 +25,10 @@ from napari_fashion.engine.data import (
     Annotated,
     CanvasDataset,
     dataset_of,
+    draw_epoch,
     fingerprint,
     load_sources,
+    sampling_rates,
     split_pictures,
 )
 from napari_fashion.engine.evaluate import evaluate_pictures
@@ -148,6 +150,7 @@ class Trainer:
         self.optimiser = make_optimiser(self.network, recipe.optimiser)
         self.scaler = torch.amp.GradScaler("cuda", enabled=self._half)
         self.dataset = CanvasDataset(self.train_pictures, recipe.data.canvas, recipe.data.cache_gb)
+        self.rates = sampling_rates(self.train_pictures, recipe.data.balance)
         self.steps_per_epoch = max(1, len(self.dataset) // recipe.schedule.batch)
         pairs = list(
             zip(
@@ -253,9 +256,9 @@ class Trainer:
     def _batches(self) -> Iterator[Canvases]:
         """Yield what is left of this epoch, in an order that only the seed and epoch decide."""
         batch = min(self.recipe.schedule.batch, len(self.dataset))
-        order = torch.randperm(
-            len(self.dataset),
-            generator=torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.epoch),
+        order = draw_epoch(
+            self.rates,
+            torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.epoch),
         )
         batches = [order[i * batch : (i + 1) * batch].tolist() for i in range(self.steps_per_epoch)]
         return iter(
