@@ -169,6 +169,16 @@ def test_evaluate_prints_and_writes_figures(run, drawn, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "AVG NE" in printed
     assert "left_hem" in printed
+    command[-3] = str(tmp_path / "wider.json")
+    command += ["--protocol", "box", "--margin", "0.25", "--sizes", "96,64"]
+    assert main(command) == 0
+    wider = json.loads((tmp_path / "wider.json").read_text())
+    assert "whole" not in wider
+    assert wider["box"]["n_garments"] == 24
+    assert wider["box"]["average_error"] != figures["box"]["average_error"]
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(drawn), "--sizes", "96,0"])
+    assert "0 is not 1 or more" in capsys.readouterr().err
 
 
 def test_help_and_version(capsys):

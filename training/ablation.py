@@ -14,11 +14,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_fashion.engine import evaluate
-from napari_fashion.engine.data import Annotated, load_sources, split_pictures
-from napari_fashion.engine.evaluate import Evaluation, evaluate_pictures
+from napari_fashion.engine.data import load_sources, split_pictures
+from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.evaluate import BOX_OPTIONS, Evaluation, evaluate_pictures
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Source
+
+SIZES = (160, 192, 224, 256)
+PAIRS = [[224, 160], [224, 192], [256, 192]]
 
 
 def main() -> None:
@@ -26,7 +29,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--share", type=float, help="only senders that this share holds out")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[192, 224, 256])
+    parser.add_argument(
+        "--sizes",
+        type=lambda text: [int(size) for size in text.split(",")],
+        nargs="*",
+        help="such as 224 224,160; several sizes at once are averaged",
+    )
     options = parser.parse_args()
     model = Model.load(options.model, "cpu")
     held_out = set(model.info.data["split"]["validation"])
@@ -36,36 +44,31 @@ def main() -> None:
     if options.share is not None:  # the same photos for models that held out different shares
         pictures = split_pictures(pictures, options.share, 0, None)[1]
     print(f"{model.id}, {len(pictures)} validation photos")
-    usual = model.info.working_size
-    _head("box-cut: longer side, mirror")
-    for size in options.sizes:
-        model.info.working_size = size
+    _head("box-cut: longer sides, mirror")
+    for sizes in options.sizes or [[s] for s in SIZES] + PAIRS:
         for flip in (False, True):
             _line(
-                f"{size}{', mirror' * flip}",
-                evaluate_pictures(model, pictures, flip=flip, rounds=0),
+                f"{' and '.join(map(str, sizes))}{', mirror' * flip}",
+                evaluate_pictures(model, pictures, flip=flip, sizes=sizes, rounds=0),
             )
-    model.info.working_size = usual
+    _head("box-cut: margin around the box")
+    for margin in (0.0, 0.1, 0.25):
+        _line(f"{margin}", evaluate_pictures(model, pictures, margin=margin, rounds=0))
     _head("box-cut: weight of the PAF")
-    one = evaluate.BOX_OPTIONS
     for weight in (0.0, 0.05, 0.25, 1.0):
-        evaluate.BOX_OPTIONS = replace(one, paf_weight=weight)
-        _line(f"{weight}", evaluate_pictures(model, pictures, rounds=0))
-    evaluate.BOX_OPTIONS = one
-    _head("whole pictures: PIF, PAF and garment thresholds")
-    for pif in (0.05, 0.1, 0.2):
+        one = replace(BOX_OPTIONS, paf_weight=weight)
+        _line(f"{weight}", evaluate_pictures(model, pictures, options=one, rounds=0))
+    _head("whole pictures: PIF and PAF threshold, garment threshold")
+    for threshold in (0.05, 0.1, 0.2):
         for garment in (0.15, 0.2, 0.3):
-            _whole(model, pictures, pif, pif, garment)
-
-
-def _whole(model: Model, pictures: list[Annotated], pif: float, paf: float, garment: float) -> None:
-    model.info.recipe["decoder"] = {
-        "pif_threshold": pif,
-        "paf_threshold": paf,
-        "garment_threshold": garment,
-    }
-    result = evaluate_pictures(model, pictures, protocol="whole", rounds=0)
-    _line(f"{pif} / {paf} / {garment}", result)
+            decoder = DecoderOptions(
+                pif_threshold=threshold,
+                paf_threshold=threshold,
+                garment_threshold=garment,
+                complete=True,
+            )
+            result = evaluate_pictures(model, pictures, protocol="whole", options=decoder, rounds=0)
+            _line(f"{threshold} / {garment}", result)
 
 
 def _head(title: str) -> None:

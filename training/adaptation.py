@@ -3,9 +3,9 @@
     python training/adaptation.py photos:test "sender 352" --count 25 --run runs/adapted
 
 Takes `count` of the sender's photos with their landmarks as the corrected ones, retrains the model on
-all of them (rate, epochs, batch and frozen norms as the app's Retrain dock sets them), and evaluates
-the old and the new model on the sender's other photos and on those of the other senders. With
-photos:train only the pictures that the model did not learn from are used.
+all of them (rate, epochs, batch, frozen norms and share of the old weights as the app's Retrain dock
+sets them), and evaluates the old and the new model on the sender's other photos and on those of the
+other senders. With photos:train only the pictures that the model did not learn from are used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 
 from napari_fashion import photos
-from napari_fashion.app.retraining import RetrainOptions
+from napari_fashion.app.retraining import KEEP_START, RetrainOptions
 from napari_fashion.engine.data import Annotated, dataset_of, load_sources
 from napari_fashion.engine.evaluate import evaluate_pictures
 from napari_fashion.engine.model import Model
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50, help="of corrected photos")
     parser.add_argument("--epochs", type=int, default=RetrainOptions.epochs)
     parser.add_argument("--lr", type=float, default=RetrainOptions.lr)
+    parser.add_argument("--keep", type=float, default=KEEP_START, help="of the old model's weights")
     parser.add_argument("--run", type=Path, required=True, help="folder of the new run")
     options = parser.parse_args()
 
@@ -59,7 +60,7 @@ def main() -> None:
                 "train": [{"file": str(_write(corrected, options)), "images": str(_images())}],
                 "validation_share": 0.0,
             },
-            "optimiser": {"lr": options.lr, "freeze_norms": True},
+            "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": options.keep},
             "schedule": {
                 "epochs": options.epochs,
                 "batch": RetrainOptions.batch,

@@ -40,7 +40,9 @@ def main() -> None:
         "annotations": [
             {
                 **{key: a[key] for key in KEPT},
-                "keypoints": [round(v, 1) if i % 3 < 2 else v for i, v in enumerate(a["keypoints"])],
+                "keypoints": [
+                    round(v, 1) if i % 3 < 2 else v for i, v in enumerate(a["keypoints"])
+                ],
                 "fashion": {"source": a["fashion"]["source"]},
             }
             for a in annotations

@@ -82,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol", choices=["box", "whole", "both"], default="both",
         help="pictures cut by the garment's box, whole pictures, or both",
     )  # fmt: skip
+    evaluate.add_argument(
+        "--margin", type=float, default=0.0,
+        help="how much around the box a cut picture shows, as a share of the box (default 0)",
+    )  # fmt: skip
     evaluate.add_argument("--json", type=Path, help="also write all figures to this file")
     _model_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
@@ -131,6 +135,12 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="average with the mirrored picture; by default as the model's recipe says",
     )
+    parser.add_argument(
+        "--sizes",
+        type=_sizes,
+        help="longer sides at which pictures are seen, such as 224,160; by default as the model's "
+        "recipe says",
+    )
 
 
 def _positive(text: str) -> int:
@@ -138,6 +148,10 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not 1 or more")
     return value
+
+
+def _sizes(text: str) -> list[int]:
+    return [_positive(part) for part in text.split(",")]
 
 
 # -- train ---------------------------------------------------------------------------------------
@@ -325,7 +339,13 @@ def _predict(options: argparse.Namespace) -> int:
     failures = [str(p) for p in dataset.problems if p.place == "file"]
     pictures = 0
     for image, picture, prediction in predict_dataset(
-        model, dataset, batch=options.batch, decoder=decoder, flip=options.flip, failures=failures
+        model,
+        dataset,
+        batch=options.batch,
+        decoder=decoder,
+        flip=options.flip,
+        sizes=options.sizes,
+        failures=failures,
     ):
         pictures += 1
         found = result_records(dataset, image.id, prediction, model)
@@ -394,6 +414,7 @@ def predict_dataset(
     batch: int,
     decoder: Any,
     flip: bool | None = None,
+    sizes: list[int] | None = None,
     failures: list[str],
 ) -> Iterator[tuple[Any, Picture, Prediction]]:
     """Yield (image, picture, prediction) with a progress bar; unreadable pictures go to `failures`."""
@@ -411,7 +432,9 @@ def predict_dataset(
                     chunk.append((image, read_picture(image.path, size=size, exact=True)))
                 except (PictureError, FashionError) as error:
                     failures.append(str(error))
-            predictions = model.predict([p for _, p in chunk], options=decoder, flip=flip)
+            predictions = model.predict(
+                [p for _, p in chunk], options=decoder, flip=flip, sizes=sizes
+            )
             for (image, picture), prediction in zip(chunk, predictions, strict=True):
                 yield image, picture, prediction
             progress.update(task, advance=min(batch, len(images) - start))
@@ -480,6 +503,8 @@ def _evaluate(options: argparse.Namespace) -> int:
                 pictures,
                 protocol=protocol,  # type: ignore[arg-type]
                 flip=options.flip,
+                sizes=options.sizes,
+                margin=options.margin,
                 batch=options.batch,
                 advance=lambda n, task=task, progress=progress: progress.update(task, advance=n),  # type: ignore[misc]
             )

@@ -8,6 +8,7 @@ from napari_fashion.app import gestures
 from napari_fashion.app.editor import Editor
 from napari_fashion.app.predictions import take_prediction
 from napari_fashion.app.retraining import (
+    KEEP_START,
     RetrainOptions,
     corrected_images,
     new_run_folder,
@@ -32,6 +33,7 @@ def test_the_recipe_is_one_that_training_reads(editor, tmp_path) -> None:
     assert recipe.schedule.epochs == 3
     assert recipe.optimiser.lr == 1e-4
     assert recipe.optimiser.freeze_norms  # a few pictures must not move what the old model knows
+    assert recipe.optimiser.keep_start == KEEP_START > 0
     assert recipe.start_from == "bundled"
     assert recipe.data.validation_share == 0.3
     data = Dataset.load(recipe.data.train[0].file)

@@ -183,3 +183,38 @@ def test_grey_takes_the_colours_and_keeps_the_light():
     inputs, _ = augment_batch(dotted(2), 96, options, SCHEMA.flips, generator())
     torch.testing.assert_close(inputs[:, 0], inputs[:, 1], atol=0.01, rtol=0)
     torch.testing.assert_close(inputs[:, 0], inputs[:, 2], atol=0.01, rtol=0)
+
+
+def test_boxes_of_some_landmarks_hold_at_least_two_of_them():
+    options = NO_AUGMENTATION.model_copy(
+        update={"box_view": 1.0, "box_margin": (0.0, 0.0), "box_cut": 1.0, "box_part": 1.0}
+    )
+    batch = dotted(48)
+    _, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
+    low, high = garments.content.amin(1), garments.content.amax(1)
+    inside = (garments.xy[:, 0] >= low[:, None] - 0.1) & (garments.xy[:, 0] <= high[:, None] + 0.1)
+    count = inside.all(-1).sum(1)
+    assert count.min() >= 2
+    assert (count < 8).sum() > 24
+    assert len(count.unique()) > 3
+    # The box is tight: on each side lies one of the landmarks.
+    near = ((garments.xy[:, 0] - low[:, None]).abs() < 1) | (
+        (garments.xy[:, 0] - high[:, None]).abs() < 1
+    )
+    assert (near & inside.all(-1, keepdim=True)).any(1).all()
+
+
+def test_what_gets_much_smaller_is_averaged_and_lies_where_it_lay():
+    fine = torch.zeros(1, 3, CANVAS, CANVAS, dtype=torch.uint8)
+    fine[..., ::2] = 255  # stripes of one pixel
+    batch = dotted(1)
+    square = Canvases(fine, torch.tensor([[CANVAS, CANVAS]]).float(), batch.garments)
+    small, _ = augment_batch(square, 64, NO_AUGMENTATION, SCHEMA.flips, generator())
+    assert (small[..., 2:-2, 2:-2] - 127.5).abs().max() < 1
+    large, _ = augment_batch(square, CANVAS, NO_AUGMENTATION, SCHEMA.flips, generator())
+    assert set(large.round().unique().tolist()) == {0.0, 255.0}
+    step = torch.zeros_like(fine)
+    step[..., CANVAS // 2 :] = 255
+    edge = Canvases(step, square.size, batch.garments)
+    small, _ = augment_batch(edge, 64, NO_AUGMENTATION, SCHEMA.flips, generator())
+    assert small[0, 0, 32].sum() / 255 == pytest.approx(32, abs=0.05)

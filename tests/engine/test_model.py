@@ -257,3 +257,67 @@ def test_a_recipe_decides_whether_the_mirror_is_asked(trained, pictures):
     model.info.recipe["mirror"] = True
     assert np.allclose(model.fields(picture).pif_confidence, flipped)
     assert np.allclose(model.fields_batch([picture], flip=False)[0].pif_confidence, plain)
+
+
+def test_pictures_are_seen_at_several_sizes(trained, pictures):
+    model = Model.load(trained[0], "cpu")
+    picture = read_picture(pictures[0].path)
+    usual = model.fields(picture)
+    assert model.sizes == (96,)
+    (small,) = model.fields_batch([picture], sizes=[64])
+    (both,) = model.fields_batch([picture], sizes=[96, 64])
+    assert small.grid < both.grid == usual.grid
+    assert both.scale == usual.scale
+    assert not np.allclose(both.pif_confidence, usual.pif_confidence)
+    model.info.recipe["look_sizes"] = [96, 64]
+    assert model.sizes == (96, 64)
+    np.testing.assert_array_equal(model.fields(picture).pif_xy, both.pif_xy)
+    # What one look sees, both see, at the same place.
+    options = DecoderOptions(single=True, complete=True)
+    prediction, one = (
+        model.predict([picture], options=options, sizes=s)[0].garments[0] for s in (None, [96])
+    )
+    there = pictures[0].visibility[0] > 0
+    assert np.median(np.linalg.norm(prediction.xy - one.xy, axis=1)[there]) < 3
+    error = np.linalg.norm(prediction.xy - pictures[0].xy[0], axis=1)[there]
+    assert np.median(error) < 4
+
+
+def test_weights_that_change_in_place_count_at_once(trained, pictures):
+    model = Model.load(trained[0], "cpu")
+    picture = read_picture(pictures[0].path)
+    before = model.fields(picture).pif_confidence
+    with torch.no_grad():
+        model.network.pif.conv.bias.add_(1.0)
+    assert (model.fields(picture).pif_confidence > before).all()
+    norm = next(m for m in model.network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    before = model.fields(picture).pif_confidence
+    norm.running_mean.add_(0.5)
+    assert not np.allclose(model.fields(picture).pif_confidence, before)
+
+
+def test_no_landmark_lies_beyond_the_picture(model, pictures):
+    picture = read_picture(pictures[0].path)
+    fields = model.fields(picture)
+    options = DecoderOptions(single=True, complete=True)
+    size = (picture.shape[1], picture.shape[0])
+    inside = model.decode(fields, size, options).garments[0]
+    width = int(inside.xy[:, 0].max()) - 3  # as if the picture ended before its outermost landmark
+    cut = model.decode(fields, (width, size[1]), options).garments[0]
+    beyond = inside.xy[:, 0] > width - 0.5
+    assert beyond.any()
+    assert (cut.xy[beyond, 0] == width - 0.5).all()
+    np.testing.assert_array_equal(cut.xy[~beyond], inside.xy[~beyond])
+
+
+def test_a_cut_can_show_what_is_around_the_box(model, pictures):
+    picture = np.arange(60 * 40 * 3, dtype=np.uint32).astype(np.uint8).reshape(60, 40, 3)
+    xy = np.array([[10, 20], [29.4, 39]], np.float32)
+    cut = cut_box(picture, xy, 0.5)
+    assert cut.origin == (0, 11)  # 10 - 9.7 and 20 - 9.5, in whole pixels
+    assert cut.picture.shape == (39, 40, 3)
+    assert cut.extent == pytest.approx((19.4, 19.0))
+    near = evaluate_pictures(model, pictures[:8], margin=0.25, rounds=0)
+    tight = evaluate_pictures(model, pictures[:8], rounds=0)
+    assert near.report.average_error != tight.report.average_error
+    assert near.report.average_error < 0.2  # still by the box, and in the box's frame

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from napari_fashion.engine.network import (
     LOG_SPREAD_BOUND,
     Network,
     NetworkConfig,
     bounded_log_spread,
+    fold_norms,
     fork,
 )
 
@@ -87,3 +89,25 @@ def test_log_spread_is_bounded_and_true_near_zero():
     out = bounded_log_spread(raw)
     assert out.abs().max() <= LOG_SPREAD_BOUND
     torch.testing.assert_close(out[1:4], raw[1:4], atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    ["shufflenet_v2_x0_5", "resnet18", "resnet50", "efficientnet_lite0"],
+)
+@pytest.mark.parametrize("neck", ["plain", "sum"])
+def test_folded_norms_change_nothing_but_rounding(backbone, neck):
+    torch.manual_seed(0)
+    network = Network(NetworkConfig(backbone=backbone, neck=neck, width=32), 8, 11, 15)
+    for module in network.modules():  # statistics as training leaves them, not 0 and 1
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.1)
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+    folded = fold_norms(network.eval())
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+    assert any(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+    with torch.inference_mode():
+        picture = 255 * torch.rand(1, 3, 64, 96)
+        for one, two in zip(network(picture), folded(picture), strict=True):
+            torch.testing.assert_close(one, two, atol=2e-3, rtol=2e-3)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from napari_fashion.coco import Dataset
 from napari_fashion.engine.data import load_sources, split_pictures
@@ -135,3 +137,21 @@ def test_another_schema_is_refused(model, tmp_path):
     assert other.schema.landmarks != Schema.load("garments").landmarks
     with pytest.raises(CheckpointError, match="finds the landmarks"):
         pseudo_label([model], other)
+
+
+def test_the_first_model_can_place_what_the_others_only_confirm(model, trained, unlabelled):
+    from napari_fashion.engine.pictures import read_picture
+
+    other = Model.load(trained[0], "cpu")
+    with torch.no_grad():
+        other.network.pif.conv.bias.add_(0.05)  # votes a little beside
+    picture = read_picture(unlabelled[0].images[0].path)
+    category = SCHEMA.category_index("Pants")
+    options = AgreementOptions(tolerance=1e9)
+    alone = read_garment([model], picture, category, options)
+    mean = read_garment([model, other], picture, category, options)
+    first = read_garment([model, other], picture, category, replace(options, place="first"))
+    ours = alone.member
+    assert not np.allclose(mean.xy[ours], alone.xy[ours], atol=1e-3)
+    assert np.abs(first.xy - alone.xy)[ours].mean() < np.abs(mean.xy - alone.xy)[ours].mean()
+    assert (first.disagreement[first.member] > 0).all()

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from napari_fashion.coco import Dataset, export
-from napari_fashion.engine.data import load_sources, split_pictures
+from napari_fashion.engine.data import draw_epoch, load_sources, sampling_rates, split_pictures
+from napari_fashion.engine.evaluate import evaluate_pictures
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Recipe, ScheduleOptions, Source
 from napari_fashion.engine.train import Trainer, learning_rate, train
@@ -461,3 +462,74 @@ def test_sgd_and_the_reports_losses_train_too(drawn, tmp_path):
     )
     _, events = run(recipe, tmp_path / "run")
     assert math.isfinite(events[-2]["loss"])
+
+
+def test_rare_categories_are_drawn_more_often(drawn):
+    pictures = load_sources([Source(file=str(drawn))], SCHEMA)
+    rare = pictures[0].category[0]
+    pictures = [p for i, p in enumerate(pictures) if i % 3 == 0 or p.category[0] != rare]
+    kinds = np.array([p.category[0] for p in pictures])
+    count = np.bincount(kinds)
+    assert len(set(count[count > 0])) > 1
+    alike = sampling_rates(pictures, 0.0)
+    assert (alike == 1).all()
+    rates = sampling_rates(pictures, 1.0)
+    assert rates.mean() == pytest.approx(1)
+    shares = [rates[kinds == c].sum() for c in np.unique(kinds)]
+    assert shares == pytest.approx([len(pictures) / len(shares)] * len(shares))
+    half = sampling_rates(pictures, 0.5)
+    for c in np.unique(kinds):
+        assert half[kinds == c] == pytest.approx(
+            half[kinds == kinds[0]][0] * (count[c] / count[kinds[0]]) ** -0.5
+        )
+    nothing = replace(pictures[0], category=np.full(1, -1))
+    assert sampling_rates([*pictures, nothing], 1.0)[-1] == 1
+
+
+def test_an_epoch_draws_by_rate():
+    rates = np.array([2.5, 0.5, 1.0, 0.0, 1.0])
+    seen = np.zeros((400, 5))
+    for seed in range(400):
+        order = draw_epoch(rates, torch.Generator().manual_seed(seed))
+        assert len(order) == 5
+        seen[seed] = np.bincount(order, minlength=5)
+    assert (np.abs(seen - rates) < 1).all()
+    assert seen.mean(0) == pytest.approx(rates, abs=0.1)
+    plain = draw_epoch(np.ones(7), torch.Generator().manual_seed(3))
+    assert torch.equal(plain, torch.randperm(7, generator=torch.Generator().manual_seed(3)))
+
+
+def test_what_is_saved_keeps_a_share_of_the_start(drawn, trained, tmp_path):
+    recipe = tiny_recipe(drawn, start_from=str(trained[0]), schedule={"epochs": 3})
+    kept = {**recipe, "optimiser": {**recipe.get("optimiser", {}), "keep_start": 0.4}}
+    run(recipe, tmp_path / "plain")
+    _, events = run(kept, tmp_path / "kept")
+    start = load_file(trained[0] / "model.safetensors")
+    plain, half = (load_file(tmp_path / f / "model.safetensors") for f in ("plain", "kept"))
+    moved = False
+    for name, value in half.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, torch.lerp(plain[name], start[name], 0.4))
+            moved |= not torch.equal(plain[name], start[name])
+    assert moved
+    compared = events[-2]["new"]
+    judged = evaluate_pictures(
+        Model.load(tmp_path / "kept", "cpu"),
+        Trainer(
+            Recipe.from_dict(kept), tmp_path / "kept", resume=True, device="cpu", emit=events.append
+        ).val_pictures,
+        rounds=0,
+    )
+    assert compared["ne"] == pytest.approx(judged.report.average_error)
+
+    steps = iter(range(100))
+    run(kept, tmp_path / "cut", should_stop=lambda: next(steps) == 5)
+    run(kept, tmp_path / "cut", resume=True)
+    again = load_file(tmp_path / "cut" / "model.safetensors")
+    for name, value in half.items():  # the mean is taken out again, and so is rounding's trace left
+        torch.testing.assert_close(again[name], value, atol=1e-5, rtol=1e-5)
+
+
+def test_keeping_a_share_needs_something_to_keep(drawn):
+    with pytest.raises(RecipeError, match=r"keep_start is 0.4; expected 0 without start_from"):
+        Recipe.from_dict(tiny_recipe(drawn, optimiser={"keep_start": 0.4}))

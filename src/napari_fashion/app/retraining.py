@@ -17,6 +17,10 @@ from napari_fashion.errors import FashionError
 from napari_fashion.files import atomic_write
 from napari_fashion.photos import default_folder
 
+KEEP_START = 0.3
+"""How much of the old model's weights stays: pictures of a few kinds must not make it forget the rest
+(training/model-card.md has what this brings)."""
+
 
 @dataclass(frozen=True)
 class RetrainOptions:
@@ -82,7 +86,7 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     recipe: dict[str, dict[str, Any]] = {
         "": {"name": "retrained", "schema": "from-data", "start_from": options.start_from},
         "data": {"validation_share": options.validation_share},
-        "optimiser": {"lr": options.lr, "freeze_norms": True},
+        "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": KEEP_START},
         "schedule": {
             "epochs": options.epochs,
             "batch": max(2, min(options.batch, usable // 2)),

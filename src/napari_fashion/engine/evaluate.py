@@ -16,7 +16,7 @@ from napari_fashion.engine.data import Annotated, garment_can_be_judged
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import Picture
-from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.schema import Schema
 
 Protocol = Literal["box", "whole"]
@@ -162,6 +162,9 @@ def evaluate_pictures(
     *,
     protocol: Protocol = "box",
     flip: bool | None = None,
+    sizes: Sequence[int] | None = None,
+    options: DecoderOptions | None = None,
+    margin: float = 0.0,
     batch: int = 16,
     rounds: int = 1000,
     advance: Advance = lambda n: None,
@@ -178,8 +181,15 @@ def evaluate_pictures(
         ``"box"``: each garment is cut out by the box of its labelled landmarks. ``"whole"``: the
         picture as it is; predictions are matched to garments by object keypoint similarity, the
         surest first, and what is left by likeness.
-    flip
-        Average with the mirrored picture; None as the model's recipe says.
+    flip, sizes
+        Average with the mirrored picture, and over which sizes (`Model.fields_batch`); None as the
+        model's recipe says.
+    options
+        How the fields are decoded; None for `BOX_OPTIONS`, or for whole pictures the model's own
+        with every landmark of a find completed.
+    margin
+        How much of the box's width and height the cut shows around it (``"box"`` only). Errors
+        are divided by the box all the same.
     batch
         Pictures at a time.
     rounds
@@ -188,9 +198,12 @@ def evaluate_pictures(
         Called with the number of pictures done since the last call.
     """
     if protocol == "box":
-        judged, seconds, detection, shares = _judge_cut(model, pictures, flip, batch, advance)
+        look = _Look(model, flip, sizes, options or BOX_OPTIONS)
+        judged, seconds, detection, shares = _judge_cut(look, pictures, margin, batch, advance)
     else:
-        judged, seconds, detection, shares = _judge_whole(model, pictures, flip, batch, advance)
+        # Any number of garments; every landmark of one that is found gets a position.
+        look = _Look(model, flip, sizes, options or replace(model.decoder_options, complete=True))
+        judged, seconds, detection, shares = _judge_whole(look, pictures, batch, advance)
     k, c = model.schema.n_landmarks, len(model.schema.categories)
     visibility = np.array([j.visibility for j in judged]).reshape(-1, k)
     by_box = np.array([j.box_errors for j in judged]).reshape(-1, k)
@@ -217,18 +230,31 @@ def evaluate_pictures(
 _Judgement = tuple[list[Judged], float, dict[str, float | None], dict[str, float | None]]
 
 
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A model, and how it looks."""
+
+    model: Model
+    flip: bool | None
+    sizes: Sequence[int] | None
+    options: DecoderOptions
+
+    def predict(self, pictures: Sequence[Picture]) -> list[Prediction]:
+        return self.model.predict(pictures, options=self.options, flip=self.flip, sizes=self.sizes)
+
+
 def _judge_cut(
-    model: Model, pictures: Sequence[Annotated], flip: bool | None, batch: int, advance: Advance
+    look: _Look, pictures: Sequence[Annotated], margin: float, batch: int, advance: Advance
 ) -> _Judgement:
     judged: list[Judged] = []
     seconds = 0.0
-    c = len(model.schema.categories)
+    c = len(look.model.schema.categories)
     jobs = [(p, i) for p in pictures for i in range(len(p.category)) if garment_can_be_judged(p, i)]
     for start in range(0, len(jobs), batch):
         chunk = jobs[start : start + batch]
-        cuts = [cut_box(p.read(), p.xy[i][p.visibility[i] > 0]) for p, i in chunk]
+        cuts = [cut_box(p.read(), p.xy[i][p.visibility[i] > 0], margin) for p, i in chunk]
         began = time.perf_counter()
-        predictions = model.predict([c.picture for c in cuts], options=BOX_OPTIONS, flip=flip)
+        predictions = look.predict([c.picture for c in cuts])
         seconds += time.perf_counter() - began
         for (p, i), cut, prediction in zip(chunk, cuts, predictions, strict=True):
             found = prediction.garments[0] if prediction.garments else None
@@ -238,27 +264,22 @@ def _judge_cut(
 
 
 def _judge_whole(
-    model: Model, pictures: Sequence[Annotated], flip: bool | None, batch: int, advance: Advance
+    look: _Look, pictures: Sequence[Annotated], batch: int, advance: Advance
 ) -> _Judgement:
     judged: list[Judged] = []
     seconds = 0.0
-    c = len(model.schema.categories)
+    schema = look.model.schema
+    c = len(schema.categories)
     matches: list[NDArray[np.int64]] = []
     results: list[dict[str, Any]] = []
     one_found: list[bool] = []
     second_found: list[bool] = []
     none_found: list[bool] = []
-    # Any number of garments; every landmark of one that is found gets a position.
-    options = replace(model.decoder_options, complete=True)
     for start in range(0, len(pictures), batch):
         chunk = pictures[start : start + batch]
         loaded = [p.read() for p in chunk]
         began = time.perf_counter()
-        fields = model.fields_batch(loaded, flip=flip)
-        predictions = [
-            model.decode(f, (a.shape[1], a.shape[0]), options)
-            for f, a in zip(fields, loaded, strict=True)
-        ]
+        predictions = look.predict(loaded)
         seconds += time.perf_counter() - began
         for offset, (p, prediction) in enumerate(zip(chunk, predictions, strict=True)):
             garments = prediction.garments
@@ -268,7 +289,7 @@ def _judge_whole(
                 p.xy[real],
                 p.visibility[real],
                 _areas(p)[real],
-                model.schema.sigmas,
+                schema.sigmas,
             )
             scores = [g.score for g in garments]
             matches.append(metrics.match_garments(similarity, scores, SAME))
@@ -287,9 +308,7 @@ def _judge_whole(
     n = sum(garment_can_be_judged(p, i) for p in pictures for i in range(len(p.category)))
     precision, recall = metrics.precision_recall(matches, n)
     detection: dict[str, float | None] = {"precision": precision, "recall": recall}
-    detection |= metrics.average_precision(
-        _truth(pictures, model.schema), results, model.schema.sigmas
-    )
+    detection |= metrics.average_precision(_truth(pictures, schema), results, schema.sigmas)
     shares = {
         "one garment: found": _share(one_found),
         "one garment: a second, false one found": _share(second_found),
@@ -357,8 +376,8 @@ class Cut:
     extent: tuple[float, float]
 
 
-def cut_box(picture: Picture, xy: NDArray[np.float32]) -> Cut:
-    """Cut a picture by the box of (n, 2) landmarks.
+def cut_box(picture: Picture, xy: NDArray[np.float32], margin: float = 0.0) -> Cut:
+    """Cut a picture by the box of (n, 2) landmarks, grown by `margin` of its size on each side.
 
     The cut is the box exactly, in whole pixels: from the pixel that holds its least corner to the
     one that holds its greatest. Errors are divided by the box's own width and height (a garment
@@ -366,11 +385,13 @@ def cut_box(picture: Picture, xy: NDArray[np.float32]) -> Cut:
     """
     height, width = picture.shape[:2]
     (x0, y0), (x1, y1) = (xy.min(0) + 0.5).tolist(), (xy.max(0) + 0.5).tolist()
+    extent = (max(x1 - x0, 1.0), max(y1 - y0, 1.0))
+    grow_x, grow_y = margin * extent[0], margin * extent[1]
+    x0, y0, x1, y1 = x0 - grow_x, y0 - grow_y, x1 + grow_x, y1 + grow_y
     left = min(max(0, math.floor(x0)), width - 1)
     top = min(max(0, math.floor(y0)), height - 1)
     right = min(max(left + 1, math.floor(x1) + 1), width)
     bottom = min(max(top + 1, math.floor(y1) + 1), height)
-    extent = (max(x1 - x0, 1.0), max(y1 - y0, 1.0))
     return Cut(picture[top:bottom, left:right], (left, top), extent)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -108,6 +110,70 @@ class Fields:
         xy -= self.offset
         xy /= self.scale
         return xy
+
+
+def average_fields(looks: Sequence[Fields]) -> Fields:
+    """Average the fields of one picture, seen at several sizes, on the first one's cells.
+
+    Each cell of the first takes the others' cell that lies nearest. Confidences and category
+    logits are averaged plainly; positions, spreads and sizes weighed by the confidence over the
+    square of the spread, as independent measurements are: a finer look places more exactly.
+
+    Parameters
+    ----------
+    looks
+        One or more, of the same landmarks, edges and categories.
+
+    Returns
+    -------
+    Fields with the cells, scale and offset of the first.
+    """
+    first = looks[0]
+    if len(looks) == 1:
+        return first
+    moved = [first, *(_on_cells_of(first, look) for look in looks[1:])]
+
+    def plain(name: str) -> Float32:
+        return np.mean([getattr(look, name) for look in moved], axis=0)  # type: ignore[no-any-return]
+
+    def weighed(name: str, confidence: str, spread: str) -> Float32:
+        weights = np.array([getattr(look, confidence) for look in moved]).clip(1e-6)
+        weights /= np.array([getattr(look, spread) for look in moved]).clip(1e-3) ** 2
+        weights /= weights.sum(0)
+        values = np.array([getattr(look, name) for look in moved])
+        if values.ndim > weights.ndim:
+            weights = weights[:, :, None]
+        return (weights * values).sum(0)  # type: ignore[no-any-return]
+
+    averaged: dict[str, Any] = {
+        name: plain(name) for name in ("pif_confidence", "paf_confidence", "category")
+    }
+    for name in _ARRAYS:
+        if name not in averaged:
+            end = name[-1] if name[-1] in "12" else ""
+            averaged[name] = weighed(name, f"{name[:3]}_confidence", f"{name[:3]}_spread{end}")
+    return replace(first, **averaged)
+
+
+def _on_cells_of(first: Fields, other: Fields) -> Fields:
+    """Return `other` on the cells of `first`, the nearest cell for each, positions in its cells."""
+    (h, w), (rows, columns) = first.grid, other.grid
+    ratio = np.asarray(other.scale) / np.asarray(first.scale)
+    x = other.to_cells(first.to_pixels(np.stack([np.arange(w)] * 2, -1)))[:, 0]
+    y = other.to_cells(first.to_pixels(np.stack([np.arange(h)] * 2, -1)))[:, 1]
+    column = np.rint(x).astype(int).clip(0, columns - 1)
+    row = np.rint(y).astype(int).clip(0, rows - 1)
+    wider = np.float32(np.sqrt(ratio.prod()))
+
+    def move(name: str) -> Float32:
+        values: Float32 = getattr(other, name)[..., row[:, None], column]
+        if "xy" in name:
+            to_first = first.to_cells(other.to_pixels(np.moveaxis(values, 1, -1)))
+            return np.moveaxis(to_first, -1, 1).astype(np.float32)
+        return values * wider if "spread" in name or "size" in name else values
+
+    values: dict[str, Any] = {name: move(name) for name in _ARRAYS}
+    return replace(other, scale=first.scale, offset=first.offset, **values)
 
 
 _ARRAYS = (

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from napari_fashion.engine.decode import DecodedGarment, DecoderOptions, decode_fields
-from napari_fashion.engine.fields import Fields
+from napari_fashion.engine.fields import Fields, average_fields
 from napari_fashion.engine.network import (
     Heads,
     Network,
     NetworkConfig,
     bounded_log_spread,
     cell_grid,
+    fold_norms,
     pool_category,
 )
 from napari_fashion.engine.pictures import PADDING, Picture, Placement, resize, to_rgb
@@ -116,6 +118,7 @@ class Model:
         self.schema = schema
         self.info = info
         self._id: str | None = None
+        self._folded: tuple[int, Network] | None = None
 
     @classmethod
     def create(
@@ -139,6 +142,15 @@ class Model:
     def mirror(self) -> bool:
         """Whether the model's recipe averages with the mirrored picture."""
         return bool(self.info.recipe.get("mirror", False))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Longer sides at which the model sees a picture: the recipe's `look_sizes`.
+
+        Without any, the working size.
+        """
+        looks: list[int] = self.info.recipe.get("look_sizes", [])
+        return tuple(looks) or (self.info.working_size,)
 
     @property
     def id(self) -> str:
@@ -256,17 +268,22 @@ class Model:
 
     # -- using it --------------------------------------------------------------------------
 
-    def place(self, width: int, height: int) -> Placement:
-        """Return how a picture of this size is scaled into the network's input."""
+    def place(self, width: int, height: int, side: int | None = None) -> Placement:
+        """Return how a picture is scaled into the network's input, at `side` or as usual."""
         config = self.config
-        return Placement.fit(width, height, self.info.working_size, config.multiple, config.margin)
+        side = self.info.working_size if side is None else side
+        return Placement.fit(width, height, side, config.multiple, config.margin)
 
     def fields(self, picture: NDArray[np.generic]) -> Fields:
         """Compute the fields of one picture, a (H, W[, channels]) array."""
         return self.fields_batch([picture])[0]
 
     def fields_batch(
-        self, pictures: Sequence[NDArray[np.generic]], *, flip: bool | None = None
+        self,
+        pictures: Sequence[NDArray[np.generic]],
+        *,
+        flip: bool | None = None,
+        sizes: Sequence[int] | None = None,
     ) -> list[Fields]:
         """Compute the fields of several pictures, those of one input size in one batch.
 
@@ -277,10 +294,19 @@ class Model:
         flip
             Average with the fields of the mirrored picture (twice the time); None as the model's
             recipe says.
+        sizes
+            Longer sides, in pixels, at which the network sees each picture: the fields are those
+            of the first, with the others averaged in. None for the model's own (`sizes`).
         """
         flip = self.mirror if flip is None else flip
+        sizes = self.sizes if sizes is None else sizes
         rgb = [to_rgb(p) for p in pictures]
-        places = [self.place(p.shape[1], p.shape[0]) for p in rgb]
+        seen = [self._fields_at(rgb, size, flip) for size in sizes]
+        return [average_fields(looks) for looks in zip(*seen, strict=True)]
+
+    def _fields_at(self, rgb: list[Picture], size: int, flip: bool) -> list[Fields]:
+        """Compute the fields of (H, W, 3) uint8 pictures at one size."""
+        places = [self.place(p.shape[1], p.shape[0], size) for p in rgb]
         groups: dict[tuple[int, int], list[int]] = {}
         for i, place in enumerate(places):
             groups.setdefault(place.padded, []).append(i)
@@ -302,9 +328,10 @@ class Model:
         *,
         options: DecoderOptions | None = None,
         flip: bool | None = None,
+        sizes: Sequence[int] | None = None,
     ) -> list[Prediction]:
         """Predict the garments of each picture, coordinates in its own pixels."""
-        fields = self.fields_batch(pictures, flip=flip)
+        fields = self.fields_batch(pictures, flip=flip, sizes=sizes)
         return [
             self.decode(f, (p.shape[1], p.shape[0]), options)
             for f, p in zip(fields, pictures, strict=True)
@@ -320,14 +347,21 @@ class Model:
         fields
             Of one picture, by this model.
         size
-            The picture's width and height.
+            The picture's width and height; no landmark lies beyond its edges.
         options
             The model's own (`decoder_options`) where None.
         """
         options = options or self.decoder_options
         decoded = decode_fields(fields, self.schema, options)
-        garments = tuple(self._garment(fields, d, options) for d in decoded)
+        garments = tuple(self._garment(fields, d, options, size) for d in decoded)
         return Prediction(garments, size[0], size[1], self.id)
+
+    def _for_inference(self) -> Network:
+        """Return the network with its norms folded, as its weights are now."""
+        version = sum(t._version for t in chain(self.network.parameters(), self.network.buffers()))
+        if self._folded is None or self._folded[0] != version:
+            self._folded = (version, fold_norms(self.network))
+        return self._folded[1]
 
     @torch.inference_mode()
     def _forward(self, inputs: Tensor, flip: bool, places: list[Placement]) -> Heads:
@@ -338,14 +372,15 @@ class Model:
         return self._forward_once(x, flip, places)
 
     def _forward_once(self, x: Tensor, flip: bool, places: list[Placement]) -> Heads:
-        heads = activate(self.network(x))
+        network = self._for_inference()
+        heads = activate(network(x))
         if not flip:
             return heads
         mirrored = torch.full_like(x, float(PADDING))
         for row, place in enumerate(places):
             columns = slice(place.margin, place.margin + place.size[0])
             mirrored[row, :, :, columns] = x[row, :, :, columns].flip(-1)
-        other = activate(self.network(mirrored))
+        other = activate(network(mirrored))
         return average_flipped(heads, other, places, self.schema, self.config.stride)
 
     def _to_fields(self, heads: Heads, row: int, place: Placement) -> Fields:
@@ -377,14 +412,20 @@ class Model:
         )
 
     def _garment(
-        self, fields: Fields, decoded: DecodedGarment, options: DecoderOptions
+        self,
+        fields: Fields,
+        decoded: DecodedGarment,
+        options: DecoderOptions,
+        size: tuple[int, int],
     ) -> PredictedGarment:
         scale = np.asarray(fields.scale)
         scores = decoded.scores
         category = self._category(fields, decoded.xy[scores > 0])
         if not options.complete:
             scores = np.where(self._possible(category), scores, np.float32(0))
-        xy = np.where(scores[:, None] > 0, fields.to_pixels(decoded.xy), 0.0)
+        # Landmarks lie in the picture: one that is seen beyond its edge is at the edge.
+        xy = fields.to_pixels(decoded.xy).clip(-0.5, np.array(size) - 0.5)
+        xy = np.where(scores[:, None] > 0, xy, 0.0)
         return PredictedGarment(
             xy=xy.astype(np.float32),
             scores=scores,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -16,7 +16,7 @@ from napari_fashion.engine.network import NetworkConfig
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
 
-INHERITED = ("augment", "targets", "loss", "decoder", "mirror")
+INHERITED = ("augment", "targets", "loss", "decoder", "mirror", "look_sizes")
 """Parts of a recipe that a training which starts from a model takes from that model's recipe."""
 
 
@@ -108,6 +108,9 @@ class OptimiserOptions(_Options):
     freeze_norms
         Batch norms keep their mean and variance, of whatever the model to start from has seen:
         a few pictures of one kind would pull them away.
+    keep_start
+        Share of the weights of the model to start from in what is saved: a mean of the two forgets
+        less of what the old one knew (Wortsman et al. 2022, robust fine-tuning).
     ema
         Decay a step of the exponential moving average of the weights, which is what is saved;
         0 saves the weights themselves.
@@ -122,6 +125,7 @@ class OptimiserOptions(_Options):
     clip_value: float = Field(default=0.0, ge=0)
     clip_norm: float = Field(default=5.0, ge=0)
     freeze_norms: bool = False
+    keep_start: float = Field(default=0.0, ge=0, lt=1)
     ema: float = Field(default=0.998, ge=0, lt=1)
 
 
@@ -217,6 +221,10 @@ class Recipe(_Options):
     mirror
         Use the model with its answers for the mirrored picture averaged in (twice the time),
         where nothing else is said.
+    look_sizes
+        Use the model with the fields of pictures seen at each of these longer sides averaged,
+        where nothing else is said; the first one's cells count, so it is best the greatest. Empty
+        for the working size alone.
     precision
         ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
     seed
@@ -234,6 +242,7 @@ class Recipe(_Options):
     pretrained: str | None = None
     working_size: int = Field(default=192, ge=32, multiple_of=32)
     mirror: bool = False
+    look_sizes: list[Annotated[int, Field(ge=32)]] = Field(default_factory=list)
     precision: Literal["auto", "float32", "mixed"] = "auto"
     seed: int = 0
     network: NetworkConfig = NetworkConfig()
@@ -247,7 +256,11 @@ class Recipe(_Options):
     decoder: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _ends_at_working_size(self) -> Recipe:
+    def _fits_its_start(self) -> Recipe:
+        if self.optimiser.keep_start and self.start_from is None:
+            raise ValueError(
+                f"optimiser.keep_start is {self.optimiser.keep_start}; expected 0 without start_from"
+            )
         sizes = self.schedule.sizes
         if sizes and self.start_from is None and sizes[-1][1] != self.working_size:
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import platform
@@ -314,7 +315,7 @@ class Trainer:
             "loss": statistics.fmean(losses) if losses else None,
         }
         if self.val_pictures and (last or self.epoch % schedule.validate_every == 0):
-            event["val"] = self.averaged.info.metrics = self._validate(self.averaged)
+            event["val"] = self.averaged.info.metrics = self._validate(self._product())
         self.seconds += time.perf_counter() - began
         self._save()
         self.emit(event)
@@ -386,6 +387,29 @@ class Trainer:
             mean.copy_(value)
         self.averaged._id = None
 
+    def _product(self) -> Model:
+        """Return the model as it is saved: the average, with `keep_start` of the start's weights."""
+        keep = self.recipe.optimiser.keep_start
+        if self.start is None or not keep:
+            return self.averaged
+        network = copy.deepcopy(self.averaged.network)
+        network.load_state_dict(self._mixed_with_start(network.state_dict(), keep))
+        return Model(network, self.schema, self.averaged.info, self.device)
+
+    def _mixed_with_start(self, state: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+        """Return (1 - share) of `state` and `share` of the start's weights."""
+        assert self.start is not None
+        start = self.start.network.state_dict()
+        return {
+            k: torch.lerp(v, start[k].to(v.device), share) if v.is_floating_point() else v
+            for k, v in state.items()
+        }
+
+    def _without_start(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Undo `_product`."""
+        keep = self.recipe.optimiser.keep_start
+        return self._mixed_with_start(state, -keep / (1 - keep)) if keep else state
+
     def _validate(self, model: Model) -> dict[str, Any]:
         model.network.eval()
         return evaluate_pictures(model, self.val_pictures, protocol="box", rounds=0).summary()
@@ -393,7 +417,7 @@ class Trainer:
     def _compare(self) -> dict[str, Any]:
         assert self.start is not None
         old = Model(self.start.network, self.start.schema, self.start.info, self.device)
-        return {"old": self._validate(old), "new": self._validate(self.averaged)}
+        return {"old": self._validate(old), "new": self._validate(self._product())}
 
     # -- explosions ------------------------------------------------------------------------
 
@@ -455,7 +479,7 @@ class Trainer:
             "seconds": round(self.seconds, 1),
             "machine": _device_name(self.device),
         }
-        path = self.averaged.save(self.folder / "model")
+        path = self._product().save(self.folder / "model")
         tensors: dict[str, Tensor] = {
             f"network.{k}": v for k, v in self.network.state_dict().items()
         }
@@ -517,7 +541,9 @@ class Trainer:
                 {"state": optimiser, "param_groups": state["optimiser"]["param_groups"]}
             )
             averaged = Model.load(self.folder / "model", self.device)
-            self.averaged.network.load_state_dict(averaged.network.state_dict())
+            self.averaged.network.load_state_dict(
+                self._without_start(averaged.network.state_dict())
+            )
             self.averaged.info.metrics = averaged.info.metrics
             self.scaler.load_state_dict(state["scaler"])
             torch.set_rng_state(tensors["random.cpu"])
