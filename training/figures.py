@@ -3,7 +3,8 @@
     python training/figures.py                       # measure the bundled model; takes minutes
     python training/figures.py --tables-only         # the tables again, from the JSON
 
-Writes training/bundled-figures.json, and the part of training/model-card.md between its markers.
+Writes training/bundled-figures.json, and the parts of training/model-card.md and README.md between
+their markers.
 """
 
 from __future__ import annotations
@@ -36,16 +37,23 @@ def main() -> None:
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--figures", type=Path, default=FOLDER / "bundled-figures.json")
     parser.add_argument("--card", type=Path, default=FOLDER / "model-card.md")
+    parser.add_argument("--readme", type=Path, default=FOLDER.parent / "README.md")
     parser.add_argument("--tables-only", action="store_true")
     options = parser.parse_args()
     if not options.tables_only:
         figures = measure(Model.load(options.model, "cpu"))
         options.figures.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     figures = json.loads(options.figures.read_text("utf-8"))
-    card = options.card.read_text("utf-8")
-    before, rest = card.split(BEGIN)
+    _fill(options.card, tables(figures))
+    if options.readme is not None:
+        _fill(options.readme, summary(figures))
+
+
+def _fill(path: Path, text: str) -> None:
+    """Replace what stands between the markers."""
+    before, rest = path.read_text("utf-8").split(BEGIN)
     _, after = rest.split(END)
-    options.card.write_text(f"{before}{BEGIN}\n\n{tables(figures)}\n\n{END}{after}", "utf-8")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
 
 
 def measure(model: Model) -> Json:
@@ -176,6 +184,45 @@ def tables(f: Json) -> str:
         *(_worst(row) for row in sorted(f["garments"], key=_mean, reverse=True)[:12]),
     ]
     return "\n".join(parts)
+
+
+def summary(f: Json) -> str:
+    """Return the README's table in Markdown."""
+
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:.3f}"
+
+    rows: list[tuple[str, Callable[[Json], str]]] = [
+        ("AVG NE over visible landmarks", lambda r: _interval(r, "average_error", number)),
+        ("median error", lambda r: number(r["median_error"])),
+        (
+            "PDL at 0.1 / 0.05",
+            lambda r: " / ".join(_percent(r["near"][d]) for d in ("0.1", "0.05")),
+        ),
+        ("landmarks within 0.02", lambda r: _interval(r, "points_within", _percent)),
+        (
+            "category top-1 / 3 / 5 of 15",
+            lambda r: " / ".join(
+                [_interval(r, "top1", _percent), _percent(r["top3"]), _percent(r["top5"])]
+            ),
+        ),
+        ("time a picture, two CPU cores", lambda r: f"{1000 * r['seconds_per_picture']:.0f} ms"),
+    ]
+    kinds = ("box", "box_wide", "whole")
+    shares = f["whole"]["pictures"]
+    found = _percent(shares["one garment: found"])
+    second = _percent(shares["one garment: a second, false one found"])
+    return "\n".join(
+        [
+            f"| | box-cut pictures | box with {MARGIN:.0%} around it | whole pictures, no box given |",
+            "|---|---|---|---|",
+            *(
+                f"| {label} | " + " | ".join(text(f[kind]) for kind in kinds) + " |"
+                for label, text in rows
+            ),
+            f"| garment found / a second, false one | | | {found} / {second} |",
+        ]
+    )
 
 
 def _number(value: float | None) -> str:

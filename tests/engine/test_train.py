@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from napari_fashion import photos
 from napari_fashion.coco import Dataset, export
 from napari_fashion.engine.data import draw_epoch, load_sources, sampling_rates, split_pictures
 from napari_fashion.engine.evaluate import evaluate_pictures
@@ -533,3 +535,21 @@ def test_what_is_saved_keeps_a_share_of_the_start(drawn, trained, tmp_path):
 def test_keeping_a_share_needs_something_to_keep(drawn):
     with pytest.raises(RecipeError, match=r"keep_start is 0.4; expected 0 without start_from"):
         Recipe.from_dict(tiny_recipe(drawn, optimiser={"keep_start": 0.4}))
+
+
+def test_named_validation_pictures_keep_their_senders_out_of_training(drawn, tmp_path, monkeypatch):
+    dataset = Dataset.load(drawn)
+    stems = [Path(image.file_name).stem for image in dataset.images]
+    monkeypatch.setattr(
+        photos, "senders", lambda: {s: f"sender {i % 6}" for i, s in enumerate(stems)}
+    )
+    named = drawn.with_name("named.json")
+    dataset.subset([image.id for image in dataset.images[:2]]).save(named)
+    recipe = tiny_recipe(drawn)
+    recipe["data"] |= {"validation": [{"file": str(named)}]}
+    trainer = Trainer(
+        Recipe.from_dict(recipe), tmp_path / "run", resume=False, device="cpu", emit=lambda e: None
+    )
+    assert len(trainer.val_pictures) == 2
+    assert {p.group for p in trainer.train_pictures} == {f"sender {i}" for i in (2, 3, 4, 5)}
+    assert len(trainer.train_pictures) == 32

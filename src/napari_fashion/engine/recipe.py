@@ -61,8 +61,9 @@ class DataOptions(_Options):
     train
         Sources of training pictures.
     validation
-        Sources of validation pictures; when empty, `validation_share` of the training pictures
-        (by group: a sender's photos stay together) is held out.
+        Sources of validation pictures; training pictures of their groups (a sender's photos, or
+        the picture itself) are left out. When empty, `validation_share` of the training pictures,
+        by group, is held out.
     validation_share
         Share of the groups to hold out. Chosen by a hash of the group's name, so that the same
         picture stays on the same side as the data grow.

@@ -198,8 +198,8 @@ class Trainer:
         data = self.recipe.data
         if data.validation:
             validation = load_sources(data.validation, self.schema)
-            keys = {p.key for p in validation}
-            train = [p for p in pictures if p.key not in keys]
+            groups = {p.group for p in validation}  # a picture without a group is one by itself
+            train = [p for p in pictures if p.group not in groups]
             return train, [p for p in validation if p.can_be_judged]
         if resume:
             known = _read_json(self.folder / "split.json")
