@@ -19,6 +19,8 @@ from napari_fashion.engine.fields import Fields
 from napari_fashion.schema import Schema
 from synthetic_fields import EDGES, FULL, LOWER, SHAPE, UPPER, Scene, row_of_garments
 
+SCHEMA = Schema.load("garments")
+
 GARMENTS = Schema.load("garments")
 ONE = SHAPE * [16, 24] + [10.3, 8.6]
 COMPLETE = DecoderOptions(complete=True)
@@ -371,7 +373,12 @@ def slow_map(fields: Fields, threshold: float, n: float) -> np.ndarray:
                         dx = fields.pif_xy[m, 0, j, i] - x
                         dy = fields.pif_xy[m, 1, j, i] - y
                         if max(abs(dx), abs(dy)) <= 2 * s:
-                            f[m, row, column] += c / n * math.exp(-(dx**2 + dy**2) / (2 * s * s))
+                            there = 1.0  # cells of the square around the vote that the grid has
+                            for at, cells in zip(fields.pif_xy[m, :, j, i], (w, h), strict=True):
+                                low, high = at - n**0.5 / 2, at + n**0.5 / 2
+                                there *= max(min(high, cells - 0.5) - max(low, -0.5), 1)
+                            c_there = min(c, 1) / there
+                            f[m, row, column] += c_there * math.exp(-(dx**2 + dy**2) / (2 * s * s))
     return np.minimum(f, 1)
 
 
@@ -425,3 +432,53 @@ def test_a_garment_is_scored_over_the_set_that_fits(seed) -> None:
     assert decode._garment_score(scores, mask) == pytest.approx(
         scores.sum() / len(fit | found), rel=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("corner", "cells"), [((-0.4, -0.4), 4), ((8.5, -0.4), 8), ((8.5, 6.5), 16)]
+)
+def test_a_landmark_at_the_border_is_as_sure_as_its_cells(corner, cells) -> None:
+    """At a corner of the picture only 4 of the 16 cells around a landmark exist."""
+    scene = Scene(12, 18)
+    sure = scene.arrays["pif_confidence"]
+    x, y = np.meshgrid(np.arange(18), np.arange(12))
+    near = (abs(x - corner[0]) < 2) & (abs(y - corner[1]) < 2)
+    sure[6][near] = 0.5
+    assert near.sum() == cells
+    scene.arrays["pif_xy"][6, :, near] = corner
+    # What the PAF says leads elsewhere, to where nothing is seen.
+    scene.landmark(7, (14, 9))
+    for options in (DecoderOptions(single=True), DecoderOptions(single=True, complete=True)):
+        (garment,) = decode_fields(scene.fields(), SCHEMA, options)
+        assert garment.xy[6] == pytest.approx(corner, abs=0.1)
+        assert 0.3 < garment.scores[6] <= 0.85
+    many = DecoderOptions(seed_threshold=0.3, min_landmarks=1, garment_threshold=0)
+    found = decode_fields(scene.fields(), SCHEMA, many)
+    (xy,) = [g.xy[6] for g in found if g.scores[6] > 0]
+    assert xy == pytest.approx(corner, abs=0.1)
+
+
+def test_sharp_cells_place_a_landmark_more_than_blurred_ones() -> None:
+    scene = Scene(12, 18)
+    scene.landmark(0, (6, 6), c=0.8, size=4)
+    blurred = scene.arrays["pif_spread"]
+    scene.arrays["pif_xy"][0, 0, :, 7:9] += 0.5
+    blurred[0, :, 7:9] = 0.6
+    options = DecoderOptions(single=True, complete=True)
+    (garment,) = decode_fields(scene.fields(), SCHEMA, options)
+    assert 6.03 < garment.xy[0, 0] < 6.15  # weights 1 / 0.09 to 1 / 0.36; alike it would be 6.25
+    blurred[0] = 0.3
+    (garment,) = decode_fields(scene.fields(), SCHEMA, options)
+    assert garment.xy[0, 0] > 6.2
+
+
+def test_what_is_seen_faintly_is_a_better_place_than_what_is_made_up() -> None:
+    scene = Scene(12, 18)
+    for k, xy in enumerate([(5, 2), (9, 2), (3, 5), (11, 5)]):
+        scene.landmark(k, xy)
+    scene.landmark(6, (5, 9), c=0.05)
+    (garment,) = decode_fields(scene.fields(), SCHEMA, DecoderOptions(single=True, complete=True))
+    assert garment.xy[6] == pytest.approx((5, 9), abs=0.2)
+    assert 0 < garment.scores[6] < DecoderOptions().landmark_threshold
+    (garment,) = decode_fields(scene.fields(), SCHEMA, DecoderOptions(single=True))
+    assert garment.scores[6] == 0

@@ -35,6 +35,7 @@ _REACH = 2.0  # a Gaussian ends after so many of its sigmas
 _KERNEL = 0.5  # sigma of a PIF cell's Gaussian, in landmark sizes: half of what people differ by
 _MAX_KERNEL = 4.0  # cells: an exploded size must not cost a map of work for each cell
 _MIN_KERNEL = 0.25  # cells: the map's sampling step, below which a Gaussian falls between samples
+_SHARPEST = 0.1  # cells: no PIF cell is surer of its place than this
 _MIN_SPREAD = 1.0  # cells: a very sure PAF end still reaches the cells around it
 _WINDOW = 3  # cells to each side in which PIF cells know about a landmark
 _WEAK_PIF = 0.02  # what counts as evidence when every landmark must get a place
@@ -69,16 +70,17 @@ class DecoderOptions:
     min_landmarks
         Garments with fewer landmarks are dropped, where their landmarks have edges at all.
     cells_per_landmark
-        How many PIF cells speak for a landmark in the targets the network learned: the map is
-        divided by it and so is 1 where all of them are sure.
+        How many PIF cells speak for a landmark in the targets the network learned, in a square:
+        the map is divided by those of them that the grid has (fewer at the picture's border) and
+        so is 1 where all of them are sure.
     paf_weight
         With `single`: what an edge's agreement counts against a place's own evidence, when rival
-        places are chosen from. On validation photos
-        0.05 to 0.25 did alike, 0 and 1 worse.
+        places are chosen from. On validation photos 0 to 0.5 do alike (training/model-card.md).
     complete
         Give every landmark of every garment a position, however unsure: what the PAF leads to
         with hardly a threshold, else the best place in or around the garment, else in the
-        picture. Landmarks placed so score below `landmark_threshold`, above 0.
+        picture. Landmarks placed so score below `landmark_threshold`, above 0; with `single`
+        every place that some cell points at counts as seen, and scores what it does.
     single
         Exactly one garment, for pictures cut to one: every landmark at its best place, the PAF
         deciding between rivals. Without `complete`, landmarks below `landmark_threshold` are
@@ -93,7 +95,7 @@ class DecoderOptions:
     garment_threshold: float = 0.2
     min_landmarks: int = 2
     cells_per_landmark: float = 16.0
-    paf_weight: float = 0.25
+    paf_weight: float = 0.1
     complete: bool = False
     single: bool = False
 
@@ -186,15 +188,22 @@ def decode_fields(
         )
     )
     starts, ways = _ways(k, fields.edges)
-    per_cell = np.float32(1 / options.cells_per_landmark)
+    n_cells = options.cells_per_landmark
 
     if options.single:
-        weak = _confidence(pif, _WEAK_PIF, per_cell, "weak")
+        weak = _confidence(pif, _WEAK_PIF, n_cells, "weak")
         xy, scores, spread = _single(
-            pif, paf, weak, starts, ways, options.landmark_threshold, options.paf_weight
+            pif,
+            paf,
+            weak,
+            starts,
+            ways,
+            # What is seen at all is a better place than any that is made up.
+            0.0 if options.complete else options.landmark_threshold,
+            options.paf_weight,
         )
     else:
-        strong = _confidence(pif, options.pif_threshold, per_cell, "strong")
+        strong = _confidence(pif, options.pif_threshold, n_cells, "strong")
         xy, scores, spread = _greedy(
             pif,
             paf,
@@ -212,7 +221,7 @@ def decode_fields(
     totals = [float(_garment_score(s, sets)) for s in scores]
     if options.complete and len(scores):
         if not options.single:
-            weak = _confidence(pif, _WEAK_PIF, per_cell, "weak")
+            weak = _confidence(pif, _WEAK_PIF, n_cells, "weak")
         for i in range(len(scores)):
             _complete(
                 pif,
@@ -235,13 +244,14 @@ def confidence_map(
     """High-resolution confidence f, (K, RESOLUTION * H, RESOLUTION * W), 0..1.
 
     ``f(x, y)`` is the sum over PIF cells of c N(x, y | x_cell, y_cell, sigma), N an unnormalised
-    Gaussian that ends at 2 sigma, divided by `cells_per_landmark` and cut at 1. Sample i lies at
-    cell ``(i + 0.5) / RESOLUTION - 0.5``.
+    Gaussian that ends at 2 sigma, divided by how many of the `cells_per_landmark` cells in a square
+    around the place are in the grid, and cut at 1. Sample i lies at cell
+    ``(i + 0.5) / RESOLUTION - 0.5``.
     """
     pif = tuple(
         map(_plain, (fields.pif_confidence, fields.pif_xy, fields.pif_size, fields.pif_spread))
     )
-    f = _confidence(pif, threshold, np.float32(1 / cells_per_landmark), "weak")
+    f = _confidence(pif, threshold, cells_per_landmark, "weak")
     return np.minimum(f, np.float32(1))
 
 
@@ -307,7 +317,7 @@ _memory = threading.local()
 
 
 def _confidence(
-    pif: tuple[Float32, ...], threshold: float, per_cell: np.float32, slot: str
+    pif: tuple[Float32, ...], threshold: float, cells_per_landmark: float, slot: str
 ) -> Float32:
     """Accumulate the map in memory that this thread's next call with the same slot uses again."""
     k, h, w = pif[0].shape
@@ -317,7 +327,8 @@ def _confidence(
         f = np.zeros(shape, np.float32)
         extent = _no_extent(k, h * RESOLUTION)
         setattr(_memory, slot, (f, extent))
-    _accumulate(pif[0], pif[1], pif[2], np.float32(threshold), per_cell, f, extent)
+    side = float(np.sqrt(cells_per_landmark))
+    _accumulate(pif[0], pif[1], pif[2], np.float32(threshold), side, f, extent)
     return cast(Float32, f)
 
 
@@ -338,12 +349,20 @@ def _kernel(size: float) -> float:
 
 
 @_compiled
+def _cells_there(at: float, cells: int, side: float) -> float:
+    """How many of the `side` cells around a place, along one axis, the grid has; at least 1."""
+    low = max(at - side / 2, -0.5)
+    high = min(at + side / 2, cells - 0.5)
+    return max(high - low, 1.0)
+
+
+@_compiled
 def _accumulate(
     confidence: Float32,
     xy: Float32,
     size: Float32,
     threshold: np.float32,
-    per_cell: np.float32,
+    side: float,
     f: Float32,
     extent: NDArray[np.int32],
 ) -> None:
@@ -383,7 +402,10 @@ def _accumulate(
                     across[column] = value
                     value *= ratio
                     ratio *= bend
-                weight = min(c, np.float32(1)) * per_cell
+                weight = min(c, np.float32(1)) / np.float32(
+                    _cells_there(xy[k, 0, j, i], width, side)
+                    * _cells_there(xy[k, 1, j, i], height, side)
+                )
                 value = math.exp(-narrow * (y0 - y) ** 2)
                 ratio = math.exp(-narrow * (2 * (y0 - y) + 1))
                 for row in range(y0, y1):
@@ -428,6 +450,8 @@ def _settle(
 ) -> tuple[float, float, float, float, float]:
     """Move a position to the mean of what the PIF cells around it say: one mean-shift step.
 
+    A cell counts by its confidence and, as a measurement does, over the square of its spread.
+
     Returns
     -------
     x, y, spread, size, weight
@@ -452,12 +476,13 @@ def _settle(
             if not d <= _REACH * _REACH:
                 continue
             g = min(c, np.float32(1)) * math.exp(-0.5 * d)
+            b = spread[k, j, i] if math.isfinite(spread[k, j, i]) else np.float32(1)
+            g /= max(b, _SHARPEST) ** 2
             weight += g
             sum_x += g * u
             sum_y += g * v
             sum_size += g * min(size[k, j, i], np.float32(_MAX_KERNEL / _KERNEL))
-            b = spread[k, j, i]
-            sum_spread += g * (b if math.isfinite(b) else 0.0)
+            sum_spread += g * b
     if weight <= 0:
         return x, y, 0.0, 0.0, 0.0
     return sum_x / weight, sum_y / weight, sum_spread / weight, sum_size / weight, weight
