@@ -2,8 +2,8 @@
 
 python training/bundle.py runs/bundled --machine "2 cores of an AMD EPYC"
 
-The decoder's thresholds are those of the recipe as it stands now: they are chosen on validation
-photos once the model is there.
+How it is used (the decoder's thresholds, the mirror and the sizes of its looks) is as the recipe says
+now: that is chosen on validation photos once the model is there.
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ def main() -> None:
     options = parser.parse_args()
     model = Model.load(options.run, "cpu")
     model.info.recipe = _without_folders(model.info.recipe)
-    model.info.recipe["decoder"] = Recipe.load(options.recipe).decoder
+    chosen = Recipe.load(options.recipe)
+    model.info.recipe |= {
+        "decoder": chosen.decoder,
+        "mirror": chosen.mirror,
+        "look_sizes": chosen.look_sizes,
+    }
     if options.machine:
         model.info.history["machine"] = options.machine
     path = model.save(TARGET, half=True)

@@ -1,0 +1,107 @@
+"""Draw the photos whose labels a model doubts most, worst first, on sheets to be looked at.
+
+    python training/label_sheets.py --model runs/teacher --out sheets --count 64
+
+By the landmarks: the greatest mean distance between label and prediction, by the box of the labelled
+landmarks; label green, prediction red. By the category: how improbable the labelled one is. What turns
+out wrong is corrected in data/garments/train.json and written down in training/data-fixes.md. The
+test split is not looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from napari_fashion.engine.data import Annotated, load_sources
+from napari_fashion.engine.evaluate import BOX_OPTIONS
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.engine.recipe import Source
+
+ACROSS, DOWN, CELL = 4, 2, (380, 460)
+
+
+class Doubt(NamedTuple):
+    """A photo of one garment, and what the model sees in it."""
+
+    picture: Annotated
+    found: PredictedGarment
+    error: float
+    probability: float
+
+
+def main() -> None:
+    """Read all photos, draw the worst."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="bundled")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the sheets")
+    parser.add_argument("--count", type=int, default=64, help="photos of each kind")
+    options = parser.parse_args()
+    model = Model.load(options.model, "cpu")
+    doubts = read(model, load_sources([Source(file="photos:train")], model.schema))
+    options.out.mkdir(parents=True, exist_ok=True)
+    for kind, worst in (
+        ("landmarks", sorted(doubts, key=lambda d: -d.error)),
+        ("category", sorted(doubts, key=lambda d: d.probability)),
+    ):
+        per = ACROSS * DOWN
+        for start in range(0, min(options.count, len(worst)), per):
+            path = options.out / f"{kind}-{start // per:02}.png"
+            draw(worst[start : start + per], model).save(path)
+            print(path)
+
+
+def read(model: Model, pictures: list[Annotated], batch: int = 16) -> list[Doubt]:
+    """Let the model read the only garment of each photo, without the mirror."""
+    doubts = []
+    for start in range(0, len(pictures), batch):
+        chunk = pictures[start : start + batch]
+        predictions = model.predict([p.read() for p in chunk], options=BOX_OPTIONS, flip=False)
+        for picture, prediction in zip(chunk, predictions, strict=True):
+            found = prediction.garments[0]
+            there = picture.visibility[0] > 0
+            xy = picture.xy[0][there]
+            extent = np.maximum(np.ptp(xy, axis=0), 1.0)
+            error = float(np.linalg.norm((found.xy[there] - xy) / extent, axis=1).mean())
+            probability = float(found.category[picture.category[0]])
+            doubts.append(Doubt(picture, found, error, probability))
+    return doubts
+
+
+def draw(doubts: list[Doubt], model: Model) -> Image.Image:
+    """Draw one sheet."""
+    sheet = Image.new("RGB", (ACROSS * CELL[0], DOWN * CELL[1]), "white")
+    pen = ImageDraw.Draw(sheet)
+    names = model.schema.category_names
+    for i, doubt in enumerate(doubts):
+        photo = Image.fromarray(doubt.picture.read())
+        scale = min((CELL[0] - 8) / photo.width, (CELL[1] - 28) / photo.height)
+        photo = photo.resize((round(photo.width * scale), round(photo.height * scale)))
+        marks = ImageDraw.Draw(photo)
+        for k in np.flatnonzero(doubt.picture.visibility[0] > 0):
+            x, y = ((doubt.picture.xy[0][k] + 0.5) * scale).tolist()
+            px, py = ((doubt.found.xy[k] + 0.5) * scale).tolist()
+            marks.line([x, y, px, py], fill="yellow")
+            marks.ellipse([x - 4, y - 4, x + 4, y + 4], fill="lime", outline="black")
+            marks.ellipse([px - 3, py - 3, px + 3, py + 3], fill="red", outline="white")
+            marks.text((x + 6, y - 5), model.schema.landmarks[k], fill="white", stroke_width=1)
+        corner = (i % ACROSS * CELL[0], i // ACROSS * CELL[1])
+        sheet.paste(photo, (corner[0], corner[1] + 24))
+        label = names[doubt.picture.category[0]]
+        said = names[int(doubt.found.category.argmax())]
+        pen.text(
+            (corner[0] + 2, corner[1] + 4),
+            f"{Path(doubt.picture.key).stem[:8]}  {doubt.error:.3f}  "
+            f"{label} {doubt.probability:.2f}, model {said}",
+            fill="black",
+        )
+    return sheet
+
+
+if __name__ == "__main__":
+    main()
