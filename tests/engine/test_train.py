@@ -16,7 +16,7 @@ from napari_fashion.engine.data import draw_epoch, load_sources, sampling_rates,
 from napari_fashion.engine.evaluate import evaluate_pictures
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Recipe, ScheduleOptions, Source
-from napari_fashion.engine.train import Trainer, learning_rate, train
+from napari_fashion.engine.train import Trainer, finished, learning_rate, train
 from napari_fashion.errors import CheckpointError, PictureError, RecipeError
 
 from .drawn import SCHEMA, draw_dataset, tiny_recipe
@@ -553,3 +553,46 @@ def test_named_validation_pictures_keep_their_senders_out_of_training(drawn, tmp
     assert len(trainer.val_pictures) == 2
     assert {p.group for p in trainer.train_pictures} == {f"sender {i}" for i in (2, 3, 4, 5)}
     assert len(trainer.train_pictures) == 32
+
+
+def test_what_a_recipe_starts_from_is_made_first(drawn, tmp_path):
+    def toml(value):
+        if isinstance(value, dict):
+            return "{" + ", ".join(f'"{k}" = {toml(v)}' for k, v in value.items()) + "}"
+        if isinstance(value, list):
+            return "[" + ", ".join(toml(v) for v in value) + "]"
+        return json.dumps(value)
+
+    first = tiny_recipe(drawn, name="first", schedule={"epochs": 2})
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "first.toml").write_text(
+        "".join(f"{key} = {toml(value)}\n" for key, value in first.items())
+    )
+    recipe = Recipe.from_dict(
+        tiny_recipe(drawn, name="second", start_from="first.toml", schedule={"epochs": 1}),
+        base=tmp_path / "recipes",
+    )
+    runs = tmp_path / "runs"
+    steps = iter(range(100))
+    events = []
+    train(
+        recipe, runs / "second", device="cpu", emit=events.append,
+        should_stop=lambda: next(steps) == 4,
+    )  # fmt: skip
+    assert events[-1]["event"] == "stopped"
+    assert not finished(runs / "first")
+    assert not (runs / "second").exists()
+
+    path = train(recipe, runs / "second", device="cpu")
+    assert path == runs / "second" / "model.json"
+    assert finished(runs / "first")
+    made = json.loads((runs / "first" / "model.json").read_text())
+    assert made["history"]["epochs"] == 2
+    assert json.loads(path.read_text())["history"]["started_from"] == made["id"]
+    # The first is not made again, and a stopped second goes on without its recipe.
+    steps = iter(range(100))
+    train(recipe, runs / "third", device="cpu", should_stop=lambda: next(steps) == 2)
+    (tmp_path / "recipes" / "first.toml").unlink()
+    train(recipe, runs / "third", resume=True, device="cpu")
+    assert finished(runs / "third")
+    assert json.loads((runs / "first" / "model.json").read_text()) == made

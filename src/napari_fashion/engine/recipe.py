@@ -211,9 +211,9 @@ class Recipe(_Options):
     schema_name
         A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``.
     start_from
-        A model to start from (a path or ``"bundled"``), or None for random weights. Schema,
-        network and working size are then the model's, and so is what `INHERITED` names, where this
-        recipe does not set it.
+        A model to start from (a path or ``"bundled"``), a recipe (``.toml``) that makes it, or
+        None for random weights. Schema, network and working size are then the model's, and so is
+        what `INHERITED` names, where this recipe does not set it.
     pretrained
         File of weights that the backbone starts from (`Backbone.load_pretrained`), relative to
         the recipe; None for random ones. Not looked at where `start_from` is given.

@@ -59,12 +59,13 @@ def train(
     emit: Emit = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Train a model as the recipe says.
+    """Train a model as the recipe says; first the one that it starts from, where that is a recipe.
 
     Parameters
     ----------
     recipe
-        What to train, on what, how.
+        What to train, on what, how. Where its `start_from` is a recipe, that one's run lies beside
+        this one's, under its name; it is made, or gone on with, unless it is finished.
     run
         Folder for ``recipe.json``, ``split.json``, ``model.*``, ``state.*`` and
         ``events.jsonl``.
@@ -86,7 +87,27 @@ def train(
     RecipeError, CocoError, PictureError, CheckpointError
         If something asked for is not there or does not fit; nothing is overwritten then.
     """
+    if not resume and recipe.start_from is not None and recipe.start_from.endswith(".toml"):
+        first = Recipe.load(recipe.start_from)
+        folder = run.parent / first.name
+        if not finished(folder):
+            going_on = (folder / "state.json").exists()
+            path = train(
+                first, folder, resume=going_on, device=device, emit=emit, should_stop=should_stop
+            )
+            if not finished(folder):
+                return path
+        recipe = recipe.model_copy(update={"start_from": str(folder.resolve())})
     return Trainer(recipe, run, resume=resume, device=device, emit=emit).run(should_stop)
+
+
+def finished(run: Path) -> bool:
+    """Whether a run's folder holds a model whose training came to its end."""
+    log = run / "events.jsonl"
+    if not (log.is_file() and (run / "model.json").is_file()):
+        return False
+    lines = log.read_text("utf-8").splitlines()
+    return bool(lines) and json.loads(lines[-1])["event"] == "done"
 
 
 def make_schema(recipe: Recipe) -> Schema:
