@@ -105,3 +105,13 @@ def test_resize_keeps_the_edges_together():
     assert small.shape == (20, 30, 3)
     assert small[:, 14].max() < 60
     assert small[:, 15].min() > 140
+
+
+def test_slivers_are_stretched_to_some_cells_and_places_still_agree() -> None:
+    place = Placement.fit(200, 3, 224, 32, 8, 16)
+    assert place.size == (224, 16)
+    (sx, sy), (ox, oy) = place.cell_geometry(8)
+    assert 28 * sx == pytest.approx(200)  # cells across the picture
+    assert 2 * sy == pytest.approx(3)
+    assert (ox, oy) == pytest.approx((sx / 2 - 0.5, sy / 2 - 0.5))
+    assert Placement.fit(200, 100, 224, 32, 8, 16) == Placement.fit(200, 100, 224, 32, 8)

@@ -272,7 +272,9 @@ class Model:
         """Return how a picture is scaled into the network's input, at `side` or as usual."""
         config = self.config
         side = self.info.working_size if side is None else side
-        return Placement.fit(width, height, side, config.multiple, config.margin)
+        # A cell that lies mostly outside a picture has learned nothing: two lie across the slimmest.
+        least = 2 * config.stride
+        return Placement.fit(width, height, side, config.multiple, config.margin, least)
 
     def fields(self, picture: NDArray[np.generic]) -> Fields:
         """Compute the fields of one picture, a (H, W[, channels]) array."""

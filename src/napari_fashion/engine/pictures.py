@@ -164,10 +164,15 @@ class Placement:
     padded: tuple[int, int]
 
     @classmethod
-    def fit(cls, width: int, height: int, side: int, multiple: int, margin: int) -> Placement:
-        """Scale the longer side to `side` pixels, keep the shape, pad to `multiple`."""
+    def fit(
+        cls, width: int, height: int, side: int, multiple: int, margin: int, least: int = 1
+    ) -> Placement:
+        """Scale the longer side to `side` pixels, keep the shape, pad to `multiple`.
+
+        Slivers whose shorter side would have fewer than `least` pixels are stretched to that.
+        """
         factor = side / max(width, height)
-        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        size = (max(least, round(width * factor)), max(least, round(height * factor)))
         padded = tuple(-(-(s + 2 * margin) // multiple) * multiple for s in size)
         return cls((size[0] / width, size[1] / height), size, margin, (padded[0], padded[1]))
 
