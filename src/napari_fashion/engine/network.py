@@ -255,8 +255,7 @@ class Network(nn.Module):
 def fold_norms(network: Network) -> Network:
     """Return a copy for inference, whose batch norms are part of the convolutions before them.
 
-    The same fields, but for rounding, in about two thirds of the time on a CPU
-    (`benchmarks/bench_model.py`).
+    The same fields, but for rounding, in less time on a CPU (`benchmarks/bench_model.py`).
     """
     folded = copy.deepcopy(network).eval()
     _fold(folded)
