@@ -321,3 +321,14 @@ def test_a_cut_can_show_what_is_around_the_box(model, pictures):
     tight = evaluate_pictures(model, pictures[:8], rounds=0)
     assert near.report.average_error != tight.report.average_error
     assert near.report.average_error < 0.2  # still by the box, and in the box's frame
+
+
+def test_a_sliver_has_cells_and_gets_its_landmarks(model):
+    sliver = np.full((2, 180, 3), 90, np.uint8)
+    assert model.place(180, 2).size == (96, 2 * model.config.stride)
+    fields = model.fields(sliver)
+    assert fields.grid[0] == 2
+    (garment,) = model.predict([sliver], options=DecoderOptions(single=True, complete=True))[
+        0
+    ].garments
+    assert ((garment.xy >= -0.5) & (garment.xy <= [179.5, 1.5])).all()
