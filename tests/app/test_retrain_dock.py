@@ -62,6 +62,24 @@ def test_keep_the_old_model(retraining, small_model) -> None:
     assert "old model stays" in panel.state.text()
 
 
+def test_the_better_models_button_is_the_main_one(retraining, small_model) -> None:
+    panel = retraining.panel
+
+    def compare(old, new):
+        panel.on_event({"event": "compare", "old": {"ne": old}, "new": {"ne": new}})
+        panel.on_event({"event": "done", "model": str(small_model), "seconds": 1})
+        panel.refresh()
+        return tuple(
+            button.grab().toImage().pixelColor(6, button.height() // 2).name()
+            for button in (panel.use, panel.keep)
+        )
+
+    main, other = compare(0.03, 0.02)
+    assert main != other
+    assert compare(0.02, 0.03) == (other, main)
+    assert compare(0.03, 0.02) == (main, other)
+
+
 def test_cancel_stops_the_training_and_offers_what_it_has(retraining) -> None:
     app, panel, qtbot = retraining, retraining.panel, retraining.person.qtbot
     panel.epochs.setValue(900)

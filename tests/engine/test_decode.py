@@ -477,6 +477,10 @@ def test_what_is_seen_faintly_is_a_better_place_than_what_is_made_up() -> None:
     for k, xy in enumerate([(5, 2), (9, 2), (3, 5), (11, 5)]):
         scene.landmark(k, xy)
     scene.landmark(6, (5, 9), c=0.05)
+    edge = EDGES.index((0, 6))  # a little surer, and wrong
+    scene.arrays["paf_confidence"][edge, 1:4, 4:7] = 0.5
+    scene.arrays["paf_xy1"][edge, :, 1:4, 4:7] = np.array([5, 2])[:, None, None]
+    scene.arrays["paf_xy2"][edge, :, 1:4, 4:7] = np.array([14, 10])[:, None, None]
     (garment,) = decode_fields(scene.fields(), SCHEMA, DecoderOptions(single=True, complete=True))
     assert garment.xy[6] == pytest.approx((5, 9), abs=0.2)
     assert 0 < garment.scores[6] < DecoderOptions().landmark_threshold

@@ -243,6 +243,7 @@ class RetrainDock(Dock):
                     self.metrics.show_figures({}, event["val"])
             case "compare":
                 self.metrics.show_figures(event["old"], event["new"])
+                self._recommend(event["old"], event["new"])
             case "explosion":
                 self.session.say(
                     f"The loss exploded at step {event.get('step')} ({event.get('head')}). A lower "
@@ -253,6 +254,15 @@ class RetrainDock(Dock):
                 self.model_path = Path(event["model"])
                 word = "Done" if event["event"] == "done" else "Stopped early"
                 self.state.setText(f"{word}. Use the new model, or keep the old one?")
+
+    def _recommend(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        """Make the better model's button the main one: the new one's, unless its NE is greater."""
+        errors = old.get("ne"), new.get("ne")
+        worse = None not in errors and errors[1] > errors[0]
+        for button, main in ((self.use, not worse), (self.keep, worse)):
+            button.setObjectName("main" if main else "")
+            button.style().unpolish(button)
+            button.style().polish(button)
 
     def _pace(self, event: dict[str, Any]) -> str:
         step, spent = int(event["step"]), time.monotonic() - self._started
