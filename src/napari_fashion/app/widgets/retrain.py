@@ -34,6 +34,7 @@ from napari_fashion.app.widgets.style import (
     MARGIN,
     SPACING,
     faint,
+    repolish,
     rule,
     section,
     shrinking,
@@ -257,12 +258,10 @@ class RetrainDock(Dock):
 
     def _recommend(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         """Make the better model's button the main one: the new one's, unless its NE is greater."""
-        errors = old.get("ne"), new.get("ne")
-        worse = None not in errors and errors[1] > errors[0]
+        before, after = old.get("ne"), new.get("ne")
+        worse = before is not None and after is not None and after > before
         for button, main in ((self.use, not worse), (self.keep, worse)):
-            button.setObjectName("main" if main else "")
-            button.style().unpolish(button)
-            button.style().polish(button)
+            repolish(button, objectName="main" if main else "")
 
     def _pace(self, event: dict[str, Any]) -> str:
         step, spent = int(event["step"]), time.monotonic() - self._started
