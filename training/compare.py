@@ -41,7 +41,7 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
         {"data": {"train": [TRAIN, CATEGORIES, EMPTY]}},
     ),
     "pseudo": (
-        "the same, with pseudo-labelled landmarks",
+        "1,766 photos more, with pseudo-labelled landmarks",
         {"data": {"train": [TRAIN, PSEUDO, EMPTY]}},
     ),
     "drawn": ("240 procedural garments more", {"data": {"train": [TRAIN, EMPTY, DRAWN]}}),

@@ -291,8 +291,7 @@ def _pseudo_label(options: argparse.Namespace) -> int:
     images = None if options.images is None else str(options.images)
     dataset = dataset_of(Source(file=options.input, images=images))
     models = [Model.load(name, options.device) for name in options.model or ["bundled"]]
-    agreement = AgreementOptions()
-    agreement = replace(agreement, place=options.place)
+    agreement = AgreementOptions(place=options.place)
     if options.tolerance is not None:
         agreement = replace(agreement, tolerance=options.tolerance)
     if options.out.exists() and dataset.path is not None and options.out.samefile(dataset.path):

@@ -78,6 +78,10 @@ def test_the_better_models_button_is_the_main_one(retraining, small_model) -> No
     assert main != other
     assert compare(0.02, 0.03) == (other, main)
     assert compare(0.03, 0.02) == (main, other)
+    compare(0.02, 0.03)
+    start = {"event": "start", "steps": 9, "train_pictures": 3, "val_pictures": 0, "device": "cpu"}
+    panel.on_event(start)  # another run, which compares nothing
+    assert (panel.use.objectName(), panel.keep.objectName()) == ("main", "")
 
 
 def test_cancel_stops_the_training_and_offers_what_it_has(retraining) -> None:

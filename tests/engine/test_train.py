@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -582,6 +583,9 @@ def test_what_a_recipe_starts_from_is_made_first(drawn, tmp_path):
     assert events[-1]["event"] == "stopped"
     assert not finished(runs / "first")
     assert not (runs / "second").exists()
+    with (runs / "first" / "events.jsonl").open("a") as log:
+        log.write('{"event": "do')  # as a machine leaves it that loses its power
+    assert not finished(runs / "first")
 
     path = train(recipe, runs / "second", device="cpu")
     assert path == runs / "second" / "model.json"
@@ -594,5 +598,9 @@ def test_what_a_recipe_starts_from_is_made_first(drawn, tmp_path):
     train(recipe, runs / "third", device="cpu", should_stop=lambda: next(steps) == 2)
     (tmp_path / "recipes" / "first.toml").unlink()
     train(recipe, runs / "third", resume=True, device="cpu")
-    assert finished(runs / "third")
     assert json.loads((runs / "first" / "model.json").read_text()) == made
+    assert finished(runs / "third")
+    shutil.rmtree(runs / "first")
+    with pytest.raises(CheckpointError, match="holds a run already"):
+        train(recipe, runs / "third", device="cpu")
+    assert not (runs / "first").exists()  # nothing is trained in vain

@@ -179,15 +179,16 @@ def _draw_views(
         part = torch.rand(b, generator=generator) < options.box_part
         share = _uniform(generator, b, *PART_SHARE)
         kept = torch.rand(b, batch.garments.xy.shape[2], generator=generator) < share[:, None]
+        labelled, places = batch.garments.visibility.cpu() > 0, batch.garments.xy.cpu() + 0.5
     for i in torch.nonzero(boxed & usable.any(1)).flatten().tolist():
         candidates = torch.nonzero(usable[i]).flatten()
         one = candidates[int(pick[i] * len(candidates))]
         box = boxes[i, one]
         if part[i]:
-            chosen = kept[i] & (batch.garments.visibility[i, one].cpu() > 0)
+            chosen = kept[i] & labelled[i, one]
             if chosen.sum() >= 2:
-                places = batch.garments.xy[i, one].cpu()[chosen] + 0.5
-                box = torch.cat([places.amin(0), places.amax(0)])
+                some = places[i, one][chosen]
+                box = torch.cat([some.amin(0), some.amax(0)])
         extent = (box[2:] - box[:2]).clamp(min=4.0)
         grown = torch.cat(
             [box[:2] - margins[i, :2] * extent, box[:2] + extent * (1 + margins[i, 2:])]

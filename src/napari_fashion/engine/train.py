@@ -88,6 +88,7 @@ def train(
         If something asked for is not there or does not fit; nothing is overwritten then.
     """
     if not resume and recipe.start_from is not None and recipe.start_from.endswith(".toml"):
+        refuse_to_overwrite(run)
         first = Recipe.load(recipe.start_from)
         folder = run.parent / first.name
         if not finished(folder):
@@ -107,7 +108,18 @@ def finished(run: Path) -> bool:
     if not (log.is_file() and (run / "model.json").is_file()):
         return False
     lines = log.read_text("utf-8").splitlines()
-    return bool(lines) and json.loads(lines[-1])["event"] == "done"
+    try:
+        return bool(lines) and json.loads(lines[-1])["event"] == "done"
+    except ValueError:  # the machine stopped in the middle of a line
+        return False
+
+
+def refuse_to_overwrite(run: Path) -> None:
+    """Raise CheckpointError if a run's folder holds a run already."""
+    if (run / "state.json").exists():
+        raise CheckpointError(
+            f"{run}: holds a run already. Give --resume to go on with it, or another folder."
+        )
 
 
 def make_schema(recipe: Recipe) -> Schema:
@@ -127,10 +139,8 @@ class Trainer:
         self._events = run / "events.jsonl"
         if resume:
             recipe = Recipe.load_json(run / "recipe.json")
-        elif (run / "state.json").exists():
-            raise CheckpointError(
-                f"{run}: holds a run already. Give --resume to go on with it, or another folder."
-            )
+        else:
+            refuse_to_overwrite(run)
         start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
         if start is not None and not resume:
             recipe = recipe.inheriting(start.info.recipe)

@@ -226,6 +226,7 @@ class RetrainDock(Dock):
         """Show an event of the training."""
         match event["event"]:
             case "start":
+                self._recommend({}, {})
                 self._started, self._steps = time.monotonic(), int(event["steps"])
                 self.progress.setRange(0, max(1, self._steps))
                 n = int(event["val_pictures"])
