@@ -218,3 +218,55 @@ def test_what_gets_much_smaller_is_averaged_and_lies_where_it_lay():
     edge = Canvases(step, square.size, batch.garments)
     small, _ = augment_batch(edge, 64, NO_AUGMENTATION, SCHEMA.flips, generator())
     assert small[0, 0, 32].sum() / 255 == pytest.approx(32, abs=0.05)
+
+
+def test_cut_views_are_less_narrow_and_everything_moves_along():
+    options = NO_AUGMENTATION.model_copy(
+        update={"box_view": 1.0, "box_cut": 1.0, "box_margin": (0.0, 0.0)}
+    )
+    batch = dotted(4)
+    kept, even, square = (
+        augment_batch(batch, 128, options, SCHEMA.flips, generator(), aspect)
+        for aspect in (1.0, 0.5, 0.0)
+    )
+    extents = [g.box[:, 0, 2:] - g.box[:, 0, :2] for _, g in (kept, even, square)]
+    narrow = [e.amin(1) / e.amax(1) for e in extents]
+    assert (narrow[0] < 0.95).any()
+    torch.testing.assert_close(narrow[1], narrow[0].sqrt(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(narrow[2], torch.ones(4), atol=1e-3, rtol=0)
+    for extent in extents:
+        torch.testing.assert_close(extent.amax(1), torch.full((4,), 128.0), atol=0.01, rtol=0)
+    # Landmarks keep their place in the box, which the picture fills as before.
+    for _, garments in (even, square):
+        low, size = garments.box[:, :1, None, :2], (garments.box[..., 2:] - garments.box[..., :2])
+        was = kept[1].box[..., 2:] - kept[1].box[..., :2]
+        torch.testing.assert_close(
+            (garments.xy - low) / size[:, :, None],
+            (kept[1].xy - kept[1].box[:, :1, None, :2]) / was[:, :, None],
+            atol=1e-3,
+            rtol=0,
+        )
+    assert ((square[0] == PADDING).all(1)).sum() < ((kept[0] == PADDING).all(1)).sum()
+    # What is not cut keeps its shape.
+    whole = NO_AUGMENTATION
+    a, b = (augment_batch(batch, 128, whole, SCHEMA.flips, generator(), s)[0] for s in (1.0, 0.0))
+    assert torch.equal(a, b)
+
+
+def test_erasing_paints_one_rectangle_over_some_pictures():
+    plain, garments = augment_batch(dotted(40), 96, NO_AUGMENTATION, SCHEMA.flips, generator())
+    options = NO_AUGMENTATION.model_copy(update={"erase": 0.5})
+    erased, same = augment_batch(dotted(40), 96, options, SCHEMA.flips, generator())
+    assert torch.equal(garments.xy, same.xy)  # a landmark that is painted over is still there
+    touched = 0
+    for before, after in zip(plain, erased, strict=True):
+        changed = (before != after).any(0)
+        if not changed.any():
+            continue
+        touched += 1
+        y, x = torch.nonzero(changed, as_tuple=True)
+        height, width = int(y.max() - y.min()) + 1, int(x.max() - x.min()) + 1
+        assert changed[y.min() : y.max() + 1, x.min() : x.max() + 1].all()
+        assert len(after[:, changed].unique(dim=1).T) == 1
+        assert all(0.1 * 96 - 1 <= side <= 0.35 * 96 + 1 for side in (height, width))
+    assert 10 <= touched <= 30

@@ -7,6 +7,7 @@ import torch
 
 from napari_fashion.engine.losses import (
     LossOptions,
+    category_loss,
     compute_losses,
     confidence_loss,
     laplace_loss,
@@ -109,3 +110,39 @@ def test_pooling_reads_only_the_garments_cells():
     assert pool_category(logits, mask, "max").tolist() == [4.0, 0.0]
     assert pool_category(logits, mask, "mean").tolist() == [1.0, 0.0]
     assert pool_category(logits, torch.zeros_like(mask), "max").tolist() == [4.0, 9.0]
+
+
+def test_rare_categories_are_learned_as_if_they_were_common():
+    """With the prior, the best logits of a category-blind picture are equal, not log-frequencies."""
+    rates = torch.tensor([0.9, 0.09, 0.01])
+    labels = torch.tensor([0] * 90 + [1] * 9 + [2])
+    garments = random_garments(1, n=1)
+    targets = encode_targets(garments, SCHEMA, TargetOptions(), (12, 12), 8)
+    everywhere = torch.ones(100, 1, 12, 12, dtype=torch.bool)
+    targets = targets._replace(garment_cells=everywhere, category=labels[:, None])
+    for prior, expected in ((0.0, rates.log()), (1.0, torch.zeros(3)), (0.5, 0.5 * rates.log())):
+        logits = torch.zeros(3, requires_grad=True)
+        optimiser = torch.optim.LBFGS([logits], max_iter=100, line_search_fn="strong_wolfe")
+
+        def closure(logits=logits, optimiser=optimiser, prior=prior):
+            optimiser.zero_grad()
+            field = logits[None, :, None, None].expand(100, 3, 12, 12)
+            loss = category_loss(field, targets, "mean", shift=prior * rates.log())
+            loss.backward()
+            return loss
+
+        optimiser.step(closure)
+        found = logits.detach() - logits.detach().mean()
+        torch.testing.assert_close(found, expected - expected.mean(), atol=1e-2, rtol=0)
+
+
+def test_the_prior_comes_in_by_its_option_only():
+    heads = Heads(torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12),
+                  torch.randn(1, 15, 12, 12))  # fmt: skip
+    targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
+    rates = torch.rand(15)
+    rates /= rates.sum()
+    plain = compute_losses(heads, targets, LossOptions(), "mean", rates)["category"]
+    without = compute_losses(heads, targets, LossOptions(), "mean")["category"]
+    adjusted = compute_losses(heads, targets, LossOptions(category_prior=1.0), "mean", rates)
+    assert plain == without != adjusted["category"]

@@ -332,3 +332,25 @@ def test_a_sliver_has_cells_and_gets_its_landmarks(model):
         0
     ].garments
     assert ((garment.xy >= -0.5) & (garment.xy <= [179.5, 1.5])).all()
+
+
+def test_pictures_cut_to_one_garment_have_the_recipes_shape(trained, pictures):
+    model = Model.load(trained[0], "cpu")
+    cuts = [cut_box(p.read(), p.xy[0][p.visibility[0] > 0]).picture for p in pictures]
+    picture = min(cuts, key=lambda c: min(c.shape[:2]) / max(c.shape[:2]))
+    height, width = picture.shape[:2]
+    one = DecoderOptions(single=True, complete=True)
+    (before,) = model.predict([picture], options=one)
+    usual = model.fields(picture)
+    model.info.recipe["cut_aspect"] = 0.0
+    (cut,) = model.fields_batch([picture], cut=True)
+    assert cut.grid[0] == cut.grid[1] > 1.2 * min(usual.grid)
+    assert model.fields(picture).grid == usual.grid  # whole pictures keep their shape
+    for n, scale, offset in zip((width, height), cut.scale, cut.offset, strict=True):
+        assert offset == pytest.approx(scale / 2 - 0.5)
+        assert scale * max(cut.grid) == pytest.approx(n)
+    (after,) = model.predict([picture], options=one)
+    assert not np.array_equal(before.garments[0].xy, after.garments[0].xy)
+    assert (after.garments[0].xy <= [width - 0.5, height - 0.5]).all()
+    off = np.abs(after.garments[0].xy - before.garments[0].xy) / [width, height]
+    assert np.median(off[before.garments[0].scores > 0.3]) < 0.1  # the same places

@@ -115,3 +115,14 @@ def test_slivers_are_stretched_to_some_cells_and_places_still_agree() -> None:
     assert 2 * sy == pytest.approx(3)
     assert (ox, oy) == pytest.approx((sx / 2 - 0.5, sy / 2 - 0.5))
     assert Placement.fit(200, 100, 224, 32, 8, 16) == Placement.fit(200, 100, 224, 32, 8)
+
+
+def test_a_cut_picture_may_be_less_narrow_to_the_network() -> None:
+    assert Placement.fit(200, 50, 224, 32, 8, aspect=1.0).size == (224, 56)
+    even = Placement.fit(200, 50, 224, 32, 8, aspect=0.5)
+    assert even.size == (224, 112)
+    assert Placement.fit(50, 200, 224, 32, 8, aspect=0.5).size == (112, 224)
+    assert Placement.fit(50, 200, 224, 32, 8, aspect=0.0).size == (224, 224)
+    (sx, sy), (ox, oy) = even.cell_geometry(8)
+    assert (28 * sx, 14 * sy) == pytest.approx((200, 50))  # cells cover the picture all the same
+    assert (ox, oy) == pytest.approx((sx / 2 - 0.5, sy / 2 - 0.5))

@@ -13,7 +13,13 @@ from safetensors.torch import load_file
 
 from napari_fashion import photos
 from napari_fashion.coco import Dataset, export
-from napari_fashion.engine.data import draw_epoch, load_sources, sampling_rates, split_pictures
+from napari_fashion.engine.data import (
+    category_rates,
+    draw_epoch,
+    load_sources,
+    sampling_rates,
+    split_pictures,
+)
 from napari_fashion.engine.evaluate import evaluate_pictures
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Recipe, ScheduleOptions, Source
@@ -487,6 +493,25 @@ def test_rare_categories_are_drawn_more_often(drawn):
         )
     nothing = replace(pictures[0], category=np.full(1, -1))
     assert sampling_rates([*pictures, nothing], 1.0)[-1] == 1
+
+
+def test_category_rates_are_what_is_drawn(drawn):
+    pictures = load_sources([Source(file=str(drawn))], SCHEMA)
+    kinds = np.concatenate([p.category for p in pictures])
+    count = np.bincount(kinds, minlength=15)
+    total = count.sum() + 15
+    plain = category_rates(pictures, np.ones(len(pictures)), 15)
+    assert plain == pytest.approx((count + 1) / total)
+    assert (plain > 0).all()
+    first = pictures[0]
+    rates = np.ones(len(pictures))
+    rates[0] = 3.0
+    more = category_rates(pictures, rates, 15)
+    assert more[first.category[0]] > plain[first.category[0]]
+    unknown = replace(first, category=np.full(len(first.category), -1))
+    crowd = replace(first, crowd=np.ones(len(first.category), np.bool_))
+    for nothing in (unknown, crowd):
+        assert category_rates([nothing], np.ones(1), 15) == pytest.approx(np.full(15, 1 / 15))
 
 
 def test_an_epoch_draws_by_rate():

@@ -45,6 +45,9 @@ class AugmentOptions(BaseModel):
     box_part
         Share of the box views whose box is that of some of the garment's landmarks only (at least
         two, drawn at random): garments that are partly out of the picture, and slivers.
+    erase
+        Chance that a rectangle somewhere in the input is painted over with one colour: no part of a
+        garment may be what alone gives it away (Zhong et al. 2020, random erasing).
     brightness, contrast, saturation
         Largest relative change.
     hue
@@ -68,6 +71,7 @@ class AugmentOptions(BaseModel):
     box_tight: float = Field(default=0.3, ge=0, le=1)
     box_cut: float = Field(default=0.6, ge=0, le=1)
     box_part: float = Field(default=0.0, ge=0, le=1)
+    erase: float = Field(default=0.0, ge=0, le=1)
     brightness: float = Field(default=0.4, ge=0)
     contrast: float = Field(default=0.3, ge=0)
     saturation: float = Field(default=0.4, ge=0)
@@ -81,6 +85,9 @@ HALVED_BELOW = 0.5
 
 PART_SHARE = (0.2, 0.9)
 """Least and greatest chance of a landmark to be among those of a box of only some of them."""
+
+ERASED_SHARE = (0.1, 0.35)
+"""Least and greatest side of the rectangle that is painted over, as a share of the input's."""
 
 NO_AUGMENTATION = AugmentOptions(
     flip=0, rotation=0, scale=(1.0, 1.0), stretch=(1.0, 1.0), shift=0, box_view=0,
@@ -114,6 +121,7 @@ def augment_batch(
     options: AugmentOptions,
     flips: Sequence[int],
     generator: torch.Generator,
+    cut_aspect: float = 1.0,
 ) -> tuple[Tensor, GarmentBatch]:
     """Make the network's input of a batch.
 
@@ -132,6 +140,8 @@ def augment_batch(
         The schema's permutation of landmarks under a flip.
     generator
         Source of randomness (CPU).
+    cut_aspect
+        Shape of the views that are cut by a box, as the recipe says.
 
     Returns
     -------
@@ -141,10 +151,12 @@ def augment_batch(
         The garments in input pixels, with `content` filled.
     """
     device = batch.pixels.device
-    flipped, matrix, view = _draw_views(batch, side, options, generator)
+    flipped, matrix, view = _draw_views(batch, side, options, generator, cut_aspect)
     matrix, view = matrix.to(device), view.to(device)
     inputs = _resample(batch.pixels, matrix, view, side)
     inputs = _recolour(inputs, options, generator)
+    if options.erase:
+        inputs = _erase(inputs, options.erase, generator)
     garments = _move_garments(batch.garments, matrix, view)
     return inputs, _swap_flipped(garments, flipped.to(device), flips)
 
@@ -154,7 +166,11 @@ def _uniform(generator: torch.Generator, n: int, low: float, high: float) -> Ten
 
 
 def _draw_views(
-    batch: Canvases, side: int, options: AugmentOptions, generator: torch.Generator
+    batch: Canvases,
+    side: int,
+    options: AugmentOptions,
+    generator: torch.Generator,
+    cut_aspect: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw flips (B,), canvas-to-input matrices (B, 2, 3) and visible rectangles (B, 4).
 
@@ -163,6 +179,7 @@ def _draw_views(
     b = len(batch.pixels)
     whole = torch.cat([torch.zeros(b, 2), batch.size.cpu()], dim=1)  # x0, y0, x1, y1
     region, view = whole.clone(), whole.clone()
+    evened = torch.ones(b, 2)
     boxed = torch.rand(b, generator=generator) < options.box_view
     cut = torch.rand(b, generator=generator) < options.box_cut
     pick = torch.rand(b, generator=generator)
@@ -197,6 +214,8 @@ def _draw_views(
         if cut[i]:
             view[i, :2] = torch.maximum(whole[i, :2], grown[:2])
             view[i, 2:] = torch.minimum(whole[i, 2:], grown[2:])
+            sides = grown[2:] - grown[:2]
+            evened[i] = (sides / sides.amax()) ** (cut_aspect - 1)
 
     centre = (region[:, :2] + region[:, 2:]) / 2
     extent = (region[:, 2:] - region[:, :2]).amax(1)
@@ -214,7 +233,7 @@ def _draw_views(
         shift = torch.zeros(b, 2)
 
     factor = side * zoom / extent
-    sx, sy = factor * stretch, factor / stretch
+    sx, sy = factor * stretch * evened[:, 0], factor / stretch * evened[:, 1]
     sx = torch.where(flipped, -sx, sx)
     cos, sin = torch.cos(angle), torch.sin(angle)
     linear = torch.stack(
@@ -278,6 +297,21 @@ def _recolour(x: Tensor, options: AugmentOptions, generator: torch.Generator) ->
         noise = torch.randn(x.shape, generator=generator).to(x.device)
         y = y + sigma[:, None, None, None] * noise
     return y.clamp(0, 255)
+
+
+def _erase(x: Tensor, chance: float, generator: torch.Generator) -> Tensor:
+    """Paint over a rectangle of some of the (B, 3, S, S) pictures, each with a colour of its own."""
+    b, _, _, side = x.shape
+    chosen = torch.rand(b, generator=generator) < chance
+    extent = _uniform(generator, 2 * b, *ERASED_SHARE).view(b, 2)
+    low = torch.rand(b, 2, generator=generator) * (1 - extent)
+    high = low + extent
+    colour = (torch.rand(b, 3, generator=generator) * 255).to(x.device)
+    at = (torch.arange(side) + 0.5) / side
+    across = (at >= low[:, :1]) & (at < high[:, :1])
+    down = (at >= low[:, 1:]) & (at < high[:, 1:])
+    painted = (down[:, :, None] & across[:, None, :] & chosen[:, None, None]).to(x.device)
+    return torch.where(painted[:, None], colour[:, :, None, None], x)
 
 
 def _apply(matrix: Tensor, xy: Tensor) -> Tensor:

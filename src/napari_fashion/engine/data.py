@@ -324,6 +324,33 @@ def sampling_rates(pictures: Sequence[Annotated], balance: float) -> NDArray[np.
     return rates
 
 
+def category_rates(
+    pictures: Sequence[Annotated], rates: NDArray[np.float64], categories: int
+) -> NDArray[np.float64]:
+    """Return the share of each category among the garments that are drawn.
+
+    Parameters
+    ----------
+    pictures
+        P training pictures.
+    rates
+        (P,) how often each is drawn (`sampling_rates`).
+    categories
+        C.
+
+    Returns
+    -------
+    (C,) float64 with the sum 1, none of them 0: every category counts one garment more than there
+    are (Laplace's rule), so that one that was never seen is rare and not impossible.
+    """
+    count = np.ones(categories)
+    for picture, rate in zip(pictures, rates, strict=True):
+        known = picture.category[(picture.category >= 0) & ~picture.crowd]
+        np.add.at(count, known, rate)
+    share: NDArray[np.float64] = count / count.sum()
+    return share
+
+
 def draw_epoch(rates: NDArray[np.float64], generator: torch.Generator) -> Tensor:
     """Draw the pictures of an epoch, in random order: as many as there are.
 

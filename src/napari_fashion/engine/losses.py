@@ -29,6 +29,11 @@ class LossOptions(BaseModel):
         Lambda by component; a component that is missing counts 1.
     label_smoothing
         Of the category's cross-entropy.
+    category_prior
+        Tau of logit adjustment (Menon et al. 2021): the logits are learned with tau times the log
+        of how often a category is drawn added to them, and read without. At 1 all categories are
+        alike to the model, however rare, and those that the training pictures lack are hardly
+        unlearned; at 0 rare ones are given up where they look like common ones.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,11 +42,16 @@ class LossOptions(BaseModel):
     focal_gamma: float = Field(default=1.0, ge=0)
     vector: Literal["laplace", "smooth_l1"] = "laplace"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    category_prior: float = Field(default=0.0, ge=0, le=1)
     weights: dict[str, float] = Field(default_factory=dict)
 
 
 def compute_losses(
-    heads: Heads, targets: Targets, options: LossOptions, category_pool: str
+    heads: Heads,
+    targets: Targets,
+    options: LossOptions,
+    category_pool: str,
+    category_rates: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Return every weighted component by name; their sum is the loss to minimise.
 
@@ -59,6 +69,8 @@ def compute_losses(
         See `LossOptions`.
     category_pool
         ``"max"`` or ``"mean"``, see `pool_category`.
+    category_rates
+        (C,) how often each category is drawn (`data.category_rates`), for `category_prior`.
     """
     pif, paf = heads.pif.float(), heads.paf.float()
     losses = _field_losses(
@@ -82,8 +94,11 @@ def compute_losses(
             options,
         )
     if heads.category.shape[1]:
+        shift = None
+        if options.category_prior and category_rates is not None:
+            shift = options.category_prior * category_rates.log()
         losses["category"] = category_loss(
-            heads.category.float(), targets, category_pool, options.label_smoothing
+            heads.category.float(), targets, category_pool, options.label_smoothing, shift
         )
     return {name: loss * options.weights.get(name, 1.0) for name, loss in losses.items()}
 
@@ -146,7 +161,11 @@ def smooth_l1_loss(distance: Tensor, radius: Tensor) -> Tensor:
 
 
 def category_loss(
-    logits: Tensor, targets: Targets, how: str, label_smoothing: float = 0.0
+    logits: Tensor,
+    targets: Targets,
+    how: str,
+    label_smoothing: float = 0.0,
+    shift: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy on the logits that each garment reads from its own cells.
 
@@ -160,11 +179,15 @@ def category_loss(
         ``"max"`` or ``"mean"`` over the garment's cells.
     label_smoothing
         Share of the target that is spread over all categories.
+    shift
+        (C,) added to the logits.
     """
     picture, garment = torch.nonzero(targets.category >= 0, as_tuple=True)
     if not len(picture):
         return logits.sum() * 0.0
     pooled = pool_category(logits[picture], targets.garment_cells[picture, garment], how)
+    if shift is not None:
+        pooled = pooled + shift
     return F.cross_entropy(
         pooled, targets.category[picture, garment], label_smoothing=label_smoothing
     )

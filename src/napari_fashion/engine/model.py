@@ -139,6 +139,11 @@ class Model:
         return DecoderOptions(**self.info.recipe.get("decoder", {}))
 
     @property
+    def cut_aspect(self) -> float:
+        """What the recipe calls so (`Recipe`); 1 for models from before there was such a thing."""
+        return float(self.info.recipe.get("cut_aspect", 1.0))
+
+    @property
     def mirror(self) -> bool:
         """Whether the model's recipe averages with the mirrored picture."""
         return bool(self.info.recipe.get("mirror", False))
@@ -268,13 +273,19 @@ class Model:
 
     # -- using it --------------------------------------------------------------------------
 
-    def place(self, width: int, height: int, side: int | None = None) -> Placement:
-        """Return how a picture is scaled into the network's input, at `side` or as usual."""
+    def place(
+        self, width: int, height: int, side: int | None = None, *, cut: bool = False
+    ) -> Placement:
+        """Return how a picture is scaled into the network's input, at `side` or as usual.
+
+        A picture that is `cut` to one garment gets the shape of the recipe's `cut_aspect`.
+        """
         config = self.config
         side = self.info.working_size if side is None else side
         # A cell that lies mostly outside a picture has learned nothing: two lie across the slimmest.
         least = 2 * config.stride
-        return Placement.fit(width, height, side, config.multiple, config.margin, least)
+        aspect = self.cut_aspect if cut else 1.0
+        return Placement.fit(width, height, side, config.multiple, config.margin, least, aspect)
 
     def fields(self, picture: NDArray[np.generic]) -> Fields:
         """Compute the fields of one picture, a (H, W[, channels]) array."""
@@ -286,6 +297,7 @@ class Model:
         *,
         flip: bool | None = None,
         sizes: Sequence[int] | None = None,
+        cut: bool = False,
     ) -> list[Fields]:
         """Compute the fields of several pictures, those of one input size in one batch.
 
@@ -299,16 +311,18 @@ class Model:
         sizes
             Longer sides, in pixels, at which the network sees each picture: the fields are those
             of the first, with the others averaged in. None for the model's own (`sizes`).
+        cut
+            The pictures are cut to one garment each (`place`).
         """
         flip = self.mirror if flip is None else flip
         sizes = self.sizes if sizes is None else sizes
         rgb = [to_rgb(p) for p in pictures]
-        seen = [self._fields_at(rgb, size, flip) for size in sizes]
+        seen = [self._fields_at(rgb, size, flip, cut) for size in sizes]
         return [average_fields(looks) for looks in zip(*seen, strict=True)]
 
-    def _fields_at(self, rgb: list[Picture], size: int, flip: bool) -> list[Fields]:
+    def _fields_at(self, rgb: list[Picture], size: int, flip: bool, cut: bool) -> list[Fields]:
         """Compute the fields of (H, W, 3) uint8 pictures at one size."""
-        places = [self.place(p.shape[1], p.shape[0], size) for p in rgb]
+        places = [self.place(p.shape[1], p.shape[0], size, cut=cut) for p in rgb]
         groups: dict[tuple[int, int], list[int]] = {}
         for i, place in enumerate(places):
             groups.setdefault(place.padded, []).append(i)
@@ -332,8 +346,12 @@ class Model:
         flip: bool | None = None,
         sizes: Sequence[int] | None = None,
     ) -> list[Prediction]:
-        """Predict the garments of each picture, coordinates in its own pixels."""
-        fields = self.fields_batch(pictures, flip=flip, sizes=sizes)
+        """Predict the garments of each picture, coordinates in its own pixels.
+
+        With ``options.single`` the pictures count as cut to one garment each.
+        """
+        cut = (options or self.decoder_options).single
+        fields = self.fields_batch(pictures, flip=flip, sizes=sizes, cut=cut)
         return [
             self.decode(f, (p.shape[1], p.shape[0]), options)
             for f, p in zip(fields, pictures, strict=True)

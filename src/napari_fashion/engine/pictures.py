@@ -165,14 +165,25 @@ class Placement:
 
     @classmethod
     def fit(
-        cls, width: int, height: int, side: int, multiple: int, margin: int, least: int = 1
+        cls,
+        width: int,
+        height: int,
+        side: int,
+        multiple: int,
+        margin: int,
+        least: int = 1,
+        aspect: float = 1.0,
     ) -> Placement:
-        """Scale the longer side to `side` pixels, keep the shape, pad to `multiple`.
+        """Scale the longer side to `side` pixels, pad to `multiple`.
 
-        Slivers whose shorter side would have fewer than `least` pixels are stretched to that.
+        The shorter side becomes ``side * (shorter / longer) ** aspect`` pixels (1 keeps the
+        picture's shape, 0 makes a square of it), and at least `least`.
         """
-        factor = side / max(width, height)
-        size = (max(least, round(width * factor)), max(least, round(height * factor)))
+        longer = max(width, height)
+        size = (
+            max(least, round(side * (width / longer) ** aspect)),
+            max(least, round(side * (height / longer) ** aspect)),
+        )
         padded = tuple(-(-(s + 2 * margin) // multiple) * multiple for s in size)
         return cls((size[0] / width, size[1] / height), size, margin, (padded[0], padded[1]))
 

@@ -16,7 +16,7 @@ from napari_fashion.engine.network import NetworkConfig
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
 
-INHERITED = ("augment", "targets", "loss", "decoder", "mirror", "look_sizes")
+INHERITED = ("augment", "targets", "loss", "decoder", "mirror", "cut_aspect", "look_sizes")
 """Parts of a recipe that a training which starts from a model takes from that model's recipe."""
 
 
@@ -222,6 +222,10 @@ class Recipe(_Options):
     mirror
         Use the model with its answers for the mirrored picture averaged in (twice the time),
         where nothing else is said.
+    cut_aspect
+        Pictures that are cut to one garment are scaled so that their longer side fills the input,
+        and the shorter one this power of its share of the longer: 1 keeps their shape, 0 makes
+        them square. Narrow garments and slivers are then seen finer across.
     look_sizes
         Use the model with the fields of pictures seen at each of these longer sides averaged,
         where nothing else is said; the first one's cells count, so it is best the greatest. Empty
@@ -243,6 +247,7 @@ class Recipe(_Options):
     pretrained: str | None = None
     working_size: int = Field(default=192, ge=32, multiple_of=32)
     mirror: bool = False
+    cut_aspect: float = Field(default=1.0, ge=0, le=1)
     look_sizes: list[Annotated[int, Field(ge=32)]] = Field(default_factory=list)
     precision: Literal["auto", "float32", "mixed"] = "auto"
     seed: int = 0

@@ -25,6 +25,7 @@ from napari_fashion.engine.augment import Canvases, augment_batch
 from napari_fashion.engine.data import (
     Annotated,
     CanvasDataset,
+    category_rates,
     dataset_of,
     draw_epoch,
     fingerprint,
@@ -183,6 +184,9 @@ class Trainer:
         self.scaler = torch.amp.GradScaler("cuda", enabled=self._half)
         self.dataset = CanvasDataset(self.train_pictures, recipe.data.canvas, recipe.data.cache_gb)
         self.rates = sampling_rates(self.train_pictures, recipe.data.balance)
+        self.category_rates = torch.from_numpy(
+            category_rates(self.train_pictures, self.rates, len(self.schema.categories))
+        ).to(self.device, torch.float32)
         self.steps_per_epoch = max(1, len(self.dataset) // recipe.schedule.batch)
         pairs = list(
             zip(
@@ -370,13 +374,17 @@ class Trainer:
         )
         done = self.step / max(1, self.total_steps)
         side = recipe.schedule.size_at(done, self.model.info.working_size)
-        inputs, garments = augment_batch(moved, side, recipe.augment, self.schema.flips, generator)
+        inputs, garments = augment_batch(
+            moved, side, recipe.augment, self.schema.flips, generator, recipe.cut_aspect
+        )
         with torch.autocast(self.device.type, enabled=self._mixed):
             heads = self.network(inputs.contiguous(memory_format=torch.channels_last))
         shape = (heads.pif.shape[-2], heads.pif.shape[-1])
         config = self.model.config
         targets = encode_targets(garments, self.schema, recipe.targets, shape, config.stride)
-        losses = compute_losses(heads, targets, recipe.loss, config.category_pool)
+        losses = compute_losses(
+            heads, targets, recipe.loss, config.category_pool, self.category_rates
+        )
         total = torch.stack(list(losses.values())).sum()
         parts = {name: float(loss.detach()) for name, loss in losses.items()}
         if self._exploded(parts, float(total.detach())):
