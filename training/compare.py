@@ -55,6 +55,13 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
     "colour": ("more colour changes (hue 30, grey 10 %)", {"augment": {"hue": 30, "grey": 0.1}}),
     "balance": ("rare categories more often (0.5)", {"data": {"balance": 0.5}}),
     "canvas": ("canvases of 416 pixels instead of 320", {"data": {"canvas": 416}}),
+    "prior": ("rare categories as likely as common ones", {"loss": {"category_prior": 1.0}}),
+    "erase": ("a rectangle painted over (25 %)", {"augment": {"erase": 0.25}}),
+    "aspect": ("box-cut pictures less narrow (0.5)", {"cut_aspect": 0.5}),
+    "tight": (
+        "more box-cut views (53 % instead of 34 %)",
+        {"augment": {"box_view": 0.78, "box_tight": 0.75, "box_cut": 0.9}},
+    ),
 }
 
 
