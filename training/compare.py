@@ -59,7 +59,7 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
     "erase": ("a rectangle painted over (25 %)", {"augment": {"erase": 0.25}}),
     "aspect": ("box-cut pictures less narrow (0.5)", {"cut_aspect": 0.5}),
     "tight": (
-        "more box-cut views (53 % instead of 34 %)",
+        "more box-cut views without a margin (53 % instead of 34 %)",
         {"augment": {"box_view": 0.78, "box_tight": 0.75, "box_cut": 0.9}},
     ),
 }

@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", type=Path, default=Path("predictions.json"), help="COCO results")
     predict.add_argument("--images", type=Path, help="folder of a COCO file's pictures")
     predict.add_argument("--overlays", type=Path, metavar="FOLDER", help="also draw them, as PNG")
-    predict.add_argument("--single", action="store_true", help="one garment a picture")
+    predict.add_argument(
+        "--single", action="store_true", help="the pictures are cut to one garment each"
+    )
     predict.add_argument(
         "--complete", action="store_true", help="give every landmark a position, however unsure"
     )

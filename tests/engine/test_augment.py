@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from napari_fashion.engine.augment import NO_AUGMENTATION, AugmentOptions, Canvases, augment_batch
+from napari_fashion.engine.augment import (
+    NO_AUGMENTATION,
+    AugmentOptions,
+    Canvases,
+    _resample,
+    augment_batch,
+)
 from napari_fashion.engine.pictures import PADDING
 from napari_fashion.engine.targets import GarmentBatch
 from napari_fashion.schema import Schema
@@ -248,9 +254,21 @@ def test_cut_views_are_less_narrow_and_everything_moves_along():
         )
     assert ((square[0] == PADDING).all(1)).sum() < ((kept[0] == PADDING).all(1)).sum()
     # What is not cut keeps its shape.
-    whole = NO_AUGMENTATION
-    a, b = (augment_batch(batch, 128, whole, SCHEMA.flips, generator(), s)[0] for s in (1.0, 0.0))
+    uncut = options.model_copy(update={"box_cut": 0.0})
+    a, b = (augment_batch(batch, 128, uncut, SCHEMA.flips, generator(), s)[0] for s in (1.0, 0.0))
     assert torch.equal(a, b)
+
+
+def test_pictures_are_averaged_along_the_axis_that_gets_much_smaller():
+    fine = torch.zeros(1, 3, CANVAS, CANVAS, dtype=torch.uint8)
+    fine[..., ::2] = 255  # stripes of one pixel, upright
+    canvases = Canvases(fine, torch.tensor([[CANVAS, CANVAS]]).float(), dotted(1).garments)
+    for x, y, averaged in ((0.25, 0.9, True), (0.9, 0.25, False)):
+        matrix = torch.tensor([[[x, 0.0, 0.0], [0.0, y, 0.0]]])
+        view = torch.tensor([[0.0, 0.0, CANVAS, CANVAS]])
+        small = _resample(canvases.pixels, matrix, view, 48)[..., 2:-2, 2 : int(CANVAS * x) - 2]
+        spread = small[0, 0, 2 : int(CANVAS * y) - 4 if y < 0.5 else None].std(dim=-1).max()
+        assert (spread < 1) == averaged
 
 
 def test_erasing_paints_one_rectangle_over_some_pictures():

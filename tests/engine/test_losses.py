@@ -137,12 +137,53 @@ def test_rare_categories_are_learned_as_if_they_were_common():
 
 
 def test_the_prior_comes_in_by_its_option_only():
+    torch.manual_seed(0)
     heads = Heads(torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12),
                   torch.randn(1, 15, 12, 12))  # fmt: skip
     targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
     rates = torch.rand(15)
     rates /= rates.sum()
+    options = LossOptions(category_prior=0.5, label_smoothing=0.1)
     plain = compute_losses(heads, targets, LossOptions(), "mean", rates)["category"]
     without = compute_losses(heads, targets, LossOptions(), "mean")["category"]
-    adjusted = compute_losses(heads, targets, LossOptions(category_prior=1.0), "mean", rates)
-    assert plain == without != adjusted["category"]
+    adjusted = compute_losses(heads, targets, options, "mean", rates)["category"]
+    assert plain == without
+    assert adjusted == category_loss(heads.category, targets, "mean", 0.1, 0.5 * rates.log())
+    assert adjusted != plain
+    with pytest.raises(ValueError, match="needs category_rates"):
+        compute_losses(heads, targets, options, "mean")
+
+
+def test_smoothing_spreads_evenly_over_what_is_read():
+    """Of a picture that shows a common category, all others are equally unlikely, however rare."""
+    rates = torch.tensor([0.995, 0.004, 0.001])
+    targets = encode_targets(random_garments(1, n=1), SCHEMA, TargetOptions(), (12, 12), 8)
+    for label in range(3):
+        one = targets._replace(
+            garment_cells=torch.ones(1, 1, 12, 12, dtype=torch.bool),
+            category=torch.tensor([[label]]),
+        )
+        logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+        optimiser = torch.optim.LBFGS(
+            [logits], max_iter=500, tolerance_grad=1e-12, tolerance_change=0,
+            line_search_fn="strong_wolfe",
+        )  # fmt: skip
+
+        def closure(logits=logits, optimiser=optimiser, one=one):
+            optimiser.zero_grad()
+            field = logits[None, :, None, None].expand(1, 3, 12, 12)
+            loss = category_loss(field, one, "mean", 0.1, rates.double().log())
+            loss.backward()
+            return loss
+
+        optimiser.step(closure)
+        read = logits.detach().softmax(0)
+        others = [read[c] for c in range(3) if c != label]
+        assert others[0] == pytest.approx(float(others[1]), rel=0.05)
+        assert read[label] > 8 * others[0]
+    # Without a prior it is the usual label smoothing.
+    field = torch.randn(1, 15, 12, 12)
+    pooled = pool_category(field[[0] * 3], targets.garment_cells[0], "mean")[:1]
+    usual = torch.nn.functional.cross_entropy(pooled, torch.tensor([4]), label_smoothing=0.1)
+    one = targets._replace(category=torch.tensor([[4]]))
+    torch.testing.assert_close(category_loss(field, one, "mean", 0.1), usual)

@@ -155,3 +155,24 @@ def test_the_first_model_can_place_what_the_others_only_confirm(model, trained, 
     assert not np.allclose(mean.xy[ours], alone.xy[ours], atol=1e-3)
     assert np.abs(first.xy - alone.xy)[ours].mean() < np.abs(mean.xy - alone.xy)[ours].mean()
     assert (first.disagreement[first.member] > 0).all()
+
+
+def test_only_the_second_look_is_at_a_cut_picture(trained, unlabelled, monkeypatch):
+    dataset, _ = unlabelled
+    model = Model.load(trained[0], "cpu")
+    model.info.recipe["cut_aspect"] = 0.0
+    shapes = []
+    place = model.place
+
+    def watched(width, height, side=None, *, cut=False):
+        shapes.append((cut, place(width, height, side, cut=cut).size))
+        return place(width, height, side, cut=cut)
+
+    monkeypatch.setattr(model, "place", watched)
+    from napari_fashion.engine.pictures import read_picture
+
+    picture = read_picture(dataset.images[0].path)[8:]
+    read_garment([model], picture, SCHEMA.category_index("Dress"))
+    assert [cut for cut, _ in shapes] == [False, True]
+    assert shapes[0][1][0] != shapes[0][1][1]
+    assert shapes[1][1][0] == shapes[1][1][1]

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from napari_fashion import photos
 from napari_fashion.coco import Dataset, export
+from napari_fashion.engine.augment import augment_batch
 from napari_fashion.engine.data import (
     category_rates,
     draw_epoch,
@@ -21,6 +22,7 @@ from napari_fashion.engine.data import (
     split_pictures,
 )
 from napari_fashion.engine.evaluate import evaluate_pictures
+from napari_fashion.engine.losses import compute_losses
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Recipe, ScheduleOptions, Source
 from napari_fashion.engine.train import Trainer, finished, learning_rate, train
@@ -495,6 +497,34 @@ def test_rare_categories_are_drawn_more_often(drawn):
     assert sampling_rates([*pictures, nothing], 1.0)[-1] == 1
 
 
+def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypatch):
+    seen = {}
+
+    def losses(heads, targets, options, pool, rates):
+        seen["rates"] = rates
+        return compute_losses(heads, targets, options, pool, rates)
+
+    def augment(*args):
+        seen["aspect"] = args[-1]
+        return augment_batch(*args)
+
+    monkeypatch.setattr("napari_fashion.engine.train.compute_losses", losses)
+    monkeypatch.setattr("napari_fashion.engine.train.augment_batch", augment)
+    recipe = Recipe.from_dict(
+        tiny_recipe(
+            drawn,
+            cut_aspect=0.4,
+            loss={"category_prior": 1.0},
+            schedule={"epochs": 1, "max_steps": 1},
+        )
+    )
+    trainer = Trainer(recipe, tmp_path / "run", resume=False, device="cpu", emit=lambda e: None)
+    trainer.run(lambda: False)
+    expected = category_rates(trainer.train_pictures, trainer.rates, len(trainer.schema.categories))
+    assert seen["rates"].numpy() == pytest.approx(expected)
+    assert seen["aspect"] == 0.4
+
+
 def test_category_rates_are_what_is_drawn(drawn):
     pictures = load_sources([Source(file=str(drawn))], SCHEMA)
     kinds = np.concatenate([p.category for p in pictures])
@@ -581,18 +611,19 @@ def test_named_validation_pictures_keep_their_senders_out_of_training(drawn, tmp
     assert len(trainer.train_pictures) == 32
 
 
-def test_what_a_recipe_starts_from_is_made_first(drawn, tmp_path):
-    def toml(value):
-        if isinstance(value, dict):
-            return "{" + ", ".join(f'"{k}" = {toml(v)}' for k, v in value.items()) + "}"
-        if isinstance(value, list):
-            return "[" + ", ".join(toml(v) for v in value) + "]"
-        return json.dumps(value)
+def _toml(value):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{k}" = {_toml(v)}' for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return json.dumps(value)
 
+
+def test_what_a_recipe_starts_from_is_made_first(drawn, tmp_path):
     first = tiny_recipe(drawn, name="first", schedule={"epochs": 2})
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "first.toml").write_text(
-        "".join(f"{key} = {toml(value)}\n" for key, value in first.items())
+        "".join(f"{key} = {_toml(value)}\n" for key, value in first.items())
     )
     recipe = Recipe.from_dict(
         tiny_recipe(drawn, name="second", start_from="first.toml", schedule={"epochs": 1}),
@@ -629,3 +660,50 @@ def test_what_a_recipe_starts_from_is_made_first(drawn, tmp_path):
     with pytest.raises(CheckpointError, match="holds a run already"):
         train(recipe, runs / "third", device="cpu")
     assert not (runs / "first").exists()  # nothing is trained in vain
+
+
+def test_three_recipes_in_a_row(drawn, tmp_path):
+    def write(name, **changes):
+        recipe = tiny_recipe(drawn, name=name, schedule={"epochs": 1}, **changes)
+        lines = [f"{key} = {_toml(value)}\n" for key, value in recipe.items()]
+        (tmp_path / f"{name}.toml").write_text("".join(lines))
+        return Recipe.load(tmp_path / f"{name}.toml")
+
+    write("first")
+    write("second", start_from="first.toml")
+    third = write("third", start_from="second.toml")
+    runs = tmp_path / "runs"
+
+    def started(name):
+        return json.loads((runs / name / "model.json").read_text())["history"]["started_from"]
+
+    def made(name):
+        return json.loads((runs / name / "model.json").read_text())["id"]
+
+    steps = iter(range(100))
+
+    def after_the_first():
+        return next(steps) > 0 and finished(runs / "first")
+
+    train(third, runs / "third", device="cpu", should_stop=after_the_first)
+    assert finished(runs / "first")
+    assert (runs / "second").exists()
+    assert not finished(runs / "second")
+    assert not (runs / "third").exists()
+    train(third, runs / "third", device="cpu")
+    assert [started(n) for n in ("first", "second", "third")] == [
+        None, made("first"), made("second"),
+    ]  # fmt: skip
+    # What is finished needs none of those that it started from.
+    shutil.rmtree(runs / "first")
+    train(third, runs / "again", device="cpu")
+    assert not (runs / "first").exists()
+    assert started("again") == made("second")
+    shutil.rmtree(runs)
+    for folder in ("second", "first"):
+        with pytest.raises(RecipeError, match="Give another --run"):
+            train(third, runs / folder, device="cpu")
+    write("first", start_from="third.toml")  # round and round
+    with pytest.raises(RecipeError, match="cannot start from each other"):
+        train(third, runs / "last", device="cpu")
+    assert not runs.exists()

@@ -214,7 +214,7 @@ def _draw_views(
         if cut[i]:
             view[i, :2] = torch.maximum(whole[i, :2], grown[:2])
             view[i, 2:] = torch.minimum(whole[i, 2:], grown[2:])
-            sides = grown[2:] - grown[:2]
+            sides = (view[i, 2:] - view[i, :2]).clamp(min=4.0)
             evened[i] = (sides / sides.amax()) ** (cut_aspect - 1)
 
     centre = (region[:, :2] + region[:, 2:]) / 2
@@ -255,11 +255,13 @@ def _resample(pixels: Tensor, matrix: Tensor, view: Tensor, side: int) -> Tensor
     source = (points @ inverse.transpose(1, 2)).view(b, side, side, 2)
     canvases = pixels.to(torch.float32)
     sampled = _sample(canvases, source * (2.0 / s) - 1.0)
-    # Where a picture gets much smaller, four pixels are averaged first: no aliasing.
-    small = torch.linalg.det(matrix[:, :, :2]).abs() < HALVED_BELOW**2
-    if s % 2 == 0 and small.any():
-        halved = F.avg_pool2d(canvases[small], 2)
-        sampled[small] = _sample(halved, source[small] * (2.0 / s) - 1.0)
+    # Where a picture gets much smaller along an axis, pixels are averaged along it first: no aliasing.
+    small = matrix[:, :, :2].norm(dim=1) < HALVED_BELOW  # (B, 2): canvas x, y
+    for kernel in ((2, 2), (1, 2), (2, 1)) if s % 2 == 0 else ():
+        chosen = (small[:, 0] == (kernel[1] == 2)) & (small[:, 1] == (kernel[0] == 2))
+        if chosen.any():
+            halved = F.avg_pool2d(canvases[chosen], kernel)
+            sampled[chosen] = _sample(halved, source[chosen] * (2.0 / s) - 1.0)
     inside = ((source >= view[:, None, None, :2]) & (source <= view[:, None, None, 2:])).all(-1)
     return torch.where(inside[:, None], sampled, float(PADDING))
 

@@ -239,8 +239,10 @@ class _Look:
     sizes: Sequence[int] | None
     options: DecoderOptions
 
-    def predict(self, pictures: Sequence[Picture]) -> list[Prediction]:
-        return self.model.predict(pictures, options=self.options, flip=self.flip, sizes=self.sizes)
+    def predict(self, pictures: Sequence[Picture], *, cut: bool) -> list[Prediction]:
+        return self.model.predict(
+            pictures, options=self.options, flip=self.flip, sizes=self.sizes, cut=cut
+        )
 
 
 def _judge_cut(
@@ -254,7 +256,7 @@ def _judge_cut(
         chunk = jobs[start : start + batch]
         cuts = [cut_box(p.read(), p.xy[i][p.visibility[i] > 0], margin) for p, i in chunk]
         began = time.perf_counter()
-        predictions = look.predict([c.picture for c in cuts])
+        predictions = look.predict([c.picture for c in cuts], cut=True)
         seconds += time.perf_counter() - began
         for (p, i), cut, prediction in zip(chunk, cuts, predictions, strict=True):
             found = prediction.garments[0] if prediction.garments else None
@@ -279,7 +281,7 @@ def _judge_whole(
         chunk = pictures[start : start + batch]
         loaded = [p.read() for p in chunk]
         began = time.perf_counter()
-        predictions = look.predict(loaded)
+        predictions = look.predict(loaded, cut=False)
         seconds += time.perf_counter() - began
         for offset, (p, prediction) in enumerate(zip(chunk, predictions, strict=True)):
             garments = prediction.garments

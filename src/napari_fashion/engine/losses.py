@@ -95,7 +95,9 @@ def compute_losses(
         )
     if heads.category.shape[1]:
         shift = None
-        if options.category_prior and category_rates is not None:
+        if options.category_prior:
+            if category_rates is None:
+                raise ValueError("category_prior needs category_rates; found None.")
             shift = options.category_prior * category_rates.log()
         losses["category"] = category_loss(
             heads.category.float(), targets, category_pool, options.label_smoothing, shift
@@ -178,16 +180,17 @@ def category_loss(
     how
         ``"max"`` or ``"mean"`` over the garment's cells.
     label_smoothing
-        Share of the target that is spread over all categories.
+        Share of the target that is spread over all categories: evenly as they are read, which is
+        by ``softmax(shift)`` as they are learned.
     shift
-        (C,) added to the logits.
+        (C,) added to the logits while they are learned; None for zeros.
     """
     picture, garment = torch.nonzero(targets.category >= 0, as_tuple=True)
     if not len(picture):
         return logits.sum() * 0.0
     pooled = pool_category(logits[picture], targets.garment_cells[picture, garment], how)
-    if shift is not None:
-        pooled = pooled + shift
-    return F.cross_entropy(
-        pooled, targets.category[picture, garment], label_smoothing=label_smoothing
-    )
+    if shift is None:
+        shift = pooled.new_zeros(pooled.shape[1])
+    truth = F.one_hot(targets.category[picture, garment], pooled.shape[1])
+    target = (1 - label_smoothing) * truth + label_smoothing * shift.softmax(0)
+    return F.cross_entropy(pooled + shift, target)

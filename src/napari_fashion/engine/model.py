@@ -345,12 +345,22 @@ class Model:
         options: DecoderOptions | None = None,
         flip: bool | None = None,
         sizes: Sequence[int] | None = None,
+        cut: bool | None = None,
     ) -> list[Prediction]:
         """Predict the garments of each picture, coordinates in its own pixels.
 
-        With ``options.single`` the pictures count as cut to one garment each.
+        Parameters
+        ----------
+        pictures, flip, sizes
+            See `fields_batch`.
+        options
+            The model's own (`decoder_options`) where None.
+        cut
+            Whether the pictures are cut to one garment each (`place`); None for what
+            ``options.single`` says.
         """
-        cut = (options or self.decoder_options).single
+        if cut is None:
+            cut = (options or self.decoder_options).single
         fields = self.fields_batch(pictures, flip=flip, sizes=sizes, cut=cut)
         return [
             self.decode(f, (p.shape[1], p.shape[0]), options)

@@ -180,9 +180,10 @@ class Placement:
         picture's shape, 0 makes a square of it), and at least `least`.
         """
         longer = max(width, height)
+        factor = side / longer
         size = (
-            max(least, round(side * (width / longer) ** aspect)),
-            max(least, round(side * (height / longer) ** aspect)),
+            max(least, round(width * factor * (width / longer) ** (aspect - 1))),
+            max(least, round(height * factor * (height / longer) ** (aspect - 1))),
         )
         padded = tuple(-(-(s + 2 * margin) // multiple) * multiple for s in size)
         return cls((size[0] / width, size[1] / height), size, margin, (padded[0], padded[1]))

@@ -95,7 +95,7 @@ def read_garment(
     """
     options = options or AgreementOptions()
     schema = models[0].schema
-    first = [_only(model, picture, flip=False) for model in models]
+    first = [_only(model, picture, flip=False, cut=False) for model in models]
     member = _members(schema, category, np.mean([g.scores for g in first], axis=0))
     places = np.mean([g.xy for g in first], axis=0)[member]
     low, high = places.min(0), places.max(0)
@@ -103,7 +103,7 @@ def read_garment(
     height, width = picture.shape[:2]
     x0, y0 = np.floor(np.clip(low - grow, 0, [width - 2, height - 2])).astype(int)
     x1, y1 = np.ceil(np.clip(high + grow + 1, [x0 + 2, y0 + 2], [width, height])).astype(int)
-    second = [_only(model, picture[y0:y1, x0:x1], flip=True) for model in models]
+    second = [_only(model, picture[y0:y1, x0:x1], flip=True, cut=True) for model in models]
     closer = np.array([g.xy + np.array([x0, y0], np.float32) for g in second])
     xy = closer[0] if options.place == "first" else closer.mean(0)
     readings = np.concatenate([closer, [g.xy for g in first]])
@@ -217,8 +217,8 @@ def pseudo_label(
     return result, counts
 
 
-def _only(model: Model, picture: Picture, *, flip: bool) -> PredictedGarment:
-    return model.predict([picture], options=_ONE, flip=flip)[0].garments[0]
+def _only(model: Model, picture: Picture, *, flip: bool, cut: bool) -> PredictedGarment:
+    return model.predict([picture], options=_ONE, flip=flip, cut=cut)[0].garments[0]
 
 
 def _members(schema: Schema, category: int, scores: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:

@@ -88,19 +88,51 @@ def train(
     RecipeError, CocoError, PictureError, CheckpointError
         If something asked for is not there or does not fit; nothing is overwritten then.
     """
-    if not resume and recipe.start_from is not None and recipe.start_from.endswith(".toml"):
-        refuse_to_overwrite(run)
-        first = Recipe.load(recipe.start_from)
-        folder = run.parent / first.name
+    chain = [(recipe, run)] if resume else _chain(recipe, run)
+    before: Path | None = None
+    for one, folder in chain:
+        if before is not None:
+            one = one.model_copy(update={"start_from": str(before.resolve())})
+        if folder != run and finished(folder):
+            before = folder
+            continue
+        going_on = resume or (folder / "state.json").exists()
+        path = Trainer(one, folder, resume=going_on, device=device, emit=emit).run(should_stop)
         if not finished(folder):
-            going_on = (folder / "state.json").exists()
-            path = train(
-                first, folder, resume=going_on, device=device, emit=emit, should_stop=should_stop
+            break
+        before = folder
+    return path
+
+
+def _chain(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
+    """Return a recipe, with its run's folder, after those that it starts from, the first one first.
+
+    What is finished needs none of those that it started from.
+
+    Raises
+    ------
+    RecipeError
+        If recipes start from each other, or two of them would use one folder.
+    CheckpointError
+        If the last one's folder holds a run already.
+    """
+    if recipe.start_from is not None and recipe.start_from.endswith(".toml"):
+        refuse_to_overwrite(run)  # before anything is made for it
+    chain = [(recipe, run)]
+    seen: dict[str, str] = {str(run.resolve()): "the run itself"}
+    while (start := chain[0][0].start_from) is not None and start.endswith(".toml"):
+        first = Recipe.load(start)
+        folder = run.parent / first.name
+        if (other := seen.get(str(folder.resolve()))) is not None:
+            raise RecipeError(
+                f"{start}: its run goes into {folder}, and so does that of {other}. Give another "
+                "--run, or the recipe another name; recipes cannot start from each other."
             )
-            if not finished(folder):
-                return path
-        recipe = recipe.model_copy(update={"start_from": str(folder.resolve())})
-    return Trainer(recipe, run, resume=resume, device=device, emit=emit).run(should_stop)
+        seen[str(folder.resolve())] = start
+        chain.insert(0, (first, folder))
+        if finished(folder):
+            break
+    return chain
 
 
 def finished(run: Path) -> bool:
