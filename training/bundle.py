@@ -1,6 +1,6 @@
 """Put a trained model into the package, its weights in half precision.
 
-python training/bundle.py runs/bundled --machine "2 cores of an AMD EPYC"
+python training/bundle.py runs/bundled --machine "2 cores of an Intel Xeon"
 
 How it is used (the decoder's thresholds, the mirror and the sizes of its looks) is as the recipe says
 now: that is chosen on validation photos once the model is there.
