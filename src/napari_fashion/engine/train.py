@@ -116,8 +116,7 @@ def _chain(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
     CheckpointError
         If the last one's folder holds a run already.
     """
-    if recipe.start_from is not None and recipe.start_from.endswith(".toml"):
-        refuse_to_overwrite(run)  # before anything is made for it
+    refuse_to_overwrite(run)  # before anything is made for it
     chain = [(recipe, run)]
     seen: dict[str, str] = {str(run.resolve()): "the run itself"}
     while (start := chain[0][0].start_from) is not None and start.endswith(".toml"):
