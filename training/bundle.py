@@ -45,6 +45,9 @@ def main() -> None:
         "mirror": chosen.mirror,
         "look_sizes": chosen.look_sizes,
     }
+    if model.info.history["started_from"]:
+        # The run may have started from what was the package's model until now.
+        model.info.recipe["start_from"] = model.info.history["started_from"]
     if options.machine:
         model.info.history["machine"] = options.machine
     path = model.save(TARGET, half=True)

@@ -61,8 +61,8 @@ def read(model: Model, pictures: list[Annotated], batch: int = 16) -> list[Doubt
     doubts = []
     for start in range(0, len(pictures), batch):
         chunk = pictures[start : start + batch]
-        read = [p.read() for p in chunk]
-        predictions = model.predict(read, options=BOX_OPTIONS, flip=False, cut=False)
+        photos = [p.read() for p in chunk]
+        predictions = model.predict(photos, options=BOX_OPTIONS, flip=False, cut=False)
         for picture, prediction in zip(chunk, predictions, strict=True):
             found = prediction.garments[0]
             there = picture.visibility[0] > 0
