@@ -35,8 +35,9 @@ def main() -> None:
     side = model.info.working_size
 
     def look(by: Model, flip: bool, sizes: list[int]) -> Callable[[], object]:
-        return lambda: by.predict([picture], flip=flip, sizes=sizes)
+        return lambda: by.predict([picture], flip=flip, sizes=sizes, refine=False)
 
+    closer = model.refining is not None
     contenders = {
         f"{side} pixels": look(model, False, [side]),
         f"{side} pixels, norms not folded": look(as_trained, False, [side]),
@@ -45,6 +46,7 @@ def main() -> None:
         f"as the recipe says: {model.sizes}, mirror {model.mirror}": look(
             model, model.mirror, list(model.sizes)
         ),
+        f"the same for a whole picture, closer look {closer}": lambda: model.predict([picture]),
     }
     took: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(options.rounds + 2):

@@ -18,6 +18,7 @@ from engine.drawn import draw_dataset, tiny_recipe
 from napari_fashion.cli import main
 from napari_fashion.engine.data import load_sources
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.pictures import write_png
 from napari_fashion.engine.recipe import Source
 from napari_fashion.schema import Schema
 
@@ -179,6 +180,30 @@ def test_evaluate_prints_and_writes_figures(run, drawn, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", str(drawn), "--sizes", "96,0"])
     assert "0 is not 1 or more" in capsys.readouterr().err
+
+
+def test_whole_pictures_can_be_looked_at_more_closely(tmp_path, capsys):
+    (picture,) = load_sources([Source(file="samples:1:70000")], Schema.load("garments"))
+    write_png(tmp_path / "one.png", picture.read())
+    command = ["predict", str(tmp_path / "one.png"), "--device", "cpu", "--overwrite", "--out"]
+    out = tmp_path / "out.json"
+    places = {}
+    for extra in ("", "--no-refine", "--refine"):
+        assert main([*command, str(out), *([extra] if extra else [])]) == 0
+        places[extra] = json.loads(out.read_text())
+    assert places["--refine"] != places["--no-refine"]
+    by_recipe = Model.load("bundled", "cpu").refining is not None
+    assert places[""] == places["--refine" if by_recipe else "--no-refine"]
+    assert main([*command, str(tmp_path / "no.json"), "--single", "--refine"]) == 1
+    assert "Leave one of them out" in capsys.readouterr().err
+    assert not (tmp_path / "no.json").exists()
+    figures = {}
+    for extra in ("--no-refine", "--refine"):
+        main(["evaluate", "samples:2:70000", "--device", "cpu", "--json", str(out), extra])
+        figures[extra] = json.loads(out.read_text())
+    once, closer = figures.values()
+    assert once["box"]["average_error"] == closer["box"]["average_error"]  # as close as can be
+    assert once["whole"]["average_error"] != closer["whole"]["average_error"]
 
 
 def test_help_and_version(capsys):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Source
 
 SIZES = (160, 192, 224, 256)
+WHOLE: dict[str, Any] = {"protocol": "whole", "rounds": 0}
 PAIRS = [[224, 160], [224, 192], [256, 192]]
 
 
@@ -58,6 +60,23 @@ def main() -> None:
     for weight in (0.0, 0.05, 0.25, 1.0):
         one = replace(BOX_OPTIONS, paf_weight=weight)
         _line(f"{weight}", evaluate_pictures(model, pictures, options=one, rounds=0))
+    _head("whole pictures: a closer look at what is found; margin, size of the first look")
+    _line("none, mirror", evaluate_pictures(model, pictures, **WHOLE, refine=False))
+    usual = model.info.recipe.get("refine")
+    side = model.info.working_size
+    for margin, size in [(0.1, side), (0.25, side), (0.4, side), (0.25, 192), (0.25, 160)]:
+        model.info.recipe["refine"] = {"margin": margin, "find_size": size}
+        _line(f"{margin}, {size}", evaluate_pictures(model, pictures, **WHOLE, refine=True))
+    model.info.recipe["refine"] = {"margin": 0.25, "find_size": side}
+    _line(
+        f"0.25, {side}, mirror in both",
+        evaluate_pictures(model, pictures, **WHOLE, refine=True, flip=True),
+    )
+    _line(
+        f"0.25, {side}, mirror in none",
+        evaluate_pictures(model, pictures, **WHOLE, refine=True, flip=False),
+    )
+    model.info.recipe["refine"] = usual
     _head("whole pictures: PIF and PAF threshold, garment threshold")
     for threshold in (0.05, 0.1, 0.2):
         for garment in (0.15, 0.2, 0.3):
@@ -67,7 +86,7 @@ def main() -> None:
                 garment_threshold=garment,
                 complete=True,
             )
-            result = evaluate_pictures(model, pictures, protocol="whole", options=decoder, rounds=0)
+            result = evaluate_pictures(model, pictures, **WHOLE, options=decoder)
             _line(f"{threshold} / {garment}", result)
 
 

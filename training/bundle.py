@@ -2,7 +2,8 @@
 
 python training/bundle.py runs/bundled --machine "2 cores of an Intel Xeon"
 
-How it is used (the decoder's thresholds, the mirror and the sizes of its looks) is as the recipe says
+How it is used (the decoder's thresholds, the mirror, the sizes of its looks and the closer
+one) is as the recipe says
 now: that is chosen on validation photos once the model is there.
 """
 
@@ -44,6 +45,7 @@ def main() -> None:
         "decoder": chosen.decoder,
         "mirror": chosen.mirror,
         "look_sizes": chosen.look_sizes,
+        "refine": None if chosen.refine is None else chosen.refine.model_dump(),
     }
     if model.info.history["started_from"]:
         # The run may have started from what was the package's model until now.

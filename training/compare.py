@@ -57,6 +57,8 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
     "canvas": ("canvases of 416 pixels instead of 320", {"data": {"canvas": 416}}),
     "prior": ("rare categories as likely as common ones", {"loss": {"category_prior": 1.0}}),
     "erase": ("a rectangle painted over (25 %)", {"augment": {"erase": 0.25}}),
+    "skip": ("blocks skipped now and then (10 %)", {"network": {"drop_path": 0.1}}),
+    "mild": ("milder augmentation in the last 30 %", {"schedule": {"mild": 0.7}}),
     "aspect": ("box-cut pictures less narrow (0.5)", {"cut_aspect": 0.5}),
     "tight": (
         "more box-cut views without a margin (53 % instead of 34 %)",

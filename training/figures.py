@@ -61,9 +61,10 @@ def _fill(path: Path, text: str) -> None:
 def measure(model: Model) -> Json:
     """Evaluate by both protocols, as the model's recipe says, and with a single look.
 
-    A single look is one at the working size, without the mirrored picture.
+    A single look is one at the working size, without the mirrored picture and without a closer look
+    at what is found.
     """
-    once: Any = {"flip": False, "sizes": [model.info.working_size]}
+    once: Any = {"flip": False, "sizes": [model.info.working_size], "refine": False}
     test = load_sources([Source(file="photos:test")], model.schema)
     drawn = load_sources([Source(file="samples:200:50000")], model.schema)
     nothing = load_sources([Source(file="photos:no_garment", empty="negative")], model.schema)
@@ -75,6 +76,7 @@ def measure(model: Model) -> Json:
         "model": model.id,
         "mirror": model.mirror,
         "sizes": list(model.sizes),
+        "refine": None if model.refining is None else model.refining.model_dump(),
         "box": box.to_dict(),
         "whole": whole.to_dict(),
         "box_wide": evaluate_pictures(model, test, margin=MARGIN).to_dict(),

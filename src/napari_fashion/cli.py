@@ -143,6 +143,12 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
         help="longer sides at which pictures are seen, such as 224,160; by default as the model's "
         "recipe says",
     )
+    parser.add_argument(
+        "--refine",
+        action=argparse.BooleanOptionalAction,
+        help="look closer at each garment found in a whole picture; by default as the model's "
+        "recipe says",
+    )
 
 
 def _positive(text: str) -> int:
@@ -324,6 +330,11 @@ def _predict(options: argparse.Namespace) -> int:
     from napari_fashion.engine.overlays import draw_prediction
     from napari_fashion.engine.pictures import write_png
 
+    if options.single and options.refine:
+        raise FashionError(
+            "--refine looks closer at garments in whole pictures; --single says that the pictures are "
+            "cut to one already. Leave one of them out."
+        )
     model = Model.load(options.model, options.device)
     dataset, given = _open_input(options.input, options.images, model)
     if dataset.schema.landmarks != model.schema.landmarks:
@@ -346,6 +357,7 @@ def _predict(options: argparse.Namespace) -> int:
         decoder=decoder,
         flip=options.flip,
         sizes=options.sizes,
+        refine=options.refine,
         failures=failures,
     ):
         pictures += 1
@@ -416,6 +428,7 @@ def predict_dataset(
     decoder: Any,
     flip: bool | None = None,
     sizes: list[int] | None = None,
+    refine: bool | None = None,
     failures: list[str],
 ) -> Iterator[tuple[Any, Picture, Prediction]]:
     """Yield (image, picture, prediction) with a progress bar; unreadable pictures go to `failures`."""
@@ -434,7 +447,7 @@ def predict_dataset(
                 except (PictureError, FashionError) as error:
                     failures.append(str(error))
             predictions = model.predict(
-                [p for _, p in chunk], options=decoder, flip=flip, sizes=sizes
+                [p for _, p in chunk], options=decoder, flip=flip, sizes=sizes, refine=refine
             )
             for (image, picture), prediction in zip(chunk, predictions, strict=True):
                 yield image, picture, prediction
@@ -505,6 +518,7 @@ def _evaluate(options: argparse.Namespace) -> int:
                 protocol=protocol,  # type: ignore[arg-type]
                 flip=options.flip,
                 sizes=options.sizes,
+                refine=options.refine if protocol == "whole" else None,
                 margin=options.margin,
                 batch=options.batch,
                 advance=lambda n, task=task, progress=progress: progress.update(task, advance=n),  # type: ignore[misc]

@@ -159,13 +159,14 @@ class FakeModel:
         self.garments = garments
         self.seen = 0
 
-    def fields(self, picture: np.ndarray) -> Fields:
-        self.seen += 1
-        return fields_of(self.garments[0][0], picture.shape[1::-1], 8, 3.5)
-
-    def decode(self, fields: Fields, size: tuple[int, int]) -> Prediction:
-        found = [predicted(xy, category) for xy, category in self.garments]
-        return Prediction(tuple(found), *size, self.id)
+    def look(self, pictures: list[np.ndarray]) -> list[tuple[Fields, Prediction]]:
+        self.seen += len(pictures)
+        found = tuple(predicted(xy, category) for xy, category in self.garments)
+        sizes = [p.shape[1::-1] for p in pictures]
+        return [
+            (fields_of(self.garments[0][0], s, 8, 3.5), Prediction(found, *s, self.id))
+            for s in sizes
+        ]
 
 
 def open_window():

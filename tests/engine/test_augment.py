@@ -141,6 +141,22 @@ def test_quarter_turns_are_turns_by_quarters():
     assert seen == {90, 180, 270}
 
 
+def test_milder_is_half_as_far_and_shows_the_same_views():
+    strong = AugmentOptions(erase=0.4, quarter_turn=0.1, box_part=0.2, box_view=0.7)
+    milder = strong.milder()
+    for low, high in (strong.scale, strong.stretch):
+        assert (low, high) != (1.0, 1.0)
+    for ours, theirs in ((milder.scale, strong.scale), (milder.stretch, strong.stretch)):
+        assert [v**2 for v in ours] == pytest.approx(theirs)
+    same = {"flip", "box_view", "box_margin", "box_tight", "box_cut", "box_part"}
+    for name in set(AugmentOptions.model_fields) - same - {"scale", "stretch"}:
+        assert getattr(milder, name) == pytest.approx(getattr(strong, name) / 2), name
+    for name in same:
+        assert getattr(milder, name) == getattr(strong, name)
+    still = NO_AUGMENTATION.model_copy(update={"flip": 0.5})
+    assert still.milder() == still
+
+
 def test_flip_swaps_left_and_right():
     batch = dotted(8)
     batch.garments.visibility[:, :, 0] = 1

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from napari_fashion.engine.backbones import InvertedBottleneck
 from napari_fashion.engine.network import (
     LOG_SPREAD_BOUND,
     Network,
@@ -82,6 +83,30 @@ def test_fork_reaches_the_backbone_but_not_the_heads():
     summed, weighed = gradients(0.0), gradients(1.0)
     torch.testing.assert_close(weighed[0], summed[0] / 3, rtol=1e-3, atol=1e-7)
     torch.testing.assert_close(weighed[1], summed[1])
+
+
+def test_skipped_blocks_only_while_training_and_later_ones_more_often():
+    torch.manual_seed(0)
+    config = NetworkConfig(backbone="efficientnet_lite0", neck="sum", width=16, drop_path=0.2)
+    network = Network(config, 8, 11, 15)
+    blocks = [m for m in network.modules() if isinstance(m, InvertedBottleneck)]
+    drops = [b.drop for b in blocks]
+    assert drops == sorted(drops)
+    assert (drops[0], drops[-1]) == (0.0, 0.2)
+    plain = Network(config.model_copy(update={"drop_path": 0.0}), 8, 11, 15)
+    plain.load_state_dict(network.state_dict())
+    pictures = torch.rand(2, 3, 64, 64) * 255
+    with torch.inference_mode():
+        for one, two in zip(network.eval()(pictures), plain.eval()(pictures), strict=True):
+            torch.testing.assert_close(one, two)
+    block = next(b for b in blocks if b.residual)
+    block.drop = 0.5
+    x = torch.rand(64, block.body[0].in_channels, 8, 8)
+    with torch.no_grad():
+        change = (block.train()(x) - x).abs().amax((1, 2, 3))
+    assert 16 < int((change == 0).sum()) < 48  # those pictures skipped it
+    whole = (block.eval()(x) - x).detach().abs().amax((1, 2, 3))
+    assert (whole > 0).all()
 
 
 def test_log_spread_is_bounded_and_true_near_zero():

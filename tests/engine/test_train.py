@@ -192,13 +192,63 @@ def test_sizes_that_make_no_sense_are_refused(drawn, sizes, said):
         Recipe.from_dict(tiny_recipe(drawn, schedule={"sizes": sizes}))
 
 
-def test_what_grows_must_end_at_the_size_of_the_model_one_starts_from(drawn, trained, tmp_path):
+def test_what_grows_must_end_at_the_size_that_the_model_will_have(drawn, trained, tmp_path):
     recipe = tiny_recipe(
-        drawn, start_from=str(trained[0]), working_size=64, schedule={"sizes": [[0, 32], [0.5, 64]]}
+        drawn, start_from=str(trained[0]), schedule={"sizes": [[0, 32], [0.5, 64]]}
     )
-    with pytest.raises(RecipeError, match="ends with 64; expected 96"):
+    del recipe["working_size"]  # the old model's
+    with pytest.raises(RecipeError, match="ends with 64; expected 96, the working size of"):
+        run(recipe, tmp_path / "run")
+    recipe["working_size"] = 128
+    with pytest.raises(RecipeError, match="ends with 64; expected 128, the working size"):
         run(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_goes_on_can_have_another_size_and_other_regularisers(drawn, trained, tmp_path):
+    recipe = tiny_recipe(
+        drawn,
+        start_from=str(trained[0]),
+        working_size=64,
+        network={"dropout": 0.4},
+        schedule={"epochs": 2, "sizes": [[0, 32], [0.5, 64]]},
+    )
+    steps = iter(range(100))
+    run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
+    path, _ = run(recipe, tmp_path / "run", resume=True)
+    model, old = Model.load(path, "cpu"), Model.load(trained[0], "cpu")
+    assert (model.info.working_size, old.info.working_size) == (64, 96)
+    assert model.config == old.config.model_copy(update={"dropout": 0.4})
+    plain = {"start_from": str(trained[0]), "data": {"train": [{"file": str(drawn)}]}}
+    kept = Recipe.from_dict(plain).going_on_from(old.config, 96)
+    assert (kept.network, kept.working_size) == (old.config, 96)
+
+
+def test_another_shape_of_the_network_is_refused(drawn, trained, tmp_path):
+    for network, said in (
+        ({"width": 64}, "network.width is 64; expected 32, as the model has it"),
+        ({"drop_path": 0.1}, "network.drop_path is 0.1; expected 0 with backbone 'shufflenet"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            run(tiny_recipe(drawn, start_from=str(trained[0]), network=network), tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"network\.drop_path is 0.1; expected 0 with backbone"):
+        Recipe.from_dict(tiny_recipe(drawn, network={"drop_path": 0.1}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_ends_on_milder_pictures(drawn, tmp_path, monkeypatch):
+    seen = []
+
+    def augment(batch, side, options, *rest):
+        seen.append(options)
+        return augment_batch(batch, side, options, *rest)
+
+    monkeypatch.setattr("napari_fashion.engine.train.augment_batch", augment)
+    recipe = tiny_recipe(drawn, schedule={"epochs": 2, "max_steps": 8, "mild": 0.75})
+    run(recipe, tmp_path / "run")
+    strong = Recipe.from_dict(recipe).augment
+    assert seen == [strong] * 6 + [strong.milder()] * 2
+    assert strong.milder().rotation == strong.rotation / 2
 
 
 def test_a_stopped_run_with_every_new_option_goes_on_to_the_same_weights(drawn, tmp_path):

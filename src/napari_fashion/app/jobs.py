@@ -211,9 +211,8 @@ def _predict(
         except FashionError as error:
             yield Outcome(task, problem=str(error))
             continue
-        fields = model.fields(picture)
-        size = (picture.shape[1], picture.shape[0])
-        yield Outcome(task, fields, model.decode(fields, size))
+        ((fields, prediction),) = model.look([picture])
+        yield Outcome(task, fields, prediction)
 
 
 def _known_size(record: dict[str, Any]) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -35,11 +36,8 @@ class Predictor(Protocol):
     def id(self) -> str:
         """The model's id."""
 
-    def fields(self, picture: NDArray[np.generic]) -> Fields:
-        """Compute the fields of a (H, W, 3) uint8 RGB picture."""
-
-    def decode(self, fields: Fields, size: tuple[int, int]) -> Prediction:
-        """Find the garments; `size` is width and height."""
+    def look(self, pictures: Sequence[NDArray[np.generic]]) -> list[tuple[Fields, Prediction]]:
+        """Compute the fields of (H, W, 3) uint8 RGB pictures, and find their garments."""
 
 
 @dataclass

@@ -79,6 +79,22 @@ class AugmentOptions(BaseModel):
     grey: float = Field(default=0.05, ge=0, le=1)
     noise: float = Field(default=6.0, ge=0)
 
+    def milder(self) -> AugmentOptions:
+        """Return options that turn, scale, move, hide and recolour pictures half as far as these.
+
+        What the views show (boxes, flips) stays.
+        """
+        halved = {name: getattr(self, name) / 2 for name in _STRENGTHS}
+        ranges = {name: tuple(math.sqrt(v) for v in getattr(self, name)) for name in _RATIOS}
+        return self.model_copy(update=halved | ranges)
+
+
+_STRENGTHS = (
+    "rotation", "quarter_turn", "shift", "erase", "brightness", "contrast", "saturation", "hue",
+    "grey", "noise",
+)  # fmt: skip
+_RATIOS = ("scale", "stretch")
+"""Drawn uniformly in the logarithm: the root is half as far from 1."""
 
 HALVED_BELOW = 0.5
 """Input pixels a canvas pixel, below which the canvas is halved before it is sampled."""

@@ -10,6 +10,7 @@ import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torchvision.ops import stochastic_depth
 
 from napari_fashion.errors import CheckpointError
 
@@ -41,6 +42,8 @@ class Backbone(nn.Module):
         What to build; see `BackboneName`.
     keep_stride_16
         Give the last stage stride 1, so that its features stay at stride 16.
+    drop_path
+        See `NetworkConfig`.
 
     Attributes
     ----------
@@ -48,13 +51,16 @@ class Backbone(nn.Module):
         Of the features after each stage.
     """
 
-    def __init__(self, name: BackboneName, *, keep_stride_16: bool) -> None:
+    def __init__(self, name: BackboneName, *, keep_stride_16: bool, drop_path: float = 0.0) -> None:
         super().__init__()
         if name == "efficientnet_lite0":
             self.stem, self.stages = _efficientnet_lite0()
         else:
             self.stem, self.stages = _torchvision(name)
         self.channels = tuple(_out_channels(stage) for stage in self.stages.children())
+        blocks = [m for m in self.modules() if isinstance(m, InvertedBottleneck)]
+        for i, block in enumerate(blocks):
+            block.drop = drop_path * i / (len(blocks) - 1)
         if keep_stride_16:
             for module in self.stages[-1].modules():
                 if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
@@ -118,7 +124,8 @@ class InvertedBottleneck(nn.Module):
     """MobileNetV2's block as EfficientNet-Lite has it: no squeeze and excitation, ReLU6.
 
     Expand by 1x1, filter each channel by kernel x kernel, project by 1x1; the input is added where
-    the shapes agree. (B, inputs, H, W) to (B, outputs, H / step, W / step).
+    the shapes agree. (B, inputs, H, W) to (B, outputs, H / step, W / step). A share `drop` of a
+    batch skips the block while training, where there is something to skip to.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, step: int, expand: int) -> None:
@@ -131,11 +138,12 @@ class InvertedBottleneck(nn.Module):
         layers += _convolution(inner, outputs, 1, activate=False)
         self.body = nn.Sequential(*layers)
         self.residual = step == 1 and inputs == outputs
+        self.drop = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's features."""
         y: Tensor = self.body(x)
-        return x + y if self.residual else y
+        return x + stochastic_depth(y, self.drop, "row", self.training) if self.residual else y
 
 
 def _convolution(

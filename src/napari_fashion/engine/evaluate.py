@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from napari_fashion.engine import metrics
 from napari_fashion.engine.data import Annotated, garment_can_be_judged
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.pictures import Picture
+from napari_fashion.engine.pictures import Picture, cut_box
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.schema import Schema
 
@@ -163,6 +162,7 @@ def evaluate_pictures(
     protocol: Protocol = "box",
     flip: bool | None = None,
     sizes: Sequence[int] | None = None,
+    refine: bool | None = None,
     options: DecoderOptions | None = None,
     margin: float = 0.0,
     batch: int = 16,
@@ -184,6 +184,8 @@ def evaluate_pictures(
     flip, sizes
         Average with the mirrored picture, and over which sizes (`Model.fields_batch`); None as the
         model's recipe says.
+    refine
+        Look closer at what is found (``"whole"`` only; `Model.look`); None as the recipe says.
     options
         How the fields are decoded; None for `BOX_OPTIONS`, or for whole pictures the model's own
         with every landmark of a find completed.
@@ -198,11 +200,12 @@ def evaluate_pictures(
         Called with the number of pictures done since the last call.
     """
     if protocol == "box":
-        look = _Look(model, flip, sizes, options or BOX_OPTIONS)
+        look = _Look(model, flip, sizes, None, options or BOX_OPTIONS)
         judged, seconds, detection, shares = _judge_cut(look, pictures, margin, batch, advance)
     else:
         # Any number of garments; every landmark of one that is found gets a position.
-        look = _Look(model, flip, sizes, options or replace(model.decoder_options, complete=True))
+        complete = options or replace(model.decoder_options, complete=True)
+        look = _Look(model, flip, sizes, refine, complete)
         judged, seconds, detection, shares = _judge_whole(look, pictures, batch, advance)
     k, c = model.schema.n_landmarks, len(model.schema.categories)
     visibility = np.array([j.visibility for j in judged]).reshape(-1, k)
@@ -237,11 +240,17 @@ class _Look:
     model: Model
     flip: bool | None
     sizes: Sequence[int] | None
+    refine: bool | None
     options: DecoderOptions
 
     def predict(self, pictures: Sequence[Picture], *, cut: bool) -> list[Prediction]:
         return self.model.predict(
-            pictures, options=self.options, flip=self.flip, sizes=self.sizes, cut=cut
+            pictures,
+            options=self.options,
+            flip=self.flip,
+            sizes=self.sizes,
+            cut=cut,
+            refine=self.refine,
         )
 
 
@@ -367,34 +376,6 @@ def _compare(
         int(picture.category[i]),
         np.zeros(categories) if found is None else found.category.astype(np.float64),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Cut:
-    """A picture cut by a box: its pixels, where it begins, and the box's width and height."""
-
-    picture: Picture
-    origin: tuple[float, float]
-    extent: tuple[float, float]
-
-
-def cut_box(picture: Picture, xy: NDArray[np.float32], margin: float = 0.0) -> Cut:
-    """Cut a picture by the box of (n, 2) landmarks, grown by `margin` of its size on each side.
-
-    The cut is the box exactly, in whole pixels: from the pixel that holds its least corner to the
-    one that holds its greatest. Errors are divided by the box's own width and height (a garment
-    seen edge-on has at least a pixel's).
-    """
-    height, width = picture.shape[:2]
-    (x0, y0), (x1, y1) = (xy.min(0) + 0.5).tolist(), (xy.max(0) + 0.5).tolist()
-    extent = (max(x1 - x0, 1.0), max(y1 - y0, 1.0))
-    grow_x, grow_y = margin * extent[0], margin * extent[1]
-    x0, y0, x1, y1 = x0 - grow_x, y0 - grow_y, x1 + grow_x, y1 + grow_y
-    left = min(max(0, math.floor(x0)), width - 1)
-    top = min(max(0, math.floor(y0)), height - 1)
-    right = min(max(left + 1, math.floor(x1) + 1), width)
-    bottom = min(max(top + 1, math.floor(y1) + 1), height)
-    return Cut(picture[top:bottom, left:right], (left, top), extent)
 
 
 def _areas(picture: Annotated) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from itertools import chain
 from pathlib import Path
@@ -29,8 +29,9 @@ from napari_fashion.engine.network import (
     fold_norms,
     pool_category,
 )
-from napari_fashion.engine.pictures import PADDING, Picture, Placement, resize, to_rgb
+from napari_fashion.engine.pictures import PADDING, Cut, Picture, Placement, resize, to_rgb
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.engine.refine import RefineOptions, cut_around, merge
 from napari_fashion.errors import CheckpointError
 from napari_fashion.files import atomic_write
 from napari_fashion.schema import Schema
@@ -156,6 +157,12 @@ class Model:
         """
         looks: list[int] = self.info.recipe.get("look_sizes", [])
         return tuple(looks) or (self.info.working_size,)
+
+    @property
+    def refining(self) -> RefineOptions | None:
+        """How it looks closer at what it finds in whole pictures: the recipe's `refine`."""
+        said = self.info.recipe.get("refine")
+        return None if said is None else RefineOptions(**said)
 
     @property
     def id(self) -> str:
@@ -346,8 +353,23 @@ class Model:
         flip: bool | None = None,
         sizes: Sequence[int] | None = None,
         cut: bool | None = None,
+        refine: bool | None = None,
     ) -> list[Prediction]:
-        """Predict the garments of each picture, coordinates in its own pixels.
+        """Predict the garments of each picture, coordinates in its own pixels; see `look`."""
+        looks = self.look(pictures, options=options, flip=flip, sizes=sizes, cut=cut, refine=refine)
+        return [prediction for _, prediction in looks]
+
+    def look(
+        self,
+        pictures: Sequence[NDArray[np.generic]],
+        *,
+        options: DecoderOptions | None = None,
+        flip: bool | None = None,
+        sizes: Sequence[int] | None = None,
+        cut: bool | None = None,
+        refine: bool | None = None,
+    ) -> list[tuple[Fields, Prediction]]:
+        """Compute each picture's fields, and find its garments, coordinates in its own pixels.
 
         Parameters
         ----------
@@ -358,14 +380,63 @@ class Model:
         cut
             Whether the pictures are cut to one garment each (`place`); None for what
             ``options.single`` says.
+        refine
+            Look once more, and closer, at each garment (`refine.merge`); the fields stay those of
+            the whole picture. None: as the model's recipe says, for whole pictures; cuts to one
+            garment are as close as can be.
+
+        Raises
+        ------
+        ValueError
+            If a closer look at a cut, or at a single garment, is asked for.
         """
-        if cut is None:
-            cut = (options or self.decoder_options).single
-        fields = self.fields_batch(pictures, flip=flip, sizes=sizes, cut=cut)
-        return [
+        options = options or self.decoder_options
+        cut = options.single if cut is None else cut
+        if refine is None:
+            refine = self.refining is not None and not (cut or options.single)
+        elif refine and (cut or options.single):
+            raise ValueError("refine is for whole pictures; found cut or options.single.")
+        closer = (self.refining or RefineOptions()) if refine else None
+        rgb = [to_rgb(p) for p in pictures]
+        if closer is None:
+            found = self.fields_batch(rgb, flip=flip, sizes=sizes, cut=cut)
+        else:
+            wide = sizes if closer.find_size is None else sizes or [closer.find_size]
+            found = self.fields_batch(rgb, flip=bool(flip), sizes=wide)
+        predictions = [
             self.decode(f, (p.shape[1], p.shape[0]), options)
-            for f, p in zip(fields, pictures, strict=True)
+            for f, p in zip(found, rgb, strict=True)
         ]
+        if closer is not None:
+            predictions = self._refine(rgb, predictions, options, closer, flip, sizes)
+        return list(zip(found, predictions, strict=True))
+
+    def _refine(
+        self,
+        pictures: Sequence[Picture],
+        predictions: Sequence[Prediction],
+        options: DecoderOptions,
+        closer: RefineOptions,
+        flip: bool | None,
+        sizes: Sequence[int] | None,
+    ) -> list[Prediction]:
+        """Look closer at every garment of every picture, all of them in one go."""
+        places: list[tuple[int, int]] = []
+        cuts: list[Cut] = []
+        for i, (picture, prediction) in enumerate(zip(pictures, predictions, strict=True)):
+            for j, garment in enumerate(prediction.garments):
+                cut = cut_around(picture, garment, options.landmark_threshold, closer.margin)
+                if cut is not None:
+                    places.append((i, j))
+                    cuts.append(cut)
+        one = replace(options, single=True)
+        seen = self.predict([c.picture for c in cuts], options=one, flip=flip, sizes=sizes)
+        garments = [list(p.garments) for p in predictions]
+        for (i, j), cut, again in zip(places, cuts, seen, strict=True):
+            if again.garments:
+                both = merge(garments[i][j], again.garments[0], cut)
+                garments[i][j] = both if options.complete else self._without_impossible(both)
+        return [replace(p, garments=tuple(g)) for p, g in zip(predictions, garments, strict=True)]
 
     def decode(
         self, fields: Fields, size: tuple[int, int], options: DecoderOptions | None = None
@@ -450,18 +521,26 @@ class Model:
     ) -> PredictedGarment:
         scale = np.asarray(fields.scale)
         scores = decoded.scores
-        category = self._category(fields, decoded.xy[scores > 0])
-        if not options.complete:
-            scores = np.where(self._possible(category), scores, np.float32(0))
+        found = scores > 0
         # Landmarks lie in the picture: one that is seen beyond its edge is at the edge.
         xy = fields.to_pixels(decoded.xy).clip(-0.5, np.array(size) - 0.5)
-        xy = np.where(scores[:, None] > 0, xy, 0.0)
-        return PredictedGarment(
-            xy=xy.astype(np.float32),
+        garment = PredictedGarment(
+            xy=np.where(found[:, None], xy, 0.0).astype(np.float32),
             scores=scores,
-            spread=np.where(scores > 0, decoded.spread * np.float32(np.sqrt(scale.prod())), 0.0),
-            category=category,
+            spread=np.where(found, decoded.spread * np.float32(np.sqrt(scale.prod())), 0.0),
+            category=self._category(fields, decoded.xy[found]),
             score=decoded.score,
+        )
+        return garment if options.complete else self._without_impossible(garment)
+
+    def _without_impossible(self, garment: PredictedGarment) -> PredictedGarment:
+        """Leave out landmarks that no body type has which the category speaks for."""
+        keep = garment.found & self._possible(garment.category)
+        return replace(
+            garment,
+            xy=np.where(keep[:, None], garment.xy, np.float32(0)),
+            scores=np.where(keep, garment.scores, np.float32(0)),
+            spread=np.where(keep, garment.spread, np.float32(0)),
         )
 
     def _possible(self, category: NDArray[np.float32]) -> NDArray[np.bool_]:

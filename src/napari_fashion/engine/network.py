@@ -46,6 +46,10 @@ class NetworkConfig(BaseModel):
         the default, 1 the mean.
     dropout
         Share of features dropped before the category head.
+    drop_path
+        Chance that the last residual block is skipped for a picture while training, rising from 0
+        at the first one (Huang et al. 2016, stochastic depth); backbone ``"efficientnet_lite0"``
+        only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,6 +62,7 @@ class NetworkConfig(BaseModel):
     category_pool: Literal["max", "mean"] = "max"
     fork_beta: float = Field(default=0.5, ge=0.0, le=1.0)
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    drop_path: float = Field(default=0.0, ge=0.0, lt=1.0)
 
     @property
     def stride(self) -> int:
@@ -197,7 +202,7 @@ class Network(nn.Module):
         self.config = config
         self.sizes = (landmarks, edges, categories)
         plain = config.neck == "plain"
-        self.backbone = Backbone(config.backbone, keep_stride_16=plain)
+        self.backbone = Backbone(config.backbone, keep_stride_16=plain, drop_path=config.drop_path)
         channels = self.backbone.channels
         self.neck = None if plain else SumNeck(channels, config.width, config.blocks)
         width = channels[-1] if plain else config.width

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -205,6 +206,34 @@ def resize(picture: Picture, size: tuple[int, int]) -> Picture:
         return picture
     image = Image.fromarray(picture)
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A picture cut by a box: its pixels, where it begins, and the box's width and height."""
+
+    picture: Picture
+    origin: tuple[float, float]
+    extent: tuple[float, float]
+
+
+def cut_box(picture: Picture, xy: NDArray[np.float32], margin: float = 0.0) -> Cut:
+    """Cut a picture by the box of (n, 2) landmarks, grown by `margin` of its size on each side.
+
+    The cut is the box exactly, in whole pixels: from the pixel that holds its least corner to the
+    one that holds its greatest. Errors are divided by the box's own width and height (a garment
+    seen edge-on has at least a pixel's).
+    """
+    height, width = picture.shape[:2]
+    (x0, y0), (x1, y1) = (xy.min(0) + 0.5).tolist(), (xy.max(0) + 0.5).tolist()
+    extent = (max(x1 - x0, 1.0), max(y1 - y0, 1.0))
+    grow_x, grow_y = margin * extent[0], margin * extent[1]
+    x0, y0, x1, y1 = x0 - grow_x, y0 - grow_y, x1 + grow_x, y1 + grow_y
+    left = min(max(0, math.floor(x0)), width - 1)
+    top = min(max(0, math.floor(y0)), height - 1)
+    right = min(max(left + 1, math.floor(x1) + 1), width)
+    bottom = min(max(top + 1, math.floor(y1) + 1), height)
+    return Cut(picture[top:bottom, left:right], (left, top), extent)
 
 
 def write_png(path: Path, picture: Picture) -> None:

@@ -13,11 +13,18 @@ from napari_fashion.engine.augment import AugmentOptions
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.losses import LossOptions
 from napari_fashion.engine.network import NetworkConfig
+from napari_fashion.engine.refine import RefineOptions
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
 
-INHERITED = ("augment", "targets", "loss", "decoder", "mirror", "cut_aspect", "look_sizes")
+INHERITED = (
+    "augment", "targets", "loss", "decoder", "mirror", "cut_aspect", "look_sizes", "refine",
+)  # fmt: skip
 """Parts of a recipe that a training which starts from a model takes from that model's recipe."""
+
+
+REGULARISERS = ("dropout", "drop_path")
+"""Parts of `NetworkConfig` that change how a network learns, and not what it is."""
 
 
 class _Options(BaseModel):
@@ -130,6 +137,15 @@ class OptimiserOptions(_Options):
     ema: float = Field(default=0.998, ge=0, lt=1)
 
 
+def _not_skippable(network: NetworkConfig) -> str | None:
+    if not network.drop_path or network.backbone.startswith("efficientnet_lite"):
+        return None
+    return (
+        f"network.drop_path is {network.drop_path}; expected 0 with backbone {network.backbone!r}, "
+        "whose blocks cannot be skipped"
+    )
+
+
 class ScheduleOptions(_Options):
     """How long, and how the learning rate changes.
 
@@ -155,6 +171,10 @@ class ScheduleOptions(_Options):
         Progressive resizing: (share, size) pairs; from that share of the steps on, pictures have
         that longer side in the network's input. Rising shares, the first 0, the last size the
         recipe's `Recipe.working_size`; empty for that size throughout.
+    mild
+        From that share of the steps on, pictures are changed half as far
+        (`AugmentOptions.milder`): a model ends on pictures like those it is used on (He et al.
+        2019, data augmentation revisited).
     """
 
     epochs: int = Field(default=50, ge=1)
@@ -166,6 +186,7 @@ class ScheduleOptions(_Options):
     validate_every: int = Field(default=1, ge=1)
     max_steps: int = Field(default=0, ge=0)
     sizes: list[tuple[float, int]] = Field(default_factory=list)
+    mild: float = Field(default=1.0, gt=0, le=1)
 
     @field_validator("sizes")
     @classmethod
@@ -212,8 +233,9 @@ class Recipe(_Options):
         A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``.
     start_from
         A model to start from (a path or ``"bundled"``), a recipe (``.toml``) that makes it, or
-        None for random weights. Schema, network and working size are then the model's, and so is
-        what `INHERITED` names, where this recipe does not set it.
+        None for random weights. Schema and network are then the model's, and so are working size
+        and what `INHERITED` names, where this recipe does not set them. Of the network a recipe
+        can set what only training knows (`REGULARISERS`).
     pretrained
         File of weights that the backbone starts from (`Backbone.load_pretrained`), relative to
         the recipe; None for random ones. Not looked at where `start_from` is given.
@@ -230,6 +252,10 @@ class Recipe(_Options):
         Use the model with the fields of pictures seen at each of these longer sides averaged,
         where nothing else is said; the first one's cells count, so it is best the greatest. Empty
         for the working size alone.
+    refine
+        Look once more, and closer, at each garment that is found in a whole picture, where nothing
+        else is said (`RefineOptions`); the mirror and the looks' sizes are then those of the closer
+        look. None: once is enough.
     precision
         ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
     seed
@@ -249,6 +275,7 @@ class Recipe(_Options):
     mirror: bool = False
     cut_aspect: float = Field(default=1.0, ge=0, le=1)
     look_sizes: list[Annotated[int, Field(ge=32)]] = Field(default_factory=list)
+    refine: RefineOptions | None = None
     precision: Literal["auto", "float32", "mixed"] = "auto"
     seed: int = 0
     network: NetworkConfig = NetworkConfig()
@@ -267,6 +294,8 @@ class Recipe(_Options):
             raise ValueError(
                 f"optimiser.keep_start is {self.optimiser.keep_start}; expected 0 without start_from"
             )
+        if self.start_from is None and (wrong := _not_skippable(self.network)):
+            raise ValueError(wrong)
         sizes = self.schedule.sizes
         if sizes and self.start_from is None and sizes[-1][1] != self.working_size:
             raise ValueError(
@@ -360,6 +389,44 @@ class Recipe(_Options):
         if self.schema_name.endswith(".toml"):
             changes["schema_name"] = path(self.schema_name)
         return self.model_copy(update=changes)
+
+    def going_on_from(self, network: NetworkConfig, working_size: int) -> Recipe:
+        """Return this recipe with the network and the working size of the model that it starts from.
+
+        Parameters
+        ----------
+        network
+            Of that model; `REGULARISERS` that this recipe sets take the place of its own.
+        working_size
+            Of that model, in pixels; where this recipe sets one, that one counts.
+
+        Raises
+        ------
+        RecipeError
+            If this recipe sets another shape of the network, or its sizes end with another one.
+        """
+        own = {name: getattr(self.network, name) for name in self.network.model_fields_set}
+        for name in own.keys() - set(REGULARISERS):
+            if own[name] != getattr(network, name):
+                raise RecipeError(
+                    f"network.{name} is {own[name]!r}; expected {getattr(network, name)!r}, as the "
+                    f"model has it that the run starts from ({self.start_from}). Leave it out."
+                )
+        size = self.working_size if "working_size" in self.model_fields_set else working_size
+        sizes = self.schedule.sizes
+        if sizes and sizes[-1][1] != size:
+            raise RecipeError(
+                f"schedule.sizes ends with {sizes[-1][1]}; expected {size}, the working size"
+                + (
+                    f" of {self.start_from}, which the run starts from."
+                    if size == working_size
+                    else "."
+                )
+            )
+        merged = network.model_copy(update=own)
+        if wrong := _not_skippable(merged):
+            raise RecipeError(f"{wrong} ({self.start_from} has it, which the run starts from).")
+        return self.model_copy(update={"network": merged, "working_size": size})
 
     def inheriting(self, other: dict[str, Any]) -> Recipe:
         """Return this recipe with what it leaves open of `INHERITED` taken from another one.

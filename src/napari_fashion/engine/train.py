@@ -175,16 +175,11 @@ class Trainer:
             refuse_to_overwrite(run)
         start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
         if start is not None and not resume:
+            recipe = recipe.going_on_from(start.config, start.info.working_size)
             recipe = recipe.inheriting(start.info.recipe)
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.start = start
-        sizes = recipe.schedule.sizes
-        if start is not None and sizes and sizes[-1][1] != start.info.working_size:
-            raise RecipeError(
-                f"schedule.sizes ends with {sizes[-1][1]}; expected {start.info.working_size}, the "
-                f"working size of {recipe.start_from}, which the run starts from."
-            )
         self.schema = start.schema if start is not None else make_schema(recipe)
         pictures = load_sources(recipe.data.train, self.schema)
         self.train_pictures, self.val_pictures = self._split(pictures, resume)
@@ -194,7 +189,7 @@ class Trainer:
             raise RecipeError("All pictures are held out for validation; none is left to train on.")
         info = ModelInfo(
             name=recipe.name,
-            working_size=start.info.working_size if start is not None else recipe.working_size,
+            working_size=recipe.working_size,
             recipe=recipe.to_dict(),
             data={
                 "fingerprint": fingerprint([*self.train_pictures, *self.val_pictures]),
@@ -202,7 +197,7 @@ class Trainer:
                 "validation_pictures": len(self.val_pictures),
             },
         )
-        config = start.config if start is not None else recipe.network
+        config = recipe.network
         self.model = Model.create(config, self.schema, info, self.device)
         if start is not None:
             self.model.network.load_state_dict(start.network.state_dict())
@@ -405,8 +400,9 @@ class Trainer:
         )
         done = self.step / max(1, self.total_steps)
         side = recipe.schedule.size_at(done, self.model.info.working_size)
+        augment = recipe.augment if done < recipe.schedule.mild else recipe.augment.milder()
         inputs, garments = augment_batch(
-            moved, side, recipe.augment, self.schema.flips, generator, recipe.cut_aspect
+            moved, side, augment, self.schema.flips, generator, recipe.cut_aspect
         )
         with torch.autocast(self.device.type, enabled=self._mixed):
             heads = self.network(inputs.contiguous(memory_format=torch.channels_last))
