@@ -60,6 +60,7 @@ def main() -> None:
                 "train": [{"file": str(_write(corrected, options)), "images": str(_images())}],
                 "validation_share": 0.0,
             },
+            "network": {"drop_path": 0.0},
             "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": options.keep},
             "schedule": {
                 "epochs": options.epochs,

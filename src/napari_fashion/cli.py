@@ -135,7 +135,8 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flip",
         action=argparse.BooleanOptionalAction,
-        help="average with the mirrored picture; by default as the model's recipe says",
+        help="average with the mirrored picture, in both looks where there are two (--refine); by "
+        "default as the model's recipe says",
     )
     parser.add_argument(
         "--sizes",

@@ -90,9 +90,10 @@ def test_skipped_blocks_only_while_training_and_later_ones_more_often():
     config = NetworkConfig(backbone="efficientnet_lite0", neck="sum", width=16, drop_path=0.2)
     network = Network(config, 8, 11, 15)
     blocks = [m for m in network.modules() if isinstance(m, InvertedBottleneck)]
-    drops = [b.drop for b in blocks]
-    assert drops == sorted(drops)
-    assert (drops[0], drops[-1]) == (0.0, 0.2)
+    drops = [b.drop for b in blocks if b.residual]
+    assert len(drops) > 5
+    assert 0 < drops[0] < drops[-1] < 0.2
+    assert drops == sorted(set(drops))
     plain = Network(config.model_copy(update={"drop_path": 0.0}), 8, 11, 15)
     plain.load_state_dict(network.state_dict())
     pictures = torch.rand(2, 3, 64, 64) * 255

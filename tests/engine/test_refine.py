@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -9,7 +11,7 @@ from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluate import evaluate_pictures
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import PADDING, Cut
-from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.recipe import Recipe, Source
 from napari_fashion.engine.refine import AGREE, RefineOptions, cut_around, merge
 
@@ -40,30 +42,55 @@ def test_the_cut_is_that_of_the_landmarks_that_were_found():
     assert cut_around(PICTURE, garment(three, [0.9, 0.0, 0.0]), 0.15, 0.25) is None
 
 
+def test_landmarks_in_a_row_are_cut_with_something_around_them():
+    row = garment([(50, 40), (150, 40)], [0.9, 0.8])
+    cut = cut_around(PICTURE, row, 0.15, 0.0)
+    assert cut.extent == (100, 25)
+    assert (cut.origin, cut.picture.shape[:2]) == ((50, 28), (26, 101))
+    same = cut_around(PICTURE, garment([(50, 40)] * 2, [0.9, 0.8]), 0.15, 0.25)
+    assert min(same.picture.shape[:2]) >= 1
+
+
+CUT = Cut(PICTURE[10:60, 20:120], (20, 10), (100, 50))
+
+
 def test_the_closer_look_places_what_both_see():
-    cut = Cut(PICTURE[10:60, 20:120], (20, 10), (100, 50))
     first = garment(
         [(30, 20), (50, 40), (90, 50), (70, 30), (0, 0), (0, 0)],
-        [0.5, 0.5, 0.5, 0.5, 0.0, 0.0],
+        [0.5, 0.5, 0.1, 0.5, 0.0, 0.0],
         (0.9, 0.1),
     )
     second = garment(
         [(14, 12), (30 + 101 * AGREE, 30), (70 - 101 * AGREE, 40), (0, 0), (5, 6), (0, 0)],
-        [0.1, 0.4, 0.6, 0.0, 0.3, 0.0],
+        [0.1, 0.6, 0.05, 0.0, 0.3, 0.0],
         (0.3, 0.7),
         0.1,
     )
-    both = merge(first, second, cut)
+    both = merge(first, second, CUT, [], 0.15)
     assert both.xy[0].tolist() == [34, 22]  # near: the closer look, however sure
-    assert both.xy[1].tolist() == [50, 40]  # far off and less sure: the first look
-    assert both.xy[2] == pytest.approx([90 - 101 * AGREE, 50])  # far off and surer: the closer one
+    assert both.xy[1].tolist() == [50, 40]  # far off: the first look had found it
+    assert both.xy[2] == pytest.approx([90 - 101 * AGREE, 50])  # far off: that one was made up
     assert both.xy[3].tolist() == [70, 30]  # seen only by the first look
     assert both.xy[4].tolist() == [25, 16]  # only by the closer one
-    assert both.scores == pytest.approx([0.1, 0.5, 0.6, 0.5, 0.3, 0.0])
+    assert both.scores == pytest.approx([0.1, 0.5, 0.05, 0.5, 0.3, 0.0])
     assert both.found.tolist() == [True] * 5 + [False]
     assert both.category == pytest.approx([0.6, 0.4])
     assert both.score == 0.7
     assert both.xy.dtype == both.scores.dtype == both.category.dtype == np.float32
+
+
+def test_what_another_garment_has_is_left_to_it():
+    mine = garment([(30, 20), (60, 20), (0, 0)], [0.5, 0.5, 0.0])
+    other = garment([(62, 22), (75, 20), (110, 50)], [0.5, 0.5, 0.5])
+    second = garment([(15, 12), (54, 11), (88, 42)], [0.9, 0.9, 0.9])
+    both = merge(mine, second, CUT, [other], 0.15)
+    assert both.xy[0].tolist() == [35, 22]  # the other's is elsewhere
+    assert both.xy[1].tolist() == [60, 20]  # 74, 21: the other's
+    assert not both.found[2]  # 108, 52: the other's
+    faint = replace(other, scores=np.full(3, 0.01, np.float32))
+    both = merge(mine, second, CUT, [faint], 0.15)
+    assert both.xy[1].tolist() == [74, 21]
+    assert both.found.all()
 
 
 @pytest.fixture
@@ -160,14 +187,49 @@ def test_a_picture_without_a_garment_and_one_with_go_together(model, drawn):
     assert model.predict([], refine=True) == []
 
 
-def test_landmarks_that_the_category_lacks_stay_out(model, drawn):
-    pictures = load_sources([Source(file=str(drawn))], SCHEMA)
-    for p in pictures[:8]:
-        for found in model.predict([p.read()], refine=True)[0].garments:
-            kinds = SCHEMA.landmarks_of_category(found.category_index)
-            if found.category[found.category_index] > 0.85:
-                assert not found.found[np.setdiff1d(np.arange(8), kinds)].any()
-            assert not found.xy[~found.found].any()
+def test_landmarks_that_the_category_of_both_looks_lacks_are_left_out(model, drawn, monkeypatch):
+    picture = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
+    shirt, pants = (
+        np.eye(len(SCHEMA.categories))[SCHEMA.category_index(c)] for c in ("T-Shirt", "Pants")
+    )
+    xy = np.array([(20, 20), (40, 20), (10, 40), (50, 40), (20, 50), (40, 50), (20, 80), (40, 80)])
+    looks = iter([(shirt, [0, 1, 2, 3, 6, 7]), (0.8 * pants, [4, 5, 6, 7])])
+
+    def decode(fields, size, options):
+        category, found = next(looks)
+        scores = np.isin(np.arange(8), found) * 0.9
+        origin = np.array([0, 0]) if size == picture.shape[1::-1] else np.array([2, 0])
+        return Prediction((garment(xy - origin, scores, category),), *size, model.id)
+
+    monkeypatch.setattr(model, "decode", decode)
+    (both,) = model.predict([picture], refine=True)[0].garments
+    assert both.category.argmax() == SCHEMA.category_index("T-Shirt")
+    assert both.found.all()  # 0.5 for an upper garment, 0.4 for a lower one
+    looks = iter([(shirt, [0, 1, 2, 3, 6, 7]), (0.3 * pants, [4, 5, 6, 7])])
+    (both,) = model.predict([picture], refine=True)[0].garments
+    assert both.found.tolist() == [True] * 4 + [False] * 2 + [True] * 2
+    assert not both.xy[~both.found].any()
+
+
+def test_each_garment_is_looked_at_by_itself(bundled, samples, monkeypatch):
+    one, two = (p.read() for p in samples[:2])
+    height = max(len(one), len(two))
+    both = np.full((height, one.shape[1] + two.shape[1], 3), PADDING, np.uint8)
+    both[: len(one), : one.shape[1]] = one
+    both[: len(two), one.shape[1] :] = two
+    once, closer = (
+        bundled.predict([both], refine=refine, flip=False)[0].garments for refine in (False, True)
+    )
+    assert len(once) == len(closer) == 2
+    for before, after in zip(once, closer, strict=True):
+        assert after.score == before.score
+        moved = np.linalg.norm(after.xy - before.xy, axis=1)[before.found & after.found]
+        assert len(moved) >= 4
+        assert 0 < moved.max() < 0.2 * height
+    monkeypatch.setattr("napari_fashion.engine.model._CUTS_AT_ONCE", 1)
+    alone = bundled.predict([both], refine=True, flip=False)[0].garments
+    for after, again in zip(closer, alone, strict=True):
+        np.testing.assert_allclose(after.xy, again.xy, atol=1e-2)
 
 
 def test_evaluation_of_whole_pictures_can_look_closer(bundled, samples):
@@ -183,12 +245,23 @@ def test_evaluation_of_whole_pictures_can_look_closer(bundled, samples):
     assert cut.report.average_error == plain.report.average_error  # cuts are seen as they are
 
 
-def test_recipes_say_it_and_what_goes_on_from_them_inherits_it(drawn):
+def test_recipes_say_it_and_what_goes_on_from_them_inherits_it(drawn, tmp_path):
     said = {"margin": 0.3, "find_size": 64}
     old = Recipe.from_dict(tiny_recipe(drawn, refine=said)).to_dict()
     assert old["refine"] == said
     plain = {"data": {"train": [{"file": str(drawn)}]}}
-    assert Recipe.from_dict(plain).inheriting(old).refine == RefineOptions(**said)
+    going_on = Recipe.from_dict(plain | {"working_size": 96})
+    assert going_on.inheriting(old).refine == RefineOptions(**said)
     assert Recipe.from_dict(plain | {"refine": None}).inheriting(old).refine is None
+    larger = Recipe.from_dict(plain | {"working_size": 128}).inheriting(
+        old | {"look_sizes": [96, 64]}
+    )
+    assert larger.refine == RefineOptions(margin=0.3)  # the sizes were chosen for another one
+    assert larger.look_sizes == []
+    same = going_on.inheriting(old | {"look_sizes": [96, 64]})
+    assert same.look_sizes == [96, 64]
+    (tmp_path / "r.toml").write_text('refine = false\n[[data.train]]\nfile = "photos:train"\n')
+    assert Recipe.load(tmp_path / "r.toml").inheriting(old).refine is None
+    assert Recipe.from_dict(plain | {"refine": True}).refine == RefineOptions()
     with pytest.raises(ValidationError, match="margin"):
         RefineOptions(margin=-0.1)

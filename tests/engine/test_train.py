@@ -224,6 +224,25 @@ def test_a_run_that_goes_on_can_have_another_size_and_other_regularisers(drawn, 
     assert (kept.network, kept.working_size) == (old.config, 96)
 
 
+def test_a_run_from_before_recipes_said_what_their_model_is_goes_on(drawn, trained, tmp_path):
+    recipe = tiny_recipe(drawn, start_from=str(trained[0]))
+    steps = iter(range(100))
+    run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
+    path = tmp_path / "run" / "recipe.json"
+    document = json.loads(path.read_text())
+    del document["network"], document["working_size"]  # the defaults stood there
+    path.write_text(json.dumps(document))
+    made, events = run(recipe, tmp_path / "run", resume=True)
+    assert events[-1]["event"] == "done"
+    model, old = Model.load(made, "cpu"), Model.load(trained[0], "cpu")
+    assert (model.config, model.info.working_size) == (old.config, 96)
+    described = json.loads((tmp_path / "run" / "model.json").read_text())
+    del described["network"]
+    (tmp_path / "run" / "model.json").write_text(json.dumps(described))
+    with pytest.raises(CheckpointError, match=r"model\.json: does not describe a model"):
+        run(recipe, tmp_path / "run", resume=True)
+
+
 def test_another_shape_of_the_network_is_refused(drawn, trained, tmp_path):
     for network, said in (
         ({"width": 64}, "network.width is 64; expected 32, as the model has it"),

@@ -86,6 +86,7 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     recipe: dict[str, dict[str, Any]] = {
         "": {"name": "retrained", "schema": "from-data", "start_from": options.start_from},
         "data": {"validation_share": options.validation_share},
+        "network": {"drop_path": 0.0},  # a few pictures do not teach whole blocks to do without
         "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": KEEP_START},
         "schedule": {
             "epochs": options.epochs,

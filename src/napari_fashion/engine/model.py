@@ -39,6 +39,8 @@ from napari_fashion.schema import Schema
 FORMAT = "napari-fashion model"
 VERSION = 1
 
+_CUTS_AT_ONCE = 16  # more garments than that in a few pictures must not cost memory without end
+
 LIKELY_BODY_TYPE = 0.2
 """A body type counts as possible from this probability of the categories that can have it."""
 
@@ -374,7 +376,8 @@ class Model:
         Parameters
         ----------
         pictures, flip, sizes
-            See `fields_batch`.
+            See `fields_batch`. With `refine` both looks go by `flip` and `sizes` where these are
+            given; else the first one sees the picture itself, at the recipe's ``find_size``.
         options
             The model's own (`decoder_options`) where None.
         cut
@@ -420,7 +423,7 @@ class Model:
         flip: bool | None,
         sizes: Sequence[int] | None,
     ) -> list[Prediction]:
-        """Look closer at every garment of every picture, all of them in one go."""
+        """Look closer at every garment of every picture, many at once."""
         places: list[tuple[int, int]] = []
         cuts: list[Cut] = []
         for i, (picture, prediction) in enumerate(zip(pictures, predictions, strict=True)):
@@ -430,11 +433,24 @@ class Model:
                     places.append((i, j))
                     cuts.append(cut)
         one = replace(options, single=True)
-        seen = self.predict([c.picture for c in cuts], options=one, flip=flip, sizes=sizes)
         garments = [list(p.garments) for p in predictions]
-        for (i, j), cut, again in zip(places, cuts, seen, strict=True):
-            if again.garments:
-                both = merge(garments[i][j], again.garments[0], cut)
+        at_once = max(len(pictures), _CUTS_AT_ONCE)
+        for start in range(0, len(cuts), at_once):
+            some = slice(start, start + at_once)
+            seen = self.predict(
+                [c.picture for c in cuts[some]], options=one, flip=flip, sizes=sizes
+            )
+            for (i, j), cut, again in zip(places[some], cuts[some], seen, strict=True):
+                if not again.garments:
+                    continue
+                first = predictions[i].garments
+                both = merge(
+                    first[j],
+                    again.garments[0],
+                    cut,
+                    first[:j] + first[j + 1 :],
+                    options.landmark_threshold,
+                )
                 garments[i][j] = both if options.complete else self._without_impossible(both)
         return [replace(p, garments=tuple(g)) for p, g in zip(predictions, garments, strict=True)]
 

@@ -47,9 +47,9 @@ class NetworkConfig(BaseModel):
     dropout
         Share of features dropped before the category head.
     drop_path
-        Chance that the last residual block is skipped for a picture while training, rising from 0
-        at the first one (Huang et al. 2016, stochastic depth); backbone ``"efficientnet_lite0"``
-        only.
+        Chance that a block of the backbone is skipped for a picture while training, rising from 0
+        at the first to this at the last; only residual blocks can be skipped (Huang et al. 2016,
+        stochastic depth). Backbone ``"efficientnet_lite0"`` only.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -255,7 +255,7 @@ class Recipe(_Options):
     refine
         Look once more, and closer, at each garment that is found in a whole picture, where nothing
         else is said (`RefineOptions`); the mirror and the looks' sizes are then those of the closer
-        look. None: once is enough.
+        look. None, or ``false`` in TOML: once is enough; ``true``: as `RefineOptions` has it.
     precision
         ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
     seed
@@ -303,6 +303,13 @@ class Recipe(_Options):
                 f"{self.working_size}"
             )
         return self
+
+    @field_validator("refine", mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return {} if value else None
+        return value
 
     @field_validator("decoder")
     @classmethod
@@ -398,7 +405,8 @@ class Recipe(_Options):
         network
             Of that model; `REGULARISERS` that this recipe sets take the place of its own.
         working_size
-            Of that model, in pixels; where this recipe sets one, that one counts.
+            Of that model, in pixels; where this recipe sets one, that one counts. What comes from a
+        whole recipe's dictionary form (`to_dict`) counts as set.
 
         Raises
         ------
@@ -449,6 +457,10 @@ class Recipe(_Options):
             for part in INHERITED
             if part in other and part not in self.model_fields_set
         }
+        if self.working_size != other.get("working_size"):  # they were chosen for another size
+            taken.pop("look_sizes", None)
+            if taken.get("refine"):
+                taken["refine"] = {**taken["refine"], "find_size": None}
         return Recipe.from_dict({**self.to_dict(), **taken}, where="start_from's recipe")
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,9 +7,11 @@ estimation works; here one network does both, since it learns from whole picture
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_fashion.engine.pictures import Cut, Picture, cut_box
@@ -18,6 +20,13 @@ from napari_fashion.engine.prediction import PredictedGarment
 AGREE = 0.4
 """Distance of a landmark's two places, in widths and heights of the garment's box, up to which they
 are taken for the same landmark; beyond it may be another garment's (training/model-card.md)."""
+
+TAKEN = 0.1
+"""Distance to another garment's landmark, in the same measure, up to which a place is that one's."""
+
+SLIMMEST = 0.25
+"""A cut's sides differ by no more than this ratio before the margin: a few landmarks in a row have a
+box without a width, which shows nothing of the garment."""
 
 
 class RefineOptions(BaseModel):
@@ -28,8 +37,8 @@ class RefineOptions(BaseModel):
     margin
         How much around the box of a garment's landmarks the cut shows, as a share of the box.
     find_size
-        Longer side at which the whole picture is seen, pixels; None for the model's own sizes.
-        The first look is a single one, without the mirrored picture.
+        Longer side at which the whole picture is seen first, pixels; None for the model's own
+        sizes. That first look has no mirrored picture, unless one is asked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,16 +70,26 @@ def cut_around(
     """
     sure = garment.found & (garment.scores >= landmark_threshold)
     placed = sure if sure.sum() >= 2 else garment.found
-    return cut_box(picture, garment.xy[placed], margin) if placed.sum() >= 2 else None
+    if placed.sum() < 2:
+        return None
+    low, high = garment.xy[placed].min(0), garment.xy[placed].max(0)
+    lacking = np.maximum(SLIMMEST * (high - low).max() - (high - low), 0) / 2
+    return cut_box(picture, np.stack([low - lacking, high + lacking]), margin)
 
 
-def merge(first: PredictedGarment, second: PredictedGarment, cut: Cut) -> PredictedGarment:
+def merge(
+    first: PredictedGarment,
+    second: PredictedGarment,
+    cut: Cut,
+    others: Sequence[PredictedGarment],
+    landmark_threshold: float,
+) -> PredictedGarment:
     """Return a garment as two looks see it together.
 
     A landmark lies where the second look sees it, unless that is so far off (`AGREE`) that it may
-    be another garment's, and it was surer there in the first; what only one look finds, that one
-    says. The category is the mean of both. The garment's own score stays: it says how sure it is
-    that there is one.
+    be another landmark, and the first look had found it; or unless it is another garment's
+    (`TAKEN`). What only one look finds, that one says. The category is the mean of both. The
+    garment's own score stays: it says how sure it is that there is one.
 
     Parameters
     ----------
@@ -80,14 +99,26 @@ def merge(first: PredictedGarment, second: PredictedGarment, cut: Cut) -> Predic
         In the cut's.
     cut
         What the second look saw.
+    others
+        The picture's other garments, as the first look saw them.
+    landmark_threshold
+        From this score on a landmark was found; below, a place was made up for it.
     """
-    moved = second.xy + np.asarray(cut.origin, np.float32)
-    apart = np.linalg.norm((moved - first.xy) / np.asarray(cut.extent, np.float32), axis=-1)
-    same = (apart <= AGREE) | (second.scores > first.scores)
-    use = second.found & (same | ~first.found)
+    moved = (second.xy + np.asarray(cut.origin, np.float32)).astype(np.float32)
+
+    def away(xy: NDArray[np.float32]) -> NDArray[np.float64]:
+        apart: NDArray[np.float64] = np.linalg.norm((moved - xy) / np.asarray(cut.extent), axis=-1)
+        return apart
+
+    apart = np.where(first.found, away(first.xy), np.inf)
+    use = second.found & ((apart <= AGREE) | (first.scores < landmark_threshold))
+    for other in others:
+        there = away(other.xy)
+        theirs = (other.scores >= landmark_threshold) & other.found
+        use &= ~(theirs & (there <= TAKEN) & (there < apart))
     return replace(
         first,
-        xy=np.where(use[:, None], moved, first.xy).astype(np.float32),
+        xy=np.where(use[:, None], moved, first.xy),
         scores=np.where(use, second.scores, first.scores),
         spread=np.where(use, second.spread, first.spread),
         category=((first.category + second.category) / 2).astype(np.float32),

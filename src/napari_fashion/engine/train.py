@@ -36,7 +36,7 @@ from napari_fashion.engine.data import (
 from napari_fashion.engine.evaluate import evaluate_pictures
 from napari_fashion.engine.losses import compute_losses
 from napari_fashion.engine.model import Model, ModelInfo, choose_device
-from napari_fashion.engine.network import Network
+from napari_fashion.engine.network import Network, NetworkConfig
 from napari_fashion.engine.recipe import OptimiserOptions, Recipe, ScheduleOptions
 from napari_fashion.engine.targets import encode_targets
 from napari_fashion.errors import CheckpointError, RecipeError
@@ -170,13 +170,14 @@ class Trainer:
         self._emit = emit
         self._events = run / "events.jsonl"
         if resume:
-            recipe = Recipe.load_json(run / "recipe.json")
+            recipe = _as_its_model(Recipe.load_json(run / "recipe.json"), run)
         else:
             refuse_to_overwrite(run)
         start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
         if start is not None and not resume:
             recipe = recipe.going_on_from(start.config, start.info.working_size)
-            recipe = recipe.inheriting(start.info.recipe)
+            old = start.info.recipe | {"working_size": start.info.working_size}
+            recipe = recipe.inheriting(old)
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.start = start
@@ -624,6 +625,22 @@ class Trainer:
         self.seconds = float(state["seconds"])
         self.lr_factor = float(state["lr_factor"])
         self._recent.extend(state["recent"])
+
+
+def _as_its_model(recipe: Recipe, run: Path) -> Recipe:
+    """Return a stopped run's recipe with the network and the working size that its model has.
+
+    Runs that go on from a model had these from it, before their recipes said so.
+    """
+    path = run / "model.json"
+    made = _read_json(path)
+    try:
+        network = NetworkConfig.model_validate(made["network"])
+        return recipe.model_copy(update={"network": network, "working_size": made["working_size"]})
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: does not describe a model ({error}); the run cannot be resumed. Start a new one."
+        ) from error
 
 
 def make_optimiser(network: Network, options: OptimiserOptions) -> torch.optim.Optimizer:
