@@ -41,7 +41,7 @@ bench: setup ## Run the benchmarks
 screenshots: setup ## Take the pictures in docs/img again
 	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img --epochs 80
 
-train: setup ## Train the bundled model again, all three runs (hours on a CPU; needs the photos)
+train: setup ## Train the bundled model again, all four runs (hours on a CPU; needs the photos)
 	@$(BIN)/napari-fashion train training/recipes/bundled.toml --run runs/bundled
 
 clean: ## Remove the virtual environment and what is made again (not runs/)

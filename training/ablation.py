@@ -64,16 +64,16 @@ def main() -> None:
     _line("none, mirror", evaluate_pictures(model, pictures, **WHOLE, refine=False))
     usual = model.info.recipe.get("refine")
     side = model.info.working_size
-    for margin, size in [(0.1, side), (0.25, side), (0.4, side), (0.25, 192), (0.25, 160)]:
+    for margin, size in [(0.1, 224), (0.2, 224), (0.4, 224), (0.2, 160), (0.2, 192), (0.2, 256)]:
         model.info.recipe["refine"] = {"margin": margin, "find_size": size}
         _line(f"{margin}, {size}", evaluate_pictures(model, pictures, **WHOLE, refine=True))
-    model.info.recipe["refine"] = {"margin": 0.25, "find_size": side}
+    model.info.recipe["refine"] = {"margin": 0.2, "find_size": side}
     _line(
-        f"0.25, {side}, mirror in both",
+        f"0.2, {side}, mirror in both",
         evaluate_pictures(model, pictures, **WHOLE, refine=True, flip=True),
     )
     _line(
-        f"0.25, {side}, mirror in none",
+        f"0.2, {side}, mirror in none",
         evaluate_pictures(model, pictures, **WHOLE, refine=True, flip=False),
     )
     model.info.recipe["refine"] = usual

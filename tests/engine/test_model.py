@@ -325,9 +325,9 @@ def test_a_cut_can_show_what_is_around_the_box(model, pictures):
 
 def test_a_sliver_has_cells_and_gets_its_landmarks(model):
     sliver = np.full((2, 180, 3), 90, np.uint8)
-    assert model.place(180, 2).size == (96, 2 * model.config.stride)
+    assert model.place(180, 2).size == (96, 3 * model.config.stride)
     fields = model.fields(sliver)
-    assert fields.grid[0] == 2
+    assert fields.grid[0] == 3
     (garment,) = model.predict([sliver], options=DecoderOptions(single=True, complete=True))[
         0
     ].garments

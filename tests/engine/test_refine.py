@@ -165,6 +165,13 @@ def test_the_first_look_has_no_mirror_and_the_closer_one_does(model, drawn, monk
     assert seen == [False, True, True, True, False, False]
 
 
+def test_the_bundled_model_looks_closer(bundled, samples):
+    assert bundled.refining is not None
+    picture = samples[0].read()
+    (as_usual,), (closer,) = (bundled.predict([picture], refine=r) for r in (None, True))
+    np.testing.assert_array_equal(as_usual.garments[0].xy, closer.garments[0].xy)
+
+
 def test_cuts_are_as_close_as_can_be(model, drawn):
     picture = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
     one = DecoderOptions(single=True, complete=True)

@@ -41,6 +41,10 @@ VERSION = 1
 
 _CUTS_AT_ONCE = 16  # more garments than that in a few pictures must not cost memory without end
 
+CELLS_ACROSS = 3
+"""A picture is seen with so many cells across, however slim: a cell that lies mostly outside it has
+learned nothing, and one or two do not tell its edges apart (training/model-card.md)."""
+
 LIKELY_BODY_TYPE = 0.2
 """A body type counts as possible from this probability of the categories that can have it."""
 
@@ -291,8 +295,7 @@ class Model:
         """
         config = self.config
         side = self.info.working_size if side is None else side
-        # A cell that lies mostly outside a picture has learned nothing: two lie across the slimmest.
-        least = 2 * config.stride
+        least = CELLS_ACROSS * config.stride
         aspect = self.cut_aspect if cut else 1.0
         return Placement.fit(width, height, side, config.multiple, config.margin, least, aspect)
 
@@ -490,15 +493,16 @@ class Model:
 
     def _forward_once(self, x: Tensor, flip: bool, places: list[Placement]) -> Heads:
         network = self._for_inference()
-        heads = activate(network(x))
         if not flip:
-            return heads
-        mirrored = torch.full_like(x, float(PADDING))
+            return activate(network(x))
+        n = len(x)
+        both = torch.cat([x, torch.full_like(x, float(PADDING))])  # one pass is faster than two
         for row, place in enumerate(places):
             columns = slice(place.margin, place.margin + place.size[0])
-            mirrored[row, :, :, columns] = x[row, :, :, columns].flip(-1)
-        other = activate(network(mirrored))
-        return average_flipped(heads, other, places, self.schema, self.config.stride)
+            both[n + row, :, :, columns] = x[row, :, :, columns].flip(-1)
+        heads = activate(network(both))
+        one, other = Heads(*(part[:n] for part in heads)), Heads(*(part[n:] for part in heads))
+        return average_flipped(one, other, places, self.schema, self.config.stride)
 
     def _to_fields(self, heads: Heads, row: int, place: Placement) -> Fields:
         stride = self.config.stride
