@@ -224,6 +224,7 @@ def test_each_garment_is_looked_at_by_itself(bundled, samples, monkeypatch):
     both = np.full((height, one.shape[1] + two.shape[1], 3), PADDING, np.uint8)
     both[: len(one), : one.shape[1]] = one
     both[: len(two), one.shape[1] :] = two
+    monkeypatch.setitem(bundled.info.recipe, "refine", {"margin": 0.2})  # the first look as usual
     once, closer = (
         bundled.predict([both], refine=refine, flip=False)[0].garments for refine in (False, True)
     )
