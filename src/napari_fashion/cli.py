@@ -519,7 +519,7 @@ def _evaluate(options: argparse.Namespace) -> int:
                 protocol=protocol,  # type: ignore[arg-type]
                 flip=options.flip,
                 sizes=options.sizes,
-                refine=options.refine if protocol == "whole" else None,
+                refine=options.refine,
                 margin=options.margin,
                 batch=options.batch,
                 advance=lambda n, task=task, progress=progress: progress.update(task, advance=n),  # type: ignore[misc]

@@ -406,7 +406,7 @@ class Recipe(_Options):
             Of that model; `REGULARISERS` that this recipe sets take the place of its own.
         working_size
             Of that model, in pixels; where this recipe sets one, that one counts. What comes from a
-        whole recipe's dictionary form (`to_dict`) counts as set.
+            whole recipe's dictionary form (`to_dict`) counts as set.
 
         Raises
         ------
@@ -424,12 +424,8 @@ class Recipe(_Options):
         sizes = self.schedule.sizes
         if sizes and sizes[-1][1] != size:
             raise RecipeError(
-                f"schedule.sizes ends with {sizes[-1][1]}; expected {size}, the working size"
-                + (
-                    f" of {self.start_from}, which the run starts from."
-                    if size == working_size
-                    else "."
-                )
+                f"schedule.sizes ends with {sizes[-1][1]}; expected {size}, the working size of this "
+                f"run, which starts from {self.start_from}."
             )
         merged = network.model_copy(update=own)
         if wrong := _not_skippable(merged):
