@@ -5,9 +5,9 @@
 
 Every run takes the same number of steps, from the same seed; each is judged box-cut, with the mirror,
 on the photos of `photos:train` by the senders held out (never the test split). Differences from the
-plain run have a 95 % interval: bootstrap over photos, each compared with itself. It knows the photos'
-chance and not the runs': two runs of one recipe on two machines differ as well. What a long training
-would make of a measure is another question. Runs that are there already are not made again.
+plain run have a 95 % interval: bootstrap over photos, each compared with itself. The interval knows
+nothing of how much two runs differ that differ in their seed alone. What a long training would make
+of a measure is another question. Runs that are there already are not made again.
 """
 
 from __future__ import annotations
