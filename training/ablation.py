@@ -10,10 +10,13 @@ out. Prints a Markdown table for each question.
 from __future__ import annotations
 
 import argparse
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lay_out import lay_out
 
 from napari_fashion.engine.data import load_sources, split_pictures
 from napari_fashion.engine.decode import DecoderOptions
@@ -23,6 +26,7 @@ from napari_fashion.engine.recipe import Source
 
 SIZES = (160, 192, 224, 256)
 WHOLE: dict[str, Any] = {"protocol": "whole", "rounds": 0}
+AGAIN = (320, 384, 448, 512)
 PAIRS = [[224, 160], [224, 192], [256, 192]]
 
 
@@ -76,6 +80,14 @@ def main() -> None:
         f"0.2, {side}, mirror in none",
         evaluate_pictures(model, pictures, **WHOLE, refine=True, flip=False),
     )
+    for count in (1, 2, 3, 4, 6):
+        with tempfile.TemporaryDirectory() as folder:
+            path = lay_out(pictures, count, Path(folder), model.schema)
+            several = load_sources([Source(file=str(path))], model.schema)
+            _head(f"whole pictures, {count} photos in each: size of another look at small garments")
+            for size in (None, *AGAIN):
+                model.info.recipe["refine"] = {"margin": 0.2, "find_size": 224, "find_again": size}
+                _line(f"{size or 'none'}", evaluate_pictures(model, several, **WHOLE))
     model.info.recipe["refine"] = usual
     _head("whole pictures: PIF and PAF threshold, garment threshold")
     for threshold in (0.05, 0.1, 0.2):
@@ -93,7 +105,7 @@ def main() -> None:
 def _head(title: str) -> None:
     print(
         f"\n| {title} | AVG NE | by the box | median | PDL 0.1 | PDL 0.05 | within 0.02 | top-1 | "
-        "found | second |\n|---|---|---|---|---|---|---|---|---|---|"
+        "found | second | recall | precision |\n|---" + 11 * "|---" + "|"
     )
 
 
@@ -108,6 +120,8 @@ def _line(label: str, result: Evaluation) -> None:
             r.top1,
             result.pictures.get("one garment: found"),
             result.pictures.get("one garment: a second, false one found"),
+            r.recall,
+            r.precision,
         )
     ]
     by_box = np.nan if result.average_error_by_box is None else result.average_error_by_box

@@ -60,6 +60,8 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
     "erase": ("a rectangle painted over (25 %)", {"augment": {"erase": 0.25}}),
     "skip": ("blocks skipped now and then (10 %)", {"network": {"drop_path": 0.1}}),
     "mild": ("milder augmentation in the last 30 %", {"schedule": {"mild": 0.7}}),
+    "mosaic": ("several pictures in one (25 %)", {"augment": {"mosaic": 0.25}}),
+    "ema": ("no running mean of the weights", {"optimiser": {"ema": 0.0}}),
     "aspect": ("box-cut pictures less narrow (0.5)", {"cut_aspect": 0.5}),
     "tight": (
         "more box-cut views without a margin (53 % instead of 34 %)",

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lay_out import lay_out
 
 import napari_fashion
 from napari_fashion import photos
-from napari_fashion.engine.data import load_sources
+from napari_fashion.engine.data import Annotated, load_sources
 from napari_fashion.engine.evaluate import Evaluation, evaluate_pictures
 from napari_fashion.engine.metrics import average_error, category_ranks, median_error
 from napari_fashion.engine.model import Model
@@ -27,6 +29,8 @@ from napari_fashion.engine.recipe import Source
 
 FOLDER = Path(__file__).resolve().parent
 BEGIN, END = "<!-- figures: training/figures.py -->", "<!-- end of figures -->"
+SEVERAL = 4
+"""Photos that are laid out in one picture for the column of pictures with several garments."""
 MARGIN = 0.25
 """How much around the box the column of cuts with surroundings shows, as a share of the box."""
 Json = dict[str, Any]
@@ -84,12 +88,21 @@ def measure(model: Model) -> Json:
         "whole_once": evaluate_pictures(model, test, protocol="whole", **once).to_dict(),
         "samples_box": evaluate_pictures(model, drawn, protocol="box").to_dict(),
         "samples_whole": evaluate_pictures(model, drawn, protocol="whole").to_dict(),
+        "several": _several(model, test).to_dict(),
         "no_garment": {
             "in training": _none_found(model, [p for p in nothing if p.key in learned]),
             "held out": _none_found(model, held_out),
         },
         "garments": garment_rows(model, box),
     }
+
+
+def _several(model: Model, photos: Sequence[Annotated]) -> Evaluation:
+    """Judge whole pictures in which several of the photos are laid out together."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = lay_out(photos, SEVERAL, Path(folder), model.schema)
+        pictures = load_sources([Source(file=str(path))], model.schema)
+        return evaluate_pictures(model, pictures, protocol="whole")
 
 
 def _bytes(model: str) -> int:
@@ -161,7 +174,8 @@ def tables(f: Json) -> str:
         ("milliseconds a picture", lambda r: f"{1000 * r['seconds_per_picture']:.0f}"),
     ]
     kinds = (
-        "box", "whole", "box_wide", "box_once", "whole_once", "samples_box", "samples_whole",
+        "box", "whole", "box_wide", "several", "box_once", "whole_once", "samples_box",
+        "samples_whole",
     )  # fmt: skip
     empty = "; ".join(
         f"{_percent(v['none found'])} of {v['pictures']} {k}"
@@ -172,8 +186,9 @@ def tables(f: Json) -> str:
         f"`{f['model']}`. Intervals: 95 %, bootstrap over pictures.",
         "",
         f"| | photos, box-cut | photos, whole | box with {MARGIN:.0%} around it "
-        "| box-cut, one look | whole, one look | procedural, box-cut | procedural, whole |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| {SEVERAL} photos in a picture | box-cut, one look | whole, one look "
+        "| procedural, box-cut | procedural, whole |",
+        "|---" * (1 + len(kinds)) + "|",
         *(f"| {label} | " + " | ".join(text(f[k]) for k in kinds) + " |" for label, text in rows),
         "",
         f"Shoes and hats in which nothing is found: {empty}.",
@@ -278,6 +293,7 @@ def summary(f: Json) -> str:
     ]
     kinds = ("box", "box_wide", "whole")
     shares = f["whole"]["pictures"]
+    several = [_percent(f["several"][name]) for name in ("recall", "precision")]
     found = _percent(shares["one garment: found"])
     second = _percent(shares["one garment: a second, false one found"])
     return "\n".join(
@@ -289,6 +305,8 @@ def summary(f: Json) -> str:
                 for label, text in rows
             ),
             f"| garment found / a second, false one | | | {found} / {second} |",
+            f"| of {SEVERAL} garments in a picture found / of the finds right | | | "
+            f"{' / '.join(several)} |",
         ]
     )
 

@@ -12,6 +12,7 @@ from napari_fashion.engine.augment import (
     Canvases,
     _resample,
     augment_batch,
+    lay_together,
 )
 from napari_fashion.engine.pictures import PADDING
 from napari_fashion.engine.targets import GarmentBatch
@@ -304,3 +305,64 @@ def test_erasing_paints_one_rectangle_over_some_pictures():
         assert len(after[:, changed].unique(dim=1).T) == 1
         assert all(0.1 * 96 - 1 <= side <= 0.35 * 96 + 1 for side in (height, width))
     assert 10 <= touched <= 30
+
+
+# -- several pictures laid out together ----------------------------------------------------
+
+
+def test_laid_out_pictures_keep_their_garments_in_place():
+    batch = dotted(6)
+    before = batch.pixels.clone()
+    laid, together = lay_together(batch, 1.0, generator(3))
+    assert together.all()
+    torch.testing.assert_close(batch.pixels, before)  # the others lend theirs, unharmed
+    counts = laid.garments.valid.sum(1)
+    assert set(counts.tolist()) == {2, 4}
+    sizes = set()
+    for i in range(6):
+        sizes.add(tuple(laid.size[i].tolist()))
+        for n in torch.nonzero(laid.garments.valid[i]).flatten().tolist():
+            for k in range(8):
+                xy = laid.garments.xy[i, n, k]
+                assert (xy > -0.5).all()
+                assert (xy < laid.size[i] - 0.5).all()
+                found = centroid(laid.pixels[i, k % 3].float(), xy, radius=3)
+                np.testing.assert_allclose(found, xy.numpy(), atol=0.6)
+        width, height = laid.size[i].long().tolist()
+        assert (laid.pixels[i, :, height:] == PADDING).all()
+        assert (laid.pixels[i, :, :, width:] == PADDING).all()
+    assert len(sizes) > 2
+    garments = laid.garments
+    box = torch.cat([garments.xy.amin(2), garments.xy.amax(2)], -1)
+    torch.testing.assert_close(garments.box[garments.valid], box[garments.valid])
+    assert garments.area[0, 0] == batch.garments.area[0, 0] / 4
+    assert (garments.category[~garments.valid] == -1).all()
+    assert not garments.member[~garments.valid].any()
+
+
+def test_only_some_are_laid_out_and_the_others_stay_as_they_are():
+    batch = dotted(40)
+    laid, together = lay_together(batch, 0.3, generator())
+    assert 4 <= together.sum() <= 22
+    alone = ~together
+    torch.testing.assert_close(laid.pixels[alone], batch.pixels[alone])
+    torch.testing.assert_close(laid.size[alone], batch.size[alone])
+    torch.testing.assert_close(laid.garments.xy[alone][:, :1], batch.garments.xy[alone])
+    assert (laid.garments.valid[alone].sum(1) == 1).all()
+    few, none = lay_together(dotted(3), 1.0, generator())
+    assert not none.any()
+    assert few.garments.valid.shape == (3, 1)
+
+
+def test_laid_out_pictures_are_seen_whole():
+    batch = dotted(12)
+    options = NO_AUGMENTATION.model_copy(update={"mosaic": 1.0, "box_view": 1.0, "box_cut": 1.0})
+    _, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
+    there = garments.xy[garments.valid]
+    assert (garments.valid.sum(1) >= 2).all()
+    assert (there > -0.5).all()
+    assert (there < 127.5).all()
+    _, boxed = augment_batch(
+        batch, 128, options.model_copy(update={"mosaic": 0.0}), SCHEMA.flips, generator()
+    )
+    assert boxed.valid.sum() == 12

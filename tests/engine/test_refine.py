@@ -13,7 +13,7 @@ from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import PADDING, Cut
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.recipe import Recipe, Source
-from napari_fashion.engine.refine import AGREE, RefineOptions, cut_around, merge
+from napari_fashion.engine.refine import AGREE, SMALL, RefineOptions, all_small, cut_around, merge
 
 from .drawn import SCHEMA, tiny_recipe
 
@@ -152,6 +152,57 @@ def test_it_goes_by_the_recipe_unless_it_is_told_otherwise(model, drawn):
     assert small.grid == model.fields_batch([picture], sizes=[64])[0].grid != fields.grid
 
 
+def seen_in(*garments):
+    return Prediction(garments, 200, 100, "m")
+
+
+def test_garments_are_small_by_the_length_of_what_is_sure_of_them():
+    long = 200 * SMALL
+    assert not all_small(seen_in(), 0.15)
+    small = garment([(10, 10), (10 + long - 1, 40)], [0.9, 0.8])
+    large = garment([(10, 10), (10 + long, 40)], [0.9, 0.8])
+    upright = garment([(10, 0), (20, 99)], [0.9, 0.8])
+    assert all_small(seen_in(small, upright), 0.15)  # of the longer side, whichever way it lies
+    assert not all_small(seen_in(small, large), 0.15)
+    made_up = garment([(10, 10), (40, 40), (190, 90)], [0.9, 0.8, 0.01])
+    assert all_small(seen_in(made_up), 0.15)
+    assert not all_small(seen_in(made_up), 0.005)
+    assert not all_small(seen_in(garment([(10, 10)], [0.9])), 0.15)  # it has no box
+
+
+def test_pictures_of_small_garments_are_seen_again_larger(bundled, samples, monkeypatch):
+    picture = samples[0].read()
+    height, width = picture.shape[:2]
+    room = np.full((3 * height, 3 * width, 3), PADDING, np.uint8)
+    room[:height, :width] = picture
+    recipe, sizes, batch = bundled.info.recipe, [], bundled.fields_batch
+
+    def noting(pictures, **how):
+        sizes.append((len(pictures), how.get("sizes")))
+        return batch(pictures, **how)
+
+    monkeypatch.setattr(bundled, "fields_batch", noting)
+    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 128, "find_again": 384})
+    (large, one), (small, other) = bundled.look([picture, room], flip=False)
+    assert sizes == [(2, [128]), (1, [384]), (len(one.garments) + len(other.garments), None)]
+    assert large.grid == batch([picture], sizes=[128])[0].grid
+    assert small.grid == batch([room], sizes=[384])[0].grid  # what is shown is what was found in
+    assert len(one.garments) == len(other.garments) == 1
+    first, again = one.garments[0], other.garments[0]
+    found = first.found & again.found
+    assert found.sum() >= 4
+    assert np.linalg.norm(first.xy - again.xy, axis=1)[found].max() < 0.05 * height
+    for how in ({"sizes": [128]}, {"refine": False}):
+        sizes.clear()
+        bundled.look([room], **how)
+        assert [384] not in [size for _, size in sizes]
+    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 128})
+    sizes.clear()
+    bundled.look([room])
+    assert sizes[0] == (1, [128])
+    assert all(size is None for _, size in sizes[1:])
+
+
 def test_the_first_look_has_no_mirror_and_the_closer_one_does(model, drawn, monkeypatch):
     picture = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
     model.info.recipe |= {"refine": {"margin": 0.25}, "mirror": True}
@@ -254,7 +305,7 @@ def test_evaluation_of_whole_pictures_can_look_closer(bundled, samples):
 
 
 def test_recipes_say_it_and_what_goes_on_from_them_inherits_it(drawn, tmp_path):
-    said = {"margin": 0.3, "find_size": 64}
+    said = {"margin": 0.3, "find_size": 64, "find_again": 128}
     old = Recipe.from_dict(tiny_recipe(drawn, refine=said)).to_dict()
     assert old["refine"] == said
     plain = {"data": {"train": [{"file": str(drawn)}]}}

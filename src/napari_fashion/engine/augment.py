@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -45,6 +45,10 @@ class AugmentOptions(BaseModel):
     box_part
         Share of the box views whose box is that of some of the garment's landmarks only (at least
         two, drawn at random): garments that are partly out of the picture, and slivers.
+    mosaic
+        Chance that a picture is laid out together with one or three others of its batch, each
+        half as large (Bochkovskiy et al. 2020): pictures with several garments, where the data have
+        few. Such pictures are seen whole.
     erase
         Chance that a rectangle somewhere in the input is painted over with one colour: no part of a
         garment may be what alone gives it away (Zhong et al. 2020, random erasing).
@@ -71,6 +75,7 @@ class AugmentOptions(BaseModel):
     box_tight: float = Field(default=0.3, ge=0, le=1)
     box_cut: float = Field(default=0.6, ge=0, le=1)
     box_part: float = Field(default=0.0, ge=0, le=1)
+    mosaic: float = Field(default=0.0, ge=0, le=1)
     erase: float = Field(default=0.0, ge=0, le=1)
     brightness: float = Field(default=0.4, ge=0)
     contrast: float = Field(default=0.3, ge=0)
@@ -99,6 +104,10 @@ _RATIOS = ("scale", "stretch")
 HALVED_BELOW = 0.5
 """Input pixels a canvas pixel, below which the canvas is halved before it is sampled."""
 
+_LAYOUTS = ((2, 1), (1, 2), (2, 2))
+"""Columns and rows of the pictures that are laid out together."""
+_MOST = 4
+
 PART_SHARE = (0.2, 0.9)
 """Least and greatest chance of a landmark to be among those of a box of only some of them."""
 
@@ -110,6 +119,15 @@ NO_AUGMENTATION = AugmentOptions(
     brightness=0, contrast=0, saturation=0, hue=0, grey=0, noise=0,
 )  # fmt: skip
 """The whole picture, fitted into the input: what a model sees without augmentation."""
+
+
+_NOTHING: dict[str, Callable[[Tensor], Tensor]] = {
+    **dict.fromkeys(
+        ("xy", "visibility", "member", "box", "area", "crowd", "valid"), torch.zeros_like
+    ),
+    "category": lambda known: torch.full_like(known, -1),
+}
+"""What a batch says of a garment that is not there, by field."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +185,10 @@ def augment_batch(
         The garments in input pixels, with `content` filled.
     """
     device = batch.pixels.device
-    flipped, matrix, view = _draw_views(batch, side, options, generator, cut_aspect)
+    together = torch.zeros(len(batch.pixels), dtype=torch.bool)
+    if options.mosaic:
+        batch, together = lay_together(batch, options.mosaic, generator)
+    flipped, matrix, view = _draw_views(batch, side, options, generator, cut_aspect, together)
     matrix, view = matrix.to(device), view.to(device)
     inputs = _resample(batch.pixels, matrix, view, side)
     inputs = _recolour(inputs, options, generator)
@@ -175,6 +196,66 @@ def augment_batch(
         inputs = _erase(inputs, options.erase, generator)
     garments = _move_garments(batch.garments, matrix, view)
     return inputs, _swap_flipped(garments, flipped.to(device), flips)
+
+
+def lay_together(
+    batch: Canvases, chance: float, generator: torch.Generator
+) -> tuple[Canvases, Tensor]:
+    """Lay some of the pictures out together with others of the batch, each half as large.
+
+    Two side by side, two above each other, or four, as likely as each other; without gaps but for what
+    their shapes leave, which is padding. A batch of fewer than four pictures stays as it is.
+
+    Parameters
+    ----------
+    batch
+        B pictures with N garments each.
+    chance
+        Of a picture, to be laid out with others. The others are in the batch by themselves as well.
+    generator
+        Source of randomness (CPU).
+
+    Returns
+    -------
+    batch
+        B pictures with 4 N garments each; that of a picture that was laid out alone first.
+    together
+        (B,) bool: which were laid out with others.
+    """
+    b, n = len(batch.pixels), batch.garments.valid.shape[1]
+    together = torch.rand(b, generator=generator) < chance
+    layout = torch.randint(0, len(_LAYOUTS), (b,), generator=generator).tolist()
+    others = torch.rand(b, b - 1, generator=generator).argsort(1)[:, : _MOST - 1] + 1
+    if b < _MOST or not together.any():
+        return batch, torch.zeros_like(together)
+    pixels, size = batch.pixels.clone(), batch.size.clone()
+    roomy = {}
+    for name, nothing in _NOTHING.items():
+        there: Tensor = getattr(batch.garments, name)
+        roomy[name] = torch.cat([there, *[nothing(there)] * (_MOST - 1)], 1)
+    garments = replace(batch.garments, **roomy)
+    for i in torch.nonzero(together).flatten().tolist():
+        columns, rows = _LAYOUTS[layout[i]]
+        sources = [i, *((i + others[i]) % b).tolist()][: columns * rows]
+        halves = (batch.size[sources].cpu() / 2).long().clamp(min=1).view(rows, columns, 2)
+        x = [0, *halves[:, :, 0].amax(0).cumsum(0).tolist()]
+        y = [0, *halves[:, :, 1].amax(1).cumsum(0).tolist()]
+        pixels[i] = PADDING
+        small = F.avg_pool2d(batch.pixels[sources].float(), 2).round().to(torch.uint8)
+        for q, source in enumerate(sources):
+            row, column = divmod(q, columns)
+            w, h = halves[row, column].tolist()
+            left, top = x[column], y[row]
+            pixels[i, :, top : top + h, left : left + w] = small[q, :, :h, :w]
+            slots = slice(q * n, (q + 1) * n)
+            for name in _NOTHING:
+                getattr(garments, name)[i, slots] = getattr(batch.garments, name)[source]
+            corner = garments.xy.new_tensor([left, top])
+            garments.xy[i, slots] = (garments.xy[i, slots] + 0.5) / 2 - 0.5 + corner
+            garments.box[i, slots] = (garments.box[i, slots] + 0.5) / 2 - 0.5 + corner.repeat(2)
+            garments.area[i, slots] /= 4
+        size[i] = size.new_tensor([x[-1], y[-1]])
+    return Canvases(pixels, size, garments), together
 
 
 def _uniform(generator: torch.Generator, n: int, low: float, high: float) -> Tensor:
@@ -187,16 +268,18 @@ def _draw_views(
     options: AugmentOptions,
     generator: torch.Generator,
     cut_aspect: float,
+    seen_whole: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw flips (B,), canvas-to-input matrices (B, 2, 3) and visible rectangles (B, 4).
 
-    Edge-based coordinates: pixel i covers i .. i + 1.
+    Edge-based coordinates: pixel i covers i .. i + 1. Pictures that are `seen_whole` (B,) get no
+    box view.
     """
     b = len(batch.pixels)
     whole = torch.cat([torch.zeros(b, 2), batch.size.cpu()], dim=1)  # x0, y0, x1, y1
     region, view = whole.clone(), whole.clone()
     evened = torch.ones(b, 2)
-    boxed = torch.rand(b, generator=generator) < options.box_view
+    boxed = (torch.rand(b, generator=generator) < options.box_view) & ~seen_whole
     cut = torch.rand(b, generator=generator) < options.box_cut
     pick = torch.rand(b, generator=generator)
     margins = torch.rand(b, 4, generator=generator)

@@ -31,7 +31,7 @@ from napari_fashion.engine.network import (
 )
 from napari_fashion.engine.pictures import PADDING, Cut, Picture, Placement, resize, to_rgb
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
-from napari_fashion.engine.refine import RefineOptions, cut_around, merge
+from napari_fashion.engine.refine import RefineOptions, all_small, cut_around, merge
 from napari_fashion.errors import CheckpointError
 from napari_fashion.files import atomic_write
 from napari_fashion.schema import Schema
@@ -409,13 +409,28 @@ class Model:
         else:
             wide = sizes if closer.find_size is None else sizes or [closer.find_size]
             found = self.fields_batch(rgb, flip=bool(flip), sizes=wide)
-        predictions = [
-            self.decode(f, (p.shape[1], p.shape[0]), options)
-            for f, p in zip(found, rgb, strict=True)
-        ]
+        predictions = self._decode_all(found, rgb, options)
         if closer is not None:
+            if closer.find_again is not None and sizes is None:
+                self._find_again(rgb, found, predictions, options, closer.find_again, bool(flip))
             predictions = self._refine(rgb, predictions, options, closer, flip, sizes)
         return list(zip(found, predictions, strict=True))
+
+    def _find_again(
+        self,
+        pictures: Sequence[Picture],
+        found: list[Fields],
+        predictions: list[Prediction],
+        options: DecoderOptions,
+        size: int,
+        flip: bool,
+    ) -> None:
+        """See pictures in which all garments are small again, at `size`; replace what was found."""
+        small = [i for i, p in enumerate(predictions) if all_small(p, options.landmark_threshold)]
+        again = [pictures[i] for i in small]
+        fields = self.fields_batch(again, flip=flip, sizes=[size])
+        for i, f, p in zip(small, fields, self._decode_all(fields, again, options), strict=True):
+            found[i], predictions[i] = f, p
 
     def _refine(
         self,
@@ -456,6 +471,14 @@ class Model:
                 )
                 garments[i][j] = both if options.complete else self._without_impossible(both)
         return [replace(p, garments=tuple(g)) for p, g in zip(predictions, garments, strict=True)]
+
+    def _decode_all(
+        self, fields: Sequence[Fields], pictures: Sequence[Picture], options: DecoderOptions
+    ) -> list[Prediction]:
+        return [
+            self.decode(f, (p.shape[1], p.shape[0]), options)
+            for f, p in zip(fields, pictures, strict=True)
+        ]
 
     def decode(
         self, fields: Fields, size: tuple[int, int], options: DecoderOptions | None = None

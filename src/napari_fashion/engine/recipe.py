@@ -456,7 +456,7 @@ class Recipe(_Options):
         if self.working_size != other.get("working_size"):  # they were chosen for another size
             taken.pop("look_sizes", None)
             if taken.get("refine"):
-                taken["refine"] = {**taken["refine"], "find_size": None}
+                taken["refine"] = {**taken["refine"], "find_size": None, "find_again": None}
         return Recipe.from_dict({**self.to_dict(), **taken}, where="start_from's recipe")
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """A closer look: what was found in a whole picture is cut out, garment by garment, and seen again.
 
+Where garments are small in the picture, as where several are laid out in one, the whole picture is
+seen once more first, at a greater size, so that none is missed.
+
 The first look says which garments there are; in the second each fills the network's input, so that
 its landmarks are placed more exactly. Detection first and keypoints in the cut is how top-down pose
 estimation works; here one network does both, since it learns from whole pictures and from cuts.
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_fashion.engine.pictures import Cut, Picture, cut_box
-from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
 
 AGREE = 0.4
 """Distance of a landmark's two places, in widths and heights of the garment's box, up to which they
@@ -29,6 +32,11 @@ SLIMMEST = 0.25
 box without a width, which shows nothing of the garment."""
 
 
+SMALL = 0.5
+"""Length of a garment, as a share of its picture's longer side, up to which it is small: pictures of
+one garment have it longer (98 % of those that the bundled model learned from)."""
+
+
 class RefineOptions(BaseModel):
     """How a model looks closer at what it has found in a whole picture.
 
@@ -39,12 +47,39 @@ class RefineOptions(BaseModel):
     find_size
         Longer side at which the whole picture is seen first, pixels; None for the model's own
         sizes. That first look has no mirrored picture, unless one is asked for.
+    find_again
+        Longer side at which the picture is seen again, in the same way and instead, where the first
+        look finds only small garments (`all_small`); None for never.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     margin: float = Field(default=0.25, ge=0, le=2)
     find_size: int | None = Field(default=None, ge=32)
+    find_again: int | None = Field(default=None, ge=32)
+
+
+def all_small(prediction: Prediction, landmark_threshold: float) -> bool:
+    """Whether garments were found in a picture, and none is as long as `SMALL` of the picture.
+
+    Parameters
+    ----------
+    prediction
+        Of a whole picture.
+    landmark_threshold
+        As for `cut_around`.
+
+    Returns
+    -------
+    False where none was found: looked at again, pictures of other things begin to show garments
+    (training/model-card.md).
+    """
+    longest = 0.0
+    for garment in prediction.garments:
+        box = _box_of(garment, landmark_threshold)
+        if box is not None:
+            longest = max(longest, float((box[1] - box[0]).max()))
+    return 0 < longest < SMALL * max(prediction.width, prediction.height)
 
 
 def cut_around(
@@ -68,13 +103,22 @@ def cut_around(
     -------
     None where fewer than two landmarks were found: they have no box.
     """
+    box = _box_of(garment, landmark_threshold)
+    if box is None:
+        return None
+    low, high = box
+    lacking = np.maximum(SLIMMEST * (high - low).max() - (high - low), 0) / 2
+    return cut_box(picture, np.stack([low - lacking, high + lacking]), margin)
+
+
+def _box_of(garment: PredictedGarment, landmark_threshold: float) -> NDArray[np.float32] | None:
+    """Return least and greatest x, y of a garment's sure landmarks, (2, 2); see `cut_around`."""
     sure = garment.found & (garment.scores >= landmark_threshold)
     placed = sure if sure.sum() >= 2 else garment.found
     if placed.sum() < 2:
         return None
-    low, high = garment.xy[placed].min(0), garment.xy[placed].max(0)
-    lacking = np.maximum(SLIMMEST * (high - low).max() - (high - low), 0) / 2
-    return cut_box(picture, np.stack([low - lacking, high + lacking]), margin)
+    xy = garment.xy[placed]
+    return np.stack([xy.min(0), xy.max(0)])
 
 
 def merge(

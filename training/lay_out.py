@@ -1,0 +1,123 @@
+"""Lay photos out together, several in a picture, as a data set with several garments a picture.
+
+    python training/lay_out.py photos:test --count 4 --out several
+    napari-fashion evaluate several/annotations.json --protocol whole
+
+The photos show one garment each, so pictures of several are made of them: in random order (of a seed),
+in rows, each scaled so that its longer side has 600 pixels, on grey. Their landmarks go along.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from napari_fashion.coco.dataset import category_record
+from napari_fashion.engine.data import Annotated, load_sources
+from napari_fashion.engine.pictures import PADDING, resize
+from napari_fashion.engine.recipe import Source
+from napari_fashion.files import atomic_write
+from napari_fashion.schema import Schema
+
+CELL = 600
+
+
+def main() -> None:
+    """Write the pictures and their annotations."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", help="such as photos:test, or a COCO file")
+    parser.add_argument("--count", type=int, default=4, help="photos in a picture")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, help="folder")
+    options = parser.parse_args()
+    schema = Schema.load("garments")
+    photos = load_sources([Source(file=options.source)], schema)
+    print(lay_out(photos, options.count, options.out, schema, options.seed))
+
+
+def lay_out(
+    photos: Sequence[Annotated], count: int, folder: Path, schema: Schema, seed: int = 0
+) -> Path:
+    """Write pictures of `count` photos each, the last with what is left; return the COCO file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    order = np.random.default_rng(seed).permutation(len(photos))
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for start in range(0, len(photos), count):
+        name = f"{len(images):04}.jpg"
+        some = [photos[i] for i in order[start : start + count]]
+        picture, placed = _together(some)
+        Image.fromarray(picture).save(folder / name, quality=95)
+        image_id = len(images) + 1
+        height, width = picture.shape[:2]
+        images.append({"id": image_id, "file_name": name, "width": width, "height": height})
+        for photo, xy in placed:
+            annotations += [
+                _annotation(len(annotations) + 1, image_id, photo, i, xy[i])
+                for i in range(len(photo.category))
+            ]
+    document = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [category_record(schema, i, i + 1) for i in range(len(schema.categories))],
+    }
+    path = folder / "annotations.json"
+    atomic_write(path, json.dumps(document).encode() + b"\n")
+    return path
+
+
+def _together(photos: Sequence[Annotated]) -> tuple[np.ndarray, list[tuple[Annotated, np.ndarray]]]:
+    """Return the picture, and each photo's landmarks (N, K, 2) in it."""
+    columns = math.ceil(math.sqrt(len(photos)))
+    small = []
+    for photo in photos:
+        factor = CELL / max(photo.size)
+        small.append(
+            resize(photo.read(), (round(photo.size[0] * factor), round(photo.size[1] * factor)))
+        )
+    rows = [small[i : i + columns] for i in range(0, len(small), columns)]
+    width = max(sum(s.shape[1] for s in row) for row in rows)
+    picture = np.full((sum(max(map(len, row)) for row in rows), width, 3), PADDING, np.uint8)
+    placed = []
+    top = 0
+    for r, row in enumerate(rows):
+        left = 0
+        for c, s in enumerate(row):
+            photo = photos[r * columns + c]
+            picture[top : top + s.shape[0], left : left + s.shape[1]] = s
+            scale = np.array([s.shape[1], s.shape[0]]) / photo.size
+            placed.append((photo, (photo.xy + 0.5) * scale - 0.5 + (left, top)))
+            left += s.shape[1]
+        top += max(map(len, row))
+    return picture, placed
+
+
+def _annotation(
+    annotation_id: int, image_id: int, photo: Annotated, i: int, xy: np.ndarray
+) -> dict[str, Any]:
+    labelled = photo.visibility[i] > 0
+    places = np.where(labelled[:, None], xy, 0.0)
+    x0, y0 = xy[labelled].min(0)
+    width, height = xy[labelled].max(0) - (x0, y0)
+    triplets = np.column_stack([places.round(2), photo.visibility[i]])
+    return {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": int(photo.category[i]) + 1,
+        "iscrowd": 0,
+        "bbox": [round(float(v), 2) for v in (x0, y0, width, height)],
+        "area": round(float(width * height), 2),
+        "num_keypoints": int(labelled.sum()),
+        "keypoints": triplets.ravel().tolist(),
+    }
+
+
+if __name__ == "__main__":
+    main()
