@@ -172,9 +172,7 @@ def test_garments_are_small_by_the_length_of_what_is_sure_of_them():
 
 def test_pictures_of_small_garments_are_seen_again_larger(bundled, samples, monkeypatch):
     picture = samples[0].read()
-    height, width = picture.shape[:2]
-    room = np.full((3 * height, 3 * width, 3), PADDING, np.uint8)
-    room[:height, :width] = picture
+    room = in_a_corner(samples[0])
     recipe, sizes, batch = bundled.info.recipe, [], bundled.fields_batch
 
     def noting(pictures, **how):
@@ -182,24 +180,28 @@ def test_pictures_of_small_garments_are_seen_again_larger(bundled, samples, monk
         return batch(pictures, **how)
 
     monkeypatch.setattr(bundled, "fields_batch", noting)
-    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 128, "find_again": 384})
+    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 224, "find_again": 448})
     (large, one), (small, other) = bundled.look([picture, room], flip=False)
-    assert sizes == [(2, [128]), (1, [384]), (len(one.garments) + len(other.garments), None)]
-    assert large.grid == batch([picture], sizes=[128])[0].grid
-    assert small.grid == batch([room], sizes=[384])[0].grid  # what is shown is what was found in
+    assert sizes == [(2, [224]), (1, [448]), (len(one.garments) + len(other.garments), None)]
+    assert large.grid == batch([picture], sizes=[224])[0].grid
+    assert small.grid == batch([room], sizes=[448])[0].grid  # what is shown is what was found in
     assert len(one.garments) == len(other.garments) == 1
     first, again = one.garments[0], other.garments[0]
     found = first.found & again.found
     assert found.sum() >= 4
-    assert np.linalg.norm(first.xy - again.xy, axis=1)[found].max() < 0.05 * height
-    for how in ({"sizes": [128]}, {"refine": False}):
+    assert np.linalg.norm(first.xy - again.xy, axis=1)[found].max() < 0.05 * len(picture)
+    for how in ({"sizes": [224]}, {"refine": False}):
         sizes.clear()
         bundled.look([room], **how)
-        assert [384] not in [size for _, size in sizes]
-    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 128})
+        assert [448] not in [size for _, size in sizes]
+    sizes.clear()
+    empty = np.full((90, 120, 3), PADDING, np.uint8)
+    assert not bundled.predict([empty])[0].garments
+    assert sizes == [(1, [224])]  # nothing is found, and nothing looked for again
+    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 224})
     sizes.clear()
     bundled.look([room])
-    assert sizes[0] == (1, [128])
+    assert sizes[0] == (1, [224])
     assert all(size is None for _, size in sizes[1:])
 
 

@@ -427,6 +427,8 @@ class Model:
     ) -> None:
         """See pictures in which all garments are small again, at `size`; replace what was found."""
         small = [i for i, p in enumerate(predictions) if all_small(p, options.landmark_threshold)]
+        if not small:
+            return
         again = [pictures[i] for i in small]
         fields = self.fields_batch(again, flip=flip, sizes=[size])
         for i, f, p in zip(small, fields, self._decode_all(fields, again, options), strict=True):
