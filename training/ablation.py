@@ -84,10 +84,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = lay_out(pictures, count, Path(folder), model.schema)
             several = load_sources([Source(file=str(path))], model.schema)
-            _head(f"whole pictures, {count} photos in each: size of another look at small garments")
+            _head(
+                f"whole pictures, photos in each: {count}; size of another look at small garments"
+            )
             for size in (None, *AGAIN):
                 model.info.recipe["refine"] = {"margin": 0.2, "find_size": 224, "find_again": size}
-                _line(f"{size or 'none'}", evaluate_pictures(model, several, **WHOLE))
+                result = evaluate_pictures(model, several, **WHOLE)
+                # Shares of the pictures with one garment: where there are several, of the last alone.
+                _line(f"{size or 'none'}", result if count == 1 else replace(result, pictures={}))
     model.info.recipe["refine"] = usual
     _head("whole pictures: PIF and PAF threshold, garment threshold")
     for threshold in (0.05, 0.1, 0.2):

@@ -88,7 +88,8 @@ def measure(model: Model) -> Json:
         "whole_once": evaluate_pictures(model, test, protocol="whole", **once).to_dict(),
         "samples_box": evaluate_pictures(model, drawn, protocol="box").to_dict(),
         "samples_whole": evaluate_pictures(model, drawn, protocol="whole").to_dict(),
-        "several": _several(model, test).to_dict(),
+        # Shares of the pictures with one garment would be those of the last one, with what is left.
+        "several": _several(model, test).to_dict() | {"pictures": {}},
         "no_garment": {
             "in training": _none_found(model, [p for p in nothing if p.key in learned]),
             "held out": _none_found(model, held_out),

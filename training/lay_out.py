@@ -38,7 +38,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder")
     options = parser.parse_args()
     schema = Schema.load("garments")
-    photos = load_sources([Source(file=options.source)], schema)
+    photos = [p for p in load_sources([Source(file=options.source)], schema) if p.can_be_judged]
+    if not photos:
+        parser.error(
+            f"{options.source} has no photo with landmarks that a person placed or reviewed."
+        )
     print(lay_out(photos, options.count, options.out, schema, options.seed))
 
 
@@ -62,6 +66,7 @@ def lay_out(
             annotations += [
                 _annotation(len(annotations) + 1, image_id, photo, i, xy[i])
                 for i in range(len(photo.category))
+                if (photo.visibility[i] > 0).any()
             ]
     document = {
         "images": images,

@@ -106,7 +106,7 @@ HALVED_BELOW = 0.5
 
 _LAYOUTS = ((2, 1), (1, 2), (2, 2))
 """Columns and rows of the pictures that are laid out together."""
-_MOST = 4
+_MOST = max(columns * rows for columns, rows in _LAYOUTS)
 
 PART_SHARE = (0.2, 0.9)
 """Least and greatest chance of a landmark to be among those of a box of only some of them."""
@@ -211,14 +211,15 @@ def lay_together(
     batch
         B pictures with N garments each.
     chance
-        Of a picture, to be laid out with others. The others are in the batch by themselves as well.
+        Of a picture, to be laid out with others; these keep their own places in the batch.
     generator
         Source of randomness (CPU).
 
     Returns
     -------
     batch
-        B pictures with 4 N garments each; that of a picture that was laid out alone first.
+        B pictures with 4 N garments each, or the batch as it was where none was chosen. The picture
+        whose place it is lies at the top left, and its garments come first.
     together
         (B,) bool: which were laid out with others.
     """

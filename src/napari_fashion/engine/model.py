@@ -380,7 +380,8 @@ class Model:
         ----------
         pictures, flip, sizes
             See `fields_batch`. With `refine` both looks go by `flip` and `sizes` where these are
-            given; else the first one sees the picture itself, at the recipe's ``find_size``.
+            given; else the first one sees the picture itself, at the recipe's ``find_size``, and
+            once more at its ``find_again`` where that finds only small garments (`all_small`).
         options
             The model's own (`decoder_options`) where None.
         cut

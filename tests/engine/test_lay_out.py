@@ -1,0 +1,66 @@
+"""Photos laid out together (training/lay_out.py) are pictures whose garments lie where they show."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_fashion.engine.data import load_sources
+from napari_fashion.engine.pictures import cut_box, resize
+from napari_fashion.engine.recipe import Source
+
+from .drawn import SCHEMA
+
+SCRIPT = Path(__file__).parents[2] / "training" / "lay_out.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("lay_out", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_garment_shows_where_its_landmarks_are(script, drawn, tmp_path):
+    photos = load_sources([Source(file=str(drawn))], SCHEMA)[:7]
+    path = script.lay_out(photos, 3, tmp_path / "several", SCHEMA)
+    pictures = load_sources([Source(file=str(path))], SCHEMA)
+    assert [len(p.category) for p in pictures] == [3, 3, 1]
+    left = list(photos)
+    for picture in pictures:
+        pixels = picture.read()
+        for i in range(len(picture.category)):
+            seen = picture.visibility[i] > 0
+            cut = cut_box(pixels, picture.xy[i][seen])
+
+            def far(photo, cut=cut):
+                was = cut_box(photo.read(), photo.xy[0][photo.visibility[0] > 0]).picture
+                same = resize(was, (cut.picture.shape[1], cut.picture.shape[0])).astype(float)
+                return np.abs(same - cut.picture).mean()
+
+            own = min(left, key=far)
+            assert far(own) < 0.5 * min(far(p) for p in photos if p is not own)
+            assert own.category[0] == picture.category[i]
+            assert (own.visibility[0] == picture.visibility[i]).all()
+            left.remove(own)
+    assert not left
+
+
+def test_the_same_seed_lays_out_the_same(script, drawn, tmp_path):
+    photos = load_sources([Source(file=str(drawn))], SCHEMA)[:6]
+    one, same, other = (
+        script.lay_out(photos, 2, tmp_path / name, SCHEMA, seed).read_bytes()
+        for name, seed in (("a", 0), ("b", 0), ("c", 5))
+    )
+    assert one == same != other
+
+
+def test_it_runs_from_the_command_line(script, drawn, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["lay_out.py", str(drawn), "--out", str(tmp_path / "out")])
+    script.main()
+    assert capsys.readouterr().out.strip() == str(tmp_path / "out" / "annotations.json")
+    assert len(list((tmp_path / "out").glob("*.jpg"))) == 12
