@@ -186,6 +186,8 @@ def test_pictures_of_small_garments_are_seen_again_larger(bundled, samples, monk
     assert large.grid == batch([picture], sizes=[224])[0].grid
     assert small.grid == batch([room], sizes=[448])[0].grid  # what is shown is what was found in
     assert len(one.garments) == len(other.garments) == 1
+    in_it = bundled.decode(small, room.shape[1::-1]).garments[0]
+    assert other.garments[0].score == in_it.score  # how sure it is, it says in the other look
     first, again = one.garments[0], other.garments[0]
     found = first.found & again.found
     assert found.sum() >= 4
