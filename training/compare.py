@@ -2,22 +2,28 @@
 
     python training/compare.py --runs runs/compare            # all of them, one after the other
     python training/compare.py --runs runs/compare pseudo     # the plain run and one other
+    python training/compare.py --runs runs/compare --seeds 0 1 --jobs 2
 
-Every run takes the same number of steps, from the same seed; each is judged box-cut, with the mirror,
-on the photos of `photos:train` by the senders held out (never the test split). Differences from the
-plain run have a 95 % interval: bootstrap over photos, each compared with itself. The interval knows
-nothing of how much two runs differ that differ in their seed alone. What a long training would make
-of a measure is another question. Runs that are there already are not made again.
+Every run takes the same number of steps; each is judged box-cut, with the mirror, on the photos of
+`photos:train` by the senders held out (never the test split). Another seed holds out other senders,
+starts from other random heads and draws other pictures; a measure is compared with the plain run of the
+same seed. Differences have a 95 % interval: bootstrap over photos, each compared with itself. The
+interval knows nothing of how much two runs differ that differ in their seed alone: compare the seeds'
+own differences. What a long training would make of a measure is another question. Runs that are there
+already are not made again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from napari_fashion.engine.data import Annotated, load_sources
 from napari_fashion.engine.evaluate import Evaluation, evaluate_pictures
@@ -63,6 +69,10 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
     "mosaic": ("several pictures in one (25 %)", {"augment": {"mosaic": 0.25}}),
     "ema": ("no running mean of the weights", {"optimiser": {"ema": 0.0}}),
     "aspect": ("box-cut pictures less narrow (0.5)", {"cut_aspect": 0.5}),
+    "background": (
+        "photos without garments around half of the cuts",
+        {"augment": {"background": 0.5}},
+    ),
     "tight": (
         "more box-cut views without a margin (53 % instead of 34 %)",
         {"augment": {"box_view": 0.78, "box_tight": 0.75, "box_cut": 0.9}},
@@ -76,34 +86,57 @@ def main() -> None:
     parser.add_argument("measures", nargs="*", help=", ".join(MEASURES))
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--steps", type=int, default=300, help="of 32 pictures")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once, sharing the threads")
     options = parser.parse_args()
     chosen = options.measures or list(MEASURES)
     if unknown := set(chosen) - set(MEASURES):
         parser.error(f"{', '.join(sorted(unknown))}: unknown; expected {', '.join(MEASURES)}.")
-    plain = _judge(_run({}, options.runs / "plain", options.steps))
+    names, seeds = ["plain", *chosen], options.seeds
+    threads = max(1, torch.get_num_threads() // options.jobs)
+    with ProcessPoolExecutor(
+        options.jobs, get_context("spawn"), torch.set_num_threads, (threads,)
+    ) as pool:
+        runs = {
+            (name, seed): pool.submit(_run, name, seed, options.runs, options.steps)
+            for name in names
+            for seed in seeds
+        }
+        paths = {key: run.result() for key, run in runs.items()}
+    plain = [_judge(paths["plain", seed]) for seed in seeds]
+    figures = [_figures(one) for one in plain]
+    mean = np.mean(figures, 0)
+    each = [", ".join(f"{unit * f[i]:{form}}" for f in figures) for i, unit, form in _CELLS]
+    each = [f"by seed {cell}" if len(seeds) > 1 else "" for cell in each]
     print(
-        f"{options.steps} steps of 32 pictures at {SIZE} pixels, "
-        f"{len(plain.judged)} photos to judge by\n\n"
+        f"{options.steps} steps of 32 pictures at {SIZE} pixels, seeds "
+        f"{', '.join(map(str, seeds))}; {', '.join(str(len(p.judged)) for p in plain)} photos to "
+        "judge by\n\n"
         "| measure | AVG NE | difference (95 %) | median | difference (95 %) | top-1 "
         "| difference (95 %) |\n|---|---|---|---|---|---|---|\n"
-        f"| plain | {_figures(plain)[0]:.4f} | | {_figures(plain)[1]:.4f} | "
-        f"| {100 * _figures(plain)[2]:.1f} % | |",
+        f"| plain | {mean[0]:.4f} | {each[0]} | {mean[1]:.4f} | {each[1]} "
+        f"| {100 * mean[2]:.1f} % | {each[2]} |",
         flush=True,
     )
     for name in chosen:
-        label, change = MEASURES[name]
-        result = _judge(_run(change, options.runs / name, options.steps))
-        print(_row(label, plain, result), flush=True)
+        results = [_judge(paths[name, seed]) for seed in seeds]
+        print(_row(MEASURES[name][0], plain, results), flush=True)
 
 
-def _run(change: dict[str, Any], folder: Path, steps: int) -> Path:
+_CELLS = ((0, 1, ".4f"), (1, 1, ".4f"), (2, 100, ".1f"))
+"""Figure, factor and format of AVG NE, median and top-1."""
+
+
+def _run(name: str, seed: int, runs: Path, steps: int) -> Path:
+    change: dict[str, Any] = {} if name == "plain" else MEASURES[name][1]
+    folder = runs / (f"{name}-{seed}" if seed else name)
     done = folder / "model.json"
     if done.is_file() and json.loads(done.read_text())["history"]["steps"] >= steps:
         return done
     base: dict[str, Any] = json.loads(
         json.dumps(Recipe.load(FOLDER / "recipes/teacher.toml").to_dict())
     )
-    base |= {"name": "compare", "working_size": SIZE, "mirror": True}
+    base |= {"name": "compare", "seed": seed, "working_size": SIZE, "mirror": True}
     base["data"] |= {"train": [TRAIN, EMPTY]}
     base["schedule"] |= {"epochs": 1000, "max_steps": steps, "validate_every": 1000}
     for part, value in change.items():
@@ -142,18 +175,26 @@ def _figures(result: Evaluation, rows: np.ndarray | None = None) -> np.ndarray:
     )
 
 
-def _row(label: str, plain: Evaluation, result: Evaluation) -> str:
-    assert [j.key for j in plain.judged] == [j.key for j in result.judged]
+def _row(label: str, plain: list[Evaluation], results: list[Evaluation]) -> str:
+    """Return a table's row: one measure's runs against the plain ones of the same seeds."""
     random = np.random.default_rng(0)
-    n = len(plain.judged)
-    draws = [random.integers(0, n, n) for _ in range(1000)]
-    spread = np.array([_figures(result, rows) - _figures(plain, rows) for rows in draws])
-    low, high = np.percentile(spread, [2.5, 97.5], axis=0)
-    now = _figures(result)
-    by = now - _figures(plain)
-    cells = [f"{now[i]:.4f} | {by[i]:+.4f} ({low[i]:+.4f} to {high[i]:+.4f})" for i in range(2)] + [
-        f"{100 * now[2]:.1f} % | {100 * by[2]:+.1f} ({100 * low[2]:+.1f} to {100 * high[2]:+.1f})"
-    ]
+    draws, by_seed = [], []
+    for before, after in zip(plain, results, strict=True):
+        assert [j.key for j in before.judged] == [j.key for j in after.judged]
+        n = len(before.judged)
+        rows = [random.integers(0, n, n) for _ in range(1000)]
+        draws.append([_figures(after, r) - _figures(before, r) for r in rows])
+        by_seed.append(_figures(after) - _figures(before))
+    low, high = np.percentile(np.mean(draws, 0), [2.5, 97.5], axis=0)
+    now, by = np.mean([_figures(r) for r in results], 0), np.mean(by_seed, 0)
+    cells = []
+    for i, unit, form in _CELLS:
+        each = ", ".join(f"{unit * b[i]:+{form}}" for b in by_seed)
+        cells.append(f"{unit * now[i]:{form}}{' %' if unit == 100 else ''}")
+        cells.append(
+            f"{unit * by[i]:+{form}} ({unit * low[i]:+{form}} to {unit * high[i]:+{form}})"
+            + (f"; {each}" if len(by_seed) > 1 else "")
+        )
     return f"| {label} | " + " | ".join(cells) + " |"
 
 

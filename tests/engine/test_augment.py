@@ -283,9 +283,49 @@ def test_pictures_are_averaged_along_the_axis_that_gets_much_smaller():
     for x, y, averaged in ((0.3, 0.9, True), (0.9, 0.3, False)):
         matrix = torch.tensor([[[x, 0.0, 0.0], [0.0, y, 0.0]]])
         view = torch.tensor([[0.0, 0.0, CANVAS, CANVAS]])
-        small = _resample(canvases.pixels, matrix, view, 48)[..., 2:-2, 2 : int(CANVAS * x) - 2]
+        padding = torch.full((1, 1, 1, 1), float(PADDING))
+        small = _resample(canvases.pixels, matrix, view, 48, padding)
+        small = small[..., 2:-2, 2 : int(CANVAS * x) - 2]
         spread = small[0, 0, 2 : int(CANVAS * y) - 4 if y < 0.5 else None].std(dim=-1).max()
         assert (spread < 1) == averaged
+
+
+def test_pieces_of_empty_pictures_lie_around_cuts_and_are_learned_as_such():
+    canvases = dotted(12)
+    nothing = [3, 8]
+    canvases.garments.valid[nothing] = False
+    canvases.pixels[nothing] = 200
+    cuts = NO_AUGMENTATION.model_copy(
+        update={"box_view": 1, "box_cut": 1, "box_margin": (0.1, 0.1)}
+    )
+    plain, before = augment_batch(canvases, 96, cuts, SCHEMA.flips, generator())
+    some = cuts.model_copy(update={"background": 0.5})
+    inputs, after = augment_batch(canvases, 96, some, SCHEMA.flips, generator())
+    changed = (inputs != plain).flatten(1).any(1)
+    assert 2 <= changed.sum() <= 8
+    assert not changed[nothing].any()  # seen whole, they have no cut
+    padding = (plain == PADDING).all(1)
+    for i in range(12):
+        assert torch.equal(inputs[i][:, ~padding[i]], plain[i][:, ~padding[i]])  # the cut stays
+        if changed[i]:
+            assert (inputs[i][:, padding[i]] - 200).abs().max() < 0.01
+            x0, y0 = after.content[i].amin(0)
+            x1, y1 = after.content[i].amax(0)
+            assert torch.allclose(
+                torch.stack([x0, y0, x1, y1]) + 0.5, torch.tensor([0, 0, 96, 96.0])
+            )
+        else:
+            assert torch.equal(after.content[i], before.content[i])
+    assert torch.equal(after.xy, before.xy)
+
+
+def test_without_an_empty_picture_cuts_keep_their_padding():
+    cuts = NO_AUGMENTATION.model_copy(update={"box_view": 1, "box_cut": 1})
+    plain, before = augment_batch(dotted(6), 96, cuts, SCHEMA.flips, generator())
+    all_of_them = cuts.model_copy(update={"background": 1.0})
+    inputs, after = augment_batch(dotted(6), 96, all_of_them, SCHEMA.flips, generator())
+    assert torch.equal(inputs, plain)
+    assert torch.equal(after.content, before.content)
 
 
 def test_erasing_paints_one_rectangle_over_some_pictures():

@@ -49,6 +49,9 @@ class AugmentOptions(BaseModel):
         Chance that a picture is laid out together with one or three others of its batch, each
         half as large (Bochkovskiy et al. 2020): pictures with several garments, where the data have
         few. Such pictures are seen whole.
+    background
+        Share of the views cut by a box that show, instead of padding around the cut, a piece of a
+        picture of the same batch without garments; where the batch has none, they keep their padding.
     erase
         Chance that a rectangle somewhere in the input is painted over with one colour: no part of a
         garment may be what alone gives it away (Zhong et al. 2020, random erasing).
@@ -76,6 +79,7 @@ class AugmentOptions(BaseModel):
     box_cut: float = Field(default=0.6, ge=0, le=1)
     box_part: float = Field(default=0.0, ge=0, le=1)
     mosaic: float = Field(default=0.0, ge=0, le=1)
+    background: float = Field(default=0.0, ge=0, le=1)
     erase: float = Field(default=0.0, ge=0, le=1)
     brightness: float = Field(default=0.4, ge=0)
     contrast: float = Field(default=0.3, ge=0)
@@ -110,6 +114,9 @@ _MOST = max(columns * rows for columns, rows in _LAYOUTS)
 
 PART_SHARE = (0.2, 0.9)
 """Least and greatest chance of a landmark to be among those of a box of only some of them."""
+
+BACKDROP_SHARE = (0.5, 1.0)
+"""Least and greatest side of the piece that stands in for padding, as a share of its picture's shorter."""
 
 ERASED_SHARE = (0.1, 0.35)
 """Least and greatest side of the rectangle that is painted over, as a share of the input's."""
@@ -189,13 +196,72 @@ def augment_batch(
     if options.mosaic:
         batch, together = lay_together(batch, options.mosaic, generator)
     flipped, matrix, view = _draw_views(batch, side, options, generator, cut_aspect, together)
+    around, replaced = torch.full((1, 1, 1, 1), float(PADDING), device=device), None
+    if options.background:
+        cut = (view[:, :2] > 0).any(1) | (view[:, 2:] < batch.size.cpu()).any(1)
+        around, replaced = _backdrops(batch, cut, side, options.background, generator)
     matrix, view = matrix.to(device), view.to(device)
-    inputs = _resample(batch.pixels, matrix, view, side)
+    inputs = _resample(batch.pixels, matrix, view, side, around)
     inputs = _recolour(inputs, options, generator)
     if options.erase:
         inputs = _erase(inputs, options.erase, generator)
     garments = _move_garments(batch.garments, matrix, view)
+    if (
+        replaced is not None
+    ):  # what stands in for padding is to be learned as well: no garment is there
+        corners = garments.content.new_tensor([[0, 0], [side, 0], [side, side], [0, side]]) - 0.5
+        garments = replace(
+            garments, content=torch.where(replaced[:, None, None], corners, garments.content)
+        )
     return inputs, _swap_flipped(garments, flipped.to(device), flips)
+
+
+def _backdrops(
+    batch: Canvases, cut: Tensor, side: int, chance: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Choose what lies around the cut of some views: pieces of the batch's pictures without garments.
+
+    Parameters
+    ----------
+    batch
+        B pictures.
+    cut
+        (B,) bool: views that have something around their cut.
+    side
+        Of the input, pixels.
+    chance
+        Of a cut view, to get a piece of a picture.
+    generator
+        Source of randomness (CPU).
+
+    Returns
+    -------
+    around
+        (B, 3, side, side) float32: what lies around each cut; padding where nothing was chosen.
+    replaced
+        (B,) bool: which got a piece of a picture.
+    """
+    b, _, _, s = batch.pixels.shape
+    device = batch.pixels.device
+    chosen = cut & (torch.rand(b, generator=generator) < chance)
+    pick = torch.rand(b, generator=generator)
+    share = _uniform(generator, b, *BACKDROP_SHARE)
+    place = torch.rand(b, 2, generator=generator)
+    around = torch.full((b, 3, side, side), float(PADDING), device=device)
+    empty = torch.nonzero(~batch.garments.valid.cpu().any(1)).flatten()
+    if not len(empty):
+        return around, torch.zeros(b, dtype=torch.bool, device=device)
+    at = (torch.arange(side) + 0.5) / side
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    unit = torch.stack([x, y], -1)
+    for i in torch.nonzero(chosen).flatten().tolist():
+        source = empty[int(pick[i] * len(empty))]
+        size = batch.size[source].cpu()
+        extent = size.min() * share[i]
+        points = (size - extent) * place[i] + unit * extent
+        pixels = batch.pixels[source][None].float()
+        around[i] = _sample(pixels, (points * (2.0 / s) - 1.0)[None].to(device))[0]
+    return around, chosen.to(device)
 
 
 def lay_together(
@@ -344,8 +410,8 @@ def _draw_views(
     return flipped, torch.cat([linear, translation[..., None]], dim=2), view
 
 
-def _resample(pixels: Tensor, matrix: Tensor, view: Tensor, side: int) -> Tensor:
-    """Sample (B, 3, S, S) canvases through canvas-to-input matrices; outside the view, padding."""
+def _resample(pixels: Tensor, matrix: Tensor, view: Tensor, side: int, around: Tensor) -> Tensor:
+    """Sample (B, 3, S, S) canvases through canvas-to-input matrices; outside the view lies `around`."""
     b, _, _, s = pixels.shape
     device = pixels.device
     inverse = torch.linalg.inv(matrix[:, :, :2])
@@ -363,7 +429,7 @@ def _resample(pixels: Tensor, matrix: Tensor, view: Tensor, side: int) -> Tensor
             halved = F.avg_pool2d(canvases[chosen], kernel)
             sampled[chosen] = _sample(halved, source[chosen] * (2.0 / s) - 1.0)
     inside = ((source >= view[:, None, None, :2]) & (source <= view[:, None, None, 2:])).all(-1)
-    return torch.where(inside[:, None], sampled, float(PADDING))
+    return torch.where(inside[:, None], sampled, around)
 
 
 def _sample(canvases: Tensor, grid: Tensor) -> Tensor:
