@@ -30,7 +30,7 @@ from napari_fashion.engine.evaluate import Evaluation, evaluate_pictures
 from napari_fashion.engine.metrics import average_error, median_error
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Recipe, Source
-from napari_fashion.engine.train import train
+from napari_fashion.engine.train import finished, train
 
 FOLDER = Path(__file__).resolve().parent
 SIZE = 160
@@ -127,12 +127,9 @@ _CELLS = ((0, 1, ".4f"), (1, 1, ".4f"), (2, 100, ".1f"))
 """Figure, factor and format of AVG NE, median and top-1."""
 
 
-def _run(name: str, seed: int, runs: Path, steps: int) -> Path:
+def recipe_of(name: str, seed: int, steps: int) -> Recipe:
+    """Return a run's recipe: the plain one's, changed by one measure."""
     change: dict[str, Any] = {} if name == "plain" else MEASURES[name][1]
-    folder = runs / (f"{name}-{seed}" if seed else name)
-    done = folder / "model.json"
-    if done.is_file() and json.loads(done.read_text())["history"]["steps"] >= steps:
-        return done
     base: dict[str, Any] = json.loads(
         json.dumps(Recipe.load(FOLDER / "recipes/teacher.toml").to_dict())
     )
@@ -141,8 +138,23 @@ def _run(name: str, seed: int, runs: Path, steps: int) -> Path:
     base["schedule"] |= {"epochs": 1000, "max_steps": steps, "validate_every": 1000}
     for part, value in change.items():
         base[part] = base[part] | value if isinstance(value, dict) else value
-    recipe = Recipe.from_dict(base)
-    return train(recipe, folder, resume=(folder / "state.json").is_file(), device="cpu")
+    return Recipe.from_dict(base)
+
+
+def _run(name: str, seed: int, runs: Path, steps: int) -> Path:
+    folder = runs / (f"{name}-{seed}" if seed else name)
+    known = folder / "recipe.json"
+    if known.is_file():
+        there = json.loads(known.read_text("utf-8"))["schedule"]["max_steps"]
+        if there != steps:
+            raise SystemExit(
+                f"{folder} holds a run of {there} steps, not of {steps}: give --steps {there}, or "
+                "another folder with --runs."
+            )
+    if finished(folder):
+        return folder / "model.json"
+    going_on = (folder / "state.json").is_file()
+    return train(recipe_of(name, seed, steps), folder, resume=going_on, device="cpu")
 
 
 def _judge(path: Path) -> Evaluation:

@@ -1,0 +1,68 @@
+"""The short runs that tell what a measure brings (training/compare.py) differ in that measure alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "training" / "compare.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("compare", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def changed(before, after):
+    """Dotted names of what differs in two recipes' dictionaries."""
+    if isinstance(before, dict) and isinstance(after, dict) and before.keys() == after.keys():
+        return {
+            f"{name}.{rest}" if rest else name
+            for name in before
+            for rest in changed(before[name], after[name])
+        }
+    return set() if before == after else {""}
+
+
+def test_every_measure_is_a_recipe_that_differs_from_the_plain_one_in_it_alone(script):
+    plain = script.recipe_of("plain", 3, 150).to_dict()
+    assert plain["seed"] == 3
+    assert plain["schedule"]["max_steps"] == 150
+    for name, (_, change) in script.MEASURES.items():
+        one = script.recipe_of(name, 3, 150).to_dict()
+        asked = {
+            f"{part}.{field}" if isinstance(value, dict) else part
+            for part, value in change.items()
+            for field in (value if isinstance(value, dict) else [""])
+        }
+        assert changed(plain, one) == asked, name
+
+
+def test_a_finished_run_is_not_made_again_and_each_seed_has_its_own(script, tmp_path, monkeypatch):
+    made = []
+
+    def train(recipe, folder, **options):
+        made.append((folder.name, recipe.seed, options["resume"]))
+        folder.mkdir(exist_ok=True)
+        (folder / "recipe.json").write_text(json.dumps(recipe.to_dict()))
+        (folder / "model.json").write_text("{}")
+        (folder / "events.jsonl").write_text('{"event": "done"}\n')
+        return folder / "model.json"
+
+    monkeypatch.setattr(script, "train", train)
+    for name, seed in (("plain", 0), ("plain", 1), ("erase", 1)):
+        script._run(name, seed, tmp_path, 20)
+    assert script._run("plain", 1, tmp_path, 20) == tmp_path / "plain-1" / "model.json"
+    assert made == [("plain", 0, False), ("plain-1", 1, False), ("erase-1", 1, False)]
+    (tmp_path / "plain" / "events.jsonl").write_text('{"event": "step"}\n')
+    (tmp_path / "plain" / "state.json").write_text("{}")
+    script._run("plain", 0, tmp_path, 20)  # it was cut off: it goes on
+    assert made[-1] == ("plain", 0, True)
+    with pytest.raises(SystemExit, match="holds a run of 20 steps, not of 40"):
+        script._run("plain", 1, tmp_path, 40)
