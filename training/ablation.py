@@ -84,9 +84,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = lay_out(pictures, count, Path(folder), model.schema)
             several = load_sources([Source(file=str(path))], model.schema)
-            _head(
-                f"whole pictures, photos in each: {count}; size of another look at small garments"
-            )
+            _head(f"whole pictures, photos in each: {count}; size of another look")
             for size in (None, *AGAIN):
                 model.info.recipe["refine"] = {"margin": 0.2, "find_size": 224, "find_again": size}
                 result = evaluate_pictures(model, several, **WHOLE)

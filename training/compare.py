@@ -93,6 +93,7 @@ def main() -> None:
     if unknown := set(chosen) - set(MEASURES):
         parser.error(f"{', '.join(sorted(unknown))}: unknown; expected {', '.join(MEASURES)}.")
     names, seeds = ["plain", *chosen], options.seeds
+    refuse_other_runs(names, seeds, options.runs, options.steps)
     threads = max(1, torch.get_num_threads() // options.jobs)
     with ProcessPoolExecutor(
         options.jobs, get_context("spawn"), torch.set_num_threads, (threads,)
@@ -141,16 +142,24 @@ def recipe_of(name: str, seed: int, steps: int) -> Recipe:
     return Recipe.from_dict(base)
 
 
+def _folder(name: str, seed: int, runs: Path) -> Path:
+    return runs / (f"{name}-{seed}" if seed else name)
+
+
+def refuse_other_runs(names: list[str], seeds: list[int], runs: Path, steps: int) -> None:
+    """Raise SystemExit where a run is there already that was made by another recipe."""
+    for name in names:
+        for seed in seeds:
+            known = _folder(name, seed, runs) / "recipe.json"
+            if known.is_file() and Recipe.load_json(known) != recipe_of(name, seed, steps):
+                raise SystemExit(
+                    f"{known.parent} holds a run by another recipe (other --steps, or the measure has "
+                    "changed since): give the steps it had, remove it, or give another --runs."
+                )
+
+
 def _run(name: str, seed: int, runs: Path, steps: int) -> Path:
-    folder = runs / (f"{name}-{seed}" if seed else name)
-    known = folder / "recipe.json"
-    if known.is_file():
-        there = json.loads(known.read_text("utf-8"))["schedule"]["max_steps"]
-        if there != steps:
-            raise SystemExit(
-                f"{folder} holds a run of {there} steps, not of {steps}: give --steps {there}, or "
-                "another folder with --runs."
-            )
+    folder = _folder(name, seed, runs)
     if finished(folder):
         return folder / "model.json"
     going_on = (folder / "state.json").is_file()

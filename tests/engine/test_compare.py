@@ -64,5 +64,9 @@ def test_a_finished_run_is_not_made_again_and_each_seed_has_its_own(script, tmp_
     (tmp_path / "plain" / "state.json").write_text("{}")
     script._run("plain", 0, tmp_path, 20)  # it was cut off: it goes on
     assert made[-1] == ("plain", 0, True)
-    with pytest.raises(SystemExit, match="holds a run of 20 steps, not of 40"):
-        script._run("plain", 1, tmp_path, 40)
+    script.refuse_other_runs(["plain", "erase"], [0, 1], tmp_path, 20)
+    with pytest.raises(SystemExit, match=r"plain-1 holds a run by another recipe"):
+        script.refuse_other_runs(["plain"], [1], tmp_path, 40)
+    monkeypatch.setitem(script.MEASURES, "erase", ("more of it", {"augment": {"erase": 0.5}}))
+    with pytest.raises(SystemExit, match=r"erase-1 holds a run by another recipe"):
+        script.refuse_other_runs(["plain", "erase"], [0, 1], tmp_path, 20)

@@ -13,7 +13,15 @@ from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import PADDING, Cut
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.recipe import Recipe, Source
-from napari_fashion.engine.refine import AGREE, SMALL, RefineOptions, all_small, cut_around, merge
+from napari_fashion.engine.refine import (
+    AGREE,
+    SMALL,
+    RefineOptions,
+    cut_around,
+    may_hide_more,
+    merge,
+    sees_more,
+)
 
 from .drawn import SCHEMA, tiny_recipe
 
@@ -156,23 +164,49 @@ def seen_in(*garments):
     return Prediction(garments, 200, 100, "m")
 
 
-def test_garments_are_small_by_the_length_of_what_is_sure_of_them():
+def test_a_picture_may_hide_more_where_its_one_garment_is_small_by_what_is_sure_of_it():
     long = 200 * SMALL
-    assert not all_small(seen_in(), 0.15)
+    assert not may_hide_more(seen_in(), 0.15)
     small = garment([(10, 10), (10 + long - 1, 40)], [0.9, 0.8])
     large = garment([(10, 10), (10 + long, 40)], [0.9, 0.8])
-    upright = garment([(10, 0), (20, 99)], [0.9, 0.8])
-    assert all_small(seen_in(small, upright), 0.15)  # of the longer side, whichever way it lies
-    assert not all_small(seen_in(small, large), 0.15)
+    assert may_hide_more(seen_in(small), 0.15)
+    assert may_hide_more(seen_in(garment([(10, 0), (20, 99)], [0.9, 0.8])), 0.15)  # upright
+    assert not may_hide_more(seen_in(large), 0.15)
     made_up = garment([(10, 10), (40, 40), (190, 90)], [0.9, 0.8, 0.01])
-    assert all_small(seen_in(made_up), 0.15)
-    assert not all_small(seen_in(made_up), 0.005)
-    assert not all_small(seen_in(garment([(10, 10)], [0.9])), 0.15)  # it has no box
+    assert may_hide_more(seen_in(made_up), 0.15)
+    assert not may_hide_more(seen_in(made_up), 0.005)
+    assert not may_hide_more(seen_in(garment([(10, 10)], [0.9])), 0.15)  # it has no box
 
 
-def test_pictures_of_small_garments_are_seen_again_larger(bundled, samples, monkeypatch):
-    picture = samples[0].read()
-    room = in_a_corner(samples[0])
+def test_a_picture_may_hide_more_where_several_were_found():
+    large = garment([(10, 10), (190, 40)], [0.9, 0.8])
+    assert may_hide_more(seen_in(large, large), 0.15)
+
+
+def test_another_look_counts_where_there_are_several_garments():
+    one = garment([(10, 10), (60, 40)], [0.9, 0.8])
+    none, single, several = seen_in(), seen_in(one), seen_in(one, one)
+    assert sees_more(several, single)
+    assert sees_more(several, several)
+    assert sees_more(single, several)  # it tells that one of them is none
+    assert not sees_more(single, single)
+    assert not sees_more(none, single)
+    assert not sees_more(none, several)
+
+
+def several_in_a_room(samples):
+    """Two pictures on a canvas four times as wide and high, in opposite corners."""
+    rooms = [in_a_corner(p) for p in samples]
+    height, width = (sum(room.shape[i] for room in rooms) for i in (0, 1))
+    canvas = np.full((height, width, 3), PADDING, np.uint8)
+    canvas[: rooms[0].shape[0], : rooms[0].shape[1]] = rooms[0]
+    canvas[-rooms[1].shape[0] :, -rooms[1].shape[1] :] = rooms[1]
+    return canvas
+
+
+def test_pictures_that_may_hide_more_are_seen_again_larger(bundled, samples, monkeypatch):
+    picture, room = samples[0].read(), in_a_corner(samples[0])
+    two = several_in_a_room(samples[:2])
     recipe, sizes, batch = bundled.info.recipe, [], bundled.fields_batch
 
     def noting(pictures, **how):
@@ -181,20 +215,20 @@ def test_pictures_of_small_garments_are_seen_again_larger(bundled, samples, monk
 
     monkeypatch.setattr(bundled, "fields_batch", noting)
     monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 224, "find_again": 448})
-    (large, one), (small, other) = bundled.look([picture, room], flip=False)
-    assert sizes == [(2, [224]), (1, [448]), (len(one.garments) + len(other.garments), None)]
-    assert large.grid == batch([picture], sizes=[224])[0].grid
-    assert small.grid == batch([room], sizes=[448])[0].grid  # what is shown is what was found in
+    (large, one), (small, other), (fields, both) = bundled.look([picture, room, two], flip=False)
     assert len(one.garments) == len(other.garments) == 1
-    in_it = bundled.decode(small, room.shape[1::-1]).garments[0]
-    assert other.garments[0].score == in_it.score  # how sure it is, it says in the other look
-    first, again = one.garments[0], other.garments[0]
-    found = first.found & again.found
-    assert found.sum() >= 4
-    assert np.linalg.norm(first.xy - again.xy, axis=1)[found].max() < 0.05 * len(picture)
+    assert len(both.garments) == 2
+    assert sizes == [(3, [224]), (2, [448]), (4, None)]
+    assert large.grid == batch([picture], sizes=[224])[0].grid
+    assert small.grid == batch([room], sizes=[224])[0].grid  # a single one stays as it was found
+    assert fields.grid == batch([two], sizes=[448])[0].grid  # what is shown is what was found in
+    scores = [g.score for g in bundled.decode(fields, two.shape[1::-1]).garments]
+    assert [
+        g.score for g in both.garments
+    ] == scores  # how sure they are, they say in the other look
     for how in ({"sizes": [224]}, {"refine": False}):
         sizes.clear()
-        bundled.look([room], **how)
+        bundled.look([room, two], **how)
         assert [448] not in [size for _, size in sizes]
     sizes.clear()
     empty = np.full((90, 120, 3), PADDING, np.uint8)
@@ -202,9 +236,29 @@ def test_pictures_of_small_garments_are_seen_again_larger(bundled, samples, monk
     assert sizes == [(1, [224])]  # nothing is found, and nothing looked for again
     monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 224})
     sizes.clear()
-    bundled.look([room])
+    bundled.look([two])
     assert sizes[0] == (1, [224])
     assert all(size is None for _, size in sizes[1:])
+
+
+def test_many_pictures_are_seen_again_a_few_at_a_time(bundled, samples, monkeypatch):
+    two = several_in_a_room(samples[:2])
+    sizes, batch = [], bundled.fields_batch
+    monkeypatch.setattr(
+        bundled,
+        "fields_batch",
+        lambda pictures, **how: (
+            sizes.append((len(pictures), how.get("sizes"))),
+            batch(pictures, **how),
+        )[1],
+    )
+    alone = bundled.predict([two])[0]
+    sizes.clear()
+    for prediction in bundled.predict([two] * 6):
+        assert len(prediction.garments) == 2
+        for g, h in zip(prediction.garments, alone.garments, strict=True):
+            np.testing.assert_allclose(g.xy, h.xy, atol=1e-2)
+    assert [n for n, size in sizes if size == [448]] == [4, 2]
 
 
 def test_the_first_look_has_no_mirror_and_the_closer_one_does(model, drawn, monkeypatch):

@@ -31,7 +31,7 @@ from napari_fashion.engine.network import (
 )
 from napari_fashion.engine.pictures import PADDING, Cut, Picture, Placement, resize, to_rgb
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
-from napari_fashion.engine.refine import RefineOptions, all_small, cut_around, merge
+from napari_fashion.engine.refine import RefineOptions, cut_around, may_hide_more, merge, sees_more
 from napari_fashion.errors import CheckpointError
 from napari_fashion.files import atomic_write
 from napari_fashion.schema import Schema
@@ -172,7 +172,10 @@ class Model:
 
     @property
     def id(self) -> str:
-        """Name and a digest of the weights: the same id, the same predictions."""
+        """Name and a digest of the weights.
+
+        How they are used (the recipe's `mirror`, `cut_aspect`, `refine`, `decoder`) is not in it.
+        """
         if self._id is None:
             self._id = _id_of(self.info.name, _state(self.network))
         return self._id
@@ -381,7 +384,7 @@ class Model:
         pictures, flip, sizes
             See `fields_batch`. With `refine` both looks go by `flip` and `sizes` where these are
             given; else the first one sees the picture itself, at the recipe's ``find_size``, and
-            once more at its ``find_again`` where that finds only small garments (`all_small`).
+            once more at its ``find_again`` where there may be more to find (`may_hide_more`).
         options
             The model's own (`decoder_options`) where None.
         cut
@@ -426,14 +429,17 @@ class Model:
         size: int,
         flip: bool,
     ) -> None:
-        """See pictures in which all garments are small again, at `size`; replace what was found."""
-        small = [i for i, p in enumerate(predictions) if all_small(p, options.landmark_threshold)]
-        if not small:
-            return
-        again = [pictures[i] for i in small]
-        fields = self.fields_batch(again, flip=flip, sizes=[size])
-        for i, f, p in zip(small, fields, self._decode_all(fields, again, options), strict=True):
-            found[i], predictions[i] = f, p
+        """See pictures that may hold more at `size`; replace what was found where that sees more."""
+        threshold = options.landmark_threshold
+        unsure = [i for i, p in enumerate(predictions) if may_hide_more(p, threshold)]
+        at_once = max(len(pictures) // 4, 4)  # each has several times the first look's pixels
+        for start in range(0, len(unsure), at_once):
+            some = unsure[start : start + at_once]
+            rgb = [pictures[i] for i in some]
+            fields = self.fields_batch(rgb, flip=flip, sizes=[size])
+            for i, f, p in zip(some, fields, self._decode_all(fields, rgb, options), strict=True):
+                if sees_more(p, predictions[i]):
+                    found[i], predictions[i] = f, p
 
     def _refine(
         self,
