@@ -294,7 +294,10 @@ def test_pieces_of_empty_pictures_lie_around_cuts_and_are_learned_as_such():
     canvases = dotted(12)
     nothing = [3, 8]
     canvases.garments.valid[nothing] = False
-    canvases.pixels[nothing] = 200
+    for i in nothing:
+        w, h = canvases.size[i].int().tolist()
+        canvases.pixels[i] = 0  # beyond the picture
+        canvases.pixels[i, :, :h, :w] = 200
     cuts = NO_AUGMENTATION.model_copy(
         update={"box_view": 1, "box_cut": 1, "box_margin": (0.1, 0.1)}
     )

@@ -206,9 +206,8 @@ def augment_batch(
     if options.erase:
         inputs = _erase(inputs, options.erase, generator)
     garments = _move_garments(batch.garments, matrix, view)
-    if (
-        replaced is not None
-    ):  # what stands in for padding is to be learned as well: no garment is there
+    if replaced is not None:
+        # What stands in for padding is to be learned as well: no garment is there.
         corners = garments.content.new_tensor([[0, 0], [side, 0], [side, side], [0, side]]) - 0.5
         garments = replace(
             garments, content=torch.where(replaced[:, None, None], corners, garments.content)
