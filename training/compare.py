@@ -80,6 +80,10 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+_CELLS = ((0, 1, ".4f"), (1, 1, ".4f"), (2, 100, ".1f"))
+"""Figure, factor and format of AVG NE, median and top-1."""
+
+
 def main() -> None:
     """Train, judge, print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -122,10 +126,6 @@ def main() -> None:
     for name in chosen:
         results = [_judge(paths[name, seed]) for seed in seeds]
         print(_row(MEASURES[name][0], plain, results), flush=True)
-
-
-_CELLS = ((0, 1, ".4f"), (1, 1, ".4f"), (2, 100, ".1f"))
-"""Figure, factor and format of AVG NE, median and top-1."""
 
 
 def recipe_of(name: str, seed: int, steps: int) -> Recipe:

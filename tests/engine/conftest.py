@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -24,3 +27,17 @@ def trained(drawn, tmp_path_factory):
     recipe = Recipe.from_dict(tiny_recipe(drawn, schedule={"epochs": 90}))
     train(recipe, folder, device="cpu", emit=events.append)
     return folder, events
+
+
+@pytest.fixture(scope="session")
+def load_script():
+    """Return a function that imports a script of training/ by its name."""
+
+    def load(name):
+        path = Path(__file__).parents[2] / "training" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

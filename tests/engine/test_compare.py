@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
-
-SCRIPT = Path(__file__).parents[2] / "training" / "compare.py"
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("compare", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("compare")
 
 
 def changed(before, after):
@@ -70,3 +65,29 @@ def test_a_finished_run_is_not_made_again_and_each_seed_has_its_own(script, tmp_
     monkeypatch.setitem(script.MEASURES, "erase", ("more of it", {"augment": {"erase": 0.5}}))
     with pytest.raises(SystemExit, match=r"erase-1 holds a run by another recipe"):
         script.refuse_other_runs(["plain", "erase"], [0, 1], tmp_path, 20)
+
+
+def judged(error, right):
+    """An evaluation of five photos, all landmarks as far off, all categories right or wrong."""
+    photos = [
+        SimpleNamespace(
+            key=key,
+            errors=np.full(8, error),
+            visibility=np.full(8, 2),
+            probabilities=np.array([right, 1 - right]),
+            category=0,
+        )
+        for key in range(5)
+    ]
+    return SimpleNamespace(judged=photos)
+
+
+def test_a_row_has_the_seeds_mean_and_each_seeds_difference_to_its_own_plain_run(script):
+    plain = [judged(0.10, 0), judged(0.20, 1)]
+    row = script._row("more", plain, [judged(0.12, 1), judged(0.16, 1)])
+    errors = "0.1400 | -0.0100 (-0.0100 to -0.0100); +0.0200, -0.0400"
+    right = "100.0 % | +50.0 (+50.0 to +50.0); +100.0, +0.0"
+    assert row == f"| more | {errors} | {errors} | {right} |"
+    assert script._row("more", plain[:1], [judged(0.12, 1)]).startswith(
+        "| more | 0.1200 | +0.0200 (+0.0200 to +0.0200) | "
+    )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -14,15 +11,10 @@ from napari_fashion.engine.recipe import Source
 
 from .drawn import SCHEMA
 
-SCRIPT = Path(__file__).parents[2] / "training" / "lay_out.py"
-
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("lay_out", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("lay_out")
 
 
 def test_every_garment_shows_where_its_landmarks_are(script, drawn, tmp_path):

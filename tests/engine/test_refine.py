@@ -223,9 +223,7 @@ def test_pictures_that_may_hide_more_are_seen_again_larger(bundled, samples, mon
     assert small.grid == batch([room], sizes=[224])[0].grid  # a single one stays as it was found
     assert fields.grid == batch([two], sizes=[448])[0].grid  # what is shown is what was found in
     scores = [g.score for g in bundled.decode(fields, two.shape[1::-1]).garments]
-    assert [
-        g.score for g in both.garments
-    ] == scores  # how sure they are, they say in the other look
+    assert [g.score for g in both.garments] == scores  # as sure as the other look is
     for how in ({"sizes": [224]}, {"refine": False}):
         sizes.clear()
         bundled.look([room, two], **how)
