@@ -33,6 +33,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=RetrainOptions.epochs)
     parser.add_argument("--lr", type=float, default=RetrainOptions.lr)
     parser.add_argument("--keep", type=float, default=KEEP_START, help="of the old model's weights")
+    parser.add_argument(
+        "--teach", type=float, default=0.0, help="share of the old model in the category targets"
+    )
     parser.add_argument("--run", type=Path, required=True, help="folder of the new run")
     options = parser.parse_args()
 
@@ -62,6 +65,7 @@ def main() -> None:
             },
             "network": {"drop_path": 0.0},
             "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": options.keep},
+            "teacher": {"model": "start", "category": options.teach},
             "schedule": {
                 "epochs": options.epochs,
                 "batch": RetrainOptions.batch,

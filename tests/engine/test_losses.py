@@ -187,3 +187,48 @@ def test_smoothing_spreads_evenly_over_what_is_read():
     usual = torch.nn.functional.cross_entropy(pooled, torch.tensor([4]), label_smoothing=0.1)
     one = targets._replace(category=torch.tensor([[4]]))
     torch.testing.assert_close(category_loss(field, one, "mean", 0.1), usual)
+
+
+def test_a_teachers_share_moves_the_target_from_the_label_to_what_it_says():
+    """The best logits read as the mean of both; the teacher's cells may be of another size."""
+    rates = torch.tensor([0.9, 0.09, 0.01], dtype=torch.float64)
+    targets = encode_targets(random_garments(1, n=1), SCHEMA, TargetOptions(), (12, 12), 8)
+    targets = targets._replace(
+        garment_cells=torch.ones(1, 1, 12, 12, dtype=torch.bool), category=torch.tensor([[0]])
+    )
+    says = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
+    theirs = says.log()[None, :, None, None].expand(1, 3, 6, 6)
+    for share in (0.0, 0.5, 1.0):
+        for shift in (torch.zeros_like(rates), rates.log()):
+            logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+            optimiser = torch.optim.LBFGS([logits], max_iter=200, line_search_fn="strong_wolfe")
+
+            def closure(logits=logits, optimiser=optimiser, shift=shift, share=share):
+                optimiser.zero_grad()
+                field = logits[None, :, None, None].expand(1, 3, 12, 12)
+                loss = category_loss(field, targets, "mean", 0.1, shift, (theirs, share))
+                loss.backward()
+                return loss
+
+            optimiser.step(closure)
+            learned = (logits.detach() + shift).softmax(0)
+            label = 0.9 * torch.eye(3, dtype=torch.float64)[0] + 0.1 * shift.softmax(0)
+            expected = (1 - share) * label + share * (says.log() + shift).softmax(0)
+            torch.testing.assert_close(learned, expected, atol=1e-3, rtol=0)
+            if share == 1:  # a model that says the same as its teacher has nothing to learn
+                torch.testing.assert_close(logits.detach().softmax(0), says, atol=3e-3, rtol=0)
+
+
+def test_a_teacher_is_read_from_the_garments_own_cells():
+    torch.manual_seed(0)
+    targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
+    ours, theirs = torch.randn(1, 15, 12, 12), torch.randn(1, 15, 12, 12)
+    alone = category_loss(ours, targets, "mean")
+    none = category_loss(ours, targets, "mean", taught=(theirs, 0.0))
+    taught = category_loss(ours, targets, "mean", taught=(theirs, 0.7))
+    torch.testing.assert_close(none, alone)
+    assert taught != alone
+    outside = ~targets.garment_cells[0, targets.category[0] >= 0].any(0)
+    assert outside.any()
+    elsewhere = category_loss(ours, targets, "mean", taught=(theirs + 5.0 * outside, 0.7))
+    torch.testing.assert_close(elsewhere, taught)

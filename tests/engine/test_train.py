@@ -662,6 +662,74 @@ def test_keeping_a_share_needs_something_to_keep(drawn):
         Recipe.from_dict(tiny_recipe(drawn, optimiser={"keep_start": 0.4}))
 
 
+def test_a_teacher_keeps_categories_as_they_were(drawn, trained, tmp_path):
+    """Labels that contradict the start are learned from labels alone, not from the start as teacher."""
+    document = json.loads(drawn.read_text())
+    kinds = sorted({a["category_id"] for a in document["annotations"]})
+    following = dict(zip(kinds, [*kinds[1:], kinds[0]], strict=True))
+    for annotation in document["annotations"]:
+        annotation["category_id"] = following[annotation["category_id"]]
+    wrong = drawn.with_name("wrong.json")
+    wrong.write_text(json.dumps(document))
+    start = Model.load(trained[0], "cpu")
+    pictures = [p for p in load_sources([Source(file=str(drawn))], SCHEMA) if p.can_be_judged]
+    right = {}
+    for name, teacher in (("labels", None), ("start", {"category": 1.0})):
+        recipe = tiny_recipe(
+            wrong,
+            start_from=str(trained[0]),
+            schedule={"epochs": 12},
+            **({"teacher": teacher} if teacher else {}),
+        )
+        run(recipe, tmp_path / name)
+        model = Model.load(tmp_path / name, "cpu")
+        right[name] = evaluate_pictures(model, pictures, rounds=0).report.top1
+    assert evaluate_pictures(start, pictures, rounds=0).report.top1 > 0.9
+    assert right["start"] > 0.9
+    assert right["labels"] < 0.5
+
+
+def test_a_run_with_a_teacher_goes_on_to_the_very_same_weights(drawn, trained, tmp_path):
+    teacher = {"model": str(trained[0]), "category": 0.6}
+    recipe = tiny_recipe(drawn, schedule={"epochs": 2}, teacher=teacher)
+    run(recipe, tmp_path / "whole")
+    run({**recipe, "teacher": None}, tmp_path / "alone")
+    steps = iter(range(100))
+    run(recipe, tmp_path / "cut", should_stop=lambda: next(steps) == 4)
+    run(recipe, tmp_path / "cut", resume=True)
+    whole, cut, alone = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut", "alone")
+    )
+    for key, value in whole.items():
+        torch.testing.assert_close(cut[key], value)
+    assert any(not torch.equal(alone[key], value) for key, value in whole.items())
+
+
+def test_a_teacher_that_cannot_teach_is_refused(drawn, tmp_path):
+    with pytest.raises(RecipeError, match=r"teacher\.model is 'start'; expected a model's path"):
+        Recipe.from_dict(tiny_recipe(drawn, teacher={"category": 0.5}))
+    other = draw_dataset(tmp_path / "other", 8, seed=3)
+    document = json.loads(other.read_text())
+    for category in document["categories"]:
+        category["name"] = "My " + category["name"]
+    other.write_text(json.dumps(document))
+    run(tiny_recipe(other, schema="from-data", schedule={"epochs": 1}), tmp_path / "teacher")
+    recipe = tiny_recipe(drawn, teacher={"model": str(tmp_path / "teacher")})
+    with pytest.raises(RecipeError, match="expected a model for the same categories"):
+        run(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teachers_path_is_taken_from_the_recipes_folder(drawn, tmp_path):
+    def teacher(name):
+        recipe = tiny_recipe(drawn, start_from="bundled", teacher={"model": name})
+        return Recipe.from_dict(recipe, base=tmp_path).teacher.model
+
+    assert teacher("runs/large") == str(tmp_path / "runs" / "large")
+    assert teacher("start") == "start"
+    assert teacher("bundled") == "bundled"
+
+
 def test_named_validation_pictures_keep_their_senders_out_of_training(drawn, tmp_path, monkeypatch):
     dataset = Dataset.load(drawn)
     stems = [Path(image.file_name).stem for image in dataset.images]

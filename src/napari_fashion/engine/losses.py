@@ -52,6 +52,7 @@ def compute_losses(
     options: LossOptions,
     category_pool: str,
     category_rates: Tensor | None = None,
+    taught: tuple[Tensor, float] | None = None,
 ) -> dict[str, Tensor]:
     """Return every weighted component by name; their sum is the loss to minimise.
 
@@ -71,6 +72,8 @@ def compute_losses(
         ``"max"`` or ``"mean"``, see `pool_category`.
     category_rates
         (C,) how often each category is drawn (`data.category_rates`), for `category_prior`.
+    taught
+        A teacher's category field for the same pictures and its share, see `category_loss`.
     """
     pif, paf = heads.pif.float(), heads.paf.float()
     losses = _field_losses(
@@ -100,7 +103,7 @@ def compute_losses(
                 raise ValueError("category_prior needs category_rates; found None.")
             shift = options.category_prior * category_rates.log()
         losses["category"] = category_loss(
-            heads.category.float(), targets, category_pool, options.label_smoothing, shift
+            heads.category.float(), targets, category_pool, options.label_smoothing, shift, taught
         )
     return {name: loss * options.weights.get(name, 1.0) for name, loss in losses.items()}
 
@@ -168,6 +171,7 @@ def category_loss(
     how: str,
     label_smoothing: float = 0.0,
     shift: Tensor | None = None,
+    taught: tuple[Tensor, float] | None = None,
 ) -> Tensor:
     """Cross-entropy on the logits that each garment reads from its own cells.
 
@@ -184,6 +188,10 @@ def category_loss(
         by ``softmax(shift)`` as they are learned.
     shift
         (C,) added to the logits while they are learned; None for zeros.
+    taught
+        (B, C, H', W') category logits of another model for the same pictures, whose cells may be of
+        another size, and the share of the target that is what it says of each garment (Hinton et al.
+        2015, distillation); `shift` is added to its logits as well. None for labels alone.
     """
     picture, garment = torch.nonzero(targets.category >= 0, as_tuple=True)
     if not len(picture):
@@ -193,4 +201,12 @@ def category_loss(
         shift = pooled.new_zeros(pooled.shape[1])
     truth = F.one_hot(targets.category[picture, garment], pooled.shape[1])
     target = (1 - label_smoothing) * truth + label_smoothing * shift.softmax(0)
+    if taught is not None:
+        theirs, share = taught
+        theirs = F.interpolate(
+            theirs.float(), size=logits.shape[-2:], mode="bilinear", align_corners=False
+        )
+        cells = targets.garment_cells[picture, garment]
+        says = (pool_category(theirs[picture], cells, how) + shift).softmax(-1)
+        target = torch.lerp(target, says, share)
     return F.cross_entropy(pooled + shift, target)

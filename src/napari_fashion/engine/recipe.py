@@ -146,6 +146,24 @@ def _not_skippable(network: NetworkConfig) -> str | None:
     )
 
 
+class TeacherOptions(_Options):
+    """A model whose answers are learned from, beside the labels.
+
+    Attributes
+    ----------
+    model
+        A model's path, or ``"bundled"``; ``"start"`` is the one that the run starts from, which is
+        then forgotten less where the new pictures say nothing of it (Li and Hoiem 2016, learning
+        without forgetting). Its landmarks and edges may be others, its categories may not.
+    category
+        Share of a garment's category target that is what the teacher says of the same view
+        (Hinton et al. 2015, distillation), the rest being its label.
+    """
+
+    model: str = "start"
+    category: float = Field(default=0.5, ge=0, le=1)
+
+
 class ScheduleOptions(_Options):
     """How long, and how the learning rate changes.
 
@@ -260,6 +278,8 @@ class Recipe(_Options):
         ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
     seed
         Of everything random.
+    teacher
+        A model to learn from beside the labels (`TeacherOptions`); None for the labels alone.
     decoder
         Thresholds of `DecoderOptions` that the model is used with, where nothing else is said;
         best chosen on validation pictures.
@@ -286,6 +306,7 @@ class Recipe(_Options):
     optimiser: OptimiserOptions = OptimiserOptions()
     schedule: ScheduleOptions = ScheduleOptions()
     explosions: ExplosionOptions = ExplosionOptions()
+    teacher: TeacherOptions | None = None
     decoder: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -293,6 +314,10 @@ class Recipe(_Options):
         if self.optimiser.keep_start and self.start_from is None:
             raise ValueError(
                 f"optimiser.keep_start is {self.optimiser.keep_start}; expected 0 without start_from"
+            )
+        if self.teacher is not None and self.teacher.model == "start" and self.start_from is None:
+            raise ValueError(
+                "teacher.model is 'start'; expected a model's path, or start_from to say which"
             )
         if self.start_from is None and (wrong := _not_skippable(self.network)):
             raise ValueError(wrong)
@@ -395,6 +420,8 @@ class Recipe(_Options):
             changes["pretrained"] = path(self.pretrained)
         if self.schema_name.endswith(".toml"):
             changes["schema_name"] = path(self.schema_name)
+        if self.teacher is not None and self.teacher.model not in ("start", "bundled"):
+            changes["teacher"] = self.teacher.model_copy(update={"model": path(self.teacher.model)})
         return self.model_copy(update=changes)
 
     def going_on_from(self, network: NetworkConfig, working_size: int) -> Recipe:

@@ -36,7 +36,7 @@ from napari_fashion.engine.data import (
 from napari_fashion.engine.evaluate import evaluate_pictures
 from napari_fashion.engine.losses import compute_losses
 from napari_fashion.engine.model import Model, ModelInfo, choose_device
-from napari_fashion.engine.network import Network, NetworkConfig
+from napari_fashion.engine.network import Network, NetworkConfig, fold_norms
 from napari_fashion.engine.recipe import OptimiserOptions, Recipe, ScheduleOptions
 from napari_fashion.engine.targets import encode_targets
 from napari_fashion.errors import CheckpointError, RecipeError
@@ -182,6 +182,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.start = start
         self.schema = start.schema if start is not None else make_schema(recipe)
+        self.teacher = self._load_teacher()
         pictures = load_sources(recipe.data.train, self.schema)
         self.train_pictures, self.val_pictures = self._split(pictures, resume)
         self._held_out = {p.key for p in [*pictures, *self.val_pictures]}
@@ -235,6 +236,21 @@ class Trainer:
             self._load_state()
 
     # -- set-up ----------------------------------------------------------------------------
+
+    def _load_teacher(self) -> Network | None:
+        """Return the network that is learned from, on the run's device, folded for inference."""
+        options = self.recipe.teacher
+        if options is None or not options.category:
+            return None
+        model = self.start if options.model == "start" else Model.load(options.model, "cpu")
+        assert model is not None  # the recipe has been checked for it
+        theirs, ours = model.schema.category_names, self.schema.category_names
+        if theirs != ours:
+            raise RecipeError(
+                f"teacher.model {options.model}: its {len(theirs)} categories are not the run's "
+                f"{len(ours)}, name by name; expected a model for the same categories."
+            )
+        return fold_norms(model.network).to(self.device)
 
     @property
     def _mixed(self) -> bool:
@@ -411,7 +427,12 @@ class Trainer:
         config = self.model.config
         targets = encode_targets(garments, self.schema, recipe.targets, shape, config.stride)
         losses = compute_losses(
-            heads, targets, recipe.loss, config.category_pool, self.category_rates
+            heads,
+            targets,
+            recipe.loss,
+            config.category_pool,
+            self.category_rates,
+            self._taught(inputs),
         )
         total = torch.stack(list(losses.values())).sum()
         parts = {name: float(loss.detach()) for name, loss in losses.items()}
@@ -432,6 +453,15 @@ class Trainer:
         self.scaler.update()
         self._average()
         return parts
+
+    @torch.no_grad()
+    def _taught(self, inputs: Tensor) -> tuple[Tensor, float] | None:
+        """Return what the teacher says of the categories, and the share that it counts."""
+        if self.teacher is None or self.recipe.teacher is None:
+            return None
+        with torch.autocast(self.device.type, enabled=self._mixed):
+            heads = self.teacher(inputs.contiguous(memory_format=torch.channels_last))
+        return heads.category, self.recipe.teacher.category
 
     def _set_lr(self) -> None:
         lr = learning_rate(
