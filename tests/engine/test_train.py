@@ -569,9 +569,9 @@ def test_rare_categories_are_drawn_more_often(drawn):
 def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypatch):
     seen = {}
 
-    def losses(heads, targets, options, pool, rates):
-        seen["rates"] = rates
-        return compute_losses(heads, targets, options, pool, rates)
+    def losses(heads, targets, options, pool, rates, taught):
+        seen["rates"], seen["taught"] = rates, taught
+        return compute_losses(heads, targets, options, pool, rates, taught)
 
     def augment(*args):
         seen["aspect"] = args[-1]
@@ -592,6 +592,7 @@ def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypa
     expected = category_rates(trainer.train_pictures, trainer.rates, len(trainer.schema.categories))
     assert seen["rates"].numpy() == pytest.approx(expected)
     assert seen["aspect"] == 0.4
+    assert seen["taught"] is None  # no teacher
 
 
 def test_category_rates_are_what_is_drawn(drawn):
