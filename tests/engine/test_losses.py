@@ -230,5 +230,8 @@ def test_a_teacher_is_read_from_the_garments_own_cells():
     assert taught != alone
     outside = ~targets.garment_cells[0, targets.category[0] >= 0].any(0)
     assert outside.any()
-    elsewhere = category_loss(ours, targets, "mean", taught=(theirs + 5.0 * outside, 0.7))
-    torch.testing.assert_close(elsewhere, taught)
+    other = theirs.clone()
+    other[:, 3] += 5.0 * outside  # one category only: what all have more of tells them nothing
+    torch.testing.assert_close(category_loss(ours, targets, "mean", taught=(other, 0.7)), taught)
+    other[:, 3] += 5.0 * ~outside
+    assert category_loss(ours, targets, "mean", taught=(other, 0.7)) != taught
