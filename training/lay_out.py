@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from napari_fashion.coco.dataset import category_record
+from napari_fashion.coco.records import category_records
 from napari_fashion.engine.data import Annotated, load_sources
 from napari_fashion.engine.pictures import PADDING, resize
 from napari_fashion.engine.recipe import Source
@@ -71,7 +71,7 @@ def lay_out(
     document = {
         "images": images,
         "annotations": annotations,
-        "categories": [category_record(schema, i, i + 1) for i in range(len(schema.categories))],
+        "categories": category_records(schema),
     }
     path = folder / "annotations.json"
     atomic_write(path, json.dumps(document).encode() + b"\n")

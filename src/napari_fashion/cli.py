@@ -289,7 +289,6 @@ def _figures(metrics: dict[str, Any] | None) -> str:
 
 
 def _pseudo_label(options: argparse.Namespace) -> int:
-    from napari_fashion.coco.dataset import with_image_root, write_document
     from napari_fashion.engine.data import dataset_of
     from napari_fashion.engine.model import Model
     from napari_fashion.engine.recipe import Source
@@ -311,8 +310,7 @@ def _pseudo_label(options: argparse.Namespace) -> int:
         result, counts = pseudo_label(
             models, dataset, agreement, lambda n: progress.update(task, advance=n), failures
         )
-    document = with_image_root(result, options.out)
-    write_document(document, options.out, style=result.style, overwrite=options.overwrite)
+    result.save(options.out, overwrite=options.overwrite)
     print(
         f"{options.out}: {counts['garments']} garments of {counts['pictures']} pictures got "
         f"landmarks; {counts['landmarks']} of {counts['asked']} landmarks agreed"
@@ -349,7 +347,7 @@ def _predict(options: argparse.Namespace) -> int:
             raise FashionError(f"{path} exists. Give another --out, or --overwrite.")
     decoder = replace(model.decoder_options, single=options.single, complete=options.complete)
     results: list[dict[str, Any]] = []
-    failures = [str(p) for p in dataset.problems if p.place == "file"]
+    failures = [reason for _, reason in dataset.left_out]
     pictures = 0
     for image, picture, prediction in predict_dataset(
         model,
@@ -465,12 +463,12 @@ def result_records(
     """
     import numpy as np
 
-    from napari_fashion.coco.predictions import top_categories
-    from napari_fashion.coco.results import result_record
+    from napari_fashion.coco import provenance
+    from napari_fashion.coco.records import annotation_record, result_record, top_categories
 
     schema = dataset.schema
     ids = {name: dataset.category_id(i) for i, name in enumerate(schema.category_names)}
-    if not dataset.table("categories"):  # a file that only lists pictures
+    if not dataset.store.count("categories"):  # a file that only lists pictures
         ids = {name: i + 1 for i, name in enumerate(schema.category_names)}
     records = []
     for garment in prediction.garments:
@@ -480,14 +478,20 @@ def result_records(
             continue
         records.append(
             result_record(
-                image_id,
-                category_id,
-                xy=garment.xy,
-                visibility=np.where(garment.found, 2, 0),
-                scores=garment.scores,
-                score=garment.score,
-                source=f"model:{prediction.model_id}",
-                category_scores=top_categories(model.schema, garment.category),
+                annotation_record(
+                    0,
+                    image_id,
+                    category_id,
+                    xy=garment.xy,
+                    visibility=np.where(garment.found, 2, 0),
+                    order=dataset.landmark_order(category_id),
+                    fashion=provenance.of_model(
+                        f"model:{prediction.model_id}",
+                        garment.score,
+                        garment.scores.tolist(),
+                        top_categories(model.schema, garment.category),
+                    ),
+                )
             )
         )
     return records

@@ -45,6 +45,31 @@ class CocoError(FashionError):
         super().__init__(f"{text} {remedy}" if remedy else text)
 
 
+class ConflictError(CocoError):
+    """Another program changed a file that is about to be saved; nothing was written.
+
+    Parameters
+    ----------
+    problem
+        What happened, as the beginning of a sentence.
+    path
+        The file.
+
+    Attributes
+    ----------
+    sentence
+        What happened, without what to do about it.
+    """
+
+    def __init__(self, problem: str, *, path: Path) -> None:
+        self.sentence = f"{path.name}: {problem}."
+        super().__init__(
+            f"{problem}; nothing was written.",
+            path=path,
+            remedy="Keep yours (theirs stays as an earlier version), take theirs, or merge the two.",
+        )
+
+
 class PictureError(FashionError):
     """A picture cannot be read or has a shape that no picture has."""
 

@@ -1,61 +1,246 @@
-"""Writing files so that a failed write leaves the old file whole."""
+"""The one reader and writer of whole files: a failed write leaves the old file as it was."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import os
-import tempfile
+import secrets
+import socket
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from napari_fashion.errors import CocoError
 
-def atomic_write(path: Path | str, data: bytes) -> None:
+RACY_SECONDS = 2.0
+"""A file that changed so shortly before it was read may change again without a new time stamp."""
+STALE_SECONDS = 24 * 3600
+"""A temporary file of another machine is left alone for so long."""
+
+_HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What a file was when it was read or written last.
+
+    Attributes
+    ----------
+    digest
+        SHA-256 of its bytes, hexadecimal.
+    stamp
+        Device, inode, size, and times of change in ns.
+    seen
+        When, ns since the epoch.
+    note
+        What could not be kept of the file that was replaced, such as its owner.
+    """
+
+    digest: str
+    stamp: tuple[int, ...] = field(compare=False)
+    seen: int = field(compare=False)
+    note: str = field(default="", compare=False)
+
+    def is_at(self, path: Path) -> bool:
+        """Whether the file at a path is still this one; False where it is gone.
+
+        The time stamps tell; the bytes are read only where the stamps differ or are too fresh to be sure.
+        """
+        try:
+            stamp = _stamp(os.stat(path))
+        except OSError:
+            return False
+        sure = self.seen - max(self.stamp[3:]) > RACY_SECONDS * 1e9
+        if stamp == self.stamp and sure:
+            return True
+        if stamp[2] != self.stamp[2]:
+            return False
+        try:
+            with path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest() == self.digest
+        except OSError:
+            return False
+
+
+def read_file(path: Path) -> tuple[bytes, FileState]:
+    """Return a file's bytes and its state.
+
+    Raises
+    ------
+    CocoError
+        If it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            seen = time.time_ns()
+            stamp = _stamp(os.fstat(stream.fileno()))
+            data = stream.read()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CocoError(
+            f"cannot be read ({reason}); expected a COCO keypoint file (JSON).", path=path
+        ) from error
+    return data, FileState(hashlib.sha256(data).hexdigest(), stamp, seen)
+
+
+def atomic_write(
+    path: Path | str,
+    data: bytes | Iterable[bytes | memoryview],
+    *,
+    overwrite: bool = True,
+    before_replace: Callable[[FileState, Path], None] | None = None,
+) -> FileState:
     """Write `data` to `path` so that the file is either the old one or the whole new one.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and replace the
-    target in one step; the target's permissions are kept. Missing folders are made.
+    target in one step. Permissions and extended attributes of the target are kept, its owner where the
+    system lets us; links are followed. Missing folders are made.
+
+    Parameters
+    ----------
+    before_replace
+        Called with the new file's state and the target when all is on the disk and before the name
+        changes; what it raises stops the write.
+
+    Returns
+    -------
+    The state of the new file.
 
     Raises
     ------
     OSError
-        If the folder cannot be written; the old file is then untouched and no temporary file
-        is left.
+        If the target is read-only, or there already and not to be overwritten, or the folder cannot be
+        written; the old file is then untouched and no temporary file is left.
     """
     target = Path(path)
     if target.is_symlink():  # replace what the link points to, not the link
-        target = target.resolve()
+        target = Path(os.path.realpath(target))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, "a loop of links", str(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+        old: os.stat_result | None = target.stat()
+    except FileNotFoundError:
+        old = None
+    if old is not None and not overwrite:
+        raise FileExistsError(errno.EEXIST, "exists already", str(target))
+    if old is not None and not old.st_mode & 0o222:
+        raise PermissionError(errno.EACCES, "the file is read-only", str(target))
+    temporary = target.parent / f".fashion-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    digest = hashlib.sha256()
+    try:
+        with temporary.open("xb") as stream:
+            for chunk in [data] if isinstance(data, (bytes, memoryview)) else data:
+                stream.write(chunk)
+                digest.update(chunk)
             stream.flush()
+            note = _keep_attributes(temporary, target, old)
             os.fsync(stream.fileno())
-        try:
-            mode = target.stat().st_mode & 0o777
-        except FileNotFoundError:
-            mode = 0o666 & ~_umask()
-        temporary.chmod(mode)
-        temporary.replace(target)
+        state = FileState(digest.hexdigest(), _stamp(temporary.stat()), time.time_ns(), note)
+        if before_replace is not None:
+            before_replace(state, target)
+        if overwrite:
+            os.replace(temporary, target)
+        else:
+            _move_if_free(temporary, target)
+        state = replace(state, stamp=_stamp(target.stat()), seen=time.time_ns())
     finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    sync_folder(target.parent)
+    return state
+
+
+def remove_stale_files(folder: Path) -> list[Path]:
+    """Remove the temporary files that dead processes left in a folder; return them."""
+    gone = []
+    with contextlib.suppress(OSError):
+        for path in folder.glob(".fashion-*-*-*.tmp"):
+            host, process = path.name.split("-")[1:3]
+            with contextlib.suppress(OSError, ValueError):
+                old = time.time() - path.stat().st_mtime > STALE_SECONDS
+                if old or (host == _HOST and not is_running(int(process))):
+                    path.unlink()
+                    gone.append(path)
+    return gone
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this machine is there; True where the system does not say."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a change of names durable, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows cannot open a folder
+        return
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _move_if_free(temporary: Path, target: Path) -> None:
+    """Give the file its name, unless another program took it meanwhile."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "exists already", str(target)) from None
+        os.replace(temporary, target)
+
+
+def _keep_attributes(temporary: Path, target: Path, old: os.stat_result | None) -> str:
+    """Give the new file the old one's mode, owner and extended attributes; say what failed."""
+    if old is None:
+        temporary.chmod(0o666 & ~_umask())
+        return ""
+    note = ""
+    if hasattr(os, "chown"):
+        mine = temporary.stat()
+        if (mine.st_uid, mine.st_gid) != (old.st_uid, old.st_gid):
+            try:
+                os.chown(temporary, old.st_uid, old.st_gid)
+            except OSError:
+                note = f"The file belongs to user {mine.st_uid} now; it was user {old.st_uid}'s."
+    temporary.chmod(stat.S_IMODE(old.st_mode))
+    if hasattr(os, "listxattr"):
+        with contextlib.suppress(OSError):
+            for name in os.listxattr(target):
+                with contextlib.suppress(OSError):
+                    os.setxattr(temporary, name, os.getxattr(target, name))
+    return note
+
+
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
 
 
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system can."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows cannot open a folder
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)

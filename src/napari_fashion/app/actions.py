@@ -8,9 +8,10 @@ from typing import Any, Concatenate, ParamSpec
 
 from psygnal import Signal
 
-from napari_fashion.app import gestures
-from napari_fashion.app.editor import Editor, Selection
-from napari_fashion.app.edits import RecordId, joined
+from napari_fashion.editing import operations
+from napari_fashion.editing.editor import Editor, Selection
+from napari_fashion.coco.store import RecordId
+from napari_fashion.editing.edits import joined
 from napari_fashion.app.layer_data import title
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Garment
@@ -84,7 +85,7 @@ class Actions:
     def set_reviewed(self, reviewed: bool) -> None:
         """Mark the picture as reviewed, or not."""
         if editor := self._editor:
-            editor.apply(gestures.set_reviewed(editor.dataset, editor.image_id, reviewed))
+            editor.apply(operations.set_reviewed(editor.dataset, editor.image_id, reviewed))
 
     def toggle_reviewed(self) -> None:
         """Mark the picture as reviewed, or take the mark away."""
@@ -113,7 +114,7 @@ class Actions:
         if editor := self._editor:
             garment = editor.selected_garment
             category = max(garment.category, 0) if garment else 0
-            edit, garment_id = gestures.add_garment(editor.dataset, editor.image_id, category)
+            edit, garment_id = operations.add_garment(editor.dataset, editor.image_id, category)
             editor.apply(edit)
             editor.select(garment_id)
             self.set_placing(True)
@@ -124,19 +125,19 @@ class Actions:
         if editor := self._editor:
             garment_id = editor.selection.garment_id if garment_id is None else garment_id
             if garment_id is not None:
-                editor.apply(gestures.delete_garment(editor.dataset, garment_id))
+                editor.apply(operations.delete_garment(editor.dataset, garment_id))
 
     @_told
     def set_category(self, garment_id: RecordId, category: int) -> None:
         """Set a garment's category, an index into the schema's."""
         if editor := self._editor:
-            editor.apply(gestures.set_category(editor.dataset, garment_id, category))
+            editor.apply(operations.set_category(editor.dataset, garment_id, category))
 
     @_told
     def swap_left_right(self) -> None:
         """Exchange left and right of the selected garment."""
         if (editor := self._editor) and (garment := editor.selected_garment):
-            editor.apply(gestures.swap_left_right(editor.dataset, garment.id))
+            editor.apply(operations.swap_left_right(editor.dataset, garment.id))
 
     def next_garment(self) -> None:
         """Select the next garment of the picture."""
@@ -156,7 +157,7 @@ class Actions:
             if landmark is None:
                 raise FashionError("Select a landmark first: click it, or press ] or [.")
             editor.apply(
-                gestures.set_visibility(editor.dataset, garment.id, [landmark], visibility)
+                operations.set_visibility(editor.dataset, garment.id, [landmark], visibility)
             )
 
     def delete_landmark(self) -> None:
@@ -164,14 +165,14 @@ class Actions:
         self.set_visibility(0)
 
     @_told
-    def move_landmarks(self, places: dict[tuple[RecordId, int], gestures.XY]) -> None:
+    def move_landmarks(self, places: dict[tuple[RecordId, int], operations.XY]) -> None:
         """Move landmarks, named by garment and landmark, to xy pixels: one step of undo."""
         if editor := self._editor:
-            by_garment: dict[RecordId, dict[int, gestures.XY]] = {}
+            by_garment: dict[RecordId, dict[int, operations.XY]] = {}
             for (garment_id, landmark), xy in places.items():
                 by_garment.setdefault(garment_id, {})[landmark] = xy
             edits = [
-                gestures.move_landmarks(editor.dataset, garment_id, moved)
+                operations.move_landmarks(editor.dataset, garment_id, moved)
                 for garment_id, moved in by_garment.items()
             ]
             editor.apply(joined(f"Move {len(places)} landmarks", edits))
@@ -184,7 +185,7 @@ class Actions:
             for garment_id, landmark in landmarks:
                 by_garment.setdefault(garment_id, []).append(landmark)
             edits = [
-                gestures.delete_landmarks(editor.dataset, garment_id, gone)
+                operations.delete_landmarks(editor.dataset, garment_id, gone)
                 for garment_id, gone in by_garment.items()
             ]
             editor.apply(joined(f"Delete {len(landmarks)} landmarks", edits))
@@ -197,7 +198,7 @@ class Actions:
             if landmark is not None and garment.visibility[landmark]:
                 x, y = garment.xy[landmark]
                 places = {landmark: (x + dx, y + dy)}
-                edit = gestures.move_landmarks(editor.dataset, garment.id, places)
+                edit = operations.move_landmarks(editor.dataset, garment.id, places)
                 editor.apply(edit, nudge=True)
 
     def step_landmark(self, by: int) -> None:
@@ -264,7 +265,7 @@ class Actions:
             self.session.view.placing = False
 
     @_told
-    def place(self, xy: gestures.XY) -> None:
+    def place(self, xy: operations.XY) -> None:
         """Put the selected landmark at xy pixels and go on to the next missing one."""
         if not (editor := self._editor):
             return
@@ -277,7 +278,7 @@ class Actions:
             if not missing:
                 raise FashionError("Select the landmark to place in the list first.")
             landmark = missing[0]
-        editor.apply(gestures.place_landmark(editor.dataset, garment.id, landmark, xy))
+        editor.apply(operations.place_landmark(editor.dataset, garment.id, landmark, xy))
         later = [k for k in self.missing(garment) if k > landmark]
         left = later or self.missing(garment)
         editor.select(garment.id, left[0] if left else landmark)

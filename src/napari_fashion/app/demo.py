@@ -161,7 +161,7 @@ class _Tour:
         target = self.output / "export.json"
         dock.export(target)
         exported = Dataset.load(target)
-        count = len(exported.table("annotations"))
+        count = len(exported.garments)
         self.note(f"Exported {count} garments on {len(exported.images)} pictures to export.json.")
 
         editor.go_to(shown[len(shown) // 2])

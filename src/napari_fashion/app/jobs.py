@@ -17,9 +17,9 @@ from napari.qt.threading import create_worker
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_fashion.app.editor import Editor
-from napari_fashion.app.edits import RecordId
-from napari_fashion.app.predictions import TakenIn, take_prediction
+from napari_fashion.editing.editor import Editor
+from napari_fashion.coco.store import RecordId
+from napari_fashion.editing.predictions import MergeResult, take_prediction
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.app.torch_import import import_torch
 from napari_fashion.engine.fields import Fields
@@ -88,7 +88,7 @@ class PredictJob:
     def _reset(self, total: int) -> None:
         self._total, self._done = total, 0
         self._found, self._kept, self._reviewed, self._problems = 0, 0, 0, list[str]()
-        self._last: TakenIn | None = None
+        self._last: MergeResult | None = None
 
     @property
     def running(self) -> bool:
@@ -106,7 +106,7 @@ class PredictJob:
             return
         images = editor.dataset.images if everything else [editor.image]
         tasks = [
-            Task(image.id, image.path, _known_size(image.record))
+            Task(image.id, image.path, image.known_size)
             for image in images
             if not (everything and image.reviewed)
         ]
@@ -213,11 +213,6 @@ def _predict(
             continue
         ((fields, prediction),) = model.look([picture])
         yield Outcome(task, fields, prediction)
-
-
-def _known_size(record: dict[str, Any]) -> tuple[int, int] | None:
-    width, height = record.get("width"), record.get("height")
-    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
 
 # -- training ----------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from qtpy.QtCore import QTimer
 from napari_fashion.app import layer_data
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.coordinates import xy_from_yx
-from napari_fashion.app.editor import Change, Editor, Selection
+from napari_fashion.editing.editor import Applied, Editor, Selection
 from napari_fashion.app.session import Session
 from napari_fashion.engine.pictures import read_picture
 from napari_fashion.errors import FashionError
@@ -134,7 +134,7 @@ class Layers:
     def _on_image(self, _: Any) -> None:
         self._draw_picture()
 
-    def _on_changed(self, change: Change) -> None:
+    def _on_changed(self, change: Applied) -> None:
         if self._editor is not None and change.image_id == self._editor.image_id:
             self._draw_landmarks()
 
@@ -165,11 +165,10 @@ class Layers:
             return
         image = editor.image
         try:
-            picture = read_picture(image.path, size=(image.width, image.height))
+            picture = read_picture(image.path, size=image.size)
         except FashionError as error:
             self.session.say(str(error), "error")
-            width = image.record.get("width") or 400
-            height = image.record.get("height") or 400
+            width, height = image.known_size or (400, 400)
             picture = np.full((height, width, 3), 60, np.uint8)
         fit = fit or self.picture is None or self.picture.shape != picture.shape
         self.picture = picture

@@ -57,7 +57,7 @@ def in_annotator(dataset: Dataset, place: Path) -> list[LayerData]:
     if not dataset.images:
         return []
     image = dataset.images[0]
-    picture = read_picture(image.path, size=(image.width, image.height))
+    picture = read_picture(image.path, size=image.size)
     garments = dataset.garments_of(image.id)
     points = layer_data.landmarks(garments, dataset.schema)
     metadata = {OPEN: str(place)}

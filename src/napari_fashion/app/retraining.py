@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_fashion.app.editor import Editor
-from napari_fashion.app.edits import RecordId
-from napari_fashion.app.predictions import PREDICT
-from napari_fashion.coco import export, provenance
+from napari_fashion.editing.editor import Editor
+from napari_fashion.coco.store import RecordId
+from napari_fashion.editing.predictions import PREDICT
+from napari_fashion.coco import export
 from napari_fashion.coco.export import trainable_images
 from napari_fashion.errors import FashionError
 from napari_fashion.files import atomic_write
@@ -59,7 +59,7 @@ def corrected_images(editor: Editor) -> list[RecordId]:
         for image in editor.dataset.images
         if image.reviewed
         or image.id in touched
-        or any(provenance.edited(g.record) for g in image.garments)
+        or any(garment.edited for garment in image.garments)
     ]
 
 

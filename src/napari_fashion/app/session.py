@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal, SignalGroupDescriptor
 
-from napari_fashion.app.editor import Editor
-from napari_fashion.app.edits import RecordId
+from napari_fashion.editing.editor import Editor
+from napari_fashion.editing.opening import Opening, open_editor
+from napari_fashion.coco.store import RecordId
 from napari_fashion.coco import Dataset
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import Prediction
@@ -97,26 +98,41 @@ class Session:
 
     # -- the data set ----------------------------------------------------------------------
 
-    def open(self, path: Path | str) -> None:
-        """Open a COCO file or a folder of pictures.
+    def open(
+        self, path: Path | str, decide: Callable[[Opening], None] = Opening.settle
+    ) -> Opening:
+        """Open a COCO file, results of a prediction, or a folder of pictures.
+
+        Parameters
+        ----------
+        decide
+            What becomes of changes that only the journal has; by default they are made again where that
+            is possible without a question, else put aside as a file.
 
         Raises
         ------
         FashionError
             If it cannot be read; what was open stays open then.
         """
-        path = Path(path)
-        if path.is_dir():
-            self.edit(Dataset.from_folder(path, schema=self._default_schema()))
-        else:
-            self.edit(Dataset.load(path, fallback=self._default_schema()))
+        old = self.editor
+        if old is not None:
+            old.let_go()  # it may be the same file
+        try:
+            opening = open_editor(path, schema=self._default_schema())
+            decide(opening)
+        except BaseException:
+            if old is not None:
+                old.take_up()
+            raise
+        self._show(opening.editor)
+        return opening
 
     def _default_schema(self) -> Schema:
         """Return what pictures without annotations are annotated with."""
         return self.model.schema if self.model else Schema.load(DEFAULT_SCHEMA)
 
     def edit(self, dataset: Dataset) -> None:
-        """Take a data set as the one to work on.
+        """Take a data set as the one to work on, in memory only: there is no journal.
 
         Raises
         ------
@@ -127,15 +143,35 @@ class Session:
             raise FashionError(
                 f"{dataset.path or 'The data set'} lists no images; expected at least one."
             )
-        self.editor = Editor(dataset)
+        self._show(Editor(dataset))
+
+    def replace_editor(self, editor: Editor) -> None:
+        """Go on with another version of the same file."""
+        self._show(editor)
+
+    def close(self) -> None:
+        """Let go of the file; its journal keeps what is not saved."""
+        if self.editor is not None:
+            self.editor.let_go()
+
+    def _show(self, editor: Editor) -> None:
+        if self.editor is not None:
+            self.editor.problem.disconnect(self._on_problem, missing_ok=True)
+            if self.editor.work is not editor.work:
+                self.editor.let_go()
+        self.editor = editor
+        editor.problem.connect(self._on_problem)
         self._fields.clear()
-        schema = dataset.schema
+        schema = editor.dataset.schema
         if self.view.landmark is not None and self.view.landmark >= schema.n_landmarks:
             self.view.landmark = None
         if self.view.edge is not None and self.view.edge >= len(schema.edges):
             self.view.edge = None
         self.view.placing = False
         self.opened.emit(self.editor)
+
+    def _on_problem(self, text: str) -> None:
+        self.say(text, "error")
 
     @property
     def schema(self) -> Schema | None:

@@ -83,6 +83,7 @@ class FashionWindow:
     def _close(self) -> None:
         self.predicting.close()
         self.training.end_now()
+        self.session.close()
         if _windows.pop(self.viewer, None) is not None:
             self.layers.close()
 

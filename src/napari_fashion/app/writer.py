@@ -39,7 +39,7 @@ def write_landmarks(path: str, data: Any, attributes: dict[str, Any]) -> list[st
             f"{path} is the file that the data set was read from; nothing was written. Choose "
             "another name, or use Export in the Fashion annotator."
         )
-    if editor.is_saved_at(path):
+    if editor.is_saved_at(path) and Path(path).exists():
         raise FashionError(
             f"{path} is the file that your work is saved in, and an export leaves out what only "
             "the model found; nothing was written. Choose another name, or use Save in the "

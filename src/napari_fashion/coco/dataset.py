@@ -1,103 +1,81 @@
-"""The data set: the raw COCO document, kept whole, with look-ups by id."""
+"""The data set: a COCO keypoint file, its images and garments, and the primitives that change it."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any
 
+from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.pictures import picture_files, picture_size
-from napari_fashion.coco.problems import Problem, find_problems
-from napari_fashion.coco.provenance import KEY
-from napari_fashion.coco.text import Style, copy_json, read_json, write_json
-from napari_fashion.coco.views import Garment, Image
+from napari_fashion.coco.records import annotation_of_result, category_records, image_record
+from napari_fashion.coco.store import (
+    TABLES,
+    RecordId,
+    Store,
+    TableName,
+    document_bytes,
+    is_id,
+)
+from napari_fashion.coco.views import Frame
 from napari_fashion.errors import CocoError, EditError, PictureError, SchemaError
-from napari_fashion.files import atomic_write
+from napari_fashion.files import FileState, atomic_write, read_file
 from napari_fashion.schema import Schema
 
-Table = Literal["images", "annotations", "categories"]
-TABLES: Final[tuple[Table, ...]] = ("images", "annotations", "categories")
-Record = dict[str, Any]
+LISTING = ".images.json"
+"""`predict` writes the images that its results are of beside them: ``predictions.images.json``."""
 
 
-class _Absent:
-    """The value of a key that is not there."""
+class Dataset(Frame):
+    """A COCO keypoint file and the ways into it.
 
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __copy__(self) -> _Absent:
-        return self
-
-    def __deepcopy__(self, memo: object) -> _Absent:
-        return self
-
-    def __reduce__(self) -> str:
-        return "ABSENT"
-
-
-ABSENT: Final = _Absent()
-"""Stands for the value of a key that is not there; setting it removes the key."""
-
-
-class Dataset:
-    """A COCO keypoint document and the ways into it.
-
-    The document is kept as it was read: unknown fields, order, ids and number formats stay, and
-    only the edits (`set_value`, `insert_record`, `remove_record`) change it. Everything else here
-    looks up: by id in constant time, at 300,000 pictures as well.
+    The file's bytes are kept; a record is decoded when it is asked for, and only a change of it
+    (`set_text`, `insert_record`, `remove_record`) makes it differ from them. Everything else here
+    looks up: by id in constant time, at 300,000 images as well.
 
     Attributes
     ----------
-    document
-        The raw document. Change it through the methods, which keep the look-ups right.
     path
         The file it was read from, or None.
+    state
+        Identity and digest of that file as it was read or written last.
     schema
         What the landmarks mean.
     image_root
         Folder that ``file_name`` is relative to.
-    style
-        How the file is laid out; `save` writes it likewise.
+    left_out
+        Files of a folder that cannot be read as images, with the reason.
+    schema_problem
+        Why the schema that the file names was not used; empty where it was.
     """
 
     def __init__(
         self,
-        document: dict[str, Any],
+        store: Store,
         *,
         schema: Schema | None = None,
         fallback: Schema | None = None,
         path: Path | None = None,
+        state: FileState | None = None,
         image_root: Path | None = None,
-        style: Style | None = None,
+        check: bool = True,
     ) -> None:
-        self.document = document
         self.path = path
-        self.style = style or Style()
-        self._check_tables()
-        self._absent = {table for table in TABLES if table not in document}
-        self._records: dict[Table, dict[Any, Record]] = {t: self._by_id(t) for t in TABLES}
-        self._of_image: dict[Any, list[Record]] = {}
-        for record in self.table("annotations"):
-            self._of_image.setdefault(record.get("image_id"), []).append(record)
-        self._positions: dict[Table, dict[Any, int]] = {}
-        self._drift = 0
-        self._highest: dict[Table, int] = {}
-        self._key_orders: dict[tuple[Any, ...], list[str]] = {}
-        self._images: list[Image] | None = None
-        self._problems: list[Problem] | None = None
-        self._categories: dict[Any, int] | None = None
-        self.schema = self._find_schema(schema, fallback)
-        self.image_root = image_root if image_root is not None else self._find_image_root()
+        self.state = state
+        self.left_out: list[tuple[Path, str]] = []
+        self.schema_problem = ""
+        self.store = store
+        self._info: Any = self._read_info()
+        found = schema if schema and not check else self._find_schema(schema, fallback)
+        root = image_root if image_root is not None else self._find_image_root()
+        super().__init__(store, found, root)
 
     def __repr__(self) -> str:
         return (
             f"Dataset({str(self.path) if self.path else 'not saved'!r}, "
-            f"{len(self.table('images'))} images, {len(self.table('annotations'))} garments)"
+            f"{len(self.images)} images, {len(self.garments)} garments)"
         )
 
     # -- reading ---------------------------------------------------------------------------
@@ -111,24 +89,25 @@ class Dataset:
         fallback: Schema | None = None,
         image_root: Path | str | None = None,
     ) -> Dataset:
-        """Read a COCO keypoint file.
+        """Read a COCO keypoint file, or the results of `predict` with the image list beside them.
 
-        What is odd but harmless is listed by `problems`; only what cannot be worked with, or
-        could not be kept on saving, is an error.
+        What is odd but harmless is listed by `find_problems`; only what cannot be worked with is
+        an error.
 
         Parameters
         ----------
         path
             The JSON file.
         schema
-            What its landmarks mean; by default what its categories say (`Schema.from_coco`).
+            What its landmarks mean; by default what the file says under ``info.fashion.schema``, else
+            what its categories say (`Schema.from_coco`).
         fallback
-            What they mean where no category names any: a file that only lists pictures is one
+            What they mean where no category names any: a file that only lists images is one
             to be annotated.
         image_root
             Folder that ``file_name`` is relative to; by default what the file says under
             ``info.fashion.image_root``, else the file's folder, ``images`` in it, or the usual
-            places beside it, wherever the first pictures lie.
+            places beside it, wherever the first images lie.
 
         Raises
         ------
@@ -136,32 +115,88 @@ class Dataset:
             With the file, the place in it, what was found and what was expected.
         """
         path = Path(path)
-        document, style = read_json(path)
         root = None if image_root is None else Path(image_root)
+        data, state = read_file(path)
+        if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
+            listing = path.with_name(path.stem + LISTING)
+            if listing.is_file():
+                return cls._of_results(path, listing, schema or fallback, root)
+        store = Store(data, path)
+        del data
         return cls(
-            document, schema=schema, fallback=fallback, path=path, image_root=root, style=style
+            store, schema=schema, fallback=fallback, path=path, state=state, image_root=root
         )
 
     @classmethod
-    def from_folder(cls, folder: Path | str, *, schema: Schema) -> Dataset:
-        """Make a data set of the pictures in a folder and below, without annotations.
-
-        Only the pictures' headers are read. A file that cannot be read as a picture is left out
-        and listed in `problems`.
+    def from_document(
+        cls,
+        document: Mapping[str, Any],
+        *,
+        schema: Schema | None = None,
+        fallback: Schema | None = None,
+        image_root: Path | None = None,
+    ) -> Dataset:
+        """Make a data set of a COCO document in memory, which is copied.
 
         Raises
         ------
         CocoError
-            If there is no such folder or no picture in it.
+            As `load`.
+        """
+        try:
+            data = document_bytes(document)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise CocoError(
+                f"a document that is no JSON ({error}); expected a COCO document."
+            ) from error
+        return cls(Store(data), schema=schema, fallback=fallback, image_root=image_root)
+
+    @classmethod
+    def scratch(cls, store: Store) -> Dataset:
+        """Make a data set of a few records without their file, to apply edits to."""
+        return cls(store, schema=Schema.load("garments"), image_root=Path(), check=False)
+
+    @classmethod
+    def _of_results(
+        cls, path: Path, listing: Path, schema: Schema | None, root: Path | None
+    ) -> Dataset:
+        """Make a data set of a list of results and the file that lists their images."""
+        base = cls.load(listing, fallback=schema, image_root=root)
+        results = json.loads(path.read_bytes())
+        document = base.to_document()
+        annotations = list(document.get("annotations", ()))
+        first = base.store.next_id("annotations")
+        for i, result in enumerate(results):
+            if not isinstance(result, dict):
+                raise CocoError(
+                    f"found {type(result).__name__}; expected a COCO result, an object.",
+                    path=path,
+                    place=f"[{i}]",
+                )
+            annotations.append(annotation_of_result(result, first + i))
+        document["annotations"] = annotations
+        return cls.from_document(document, schema=base.schema, image_root=base.image_root)
+
+    @classmethod
+    def from_folder(cls, folder: Path | str, *, schema: Schema) -> Dataset:
+        """Make a data set of the images in a folder and below, without annotations.
+
+        Only the images' headers are read. A file that cannot be read as an image is left out
+        and listed in `left_out`.
+
+        Raises
+        ------
+        CocoError
+            If there is no such folder or no image in it.
         """
         root = Path(folder)
         if not root.is_dir():
             raise CocoError("no such folder; expected a folder of pictures.", path=root)
-        return cls._from_pictures(root, picture_files(root), schema)
+        return cls._from_images(root, picture_files(root), schema)
 
     @classmethod
     def from_files(cls, files: Iterable[Path | str], *, schema: Schema) -> Dataset:
-        """Make a data set of some pictures, like `from_folder`.
+        """Make a data set of some images, like `from_folder`.
 
         The folder that holds all of them becomes the data set's `image_root`; a file named twice
         counts once.
@@ -169,153 +204,69 @@ class Dataset:
         Raises
         ------
         CocoError
-            If none of them can be read as a picture.
+            If none of them can be read as an image.
         """
         paths = list(dict.fromkeys(Path(os.path.abspath(f)) for f in files))
         if not paths:
             raise CocoError("no pictures were named; expected at least one.")
         root = Path(os.path.commonpath([p.parent for p in paths]))
-        return cls._from_pictures(root, (p.relative_to(root).as_posix() for p in paths), schema)
+        return cls._from_images(root, (p.relative_to(root).as_posix() for p in paths), schema)
 
     @classmethod
-    def _from_pictures(cls, root: Path, names: Iterable[str], schema: Schema) -> Dataset:
-        images: list[Record] = []
-        unreadable: list[Problem] = []
-        for name in names:
-            try:
-                width, height = picture_size(root / name)
-            except PictureError as error:
-                unreadable.append(Problem(root / name, "file", str(error), "a picture"))
-                continue
-            record = {"id": len(images) + 1, "file_name": name, "width": width, "height": height}
-            images.append(record)
+    def _from_images(cls, root: Path, names: Iterable[str], schema: Schema) -> Dataset:
+        images, left_out = image_records(root, names)
         if not images:
-            why = (
-                f" ({len(unreadable)} cannot be read: {unreadable[0].found})" if unreadable else ""
-            )
+            why = f" ({len(left_out)} cannot be read: {left_out[0][1]})" if left_out else ""
             raise CocoError(
                 f"no picture found{why}; expected JPEG, PNG, WebP, BMP or TIFF files.", path=root
             )
         document = {
-            "info": {"description": f"Garments in {root.resolve().name}"},
+            "info": {
+                "description": f"Garments in {root.resolve().name}",
+                provenance.KEY: {"schema": schema.to_note()},
+            },
             "images": images,
             "annotations": [],
-            "categories": [
-                category_record(schema, i, i + 1) for i in range(len(schema.categories))
-            ],
+            "categories": category_records(schema),
         }
-        dataset = cls(document, schema=schema, image_root=root)
-        dataset._problems = unreadable + list(find_problems(dataset))
+        dataset = cls.from_document(document, schema=schema, image_root=root)
+        dataset.left_out = left_out
         return dataset
 
-    # -- looking up ------------------------------------------------------------------------
+    # -- asking ----------------------------------------------------------------------------
 
-    def table(self, table: Table) -> list[Record]:
-        """Return the raw records of a table in file order; do not change the list."""
-        return cast("list[Record]", self.document.get(table, []))
+    def next_id(self, table: TableName) -> int:
+        """Return an id that no record of the table has or had: one more than the highest."""
+        return self.store.next_id(table)
 
-    @property
-    def images(self) -> list[Image]:
-        """Views of all pictures, in file order."""
-        if self._images is None:
-            self._images = [Image(self, record) for record in self.table("images")]
-        return self._images
-
-    @property
-    def garments(self) -> Iterator[Garment]:
-        """Views of all garments, in file order."""
-        return (Garment(self, record) for record in self.table("annotations"))
-
-    @property
-    def problems(self) -> list[Problem]:
-        """What is odd in the document as it was when first asked; harmless."""
-        if self._problems is None:
-            self._problems = list(find_problems(self))
-        return self._problems
-
-    def image(self, image_id: Any) -> Image:
-        """Return the picture with an id, or raise CocoError."""
-        return Image(self, self.record("images", image_id))
-
-    def garment(self, annotation_id: Any) -> Garment:
-        """Return the garment with an id, or raise CocoError."""
-        return Garment(self, self.record("annotations", annotation_id))
-
-    def garments_of(self, image_id: Any) -> list[Garment]:
-        """Return the garments of a picture, in file order; none for an unknown picture."""
-        return [Garment(self, record) for record in self._of_image.get(image_id, ())]
-
-    def has(self, table: Table, record_id: Any) -> bool:
-        """Whether a table has a record with this id."""
-        return record_id in self._records[table]
-
-    def record(self, table: Table, record_id: Any) -> Record:
-        """Return the raw record with an id, or raise CocoError."""
-        try:
-            return self._records[table][record_id]
-        except (KeyError, TypeError):
-            raise CocoError(
-                f"no record with the id {record_id!r} among {len(self._records[table])}.",
-                path=self.path,
-                place=table,
-            ) from None
-
-    def position(self, table: Table, record_id: Any) -> int:
-        """Return the place of a record in its table's list."""
-        return self._position(table, self.record(table, record_id))
-
-    def resolve(self, file_name: str) -> Path:
-        """Return the path of a picture by its ``file_name``."""
-        if os.sep == "/" and "\\" in file_name and not (self.image_root / file_name).exists():
-            file_name = file_name.replace("\\", "/")  # a file written on Windows
-        return self.image_root / file_name
-
-    def missing_pictures(self) -> list[Problem]:
-        """Look for every picture's file, and return which are not there."""
-        return [
-            Problem(self.path, f"images[{i}].file_name", f"no file {image.path}", "a picture")
-            for i, image in enumerate(self.images)
-            if not image.path.is_file()
-        ]
-
-    # -- categories ------------------------------------------------------------------------
-
-    def category_index(self, category_id: Any) -> int:
-        """Return the index into ``schema.categories`` of the file's category, by its name.
-
-        -1 where the file does not have the category, or the schema has none of that name.
-        """
-        if self._categories is None:
-            index = {name: i for i, name in enumerate(self.schema.category_names)}
-            self._categories = {
-                key: index.get(str(record.get("name")), -1)
-                for key, record in self._records["categories"].items()
-            }
-        return self._categories.get(category_id, -1)
-
-    def category_id(self, index: int) -> Any | None:
-        """Return the file's id of a category of the schema, or None if the file lacks it.
-
-        Then insert ``category_record(schema, index, next_id("categories"))`` first.
-        """
-        for record in self.table("categories"):
-            if self.category_index(record["id"]) == index:
-                return record["id"]
-        return None
-
-    def category_name(self, category_id: Any) -> str:
-        """Return the name that the file gives a category; ``?`` where it has none."""
-        record = self._records["categories"].get(category_id)
-        return "?" if record is None else str(record.get("name", "?"))
-
-    def has_category(self, category_id: Any) -> bool:
-        """Whether the file has a category with this id."""
-        return category_id in self._records["categories"]
+    def missing_images(self) -> Iterator[tuple[int, Path]]:
+        """Look for every image's file; yield place and path of those that are not there."""
+        for i, image in enumerate(self.images):
+            if not image.path.is_file():
+                yield i, image.path
 
     # -- changing --------------------------------------------------------------------------
 
-    def set_value(self, table: Table, record_id: Any, path: Sequence[str | int], value: Any) -> Any:
-        """Set a value at a key path of one record; return the value that was there.
+    def text(self, table: TableName, record_id: RecordId, path: jsontext.Path = ()) -> str | None:
+        """Return the JSON text of a record, or of a value in it; None for a missing key.
+
+        Raises
+        ------
+        CocoError
+            If there is no such record.
+        EditError
+            If the path leads nowhere.
+        """
+        text = self.store.version(table, record_id).text.decode()
+        if not path:
+            return text
+        span = self._locate(table, record_id, text, path)
+        return None if span is None else text[span[0] : span[1]]
+
+    def set_text(
+        self, table: TableName, record_id: RecordId, path: jsontext.Path, text: str | None
+    ) -> None:
+        """Set a value at a key path of one record; everything else of it keeps its bytes.
 
         Parameters
         ----------
@@ -324,125 +275,185 @@ class Dataset:
         path
             Keys and list indices, the last of them the one to set: ``("bbox",)`` or
             ``("keypoints", 5)``. All but the last must be there.
-        value
-            A JSON value, copied in; `ABSENT` removes the key. A key that is put back takes the
-            place among the keys that it had.
-
-        Returns
-        -------
-        object
-            The value before, or `ABSENT`: set it to undo.
+        text
+            JSON text, or None to remove the key. A key that is put back takes the place among the
+            keys that it had in the file.
 
         Raises
         ------
         EditError
-            If the path leads nowhere, or to the record's id.
+            If the path leads nowhere, or to the record's id, or the record has a key twice.
         CocoError
             If there is no such record.
         """
-        record = self.record(table, record_id)
+        version = self.store.version(table, record_id)
+        old = version.text.decode()
         if not path or path[0] == "id":
             raise EditError(
                 f"{table} {record_id!r}: cannot set {list(path)}; expected a key other than the id."
             )
-        parent: Any = record
-        for step, key in enumerate(path[:-1]):
-            parent = self._child(parent, key, f"{table} {record_id!r}, {list(path[: step + 1])}")
-        key = path[-1]
-        image_id = record.get("image_id")
-        if table == "annotations" and path == ("image_id",) and not _is_id_or_none(value):
-            raise EditError(f"annotations {record_id!r}: {value!r} is not the id of an image.")
-        if isinstance(parent, dict):
-            before = self._set_key(parent, (table, record_id, *path), value)
-        else:
-            before = self._child(parent, key, f"{table} {record_id!r}, {list(path)}")
-            if value is ABSENT:
+        try:
+            if "twice" not in version.memo:
+                version.memo["twice"] = jsontext.first_double_key(old)
+            if (key := version.memo["twice"]) is not None:
                 raise EditError(
-                    f"{table} {record_id!r}: cannot remove item {list(path)} of a list; set the "
-                    "whole list."
+                    f"{table} {record_id!r} has the key {key!r} twice, and a change would keep only one "
+                    "of the values; remove one of them in the file to edit the record."
                 )
-            parent[key] = copy_json(value)
-        self._problems = None
+            order: list[str] = []
+            original = self.store.original(table, record_id)
+            if original is not None and text is not None and len(path) == 1:
+                order = [m.key for m in jsontext.members(original.decode())]
+            layout = self.store.layout(table)
+            new = jsontext.replaced(old, path, text, layout=layout, order=order)
+        except RecursionError as error:
+            raise EditError(
+                f"{table} {record_id!r} is nested too deeply to be changed."
+            ) from error
+        except EditError as error:
+            if str(error).startswith(table):
+                raise
+            raise EditError(f"{table} {record_id!r}: {error}") from None
+        self.store.put(table, record_id, new.encode())
         if table == "categories":
             self._categories = None
-        if table == "annotations" and record.get("image_id") != image_id:
-            self._leave(record, image_id)
-            self._join(record)
-        return before
 
-    def insert_record(self, table: Table, record: Record, index: int | None = None) -> None:
-        """Put a copy of a new record into a table, at the end or before `index`.
+    def set_value(
+        self, table: TableName, record_id: RecordId, path: jsontext.Path, value: Any
+    ) -> None:
+        """Set a JSON value at a key path of one record (`set_text`)."""
+        self.set_text(table, record_id, path, self.dumps(table, record_id, value))
+
+    def dumps(self, table: TableName, record_id: RecordId, value: Any) -> str:
+        """Return a value's text as it is to stand in a record: laid out like the rest of it."""
+        text = self.store.version(table, record_id).text.decode()
+        return jsontext.dumps(value, jsontext.layout_of(text, self.store.layout(table)))
+
+    def insert_text(self, table: TableName, text: str) -> RecordId:
+        """Insert a record; return its id. It comes back to its place where the file has it.
 
         Raises
         ------
         EditError
-            If the record has no id, an id that is taken, or the index is outside the table.
+            If the record has no id, or one that is taken.
         """
-        record = copy_json(record)
-        record_id = record.get("id")
-        if not _is_id(record_id):
+        record = jsontext.loads(text)
+        record_id = record.get("id") if isinstance(record, dict) else None
+        if not is_id(record_id):
             raise EditError(f"{table}: a new record has the id {record_id!r}; expected a new id.")
         if self.has(table, record_id):
             raise EditError(
                 f"{table}: the id {record_id!r} is taken; expected a new one, such as "
                 f"{self.next_id(table)!r}."
             )
-        records = self.document.setdefault(table, [])
-        if index is None:
-            index = len(records)
-        if not 0 <= index <= len(records):
-            raise EditError(f"{table}: no place {index}; expected 0 to {len(records)}.")
-        records.insert(index, record)
-        self._records[table][record_id] = record
-        if table in self._positions:
-            self._positions[table][record_id] = index
-        if table in self._highest and type(record_id) is int:
-            self._highest[table] = max(self._highest[table], record_id)
-        self._forget(table)
-        if table == "annotations":
-            self._join(record)
+        self.store.put(table, record_id, text.encode())
+        if table == "categories":
+            self._categories = None
+        return record_id
 
-    def remove_record(self, table: Table, record_id: Any) -> tuple[Record, int]:
-        """Take a record out of its table; return it and the index it had.
+    def insert_record(self, table: TableName, record: Mapping[str, Any]) -> None:
+        """Insert a new record, written as those of its table are (`insert_text`)."""
+        self.insert_text(table, self.record_text(table, record))
 
-        `insert_record` with both puts it back.
+    def record_text(self, table: TableName, record: Mapping[str, Any]) -> str:
+        """Return the text of a new record, laid out as those of its table are."""
+        return self.store.encoded(table, record).decode()
+
+    def remove_record(self, table: TableName, record_id: RecordId) -> str:
+        """Take a record out of its table; return its text, for `insert_text` to put it back.
 
         Raises
         ------
         CocoError
             If there is no such record.
         """
-        record = self.record(table, record_id)
-        index = self._position(table, record)
-        self.next_id(table)  # the id of a removed record is not given again
-        del self.document[table][index]
-        if not self.document[table] and table in self._absent:
-            del self.document[table]  # as it was
-        del self._records[table][record_id]
-        del self._positions[table][record_id]
-        self._forget(table)
-        if table == "annotations":
-            self._leave(record, record.get("image_id"))
-        return record, index
-
-    def next_id(self, table: Table) -> int:
-        """Return an id that no record of the table has or had: one more than the highest."""
-        if table not in self._highest:
-            numbers = [0]
-            for key in self._records[table]:
-                if isinstance(key, (int, float)) or key.isdecimal():
-                    numbers.append(int(key))
-            self._highest[table] = max(numbers)
-        return self._highest[table] + 1
+        text = self.store.remove(table, record_id)
+        if table == "categories":
+            self._categories = None
+        return text.decode()
 
     # -- writing ---------------------------------------------------------------------------
 
-    def save(self, path: Path | str, *, overwrite: bool = False) -> None:
-        """Write the document, laid out as the file it came from.
+    def to_document(self) -> dict[str, Any]:
+        """Return the whole document as it is now, decoded: for small data sets and scripts."""
+        document: dict[str, Any] = jsontext.loads(b"".join(self.chunks()).decode(self._codec))
+        return document
 
-        The file is either the old one or the whole new one, whatever happens. What nobody edited
-        is written as it was read; only a data set made from a folder also notes where its
-        pictures lie.
+    @property
+    def _codec(self) -> str:
+        return "utf-8-sig" if self.store.encoding == "utf-8" else self.store.encoding
+
+    def chunks(
+        self,
+        folder: Path | None = None,
+        *,
+        images: Collection[RecordId] | None = None,
+        annotations: Collection[RecordId] | None = None,
+        ignored: Mapping[RecordId, list[Any]] | None = None,
+    ) -> Iterator[bytes | memoryview]:
+        """Yield the bytes of the file, laid out as the one it came from.
+
+        Parameters
+        ----------
+        folder
+            Where the file is going to lie; where it differs from the folder that it came from,
+            it notes where the images lie, and the schema.
+        images, annotations
+            Ids of those to write; by default all.
+        ignored
+            Regions to note under ``fashion.ignore`` of some images.
+        """
+        keep: dict[TableName, Collection[RecordId]] = {}
+        if images is not None:
+            keep["images"] = images
+        if annotations is not None:
+            keep["annotations"] = annotations
+        texts: dict[tuple[TableName, RecordId], bytes] = {}
+        for key, boxes in (ignored or {}).items():
+            version = self.store.version("images", key)
+            ours = provenance.with_ignored(version.value, boxes)
+            old = version.text.decode()
+            layout = jsontext.layout_of(old, self.store.layout("images"))
+            new = jsontext.replaced(
+                old, (provenance.KEY,), jsontext.dumps(ours, layout), layout=layout
+            )
+            texts["images", key] = new.encode()
+        top = {} if folder is None else self._noted(folder)
+        return self.store.chunks(keep=keep, texts=texts, top=top)
+
+    def _noted(self, folder: Path) -> dict[str, str]:
+        """Return ``info`` with a note where the images lie seen from a folder, and the schema."""
+        if (
+            self.path is not None
+            and _same_folder(self.path.parent, folder)
+            and _same_folder(self._find_image_root(), self.image_root)
+        ):
+            return {}
+        if not isinstance(self._info, dict):
+            if self._info is not None:
+                return {}
+            text = "{}"
+        else:
+            text = self.store.top("info") or "{}"
+        root, folder = self.image_root.resolve(), folder.resolve()
+        try:
+            noted = Path(os.path.relpath(root, folder)).as_posix()
+        except ValueError:  # another drive
+            noted = root.as_posix()
+        ours = {**provenance.of(self._info or {}), "image_root": noted}
+        ours.setdefault("schema", self.schema.to_note())
+        layout = jsontext.layout_of(text, self.store.layout("images"))
+        if layout.indent is not None and text == "{}":
+            layout = jsontext.Layout(separator=", ", colon=": ", comma=", ")
+        value = jsontext.dumps(ours, layout)
+        return {"info": jsontext.replaced(text, (provenance.KEY,), value, layout=layout)}
+
+    def save(self, path: Path | str, *, overwrite: bool = False) -> None:
+        """Write the data set to a file; what nobody edited is written as it was read.
+
+        In another folder than the file's own it notes where the images lie. The file is either
+        the old one or the whole new one, whatever happens. The window saves by `editing.Editor`,
+        which also watches for other programs and keeps earlier versions.
 
         Raises
         ------
@@ -450,111 +461,50 @@ class Dataset:
             If the file exists and `overwrite` is not given, or it cannot be written.
         """
         path = Path(path)
-        document = self.document if self.path else with_image_root(self, path)
-        write_document(document, path, style=self.style, source=self.path, overwrite=overwrite)
+        write_file(self.chunks(path.parent), path, source=self.path, overwrite=overwrite)
 
-    def subset(self, image_ids: Iterable[Any]) -> Dataset:
-        """Return a data set of some of the pictures and their garments.
+    def subset(self, image_ids: Iterable[RecordId]) -> Dataset:
+        """Return a data set of some of the images and their garments.
 
-        The records are copies, with their ids, order and unknown fields; everything else of the
-        document is kept.
+        The records are copies, with their ids, order, unknown fields and number texts; everything
+        else of the document is kept.
 
         Raises
         ------
         CocoError
-            If there is no picture with one of the ids.
+            If there is no image with one of the ids.
         """
-        chosen = set()
-        for image_id in image_ids:
-            self.record("images", image_id)
-            chosen.add(image_id)
-        kept = {
-            "images": [i for i in self.table("images") if i["id"] in chosen],
-            "annotations": [a for a in self.table("annotations") if a.get("image_id") in chosen],
-        }
-        document = {key: copy_json(kept.get(key, value)) for key, value in self.document.items()}
+        chosen = dict.fromkeys(image_ids)
+        for image_id in chosen:
+            self.store.version("images", image_id)
+        annotations = {key for image_id in chosen for key in self.store.of_image(image_id)}
+        data = b"".join(self.chunks(images=chosen, annotations=annotations))
         return Dataset(
-            document,
-            schema=self.schema,
-            path=self.path,
-            image_root=self.image_root,
-            style=self.style,
+            Store(data, self.path), schema=self.schema, path=self.path, image_root=self.image_root
         )
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _check_tables(self) -> None:
-        document = cast("object", self.document)
-        if isinstance(document, list):
-            raise CocoError(
-                "found a list; expected a COCO document, an object with 'images', 'annotations' "
-                "and 'categories'.",
-                path=self.path,
-                remedy="A list is what results files hold; give the file they belong to.",
-            )
-        if not isinstance(document, dict):
-            raise CocoError(
-                f"found {type(document).__name__}; expected a COCO document, an object.",
-                path=self.path,
-            )
-        if "images" not in document:
-            raise CocoError(
-                f"has no 'images' (its keys are {list(document)[:8]}); expected a COCO document "
-                "with 'images', 'annotations' and 'categories'.",
-                path=self.path,
-            )
-        for table in TABLES:
-            value = document.get(table, [])
-            if not isinstance(value, list):
-                raise CocoError(
-                    f"found {type(value).__name__}; expected a list.", path=self.path, place=table
-                )
+    @staticmethod
+    def _locate(
+        table: TableName, record_id: RecordId, text: str, path: jsontext.Path
+    ) -> tuple[int, int] | None:
+        try:
+            return jsontext.locate(text, path)
+        except EditError as error:
+            raise EditError(f"{table} {record_id!r}: {error}") from None
 
-    def _by_id(self, table: Table) -> dict[Any, Record]:
-        records: dict[Any, Record] = {}
-        for i, record in enumerate(self.table(table)):
-            if not isinstance(record, dict):
-                raise CocoError(
-                    f"found {type(record).__name__}; expected an object.",
-                    path=self.path,
-                    place=f"{table}[{i}]",
-                )
-            key = record.get("id")
-            if not _is_id(key):
-                raise CocoError(
-                    f"found {key!r}; expected an id, a number or text.",
-                    path=self.path,
-                    place=f"{table}[{i}].id",
-                )
-            if key in records:
-                first = next(j for j, r in enumerate(self.table(table)) if r.get("id") == key)
-                raise CocoError(
-                    f"the id {key!r} is taken by {table}[{first}]; expected every id once.",
-                    path=self.path,
-                    place=f"{table}[{i}].id",
-                    remedy="Give one of the two another id.",
-                )
-            records[key] = record
-            if table == "annotations":
-                image_id = record.get("image_id")
-                if not _is_id_or_none(image_id):
-                    raise CocoError(
-                        f"found {image_id!r}; expected the id of an image.",
-                        path=self.path,
-                        place=f"annotations[{i}].image_id",
-                    )
-                category_id = record.get("category_id")
-                if not _is_id_or_none(category_id):
-                    raise CocoError(
-                        f"found {category_id!r}; expected the id of a category.",
-                        path=self.path,
-                        place=f"annotations[{i}].category_id",
-                    )
-        return records
+    def _read_info(self) -> Any:
+        text = self.store.top("info")
+        return None if text is None else jsontext.loads(text)
+
+    def _category_records(self) -> list[dict[str, Any]]:
+        return [self.store.record("categories", key) for key in self.store.ids("categories")]
 
     def _find_schema(self, schema: Schema | None, fallback: Schema | None) -> Schema:
+        records = self._category_records()
         named = []
-        for i, category in enumerate(self.table("categories")):
+        for i, category in enumerate(records):
             names = category.get("keypoints")
             if names is not None and not (
                 isinstance(names, list) and all(isinstance(name, str) for name in names)
@@ -566,11 +516,13 @@ class Dataset:
                 )
             if names:
                 named.append((i, category))
+        if schema is None:
+            schema = self._noted_schema(named)
         if schema is None and not named and fallback is not None:
             return fallback
         if schema is None:
             try:
-                return Schema.from_coco(self.document)
+                return Schema.from_coco(records)
             except SchemaError as error:
                 raise CocoError(str(error), path=self.path, place="categories") from error
             except (KeyError, TypeError, ValueError) as error:
@@ -581,7 +533,7 @@ class Dataset:
                     path=self.path,
                     place="categories",
                 ) from error
-        if named and all(tuple(c["keypoints"]) != schema.landmarks for _, c in named):
+        if named and not any(set(c["keypoints"]) <= set(schema.landmarks) for _, c in named):
             i, category = named[0]
             raise CocoError(
                 f"found the landmarks {category['keypoints']}; expected those of the schema "
@@ -592,14 +544,32 @@ class Dataset:
             )
         return schema
 
+    def _noted_schema(self, named: list[tuple[int, dict[str, Any]]]) -> Schema | None:
+        """Return the schema that the file names; None, and why, where it cannot be used."""
+        note = provenance.of(self._info).get("schema") if isinstance(self._info, dict) else None
+        if note is None:
+            return None
+        try:
+            schema = Schema.from_note(note)
+        except SchemaError as error:
+            self.schema_problem = str(error)
+            return None
+        strange = [c for _, c in named if not set(c["keypoints"]) <= set(schema.landmarks)]
+        if strange:
+            self.schema_problem = (
+                f"The schema {schema.name!r} lacks landmarks of the category "
+                f"{strange[0].get('name')!r}."
+            )
+            return None
+        return schema
+
     def _find_image_root(self) -> Path:
-        """Return where the pictures lie: what the file says, else the likeliest place."""
+        """Return where the images lie: what the file says, else the likeliest place."""
         if self.path is None:
             return Path()
         folder = self.path.parent
-        info = self.document.get("info")
-        ours = info.get(KEY) if isinstance(info, dict) else None
-        noted = ours.get("image_root") if isinstance(ours, dict) else None
+        ours = provenance.of(self._info) if isinstance(self._info, dict) else {}
+        noted = ours.get("image_root")
         if isinstance(noted, str):
             return folder / noted
         beside = folder.parent
@@ -611,140 +581,62 @@ class Dataset:
             beside / "images",
             beside / self.path.stem,
         ]
-        names = [
-            name for i in self.table("images")[:8] if isinstance(name := i.get("file_name"), str)
-        ]
+        records = [self.store.record("images", key) for key in self.store.ids("images")[:8]]
+        names = [name for r in records if isinstance(name := r.get("file_name"), str)]
         found = [sum((place / name).is_file() for name in names) for place in places]
         return places[found.index(max(found))]
 
-    def _position(self, table: Table, record: Record) -> int:
-        """Find a record's index without a scan of the table.
 
-        The positions are noted once and then only hints: each insertion or removal shifts those
-        behind it by one. A run of edits shifts alike, so the search begins where the last one
-        ended.
-        """
-        records = self.table(table)
-        if table not in self._positions:
-            self._positions[table] = {r["id"]: i for i, r in enumerate(records)}
-            self._drift = 0
-        hints = self._positions[table]
-        hint = hints[record["id"]]
-        start = hint + self._drift
-        for step in range(len(records) + abs(start) + 1):
-            for i in (hint, start - step, start + step):
-                if 0 <= i < len(records) and records[i] is record:
-                    self._drift = i - hint
-                    return i
-        raise EditError(f"{table}: the record {record['id']!r} is not in its list any more.")
+def image_records(
+    root: Path, names: Iterable[str], first_id: int = 1
+) -> tuple[list[dict[str, Any]], list[tuple[Path, str]]]:
+    """Read the sizes of image files below a folder.
 
-    def _join(self, record: Record) -> None:
-        """Put an annotation among those of its picture, in file order."""
-        siblings = self._of_image.setdefault(record.get("image_id"), [])
-        place = len(siblings)
-        if siblings and self.table("annotations")[-1] is not record:
-            here = self._position("annotations", record)
-            while place and self._position("annotations", siblings[place - 1]) > here:
-                place -= 1
-        siblings.insert(place, record)
-
-    def _leave(self, record: Record, image_id: Any) -> None:
-        siblings = self._of_image[image_id]
-        siblings[:] = [r for r in siblings if r is not record]
-        if not siblings:
-            del self._of_image[image_id]
-
-    def _forget(self, table: Table) -> None:
-        self._problems = None
-        if table == "images":
-            self._images = None
-        if table == "categories":
-            self._categories = None
-
-    def _set_key(self, parent: Record, place: tuple[Any, ...], value: Any) -> Any:
-        key = place[-1]
-        before = parent.get(key, ABSENT)
-        if value is ABSENT:
-            if before is not ABSENT:
-                self._key_orders[place] = list(parent)
-                del parent[key]
-        elif before is ABSENT and place in self._key_orders:
-            order = self._key_orders.pop(place)
-            later = order[order.index(key) + 1 :]
-            tail = {k: parent.pop(k) for k in later if k in parent}
-            parent[key] = copy_json(value)
-            parent.update(tail)
-        else:
-            parent[key] = copy_json(value)
-        return before
-
-    @staticmethod
-    def _child(parent: Any, key: str | int, place: str) -> Any:
+    Returns
+    -------
+    The records of those that can be read, and the path and reason of the others.
+    """
+    images: list[dict[str, Any]] = []
+    left_out: list[tuple[Path, str]] = []
+    for name in names:
         try:
-            if isinstance(parent, list) and isinstance(key, int) and key < 0:
-                raise IndexError(key)
-            return parent[key]
-        except (KeyError, IndexError, TypeError):
-            raise EditError(f"{place}: there is nothing; expected a value to change.") from None
+            width, height = picture_size(root / name)
+        except PictureError as error:
+            left_out.append((root / name, str(error)))
+            continue
+        images.append(image_record(first_id + len(images), name, width, height))
+    return images, left_out
 
 
-def category_record(schema: Schema, index: int, record_id: Any) -> Record:
-    """Return a COCO category record for a category of the schema."""
-    return {
-        "id": record_id,
-        "name": schema.categories[index].name,
-        "supercategory": "clothing",
-        "keypoints": list(schema.landmarks),
-        "skeleton": [[a + 1, b + 1] for a, b in schema.edges],
-    }
-
-
-def with_image_root(dataset: Dataset, path: Path) -> dict[str, Any]:
-    """Return the document with a note where its pictures lie, seen from the file `path`."""
-    info = dataset.document.get("info", {})
-    if not isinstance(info, dict):
-        return dataset.document
-    root, folder = dataset.image_root.resolve(), path.parent.resolve()
-    try:
-        noted = Path(os.path.relpath(root, folder)).as_posix()
-    except ValueError:  # another drive
-        noted = root.as_posix()
-    ours = info.get(KEY)
-    ours = {**(ours if isinstance(ours, dict) else {}), "image_root": noted}
-    return {**dataset.document, "info": {**info, KEY: ours}}
-
-
-def write_document(
-    document: Any,
+def write_file(
+    chunks: Iterable[bytes | memoryview],
     path: Path,
     *,
-    style: Style,
     source: Path | None = None,
     overwrite: bool = False,
-) -> None:
-    """Write a JSON file whole or not at all, never over an existing one unless told to.
+    before_replace: Callable[[FileState, Path], None] | None = None,
+) -> FileState:
+    """Write a file whole or not at all, never over an existing one unless told to (`atomic_write`).
 
     Raises
     ------
     CocoError
         If the file exists and `overwrite` is not given, or it cannot be written.
     """
-    if path.is_dir():
-        raise CocoError("is a folder; expected the name of a file to write.", path=path)
-    if path.exists() and not overwrite:
-        is_source = source is not None and source.exists() and path.samefile(source)
-        what = "is the file that the data set was read from" if is_source else "exists already"
-        raise CocoError(
-            f"{what}; nothing was written.",
-            path=path,
-            remedy="Choose another name, or allow it to be overwritten.",
-        )
     try:
-        atomic_write(path, write_json(document, style))
-    except RecursionError as error:
-        raise CocoError(
-            "a value is nested too deeply to be written; nothing was written.", path=path
-        ) from error
+        if path.is_dir():
+            raise CocoError("is a folder; expected the name of a file to write.", path=path)
+        if not overwrite and os.path.lexists(path):
+            is_source = source is not None and source.exists() and path.samefile(source)
+            what = "is the file that the data set was read from" if is_source else "exists already"
+            raise CocoError(
+                f"{what}; nothing was written.",
+                path=path,
+                remedy="Choose another name, or allow it to be overwritten.",
+            )
+        return atomic_write(
+            path, chunks, overwrite=overwrite, before_replace=before_replace
+        )
     except OSError as error:
         raise CocoError(
             f"cannot be written ({error.strerror or error}); what was there before is unchanged.",
@@ -753,9 +645,11 @@ def write_document(
         ) from error
 
 
-def _is_id(value: object) -> bool:
-    return isinstance(value, (int, str, float)) and not isinstance(value, bool) and value == value
+def _same_folder(a: Path, b: Path) -> bool:
+    try:
+        return a.resolve() == b.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return False
 
 
-def _is_id_or_none(value: object) -> bool:
-    return value is None or value is ABSENT or _is_id(value)
+__all__ = ["LISTING", "TABLES", "Dataset", "image_records", "write_file"]

@@ -13,13 +13,14 @@ annotations (`trainable_images`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_fashion.coco import provenance
-from napari_fashion.coco.dataset import Dataset, with_image_root, write_document
+import numpy as np
+
+from napari_fashion.coco.dataset import Dataset, write_file
+from napari_fashion.coco.statistics import columns
 from napari_fashion.coco.views import Image
 
 
@@ -77,35 +78,31 @@ def export(
         If the file exists and `overwrite` is not given, or it cannot be written.
     """
     path = Path(path)
-    reviewed = {i["id"] for i in dataset.table("images") if provenance.is_reviewed(i)}
-    images = [i for i in dataset.table("images") if not only_reviewed or i["id"] in reviewed]
-    chosen = {image["id"] for image in images}
-
-    def is_ours(annotation: Mapping[str, Any]) -> bool:
-        # Of a picture that is not in the file: kept in a full export, as it was in the source.
-        return not only_reviewed or annotation.get("image_id") in chosen
-
-    wanted = [a for a in dataset.table("annotations") if is_ours(a)]
-    truth = [
-        a
-        for a in wanted
-        if include_predictions or a.get("image_id") in reviewed or provenance.touched_by_human(a)
-    ]
-    kept = {id(a) for a in truth}
+    found = columns(dataset)
+    at = found.annotation_image
+    known = at >= 0
+    of_reviewed = np.zeros(len(at), np.bool_)
+    of_reviewed[known] = found.reviewed[at[known]]
+    # Of an image that is not in the file: kept in a full export, as it was in the source.
+    wanted = of_reviewed if only_reviewed else np.ones(len(at), np.bool_)
+    truth = wanted & (of_reviewed | found.by_human | include_predictions)
+    images = found.image_ids[found.reviewed] if only_reviewed else found.image_ids
+    told = set(at[truth].tolist())
     ignored: dict[Any, list[Any]] = {}
-    for annotation in wanted:
-        if id(annotation) not in kept and annotation.get("bbox"):
-            ignored.setdefault(annotation.get("image_id"), []).append(annotation["bbox"])
-    told = {a.get("image_id") for a in truth}
-    images = [
-        {**i, provenance.KEY: provenance.with_ignored(i, ignored[i["id"]])}
-        if i["id"] in ignored and i["id"] in told
-        else i
-        for i in images
-    ]
-    document = with_image_root(dataset, path) | {"images": images, "annotations": truth}
-    write_document(document, path, style=dataset.style, source=dataset.path, overwrite=overwrite)
-    return ExportReport(path, len(images), len(truth), len(wanted) - len(truth))
+    for key, row in zip(found.annotation_ids[wanted & ~truth], at[wanted & ~truth], strict=True):
+        box = dataset.garment(key).bbox
+        if box is not None and row in told:
+            ignored.setdefault(found.image_ids[row], []).append(list(box))
+    chunks = dataset.chunks(
+        path.parent,
+        images=set(images.tolist()),
+        annotations=set(found.annotation_ids[truth].tolist()),
+        ignored=ignored,
+    )
+    write_file(chunks, path, source=dataset.path, overwrite=overwrite)
+    return ExportReport(
+        path, len(images), int(truth.sum()), int(wanted.sum() - truth.sum())
+    )
 
 
 def trainable_images(dataset: Dataset) -> list[Image]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari_fashion.coco.dataset import Dataset
+from napari_fashion.coco.keypoints import parse_keypoints
 from napari_fashion.coco.provenance import KEY
+from napari_fashion.coco.views import landmark_order
+from napari_fashion.errors import CocoError
 
-if TYPE_CHECKING:
-    from napari_fashion.coco.dataset import Dataset
+MAX_PROBLEMS = 1000
+"""The search ends after so many; a file that is wrong throughout is known to be by then."""
 
 _VISIBILITIES = frozenset((0, 1, 2))
+Report = Callable[[str, str, str], "Problem"]
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,39 @@ class Problem:
         return f"{where}: found {self.found}; expected {self.expected}."
 
 
-def find_problems(dataset: Dataset) -> Iterator[Problem]:
-    """Yield what is odd in the records; no file but the document is looked at."""
+def find_problems(dataset: Dataset, limit: int = MAX_PROBLEMS) -> list[Problem]:
+    """Return the first oddities in the records; no file but the document is looked at.
 
+    It may run in a thread of its own while the data set is edited: a record that goes meanwhile is passed
+    over.
+    """
+    found: list[Problem] = []
+    for problem in _search(dataset):
+        found.append(problem)
+        if len(found) >= limit:
+            break
+    return found
+
+
+def missing_images(dataset: Dataset) -> list[Problem]:
+    """Look for every image's file, and return which are not there."""
+    return [
+        Problem(dataset.path, f"images[{i}].file_name", f"no file {path}", "a picture")
+        for i, path in dataset.missing_images()
+    ]
+
+
+def _search(dataset: Dataset) -> Iterator[Problem]:
     def problem(place: str, found: str, expected: str) -> Problem:
         return Problem(dataset.path, place, found, expected)
 
+    for path, reason in dataset.left_out:
+        yield Problem(path, "file", reason, "a picture")
+    if dataset.schema_problem:
+        yield problem("info.fashion.schema", dataset.schema_problem, "a schema that fits the file")
     k = dataset.schema.n_landmarks
-    for i, category in enumerate(dataset.table("categories")):
-        place = f"categories[{i}]"
+    store = dataset.store
+    for place, category in _records(dataset, "categories"):
         names = category.get("keypoints")
         if dataset.category_index(category["id"]) < 0:
             yield problem(
@@ -56,15 +85,15 @@ def find_problems(dataset: Dataset) -> Iterator[Problem]:
                 f"{category.get('name')!r}",
                 f"one of the categories of the schema {dataset.schema.name!r}",
             )
-        elif names and tuple(names) != dataset.schema.landmarks:
+        elif names and not set(names) <= set(dataset.schema.landmarks):
             yield problem(
                 f"{place}.keypoints",
                 f"{len(names)} landmarks {_short(names)}",
                 f"the {k} of the schema {dataset.schema.name!r}",
             )
+        yield from _skeleton(problem, category, place, len(names or ()))
 
-    for i, image in enumerate(dataset.table("images")):
-        place = f"images[{i}]"
+    for place, image in _records(dataset, "images"):
         if not isinstance(image.get("file_name"), str) or not image["file_name"]:
             yield problem(f"{place}.file_name", _short(image.get("file_name")), "a file's name")
         for key in ("width", "height"):
@@ -73,36 +102,77 @@ def find_problems(dataset: Dataset) -> Iterator[Problem]:
                 yield problem(f"{place}.{key}", _short(value), "a number of pixels")
         yield from _fashion(problem, image, place)
 
-    image_ids = {image["id"] for image in dataset.table("images")}
-    as_text = {str(key): key for key in image_ids}
-    for i, annotation in enumerate(dataset.table("annotations")):
-        place = f"annotations[{i}]"
+    as_text: dict[str, Any] | None = None
+    for place, annotation in _records(dataset, "annotations"):
         image_id = annotation.get("image_id")
-        if image_id not in image_ids:
+        if not store.has("images", image_id):
+            if as_text is None:
+                as_text = {str(key): key for key in store.ids("images")}
             twin = as_text.get(str(image_id))
             yield problem(
                 f"{place}.image_id",
                 _short(image_id),
                 "the id of an image" + ("" if twin is None else f"; there is {twin!r}"),
             )
-        if not dataset.has_category(annotation.get("category_id")):
-            yield problem(
-                f"{place}.category_id", _short(annotation.get("category_id")), "a category's id"
-            )
-        yield from _keypoints(problem, annotation, place, k)
+        category_id = annotation.get("category_id")
+        if not store.has("categories", category_id):
+            yield problem(f"{place}.category_id", _short(category_id), "a category's id")
+            order = None
+        else:
+            names = store.record("categories", category_id).get("keypoints")
+            order = landmark_order(names, dataset.schema)
+        yield from _keypoints(problem, annotation, place, k, order)
         yield from _fashion(problem, annotation, place)
 
 
-def _keypoints(problem: Any, annotation: dict[str, Any], place: str, k: int) -> Iterator[Problem]:
+def _records(dataset: Dataset, table: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    for i, key in enumerate(list(dataset.store.ids(table))):
+        try:
+            record = dataset.store.record(table, key)
+        except CocoError:  # removed meanwhile
+            continue
+        except RecursionError:
+            yield f"{table}[{i}]", {"id": key}
+            continue
+        yield f"{table}[{i}]", record
+
+
+def _skeleton(
+    problem: Report, category: dict[str, Any], place: str, k: int
+) -> Iterator[Problem]:
+    skeleton = category.get("skeleton")
+    if not k or "skeleton" not in category:
+        return
+    expected = f"pairs of numbers from 1 to {k}"
+    if not isinstance(skeleton, list):
+        yield problem(f"{place}.skeleton", _short(skeleton), f"{expected}; it is read as none")
+        return
+    pairs = [p for p in skeleton if isinstance(p, list) and len(p) == 2]
+    ends = [end for pair in pairs for end in pair]
+    if len(pairs) < len(skeleton) or not all(type(end) is int for end in ends):
+        yield problem(f"{place}.skeleton", _short(skeleton), expected)
+    elif ends and min(ends) == 0 and max(ends) < k:
+        yield problem(
+            f"{place}.skeleton", "numbers that count from 0", f"{expected}; it is read so"
+        )
+    elif ends and not 1 <= min(ends) <= max(ends) <= k:
+        odd = next(end for end in ends if not 1 <= end <= k)
+        yield problem(f"{place}.skeleton", f"the number {odd}", f"{expected}; that edge is left out")
+
+
+def _keypoints(
+    problem: Report, annotation: dict[str, Any], place: str, k: int, order: Any
+) -> Iterator[Problem]:
     place = f"{place}.keypoints"
     flat = annotation.get("keypoints")
     if flat is None:
         return  # an annotation without landmarks is no problem: a box or a crowd, say
+    n = k if order is None else len(order)
     if not isinstance(flat, list):
-        yield problem(place, _short(flat), f"a list of {3 * k} numbers")
+        yield problem(place, _short(flat), f"a list of {3 * n} numbers")
         return
-    if len(flat) != 3 * k:
-        yield problem(place, f"{len(flat)} numbers", f"{3 * k}: x, y, v for {k} landmarks")
+    if len(flat) != 3 * n:
+        yield problem(place, f"{len(flat)} numbers", f"{3 * n}: x, y, v for {n} landmarks")
     try:
         finite = all(map(math.isfinite, flat))
     except (TypeError, OverflowError):
@@ -112,9 +182,11 @@ def _keypoints(problem: Any, annotation: dict[str, Any], place: str, k: int) -> 
     elif not _VISIBILITIES.issuperset(flat[2::3]):
         odd = next(v for v in flat[2::3] if v not in _VISIBILITIES)
         yield problem(place, f"the visibility {odd!r}", "0, 1 or 2")
+    elif len(flat) == 3 * n and (form := parse_keypoints(flat, k, order).problem):
+        yield problem(place, form, "a flat list of numbers")
 
 
-def _fashion(problem: Any, record: dict[str, Any], place: str) -> Iterator[Problem]:
+def _fashion(problem: Report, record: dict[str, Any], place: str) -> Iterator[Problem]:
     if KEY in record and not isinstance(record[KEY], dict):
         yield problem(f"{place}.{KEY}", _short(record[KEY]), "an object of ours; it is ignored")
 

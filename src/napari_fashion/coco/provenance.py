@@ -17,7 +17,10 @@ a picture. These stand under one key of ours, so that a file stays plain COCO fo
         "rejected": [...],                   # garments of a model that a person deleted
         "ignore": [[x, y, w, h], ...],       # on export: garments that nobody has looked at
     }
-    info["fashion"] = {"image_root": "../photos"}  # where file_name is relative to
+    info["fashion"] = {
+        "image_root": "../photos",           # where file_name is relative to
+        "schema": "garments",                # what the landmarks mean: a name, or all of it
+    }
 
 The functions that write return the new value of the key and leave the record alone: the change
 itself is an edit, which somebody may want to undo.
@@ -31,8 +34,12 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from napari_fashion.coco.keypoints import parse_box
+
 KEY = "fashion"
 HUMAN = "human"
+MODEL = "model:"
+"""What the source of a model's garment begins with; every other source is a person's."""
 
 Record = Mapping[str, Any]
 
@@ -49,14 +56,20 @@ def is_reviewed(image: Record) -> bool:
 
 
 def source(annotation: Record) -> str:
-    """Return who made the garment: ``human`` or ``model:<id>``."""
-    value = of(annotation).get("source")
-    return value if isinstance(value, str) and value else HUMAN
+    """Return who made the garment: ``human`` or ``model:<id>``.
+
+    A ``source`` beside COCO's own keys counts as well, as results have it: whoever joins a model's
+    results to a file by hand has not placed them.
+    """
+    for value in (of(annotation).get("source"), annotation.get("source")):
+        if isinstance(value, str) and value.startswith(MODEL):
+            return value
+    return HUMAN
 
 
 def score(annotation: Record) -> float | None:
     """Return the model's score of the garment, 0..1, or None."""
-    value = of(annotation).get("score")
+    value = of(annotation).get("score", annotation.get("score"))
     return float(value) if _is_number(value) else None
 
 
@@ -71,7 +84,7 @@ def landmark_sources(annotation: Record, k: int) -> tuple[str, ...]:
 
 def landmark_scores(annotation: Record, k: int) -> npt.NDArray[np.float64]:
     """Return the model's scores of the K landmarks, (K,) 0..1; NaN where there is none."""
-    value = of(annotation).get("keypoint_scores")
+    value = of(annotation).get("keypoint_scores", annotation.get("keypoint_scores"))
     if not isinstance(value, list) or len(value) != k:
         return np.full(k, np.nan)
     return np.array([float(v) if _is_number(v) else np.nan for v in value])
@@ -85,7 +98,7 @@ def category_source(annotation: Record) -> str:
 
 def category_scores(annotation: Record) -> dict[str, float]:
     """Return the model's probabilities of the likeliest categories, by name."""
-    value = of(annotation).get("category_scores")
+    value = of(annotation).get("category_scores", annotation.get("category_scores"))
     if not isinstance(value, dict):
         return {}
     return {name: float(p) for name, p in value.items() if _is_number(p)}
@@ -117,17 +130,26 @@ def with_reviewed(image: Record, reviewed: bool) -> dict[str, Any]:
 
 def ignored_boxes(image: Record) -> list[tuple[float, float, float, float]]:
     """Return the regions (x, y, width, height) of an image of which nobody said what is there."""
-    boxes = []
-    for box in of(image).get("ignore") or ():
-        if isinstance(box, list) and len(box) == 4:
-            x, y, w, h = (float(v) for v in box)
-            boxes.append((x, y, w, h))
-    return boxes
+    boxes = of(image).get("ignore")
+    found = [parse_box(box) for box in boxes] if isinstance(boxes, list) else []
+    return [box for box in found if box is not None]
+
+
+def rejected(image: Record) -> list[Record]:
+    """Return the garments of a model that a person deleted from an image: their ``keypoints``."""
+    value = of(image).get("rejected")
+    return [r for r in value if isinstance(r, dict)] if isinstance(value, list) else []
+
+
+def with_rejected(image: Record, annotation: Record) -> dict[str, Any]:
+    """Return an image's ``"fashion"`` value after a person deleted a model's garment."""
+    gone = {"keypoints": annotation.get("keypoints")}
+    return {**of(image), "rejected": [*rejected(image), gone]}
 
 
 def with_ignored(image: Record, boxes: Sequence[Any]) -> dict[str, Any]:
     """Return an image's ``"fashion"`` value with these regions noted as ones to ignore."""
-    return {**of(image), "ignore": [*(of(image).get("ignore") or ()), *boxes]}
+    return {**of(image), "ignore": [*map(list, ignored_boxes(image)), *boxes]}
 
 
 def with_human(
@@ -154,10 +176,11 @@ def with_human(
         return {**fashion, "edited": True}
     if landmarks:
         sources = list(landmark_sources(annotation, k))
-        scores: list[Any] = list(fashion.get("keypoint_scores") or ())
+        value = fashion.get("keypoint_scores", annotation.get("keypoint_scores"))
+        scores = list(value) if isinstance(value, list) and len(value) == k else []
         for i in landmarks:
             sources[i] = HUMAN
-            if len(scores) == k:
+            if scores:
                 scores[i] = None
         fashion["keypoint_sources"] = sources
         if scores:

@@ -6,54 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
-
-from napari_fashion.coco import provenance
-from napari_fashion.coco.dataset import write_document
-from napari_fashion.coco.predictions import annotation_record
-from napari_fashion.coco.text import Style
-
-
-def result_record(
-    image_id: Any,
-    category_id: Any,
-    *,
-    xy: npt.ArrayLike,
-    visibility: npt.ArrayLike,
-    scores: npt.ArrayLike,
-    score: float,
-    source: str,
-    category_scores: Mapping[str, float],
-) -> dict[str, Any]:
-    """Return one COCO result; parameters as for `annotation_record`.
-
-    A result has no id and no key of ours: the scores stand beside COCO's own fields, which
-    pycocotools passes over. Its ``score`` ranks the garments, ``keypoint_scores`` has one number a
-    landmark.
-    """
-    annotation = annotation_record(
-        0,
-        image_id,
-        category_id,
-        xy=xy,
-        visibility=visibility,
-        scores=scores,
-        score=score,
-        source=source,
-        category_scores=category_scores,
-    )
-    ours = annotation.pop(provenance.KEY)
-    return {
-        "image_id": image_id,
-        "category_id": category_id,
-        "keypoints": annotation["keypoints"],
-        "score": ours["score"],
-        "keypoint_scores": ours["keypoint_scores"],
-        "bbox": annotation["bbox"],
-        "area": annotation["area"],
-        "category_scores": ours["category_scores"],
-        "source": ours["source"],
-    }
+from napari_fashion.coco.dataset import write_file
+from napari_fashion.coco.jsontext import Layout, dump_object
 
 
 def write_results(
@@ -66,5 +20,7 @@ def write_results(
     CocoError
         If the file exists and `overwrite` is not given, or it cannot be written.
     """
-    rows = [dict(result) for result in results]
-    write_document(rows, Path(path), style=Style(spaced=True), overwrite=overwrite)
+    line = Layout(separator=", ", colon=": ", comma=", ")
+    rows = ",\n".join(dump_object(dict(result), line) for result in results)
+    text = f"[\n{rows}\n]\n" if rows else "[]\n"
+    write_file([text.encode()], Path(path), overwrite=overwrite)

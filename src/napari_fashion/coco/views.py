@@ -1,182 +1,402 @@
-"""Views into the raw records: what the rest of the program asks about them."""
+"""What the rest of the program asks about images and garments; raw records stay behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import os
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_fashion.coco import provenance
-from napari_fashion.coco.landmarks import read_keypoints
+from napari_fashion.coco.keypoints import Keypoints, Order, parse_box, parse_keypoints
 from napari_fashion.coco.pictures import picture_size
-
-if TYPE_CHECKING:
-    from napari_fashion.coco.dataset import Dataset
+from napari_fashion.coco.store import RecordId, Store, TableName, Version
+from napari_fashion.schema import Schema
 
 Id = Hashable
 """Ids are whatever the file has: mostly integers, sometimes text."""
+V = TypeVar("V", "Image", "Garment")
 
 
-class Image:
-    """One picture of a data set: a view into its raw record, always up to date."""
+class Frame:
+    """The records, what their landmarks mean, and where their images lie.
 
-    __slots__ = ("_dataset", "record")
+    Attributes
+    ----------
+    store
+        The records; private to `coco`.
+    schema
+        What the landmarks mean.
+    image_root
+        Folder that ``file_name`` is relative to.
+    """
 
-    def __init__(self, dataset: Dataset, record: dict[str, Any]) -> None:
-        self._dataset = dataset
-        self.record = record
+    def __init__(self, store: Store, schema: Schema, image_root: Path) -> None:
+        self.store = store
+        self.schema = schema
+        self.image_root = image_root
+        self._categories: dict[Any, tuple[int, str, Order | None]] | None = None
+
+    # -- looking up ------------------------------------------------------------------------
+
+    @property
+    def images(self) -> Views[Image]:
+        """All images, in file order: a lazy sequence."""
+        return Views(self, "images", Image)
+
+    @property
+    def garments(self) -> Views[Garment]:
+        """All garments, in file order, new ones last: a lazy sequence."""
+        return Views(self, "annotations", Garment)
+
+    def image(self, image_id: RecordId) -> Image:
+        """Return the image with an id, or raise CocoError."""
+        self.store.version("images", image_id)
+        return Image(self, image_id)
+
+    def garment(self, annotation_id: RecordId) -> Garment:
+        """Return the garment with an id, or raise CocoError."""
+        self.store.version("annotations", annotation_id)
+        return Garment(self, annotation_id)
+
+    def garments_of(self, image_id: RecordId) -> list[Garment]:
+        """Return the garments of an image, in file order; none for an unknown image."""
+        return [Garment(self, key) for key in self.store.of_image(image_id)]
+
+    def has(self, table: TableName, record_id: RecordId) -> bool:
+        """Whether a table has a record with this id."""
+        return self.store.has(table, record_id)
+
+    def resolve(self, file_name: str) -> Path:
+        """Return the path of an image by its ``file_name``."""
+        if os.sep == "/" and "\\" in file_name and not (self.image_root / file_name).exists():
+            file_name = file_name.replace("\\", "/")  # a file written on Windows
+        return self.image_root / file_name
+
+    # -- categories ------------------------------------------------------------------------
+
+    def category_index(self, category_id: RecordId) -> int:
+        """Return the index into ``schema.categories`` of the file's category, by its name.
+
+        -1 where the file does not have the category, or the schema has none of that name.
+        """
+        return self._category(category_id)[0]
+
+    def category_id(self, index: int) -> RecordId | None:
+        """Return the file's id of a category of the schema, or None if the file lacks it.
+
+        Of two categories of one name it is the one that has keypoints.
+        """
+        found = [key for key, (i, _, _) in self._all_categories().items() if i == index]
+        with_points = [
+            key for key in found if self.store.record("categories", key).get("keypoints")
+        ]
+        return next(iter(with_points + found), None)
+
+    def category_name(self, category_id: RecordId) -> str:
+        """Return the name that the file gives a category; ``?`` where it has none."""
+        return self._category(category_id)[1]
+
+    def landmark_order(self, category_id: RecordId) -> Order | None:
+        """Return the landmark of each triplet of a category's annotations; None: 0 to K - 1.
+
+        Categories may have landmarks of their own, of which the schema has all.
+        """
+        return self._category(category_id)[2]
+
+    def _category(self, category_id: RecordId) -> tuple[int, str, Order | None]:
+        try:
+            return self._all_categories().get(category_id, (-1, "?", None))
+        except TypeError:  # no id: a list, say
+            return (-1, "?", None)
+
+    def _all_categories(self) -> dict[Any, tuple[int, str, Order | None]]:
+        if self._categories is None:
+            index = {name: i for i, name in enumerate(self.schema.category_names)}
+            self._categories = {}
+            for key in self.store.ids("categories"):
+                record = self.store.record("categories", key)
+                name = str(record.get("name", "?"))
+                order = landmark_order(record.get("keypoints"), self.schema)
+                self._categories[key] = (index.get(name, -1), name, order)
+        return self._categories
+
+
+def landmark_order(names: Any, schema: Schema) -> Order | None:
+    """Return where a category's landmarks are in the schema; None where they are the schema's."""
+    if not isinstance(names, list) or not names or tuple(names) == schema.landmarks:
+        return None
+    places = {name: i for i, name in enumerate(schema.landmarks)}
+    order = tuple(places.get(str(name), -1) for name in names)
+    return order if any(i >= 0 for i in order) else None
+
+
+class Views(Sequence[V], Generic[V]):
+    """All records of a table as views, made when they are asked for."""
+
+    def __init__(self, frame: Frame, table: TableName, kind: type[V]) -> None:
+        self._frame = frame
+        self._table: TableName = table
+        self._kind = kind
+
+    @property
+    def ids(self) -> list[RecordId]:
+        """The ids, in order; not to be changed."""
+        return self._frame.store.ids(self._table)
+
+    def __len__(self) -> int:
+        return self._frame.store.count(self._table)
+
+    @overload
+    def __getitem__(self, place: int) -> V: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[V]: ...
+    def __getitem__(self, place: int | slice) -> V | list[V]:
+        if isinstance(place, slice):
+            return [self._kind(self._frame, key) for key in self.ids[place]]
+        return self._kind(self._frame, self.ids[place])
+
+    def __iter__(self) -> Iterator[V]:
+        return (self._kind(self._frame, key) for key in self.ids)
+
+    def __repr__(self) -> str:
+        return f"{len(self)} {self._table}"
+
+
+class _View:
+    """A record as it is now; equal to every other view of it."""
+
+    __slots__ = ("_frame", "id")
+    _table: TableName
+
+    def __init__(self, frame: Frame, record_id: RecordId) -> None:
+        self._frame = frame
+        self.id = record_id
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _View)
+            and type(self) is type(other)
+            and self._frame.store is other._frame.store
+            and self.id == other.id
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._table, self.id))
+
+    @property
+    def _version(self) -> Version:
+        return self._frame.store.version(self._table, self.id)
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        return self._version.value
+
+
+class Image(_View):
+    """One image of a data set: a view of its record, always up to date."""
+
+    __slots__ = ()
+    _table = "images"
 
     def __repr__(self) -> str:
         return f"Image({self.id!r}, {self.file_name!r})"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Image) and self.record is other.record
-
-    def __hash__(self) -> int:
-        return id(self.record)
-
-    @property
-    def id(self) -> Any:
-        """The picture's id."""
-        return self.record["id"]
-
     @property
     def file_name(self) -> str:
         """As the file has it, relative to the data set's `image_root`; empty if it has none."""
-        name = self.record.get("file_name")
+        name = self._record.get("file_name")
         return name if isinstance(name, str) else ""
 
     @property
     def path(self) -> Path:
-        """Where the picture lies, or should."""
-        return self._dataset.resolve(self.file_name)
+        """Where the image file lies, or should."""
+        return self._frame.resolve(self.file_name)
+
+    @property
+    def known_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels as the record has them, after EXIF rotation; else None."""
+        width, height = (_pixels(self._record.get(key)) for key in ("width", "height"))
+        return (width, height) if width and height else None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, from the image file where the record has none.
+
+        Raises
+        ------
+        PictureError
+            If the record has none and the file cannot be read.
+        """
+        return self.known_size or picture_size(self.path)
 
     @property
     def width(self) -> int:
-        """Width in pixels, after EXIF rotation; from the picture where the record has none."""
-        return self._size()[0]
+        """Width in pixels, as of `size`."""
+        return self.size[0]
 
     @property
     def height(self) -> int:
-        """Height in pixels, after EXIF rotation; from the picture where the record has none."""
-        return self._size()[1]
+        """Height in pixels, as of `size`."""
+        return self.size[1]
 
     @property
     def reviewed(self) -> bool:
-        """Whether a person has said that the picture's garments are right."""
-        return provenance.is_reviewed(self.record)
+        """Whether a person has said that the image's garments are right."""
+        return provenance.is_reviewed(self._record)
+
+    @property
+    def ignored_boxes(self) -> list[tuple[float, float, float, float]]:
+        """Regions x, y, width, height of which nobody said what is there."""
+        return provenance.ignored_boxes(self._record)
+
+    @property
+    def rejected(self) -> list[Keypoints]:
+        """The garments of a model that a person deleted."""
+        k = self._frame.schema.n_landmarks
+        return [
+            parse_keypoints(r.get("keypoints"), k) for r in provenance.rejected(self._record)
+        ]
 
     @property
     def garments(self) -> list[Garment]:
-        """The picture's garments, in file order."""
-        return self._dataset.garments_of(self.id)
-
-    def _size(self) -> tuple[int, int]:
-        width, height = self.record.get("width"), self.record.get("height")
-        if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
-            return width, height
-        return picture_size(self.path)
+        """The image's garments, in file order."""
+        return self._frame.garments_of(self.id)
 
 
-class Garment:
-    """One annotation of a data set: a view into its raw record, always up to date."""
+class Garment(_View):
+    """One annotation of a data set: a view of its record, always up to date."""
 
-    __slots__ = ("_dataset", "record")
-
-    def __init__(self, dataset: Dataset, record: dict[str, Any]) -> None:
-        self._dataset = dataset
-        self.record = record
+    __slots__ = ()
+    _table = "annotations"
 
     def __repr__(self) -> str:
         return f"Garment({self.id!r}, image {self.image_id!r}, {self.category_name!r})"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Garment) and self.record is other.record
-
-    def __hash__(self) -> int:
-        return id(self.record)
+    @property
+    def image_id(self) -> RecordId:
+        """The id of the image that it is in."""
+        return self._record.get("image_id")
 
     @property
-    def id(self) -> Any:
-        """The annotation's id."""
-        return self.record["id"]
-
-    @property
-    def image_id(self) -> Any:
-        """The id of the picture that it is in."""
-        return self.record.get("image_id")
+    def category_id(self) -> RecordId:
+        """The file's id of its category."""
+        return self._record.get("category_id")
 
     @property
     def category(self) -> int:
         """Index into ``schema.categories``; -1 where the schema does not have the category."""
-        return self._dataset.category_index(self.record.get("category_id"))
+        return self._frame.category_index(self.category_id)
 
     @property
     def category_name(self) -> str:
         """The category's name as the file has it; ``?`` where it does not say."""
-        return self._dataset.category_name(self.record.get("category_id"))
+        return self._frame.category_name(self.category_id)
+
+    @property
+    def body_type(self) -> str | None:
+        """The body type that the record names, where the schema has it."""
+        value = self._record.get("body_type")
+        return value if value in self._frame.schema.body_type_names else None
+
+    @property
+    def keypoints(self) -> Keypoints:
+        """The landmarks as arrays, parsed once a version of the record."""
+        version = self._version
+        found: Keypoints | None = version.memo.get("keypoints")
+        if found is None or len(found.visibility) != self._frame.schema.n_landmarks:
+            k = self._frame.schema.n_landmarks
+            order = self._frame.landmark_order(version.value.get("category_id"))
+            found = parse_keypoints(version.value.get("keypoints"), k, order)
+            version.memo["keypoints"] = found
+        return found
 
     @property
     def xy(self) -> npt.NDArray[np.float64]:
-        """(K, 2) places of the landmarks in pixels, x then y; 0 where not labelled."""
-        return read_keypoints(self.record, self._dataset.schema.n_landmarks)[0]
+        """(K, 2) places of the landmarks in pixels, x then y; 0 where not labelled. Read-only."""
+        return self.keypoints.xy
 
     @property
     def visibility(self) -> npt.NDArray[np.int64]:
-        """(K,): 0 not labelled, 1 hidden, 2 visible."""
-        return read_keypoints(self.record, self._dataset.schema.n_landmarks)[1]
+        """(K,): 0 not labelled, 1 hidden, 2 visible. Read-only."""
+        return self.keypoints.visibility
 
     @property
     def bbox(self) -> tuple[float, float, float, float] | None:
-        """The record's box x, y, width, height in pixels, or None."""
-        box = self.record.get("bbox")
-        if not isinstance(box, list) or len(box) != 4:
-            return None
-        try:
-            x, y, w, h = (float(value) for value in box)
-        except (TypeError, ValueError):
-            return None
-        return x, y, w, h
+        """The record's box x, y, width, height in pixels, or None where it is no such thing."""
+        return parse_box(self._record.get("bbox"))
 
     @property
     def is_crowd(self) -> bool:
         """Whether the annotation marks a crowd: a region to ignore, not one garment."""
-        return bool(self.record.get("iscrowd"))
+        return _flag(self._record.get("iscrowd"))
 
     @property
     def source(self) -> str:
         """Who made the garment: ``human`` or ``model:<id>``."""
-        return provenance.source(self.record)
+        return provenance.source(self._record)
 
     @property
     def score(self) -> float | None:
         """The model's score, 0..1, or None."""
-        return provenance.score(self.record)
+        return provenance.score(self._record)
 
     @property
     def landmark_sources(self) -> tuple[str, ...]:
         """Who placed each of the K landmarks."""
-        return provenance.landmark_sources(self.record, self._dataset.schema.n_landmarks)
+        memo = self._version.memo
+        if "sources" not in memo:
+            k = self._frame.schema.n_landmarks
+            memo["sources"] = provenance.landmark_sources(self._record, k)
+        sources: tuple[str, ...] = memo["sources"]
+        return sources
 
     @property
     def landmark_scores(self) -> npt.NDArray[np.float64]:
-        """(K,) the model's scores of the landmarks, 0..1; NaN where there is none."""
-        return provenance.landmark_scores(self.record, self._dataset.schema.n_landmarks)
+        """(K,) the model's scores of the landmarks, 0..1; NaN where there is none. Read-only."""
+        memo = self._version.memo
+        if "scores" not in memo:
+            k = self._frame.schema.n_landmarks
+            memo["scores"] = provenance.landmark_scores(self._record, k)
+            memo["scores"].flags.writeable = False
+        scores: npt.NDArray[np.float64] = memo["scores"]
+        return scores
 
     @property
     def category_source(self) -> str:
         """Who chose the category."""
-        return provenance.category_source(self.record)
+        return provenance.category_source(self._record)
 
     @property
     def category_scores(self) -> dict[str, float]:
         """The model's probabilities of the likeliest categories, by name."""
-        return provenance.category_scores(self.record)
+        return provenance.category_scores(self._record)
 
     @property
     def touched_by_human(self) -> bool:
         """Whether a person made the garment or changed anything in it."""
-        return provenance.touched_by_human(self.record)
+        return provenance.touched_by_human(self._record)
+
+    @property
+    def edited(self) -> bool:
+        """Whether a person changed the garment since it came from a file or a model."""
+        return provenance.edited(self._record)
+
+
+def _flag(value: Any) -> bool:
+    """Return the truth of a flag by its value: ``"0"`` and ``"false"`` are no."""
+    if isinstance(value, str):
+        return value.strip().lower() not in ("", "0", "0.0", "false", "no", "none", "null")
+    return bool(value)
+
+
+def _pixels(value: Any) -> int:
+    """Return a size by its value, 0 where it is none: ``640``, ``640.0`` and ``"640"`` are one."""
+    try:
+        size = float(value) if isinstance(value, (int, float, str)) else 0.0
+    except (ValueError, OverflowError):
+        return 0
+    return int(size) if size > 0 and size == size and size.is_integer() and size < 1e9 else 0

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from napari_fashion import photos
-from napari_fashion.coco import Dataset, Garment, Image, provenance
+from napari_fashion.coco import Dataset, Garment, Image
 from napari_fashion.engine.augment import Canvases
 from napari_fashion.engine.pictures import PADDING, Picture, read_picture, resize
 from napari_fashion.engine.recipe import Source
@@ -114,7 +114,7 @@ def _photos(split: str, source: Source) -> Dataset:
                     f"{folder} has none of the photos of {source.file}. Get them with "
                     "`napari-fashion fetch --all`."
                 )
-            return Dataset(document, image_root=folder)
+            return Dataset.from_document(document, image_root=folder)
     raise RecipeError(
         f"photos:{split}: no such split; expected photos:train, photos:test, photos:unlabelled, "
         "photos:pseudo or photos:no_garment."
@@ -175,7 +175,7 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
                 continue
             ignored = [g.bbox for g in garments if g not in truth and g.bbox is not None]
             if not image.reviewed:
-                ignored += provenance.ignored_boxes(image.record)
+                ignored += image.ignored_boxes
             name = Path(image.file_name)
             key = image.file_name
             if source.file.startswith("samples:"):
@@ -234,9 +234,8 @@ def _members(
     schema: Schema, garment: Garment, category: int, present: NDArray[np.int64]
 ) -> list[int]:
     """Return the landmarks that the garment's body type has; all where nothing tells it."""
-    body_type = garment.record.get("body_type")
-    if body_type in schema.body_type_names:
-        return list(schema.landmarks_of(body_type))
+    if garment.body_type in schema.body_type_names:
+        return list(schema.landmarks_of(garment.body_type))
     if category >= 0:
         if len(present):
             return list(schema.landmarks_of(schema.body_type_for(category, present.tolist())))

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fashion.coco import Dataset
-from napari_fashion.coco.landmarks import landmark_box
-from napari_fashion.coco.predictions import annotation_record
+from napari_fashion.coco import Dataset, provenance
+from napari_fashion.coco.keypoints import landmark_box
+from napari_fashion.coco.records import annotation_record
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import Picture, read_picture
@@ -193,27 +193,24 @@ def pseudo_label(
             continue
         counts["garments"] += 1
         counts["landmarks"] += int(reading.agreed.sum())
-        old, position = result.remove_record("annotations", garments[0].id)
-        new = annotation_record(
-            old["id"],
-            old["image_id"],
-            old["category_id"],
+        member = reading.member.astype(np.int64)
+        values = annotation_record(
+            garments[0].id,
+            image.id,
+            garments[0].category_id,
             xy=reading.xy,
             visibility=np.where(reading.agreed, 2, 0),
-            scores=reading.scores,
-            score=float(reading.scores[reading.member].mean()),
-            source=source,
-            category_scores={},
+            bbox=landmark_box(reading.xy.astype(float), member),
+            order=result.landmark_order(garments[0].category_id),
+            fashion=provenance.of_model(
+                source,
+                float(reading.scores[reading.member].mean()),
+                reading.scores.tolist(),
+                {},
+            ),
         )
-        box = landmark_box(reading.xy.astype(float), reading.member.astype(np.int64)) or (
-            0.0,
-            0.0,
-            0.0,
-            0.0,
-        )
-        new["bbox"] = [round(v, 2) for v in box]
-        new["area"] = round(new["bbox"][2] * new["bbox"][3], 2)
-        result.insert_record("annotations", {**old, **new}, position)
+        for key in ("bbox", "area", "num_keypoints", "keypoints", provenance.KEY):
+            result.set_value("annotations", garments[0].id, (key,), values[key])
     return result, counts
 
 

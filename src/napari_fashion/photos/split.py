@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_fashion.coco.dataset import category_record
+import numpy as np
+
+from napari_fashion.coco.records import annotation_record, category_records, image_record
 from napari_fashion.coco.pictures import picture_size
 from napari_fashion.photos.locate import DATA
 from napari_fashion.schema import Schema
@@ -70,23 +72,23 @@ def category_document(
             continue
         width, height = picture_size(folder / name)
         i = len(images) + 1
-        images.append({"id": i, "file_name": name, "width": width, "height": height})
+        images.append(image_record(i, name, width, height))
         if split != "no_garment":
             annotations.append(
                 {
-                    "id": i,
-                    "image_id": i,
-                    "category_id": schema.category_index(row["label"]) + 1,
-                    "iscrowd": 0,
-                    "bbox": [0, 0, width, height],
-                    "area": width * height,
-                    "num_keypoints": 0,
-                    "keypoints": [0, 0, 0] * schema.n_landmarks,
+                    **annotation_record(
+                        i,
+                        i,
+                        schema.category_index(row["label"]) + 1,
+                        xy=np.zeros((schema.n_landmarks, 2)),
+                        visibility=np.zeros(schema.n_landmarks, np.int64),
+                        bbox=(0, 0, width, height),
+                    ),
                     **placed.get(row["image"], {}),
                 }
             )
     return {
         "images": images,
         "annotations": annotations,
-        "categories": [category_record(schema, i, i + 1) for i in range(len(schema.categories))],
+        "categories": category_records(schema),
     }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from napari_fashion.coco.records import annotation_record, category_records, image_record
 from napari_fashion.files import atomic_write
 from napari_fashion.schema import Schema
 
@@ -95,7 +96,7 @@ def _write(folder: Path, samples: Iterable[Sample], file_format: str) -> Path:
         height, width = sample.picture.shape[:2]
         name = f"images/sample_{number:05d}.{file_format}"
         atomic_write(folder / name, _encoded(sample.picture, file_format))
-        images.append({"id": number, "file_name": name, "width": width, "height": height})
+        images.append(image_record(number, name, width, height))
         for garment in sample.garments:
             if (garment.visibility > 0).any():
                 record = _annotation(garment, len(annotations) + 1, number, schema)
@@ -103,16 +104,7 @@ def _write(folder: Path, samples: Iterable[Sample], file_format: str) -> Path:
     document = {
         "info": {"description": "Procedural garments with exact landmarks", "version": "1.0"},
         "licenses": [],
-        "categories": [
-            {
-                "id": i,
-                "name": name,
-                "supercategory": "clothing",
-                "keypoints": list(schema.landmarks),
-                "skeleton": [[a + 1, b + 1] for a, b in schema.edges],
-            }
-            for i, name in enumerate(schema.category_names, start=1)
-        ],
+        "categories": category_records(schema),
         "images": images,
         "annotations": annotations,
     }
@@ -124,24 +116,14 @@ def _write(folder: Path, samples: Iterable[Sample], file_format: str) -> Path:
 def _annotation(
     garment: SampleGarment, number: int, image_id: int, schema: Schema
 ) -> dict[str, Any]:
-    labelled = garment.visibility > 0
-    xy = np.round(garment.xy, 2)
-    low, high = xy[labelled].min(axis=0), xy[labelled].max(axis=0)
-    w, h = (float(v) for v in np.round(high - low, 2))
-    keypoints: list[float | int] = []
-    for (x, y), v in zip(xy.tolist(), garment.visibility.tolist(), strict=True):
-        keypoints += [x, y, v]
-    return {
-        "id": number,
-        "image_id": image_id,
-        "category_id": schema.category_index(garment.category) + 1,
-        "iscrowd": 0,
-        "bbox": [float(low[0]), float(low[1]), w, h],
-        "area": round(w * h, 2),
-        "num_keypoints": int(labelled.sum()),
-        "keypoints": keypoints,
-        "body_type": garment.body_type,
-    }
+    record = annotation_record(
+        number,
+        image_id,
+        schema.category_index(garment.category) + 1,
+        xy=garment.xy,
+        visibility=garment.visibility,
+    )
+    return {**record, "body_type": garment.body_type}
 
 
 def _encoded(picture: np.ndarray, file_format: str) -> bytes:

@@ -209,59 +209,99 @@ class Schema:
         }
 
     @classmethod
-    def from_coco(cls, document: Mapping[str, Any], name: str = "data set") -> Schema:
-        """Find or make the schema of a COCO keypoint document.
+    def from_coco(cls, categories: Iterable[Mapping[str, Any]], name: str = "data set") -> Schema:
+        """Find or make the schema of the categories of a COCO keypoint document.
 
-        A document whose landmarks and category names are those of a bundled schema gets that
-        schema (with its sigmas, flips and body types); a document with the same landmarks but
-        other categories gets its landmarks with the document's categories; any other gets a
-        schema of its own: flips by ``left``/``right`` in the names, one body type that has all.
+        Categories whose landmarks are those of a bundled schema get the one that has the most of
+        their names (with its sigmas, flips and body types); where it lacks some, its landmarks with
+        the document's categories. Any other categories get a schema of their own: flips by
+        ``left``/``right`` in the names, and a body type for each list of landmarks. Categories with
+        different lists share one schema, which has the landmarks of all of them.
+
+        A skeleton that is missing, null or counts from 0 is read as far as it can be.
 
         Raises
         ------
         SchemaError
-            If the document names no keypoints, or its categories disagree about them.
+            If no category names keypoints.
         """
-        entries = [c for c in document.get("categories", ()) if c.get("keypoints")]
+        entries = [c for c in categories if c.get("keypoints")]
         if not entries:
             raise SchemaError(
                 "No category of the document has 'keypoints'; expected a COCO keypoint file whose "
                 "categories name their landmarks."
             )
-        names = tuple(str(n) for n in entries[0]["keypoints"])
-        for entry in entries:
-            if tuple(entry["keypoints"]) != names:
-                raise SchemaError(
-                    f"Categories {entries[0].get('name')!r} and {entry.get('name')!r} name other "
-                    "keypoints; expected one list for all of them. Split the file by landmarks."
-                )
-        labels = tuple(str(c["name"]) for c in entries)
+        lists = [tuple(str(n) for n in entry["keypoints"]) for entry in entries]
+        names = tuple(dict.fromkeys(n for labels in lists for n in labels))
+        labels = tuple(dict.fromkeys(str(c["name"]) for c in entries))
+        best: Schema | None = None
+        fit: tuple[int, int] = (-1, 0)
         for bundled in BUNDLED:
             schema = cls.load(bundled)
-            if schema.landmarks == names:
-                known = {c.name: c for c in schema.categories}
-                if all(label in known for label in labels):
-                    return schema
-                any_type = tuple(schema.body_type_names)
-                return schema.with_categories(
-                    known.get(label, Category(label, any_type)) for label in labels
-                )
+            if any(labels != schema.landmarks for labels in lists):
+                continue
+            known = set(schema.category_names) & set(labels)
+            if (len(known), -len(schema.categories)) > fit:
+                best, fit = schema, (len(known), -len(schema.categories))
+        if best is not None:
+            if fit[0] == len(labels):
+                return best
+            by_name = {c.name: c for c in best.categories}
+            any_type = tuple(best.body_type_names)
+            return best.with_categories(
+                by_name.get(label, Category(label, any_type)) for label in labels
+            )
         flips = [
             names.index(twin) if (twin := _mirrored(n)) in names else i for i, n in enumerate(names)
         ]
-        edges = tuple((int(a) - 1, int(b) - 1) for a, b in entries[0].get("skeleton", ()))
+        flips = [j if flips[j] == i else i for i, j in enumerate(flips)]
+        edges: dict[Edge, None] = {}
+        types: dict[tuple[int, ...], str] = {}
+        members: dict[str, tuple[str, ...]] = {}
+        for entry, points in zip(entries, lists, strict=True):
+            places = tuple(names.index(n) for n in points)
+            edges |= dict.fromkeys(
+                (places[a], places[b]) for a, b in skeleton_edges(entry.get("skeleton"), len(points))
+            )
+            whole = len(set(places)) == len(names)
+            body_type = types.setdefault(places, "all" if whole else str(entry["name"]))
+            label = str(entry["name"])
+            members[label] = tuple(dict.fromkeys((*members.get(label, ()), body_type)))
         k = len(names)
         return cls(
             name=name,
             landmarks=names,
-            skeletons=(("file", edges),),
+            skeletons=(("file", tuple(edges)),),
             default_skeleton="file",
             flips=tuple(flips),
             sigmas=(0.08,) * k,
-            body_types=(("all", tuple(range(k))),),
-            categories=tuple(Category(label, ("all",)) for label in labels),
+            body_types=tuple((label, places) for places, label in types.items()),
+            categories=tuple(Category(label, members[label]) for label in labels),
             colors=tuple(_hue(i / k) for i in range(k)),
         )
+
+    @classmethod
+    def from_note(cls, note: object) -> Schema:
+        """Read what `to_note` returned.
+
+        Raises
+        ------
+        SchemaError
+            If it is neither the name of a bundled schema nor the dictionary of one.
+        """
+        if isinstance(note, str) and note in BUNDLED:
+            return cls.load(note)
+        if isinstance(note, dict):
+            return cls.from_dict(note)
+        raise SchemaError(
+            f"Found the schema {note!r:.60}; expected one of {list(BUNDLED)} or a whole schema."
+        )
+
+    def to_note(self) -> str | dict[str, Any]:
+        """Return what a file says of its schema: a bundled one's name, else all of it."""
+        if self.name in BUNDLED and self == Schema.load(self.name):
+            return self.name
+        return self.to_dict()
 
     # -- asking ----------------------------------------------------------------------------
 
@@ -348,6 +388,21 @@ class Schema:
         from dataclasses import replace
 
         return replace(self, **changes)
+
+
+def skeleton_edges(skeleton: object, k: int) -> list[Edge]:
+    """Return the 0-based edges of a COCO skeleton, without those that join no two of K landmarks.
+
+    A skeleton in which a 0 occurs counts from 0; COCO's count from 1.
+    """
+    pairs = [
+        (pair[0], pair[1])
+        for pair in (skeleton if isinstance(skeleton, list) else [])
+        if isinstance(pair, list) and len(pair) == 2 and all(type(end) is int for end in pair)
+    ]
+    first = 0 if any(0 in pair for pair in pairs) else 1
+    edges = [(a - first, b - first) for a, b in pairs]
+    return [(a, b) for a, b in edges if 0 <= a < k and 0 <= b < k and a != b]
 
 
 def _unique(what: str, schema: str, names: Iterable[str]) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from napari.qt.threading import create_worker
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_fashion.app.actions import Actions
-from napari_fashion.app.editor import Editor
+from napari_fashion.editing.editor import Editor
 from napari_fashion.app.shortcuts import keys_of
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.data_row import DataRow
@@ -20,17 +21,26 @@ from napari_fashion.app.widgets.garments import GarmentList
 from napari_fashion.app.widgets.help import ShortcutHelp
 from napari_fashion.app.widgets.history import History
 from napari_fashion.app.widgets.landmarks import LandmarkList
+from napari_fashion.app.widgets.merge import ask_merge
 from napari_fashion.app.widgets.messages import MessageLine
 from napari_fashion.app.widgets.navigation import Navigation
 from napari_fashion.app.widgets.overlays import Overlays
 from napari_fashion.app.widgets.predict_row import PredictRow
 from napari_fashion.app.widgets.style import MARGIN, SPACING, quiet_button, rule, section
 from napari_fashion.app.window import RETRAIN
-from napari_fashion.coco import export
-from napari_fashion.errors import FashionError
+from napari_fashion.coco import Dataset, Problem, columns, export, find_problems
+from napari_fashion.coco.problems import MAX_PROBLEMS
+from napari_fashion.editing.opening import (
+    Opening,
+    adopt,
+    merge_with_disk,
+    take_theirs,
+)
+from napari_fashion.errors import ConflictError, FashionError
 
-CHECKED_IMAGES = 20_000
-"""In larger data sets, looking for oddities would keep the person waiting."""
+
+class _NotOpenedError(FashionError):
+    """The person did not want to open the file after all."""
 
 
 class AnnotatorDock(Dock):
@@ -84,6 +94,8 @@ class AnnotatorDock(Dock):
         self.data.open_file.connect(lambda: self._open_asked(files.ask_open_file))
         self.data.open_folder.connect(lambda: self._open_asked(files.ask_open_folder))
         self.data.save.connect(self.save)
+        self.data.save_as.connect(self.save_as)
+        self.data.versions.connect(self.restore_asked)
         self.data.export_all.connect(lambda: self.export_asked(only_reviewed=False))
         self.data.export_reviewed.connect(lambda: self.export_asked(only_reviewed=True))
         self.predict.load_model.connect(self._load_model)
@@ -135,52 +147,165 @@ class AnnotatorDock(Dock):
     # -- files -----------------------------------------------------------------------------
 
     def open(self, path: Path) -> None:
-        """Open a COCO file or a folder; unsaved edits of what is open are asked about."""
+        """Open a COCO file or a folder; unsaved changes of what is open are asked about."""
         if not self._may_discard():
             return
         try:
-            self.session.open(path)
+            opening = self.session.open(path, self._decide)
+        except _NotOpenedError:
+            return
         except FashionError as error:
             self.session.say(str(error), "error")
             return
-        assert self.session.editor is not None
-        dataset = self.session.editor.dataset
-        n = sum(1 for _ in dataset.garments)
-        text = f"{len(dataset.images)} pictures, {n} garments."
-        if len(dataset.images) <= CHECKED_IMAGES and dataset.problems:
-            text += f" {len(dataset.problems)} oddities kept as they are, first: "
-            text += str(dataset.problems[0])
-        self.session.say(text)
+        editor = opening.editor
+        dataset = editor.dataset
+        text = f"{len(dataset.images)} pictures, {len(dataset.garments)} garments. {opening.note}"
+        if editor.holder is not None:
+            text += f" It is open elsewhere ({editor.holder}): here it can only be looked at."
+        self.session.say(text.strip(), "warning" if editor.holder is not None else "info")
+        create_worker(
+            find_problems,
+            dataset,
+            _connect={"returned": lambda found: self._tell_problems(dataset, text, found)},
+        )
+
+    def _tell_problems(self, dataset: Dataset, text: str, found: list[Problem]) -> None:
+        editor = self.session.editor
+        if editor is None or editor.dataset is not dataset or not found:
+            return
+        count = f"{len(found)}{' or more' if len(found) >= MAX_PROBLEMS else ''}"
+        self.session.say(f"{text.strip()} {count} oddities kept as they are, first: {found[0]}")
+
+    def _decide(self, opening: Opening) -> None:
+        """Ask what becomes of changes that only the journal has."""
+        pending = opening.pending
+        if pending is None:
+            return
+        name = opening.editor.path.name if opening.editor.path else "The data set"
+        answer = files.ask_pending(self, name, str(pending), conflict=opening.conflict)
+        if answer is None:
+            opening.editor.let_go()
+            raise _NotOpenedError
+        if answer == "restore":
+            n = opening.restore()
+            opening.note = f"{n} changes restored, with their undo history."
+            return
+        if answer == "merge":
+            merged = opening.merge()
+            choices = ask_merge(self, merged.conflicts) if merged.conflicts else {}
+            if choices is None:
+                opening.editor.let_go()
+                raise _NotOpenedError
+            opening.adopt(merged, choices)
+            opening.note = "Your changes were merged."
+            return
+        opening.note = f"Your changes were put aside as {opening.put_aside()}."
 
     def save(self) -> bool:
-        """Save the whole work; asks where to on the first time. Return whether it was saved."""
+        """Save the whole work to its file; return whether it was saved.
+
+        Whether the file that was opened may be written is asked once a file.
+        """
         editor = self.session.editor
         if editor is None:
             return False
-        path = editor.saved_path
-        if path is None:
-            proposal = self._proposal("annotated")
-            path = files.ask_save(self, "Save", proposal, editor.dataset.path)
+        if editor.path is None:
+            return self.save_as()
+        if editor.path.exists() and not editor.has_versions:
+            answer = files.ask_save_place(self, editor.path.name)
+            if answer is None:
+                return False
+            if answer == "save as":
+                return self.save_as()
+        try:
+            editor.save()
+        except ConflictError as error:
+            return self._settle_conflict(editor, error)
+        except FashionError as error:
+            self.session.say(str(error), "error")
+            return False
+        self.session.say(f"Saved to {editor.path}.")
+        return True
+
+    def save_as(self) -> bool:
+        """Ask where to, and save the whole work there; it goes on in that file."""
+        editor = self.session.editor
+        if editor is None:
+            return False
+        path = files.ask_save(self, "Save as", self._proposal("annotated"), editor.dataset.path)
         if path is None:
             return False
         try:
             editor.save(path, overwrite=True)
+        except ConflictError as error:
+            return self._settle_conflict(editor, error)
         except FashionError as error:
             self.session.say(str(error), "error")
             return False
         self.session.say(f"Saved to {path}.")
         return True
 
+    def _settle_conflict(self, editor: Editor, error: ConflictError) -> bool:
+        """Ask what to do with a file that another program changed, and do it."""
+        answer = files.ask_conflict(self, error.sentence)
+        try:
+            if answer == "mine":
+                editor.save(keep_mine=True)
+                self.session.say(
+                    f"Saved to {editor.path}. What the other program wrote is an earlier version."
+                )
+                return True
+            if answer == "theirs":
+                fresh, aside = take_theirs(editor)
+                self.session.replace_editor(fresh)
+                where = f" Your changes were put aside as {aside}." if aside else ""
+                self.session.say(f"This is the file as the other program left it.{where}")
+                return False
+            if answer == "merge":
+                merged = merge_with_disk(editor)
+                choices = ask_merge(self, merged.conflicts) if merged.conflicts else {}
+                if choices is not None:
+                    fresh = adopt(editor, merged, choices)
+                    self.session.replace_editor(fresh)
+                    fresh.save()
+                    self.session.say(f"Merged and saved to {fresh.path}.")
+                    return True
+        except FashionError as problem:
+            self.session.say(str(problem), "error")
+            return False
+        self.session.say(str(error), "warning")
+        return False
+
+    def restore_asked(self) -> None:
+        """Ask which earlier version, and restore it."""
+        editor = self.session.editor
+        if editor is None or editor.work is None or editor.path is None:
+            return
+        versions = editor.work.versions()
+        names = [f"{v.saved:%Y-%m-%d %H:%M:%S}   {v.size:,} bytes" for v in versions]
+        place = files.ask_version(self, names) if names else None
+        if place is None or not self._may_discard():
+            return
+        try:
+            editor.work.restore(versions[place])
+        except FashionError as error:
+            self.session.say(str(error), "error")
+            return
+        fresh, aside = take_theirs(editor)
+        self.session.replace_editor(fresh)
+        where = f" Changes that were not saved were put aside as {aside}." if aside else ""
+        self.session.say(f"This is the version saved on {names[place].split('   ')[0]}.{where}")
+
     def export_asked(self, *, only_reviewed: bool) -> None:
         """Ask where to, and export."""
         editor = self.session.editor
         if editor is None:
             return
-        if only_reviewed and not any(image.reviewed for image in editor.dataset.images):
+        if only_reviewed and not columns(editor.dataset).reviewed.any():
             self.session.say("No picture is marked as reviewed yet.", "warning")
             return
         proposal = self._proposal("reviewed" if only_reviewed else "export")
-        path = files.ask_save(self, "Export", proposal, editor.dataset.path, editor.saved_path)
+        path = files.ask_save(self, "Export", proposal, editor.dataset.path, editor.path)
         if path is not None:
             self.export(path, only_reviewed=only_reviewed)
 
@@ -200,28 +325,27 @@ class AnnotatorDock(Dock):
     def _proposal(self, what: str) -> Path:
         editor = self.session.editor
         assert editor is not None
-        dataset = editor.dataset
-        if dataset.path is None:
-            return dataset.image_root / f"{what}.json"
-        return dataset.path.with_name(f"{dataset.path.stem}-{what}.json")
+        if editor.path is None:
+            return editor.dataset.image_root / f"{what}.json"
+        return editor.path.with_name(f"{editor.path.stem}-{what}.json")
 
     def _open_asked(self, question: Callable[[QWidget, Path], Path | None]) -> None:
         editor = self.session.editor
-        start = Path.home() if editor is None else (editor.dataset.path or Path.home()).parent
+        start = Path.home() if editor is None or editor.path is None else editor.path.parent
         path = question(self, start)
         if path is not None:
             self.open(path)
 
     def _may_discard(self) -> bool:
-        """Ask about unsaved edits; false where the person wants to stay."""
+        """Ask about unsaved changes; false where the person wants to stay."""
         editor = self.session.editor
         if editor is None or not editor.dirty:
             return True
-        place = editor.saved_path or editor.dataset.path or editor.dataset.image_root
+        place = editor.path or editor.dataset.path or editor.dataset.image_root
         match files.ask_unsaved(self, place.name):
             case "save":
                 return self.save()
-            case "discard":
+            case "later":
                 return True
             case _:
                 return False

@@ -15,6 +15,8 @@ class DataRow(QWidget):
     open_file = Signal()
     open_folder = Signal()
     save = Signal()
+    save_as = Signal()
+    versions = Signal()
     export_all = Signal()
     export_reviewed = Signal()
 
@@ -27,15 +29,22 @@ class DataRow(QWidget):
         menu = QMenu(self.open)
         menu.addAction("COCO file…", self.open_file.emit)
         menu.addAction("Folder of pictures…", self.open_folder.emit)
+        menu.addSeparator()
+        self.earlier = menu.addAction("Earlier versions…", self.versions.emit)
         self.open.setMenu(menu)
         self.save_button = QPushButton("Save")
-        self.save_button.setToolTip("Save all work, the model's garments too, to go on with later")
+        self.save_button.setToolTip(
+            "Write all work to the file. Every change is in its journal already: nothing is lost if the "
+            "window goes"
+        )
         self.save_button.clicked.connect(self.save.emit)
         self.export = QPushButton("Export")
         self.export.setToolTip("Write what people made or reviewed, to train on or to hand on")
         menu = QMenu(self.export)
         menu.addAction("All pictures…", self.export_all.emit)
         menu.addAction("Reviewed pictures only…", self.export_reviewed.emit)
+        menu.addSeparator()
+        menu.addAction("Save as…", self.save_as.emit)
         self.export.setMenu(menu)
 
         layout = QVBoxLayout(self)
@@ -54,11 +63,17 @@ class DataRow(QWidget):
         editor = self._session.editor
         self.save_button.setEnabled(editor is not None)
         self.export.setEnabled(editor is not None)
+        self.earlier.setEnabled(editor is not None and editor.has_versions)
         if editor is None:
             self.name.setText("No pictures yet")
             self.name.setToolTip("")
             return
-        dataset = editor.dataset
-        place = editor.saved_path or dataset.path or dataset.image_root
-        self.name.setText(f"{place.name}{'  ●' if editor.dirty else ''}")
-        self.name.setToolTip(f"{place}\n{'Not saved' if editor.dirty else 'Saved'}")
+        place = editor.path or editor.dataset.image_root
+        if editor.holder is not None:
+            state, mark = f"Open elsewhere: {editor.holder}. Here it can be looked at", "  (read only)"
+        elif editor.dirty:
+            state, mark = "Not saved to the file yet; the journal has it", "  ●"
+        else:
+            state, mark = "Saved", ""
+        self.name.setText(f"{place.name}{mark}")
+        self.name.setToolTip(f"{place}\n{state}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
-Answer = Literal["save", "discard", "cancel"]
+Answer = Literal["save", "later", "cancel"]
 COCO_FILES = "COCO keypoint files (*.json)"
 
 
@@ -78,17 +79,103 @@ def ask(parent: QWidget | None, title: str, question: str) -> bool:
     return answer == buttons.Yes
 
 
+# -- saving and its conflicts --------------------------------------------------------------------
+
+
 def ask_unsaved(parent: QWidget, what: str) -> Answer:
-    """Ask what becomes of edits that no file has."""
+    """Ask what becomes of changes that the file lacks; the journal keeps them in any case."""
     buttons = QMessageBox.StandardButton
     box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Warning)
-    box.setWindowTitle("Unsaved edits")
-    box.setText(f"{what} has edits that are not saved.")
-    box.setInformativeText("Save them?")
-    box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("Changes that are not saved")
+    box.setText(f"{what} has changes that are not saved.")
+    box.setInformativeText(
+        "Save them now, or leave them for later: the journal keeps them, and they are offered when "
+        "the file is opened again."
+    )
+    box.setStandardButtons(buttons.Save | buttons.Cancel)
+    later = box.addButton("Leave for later", QMessageBox.ButtonRole.DestructiveRole)
     box.setDefaultButton(buttons.Save)
-    answer = box.exec()
-    if answer == buttons.Save:
-        return "save"
-    return "discard" if answer == buttons.Discard else "cancel"
+    box.exec()
+    if box.clickedButton() is later:
+        return "later"
+    return "save" if box.clickedButton() is box.button(buttons.Save) else "cancel"
+
+
+def ask_save_place(parent: QWidget, name: str) -> Literal["save", "save as"] | None:
+    """Ask once a file whether Save may write the opened file itself."""
+    return _ask_choice(
+        parent,
+        "Save",
+        f"Save to {name} itself?",
+        "Only what you changed is written anew; everything else keeps its bytes. The last five saved "
+        "versions are kept and can be restored. You are asked this once.",
+        {"save": "Save", "save as": "Save as…"},
+    )
+
+
+def ask_pending(
+    parent: QWidget, name: str, text: str, *, conflict: bool
+) -> Literal["restore", "merge", "aside"] | None:
+    """Ask what becomes of changes that only the journal has; None: do not open the file."""
+    if conflict:
+        return _ask_choice(
+            parent,
+            "Changes that were not saved",
+            f"{name}: {text}",
+            "Meanwhile another program changed the file. Merge your changes into it record by record, or "
+            "put them aside as a file and go on with what is on the disk.",
+            {"merge": "Merge", "aside": "Put aside"},
+        )
+    return _ask_choice(
+        parent,
+        "Changes that were not saved",
+        f"{name}: {text}",
+        "Restore them with their undo history, or put them aside as a file.",
+        {"restore": "Restore", "aside": "Put aside"},
+    )
+
+
+def ask_conflict(parent: QWidget, problem: str) -> Literal["mine", "theirs", "merge"] | None:
+    """Ask what to do where another program changed the file that is to be saved."""
+    return _ask_choice(
+        parent,
+        "The file was changed elsewhere",
+        problem,
+        "Merge: both sides' changes, record by record. Keep mine: theirs stays as an earlier version. "
+        "Take theirs: your changes are put aside as a file.",
+        {"merge": "Merge", "mine": "Keep mine", "theirs": "Take theirs"},
+    )
+
+
+def ask_version(parent: QWidget, versions: Sequence[str]) -> int | None:
+    """Ask which earlier version to restore; return its place in the list."""
+    text, ok = QInputDialog.getItem(
+        parent,
+        "Earlier versions",
+        "Restore the version saved on:\n(What the file has now becomes a version itself.)",
+        list(versions),
+        0,
+        False,
+    )
+    return versions.index(text) if ok else None
+
+
+def _ask_choice(
+    parent: QWidget, title: str, text: str, more: str, choices: Mapping[Any, str]
+) -> Any:
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle(title)
+    box.setText(text)
+    box.setInformativeText(more)
+    box.setStandardButtons(QMessageBox.StandardButton.Cancel)
+    role = QMessageBox.ButtonRole
+    made = {
+        key: box.addButton(label, role.AcceptRole if i == 0 else role.ActionRole)
+        for i, (key, label) in enumerate(choices.items())
+    }
+    box.setDefaultButton(next(iter(made.values())))
+    box.exec()
+    clicked = box.clickedButton()
+    return next((key for key, button in made.items() if button is clicked), None)

@@ -7,26 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from napari_fashion.app.edits import (
-    Edit,
-    InsertRecord,
-    Primitive,
-    Record,
-    RecordId,
-    RemoveRecord,
-    record_changes,
-)
-from napari_fashion.coco import (
-    Dataset,
-    Garment,
+from napari_fashion.coco import Dataset, Garment, provenance
+from napari_fashion.coco.provenance import HUMAN
+from napari_fashion.coco.records import (
+    TOP_CATEGORIES,
     annotation_record,
     category_record,
-    landmark_changes,
-    provenance,
-    read_keypoints,
+    top_categories,
 )
-from napari_fashion.coco.predictions import TOP_CATEGORIES, top_categories
-from napari_fashion.coco.provenance import HUMAN
+from napari_fashion.coco.store import RecordId
+from napari_fashion.coco.values import renewed_values, says_the_same
+from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
 from napari_fashion.engine.metrics import Landmarks, same_garment
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError
@@ -37,7 +28,7 @@ PREDICT = "Predict"
 
 
 @dataclass(frozen=True)
-class TakenIn:
+class MergeResult:
     """What became of a prediction.
 
     Attributes
@@ -78,7 +69,7 @@ class TakenIn:
 
 def take_prediction(
     dataset: Dataset, image_id: RecordId, prediction: Prediction, schema: Schema
-) -> TakenIn:
+) -> MergeResult:
     """Return what a prediction changes on a picture.
 
     Garments that came from a model alone make place for the new ones. A garment that a person
@@ -103,21 +94,18 @@ def take_prediction(
             "was trained on this schema."
         )
     if dataset.image(image_id).reviewed:
-        return TakenIn(None, reviewed=True)
+        return MergeResult(None, reviewed=True)
 
     garments = dataset.garments_of(image_id)
     by_person = [_placed(g.xy, g.visibility) for g in garments if g.source == HUMAN]
     corrected = [g for g in garments if g.source != HUMAN and g.touched_by_human]
     of_model = [g for g in garments if g.source != HUMAN and not g.touched_by_human]
-    deleted = [
-        _placed(*read_keypoints(record, schema.n_landmarks))
-        for record in provenance.of(dataset.image(image_id).record).get("rejected", ())
-    ]
+    deleted = [_placed(gone.xy, gone.visibility) for gone in dataset.image(image_id).rejected]
 
     source = f"model:{prediction.model_id}"
     categories = _Categories(dataset)
-    renewed: list[Primitive] = []
-    fresh: list[Record] = []
+    renewed: list[Change] = []
+    fresh: list[dict[str, Any]] = []
     updated = kept = rejected = 0
     for predicted in prediction.garments:
         found = _placed(predicted.xy, predicted.scores)
@@ -142,25 +130,24 @@ def take_prediction(
                     category_id,
                     xy=predicted.xy,
                     visibility=np.where(predicted.scores > 0, 2, 0),
-                    scores=predicted.scores,
-                    score=predicted.score,
-                    source=source,
-                    category_scores=scores,
+                    order=dataset.landmark_order(category_id),
+                    fashion=provenance.of_model(
+                        source, predicted.score, predicted.scores.tolist(), scores
+                    ),
                 )
             )
 
-    replaced: list[Primitive] = []
-    if [_content(g.record) for g in of_model] != [_content(record) for record in fresh]:
-        for garment in reversed(of_model):  # from the end, so that the others' places stay
-            place = dataset.position("annotations", garment.id)
-            replaced.append(RemoveRecord("annotations", place, dict(garment.record)))
-        end = len(dataset.table("annotations")) - len(of_model)
-        replaced += [InsertRecord("annotations", end + i, record) for i, record in enumerate(fresh)]
+    replaced: list[Change] = []
+    if len(of_model) != len(fresh) or not all(
+        says_the_same(dataset, g.id, record) for g, record in zip(of_model, fresh, strict=True)
+    ):
+        replaced += [remove_record(dataset, "annotations", g.id) for g in of_model]
+        replaced += [insert_record(dataset, "annotations", record) for record in fresh]
     changes = renewed + replaced
     if changes:
         changes = categories.missing + changes
     edit = Edit(PREDICT, image_id, tuple(changes)) if changes else None
-    return TakenIn(edit, len(fresh), updated, kept, rejected)
+    return MergeResult(edit, len(fresh), updated, kept, rejected)
 
 
 class _Categories:
@@ -169,7 +156,7 @@ class _Categories:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._ids: dict[str, RecordId] = {}
-        self.missing: list[Primitive] = []
+        self.missing: list[Change] = []
 
     def id_of(self, name: str) -> RecordId:
         if name not in self._ids:
@@ -179,8 +166,7 @@ class _Categories:
                 n = len(self.missing)
                 known = self._dataset.next_id("categories") + n
                 record = category_record(self._dataset.schema, index, known)
-                place = len(self._dataset.table("categories")) + n
-                self.missing.append(InsertRecord("categories", place, record))
+                self.missing.append(insert_record(self._dataset, "categories", record))
             self._ids[name] = known
         return self._ids[name]
 
@@ -192,32 +178,22 @@ def _renew(
     scores: dict[str, float],
     category_id: RecordId,
     source: str,
-) -> list[Primitive]:
+) -> list[Change]:
     """Renew what the model said about a garment, and leave what a person said."""
-    old, k = garment.record, dataset.schema.n_landmarks
-    sources = [HUMAN if who == HUMAN else source for who in garment.landmark_sources]
     places = {
         i: (float(x), float(y), 2) if score > 0 else (0.0, 0.0, 0)
         for i, ((x, y), score) in enumerate(zip(predicted.xy, predicted.scores, strict=True))
-        if sources[i] != HUMAN
+        if garment.landmark_sources[i] != HUMAN
     }
-    fresh = provenance.of_model(source, predicted.score, predicted.scores.tolist(), scores)
-    keypoint_scores = [
-        None if who == HUMAN else score
-        for who, score in zip(sources, fresh["keypoint_scores"], strict=True)
-    ]
-    values: dict[str, Any] = {
-        **landmark_changes(old, k, places),
-        provenance.KEY: {
-            **provenance.of(old),
-            **fresh,
-            "keypoint_scores": keypoint_scores,
-            "keypoint_sources": sources,
-        },
-    }
-    if garment.category_source != HUMAN and scores:
-        values["category_id"] = category_id
-    return record_changes("annotations", old, values)
+    theirs = garment.category_source != HUMAN and scores
+    values = renewed_values(
+        dataset,
+        garment.id,
+        places,
+        fashion=provenance.of_model(source, predicted.score, predicted.scores.tolist(), scores),
+        category_id=category_id if theirs else None,
+    )
+    return set_values(dataset, "annotations", garment.id, values)
 
 
 def _category_scores(
@@ -229,10 +205,6 @@ def _category_scores(
     ranked = top_categories(schema, predicted.category, n=len(schema.categories))
     known = [(name, p) for name, p in ranked.items() if name in target.category_names]
     return dict(known[:TOP_CATEGORIES])
-
-
-def _content(record: Record) -> Record:
-    return {key: value for key, value in record.items() if key != "id"}
 
 
 def _twin(corrected: list[Garment], found: Landmarks, schema: Schema) -> Garment | None:

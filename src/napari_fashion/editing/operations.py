@@ -1,21 +1,30 @@
-"""What a person does to garments, as edits; every landmark touched here becomes `human`."""
+"""What a person does to garments, as edits; every landmark touched here becomes `human`.
+
+Scripts can use them as well::
+
+    editor = Editor(Dataset.load("garments.json"))
+    editor.apply(operations.move_landmarks(editor.dataset, 7, {0: (12.5, 30)}))
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from napari_fashion.app.edits import (
-    Edit,
-    InsertRecord,
-    Primitive,
-    RecordId,
-    RemoveRecord,
-    record_changes,
-)
-from napari_fashion.coco import Dataset, Garment, category_record, landmark_changes, provenance
-from napari_fashion.coco.landmarks import Landmark
+import numpy as np
+
+from napari_fashion.coco import Dataset, Garment
+from napari_fashion.coco.keypoints import Landmark
 from napari_fashion.coco.provenance import HUMAN
+from napari_fashion.coco.records import annotation_record, category_record
+from napari_fashion.coco.store import RecordId
+from napari_fashion.coco.values import (
+    category_values,
+    landmark_values,
+    rejected_values,
+    reviewed_values,
+)
+from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
 from napari_fashion.errors import EditError
 
 XY = tuple[float, float]
@@ -97,18 +106,16 @@ def swap_left_right(dataset: Dataset, garment_id: RecordId) -> Edit | None:
 def add_garment(dataset: Dataset, image_id: RecordId, category: int) -> tuple[Edit, RecordId]:
     """Add a garment without landmarks; return the edit and the new garment's id."""
     changes, category_id = category_change(dataset, category)
-    record = {
-        "id": dataset.next_id("annotations"),
-        "image_id": image_id,
-        "category_id": category_id,
-        "iscrowd": 0,
-        "bbox": [0.0, 0.0, 0.0, 0.0],
-        "area": 0.0,
-        "num_keypoints": 0,
-        "keypoints": [0.0, 0.0, 0] * dataset.schema.n_landmarks,
-    }
-    index = len(dataset.table("annotations"))
-    changes.append(InsertRecord("annotations", index, record))
+    k = dataset.schema.n_landmarks
+    record = annotation_record(
+        dataset.next_id("annotations"),
+        image_id,
+        category_id,
+        xy=np.zeros((k, 2)),
+        visibility=np.zeros(k, np.int64),
+        order=dataset.landmark_order(category_id),
+    )
+    changes.append(insert_record(dataset, "annotations", record))
     label = f"Add {dataset.schema.category_names[category]}"
     return Edit(label, image_id, tuple(changes)), record["id"]
 
@@ -120,18 +127,10 @@ def delete_garment(dataset: Dataset, garment_id: RecordId) -> Edit:
     next prediction doesn't bring it back.
     """
     garment = dataset.garment(garment_id)
-    changes: list[Primitive] = [
-        RemoveRecord(
-            "annotations", dataset.position("annotations", garment_id), dict(garment.record)
-        )
-    ]
-    if garment.source != HUMAN:
-        image = dataset.image(garment.image_id).record
-        fashion = provenance.of(image)
-        rejected = [*fashion.get("rejected", ()), {"keypoints": garment.record["keypoints"]}]
-        changes += record_changes(
-            "images", image, {provenance.KEY: {**fashion, "rejected": rejected}}
-        )
+    changes: list[Change] = [remove_record(dataset, "annotations", garment_id)]
+    if garment.source != HUMAN and dataset.has("images", garment.image_id):
+        gone = rejected_values(dataset, garment_id)
+        changes += set_values(dataset, "images", garment.image_id, gone)
     label = f"Delete {garment.category_name}"
     return Edit(label, garment.image_id, tuple(changes))
 
@@ -141,43 +140,44 @@ def set_category(dataset: Dataset, garment_id: RecordId, category: int) -> Edit 
     garment = dataset.garment(garment_id)
     if garment.source == HUMAN and garment.category == category:
         return None
-    record = garment.record
-    changes, category_id = category_change(dataset, category)
-    values: dict[str, Any] = {"category_id": category_id}
     schema = dataset.schema
-    values[provenance.KEY] = provenance.with_human(record, schema.n_landmarks, category=True)
-    body_type = record.get("body_type")
-    fitting = schema.categories[category].body_types
-    if body_type in schema.body_type_names and body_type not in fitting:
+    changes, category_id = category_change(dataset, category)
+    values = category_values(dataset, garment_id, category_id)
+    if garment.body_type and garment.body_type not in schema.categories[category].body_types:
         present = [k for k, v in enumerate(garment.visibility) if v > 0]
         values["body_type"] = schema.body_type_for(category, present)  # the photos' extra field
-    changes += record_changes("annotations", record, values)
+    changes += set_values(dataset, "annotations", garment_id, values)
     if not changes:
         return None
-    label = f"Set category {dataset.schema.category_names[category]}"
+    label = f"Set category {schema.category_names[category]}"
     return Edit(label, garment.image_id, tuple(changes))
 
 
 def set_reviewed(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Edit | None:
-    """Mark a picture as reviewed: a person stands behind everything on it."""
+    """Mark an image as reviewed: a person stands behind everything on it."""
     image = dataset.image(image_id)
     if image.reviewed == reviewed:
         return None
-    value = provenance.with_reviewed(image.record, reviewed)
     label = "Mark reviewed" if reviewed else "Mark not reviewed"
-    return Edit(
-        label, image_id, tuple(record_changes("images", image.record, {provenance.KEY: value}))
-    )
+    changes = set_values(dataset, "images", image_id, reviewed_values(dataset, image_id, reviewed))
+    return Edit(label, image_id, tuple(changes))
 
 
-def category_change(dataset: Dataset, category: int) -> tuple[list[Primitive], RecordId]:
-    """Return the id of a category, and what must be added where the document lacks it."""
+def add_images(dataset: Dataset, records: Sequence[Mapping[str, Any]]) -> Edit | None:
+    """Add images (`coco.dataset.image_records`), as when a folder has new ones."""
+    if not records:
+        return None
+    changes = tuple(insert_record(dataset, "images", record) for record in records)
+    return Edit(f"Add {len(records)} images", records[0]["id"], changes)
+
+
+def category_change(dataset: Dataset, category: int) -> tuple[list[Change], RecordId]:
+    """Return the id of a category, and what must be added where the file lacks it."""
     category_id = dataset.category_id(category)
     if category_id is not None:
         return [], category_id
-    category_id = dataset.next_id("categories")
-    record = category_record(dataset.schema, category, category_id)
-    return [InsertRecord("categories", len(dataset.table("categories")), record)], category_id
+    record = category_record(dataset.schema, category, dataset.next_id("categories"))
+    return [insert_record(dataset, "categories", record)], record["id"]
 
 
 def _landmark_edit(
@@ -188,13 +188,12 @@ def _landmark_edit(
     places = {
         k: place for k, place in places.items() if place != (*xy[k].tolist(), int(visibility[k]))
     }
-    k = dataset.schema.n_landmarks
-    values = landmark_changes(garment.record, k, places)
-    if not places or not values:
+    values = landmark_values(dataset, garment.id, places) if places else {}
+    if not values:
         return None
-    values[provenance.KEY] = provenance.with_human(garment.record, k, places.keys())
-    changes = record_changes("annotations", garment.record, values)
-    return Edit(label, garment.image_id, tuple(changes))
+    return Edit(
+        label, garment.image_id, tuple(set_values(dataset, "annotations", garment.id, values))
+    )
 
 
 def _require_placed(dataset: Dataset, garment: Garment, landmark: int) -> None:

@@ -1,0 +1,120 @@
+"""Records that two sides changed, side by side; the person chooses."""
+
+from __future__ import annotations
+
+import difflib
+import html
+import json
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QRadioButton,
+    QTableWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fashion.editing.edits import RecordKey
+from napari_fashion.editing.merge import Conflict, Side
+
+WIDTH, HEIGHT = 900, 520
+COLUMNS = ("Record", "Yours", "On the disk", "Keep yours", "Take theirs")
+
+
+class MergeDialog(QDialog):
+    """One row a record: what it is, both versions with what differs in bold, and the choice."""
+
+    def __init__(self, parent: QWidget | None, conflicts: Sequence[Conflict]) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Records that both changed")
+        self.resize(WIDTH, HEIGHT)
+        self.conflicts = tuple(conflicts)
+        n = len(conflicts)
+        head = QLabel(
+            f"{n} record{'' if n == 1 else 's'} changed here and on the disk. Everything else is merged. "
+            "Choose for each which one stays; the other one is lost with this save, but stays in "
+            "the earlier versions."
+        )
+        head.setWordWrap(True)
+        self.table = QTableWidget(n, len(COLUMNS))
+        self.table.setHorizontalHeaderLabels(COLUMNS)
+        self.table.verticalHeader().hide()
+        self.table.setWordWrap(True)
+        self.mine: list[QRadioButton] = []
+        self.theirs: list[QRadioButton] = []
+        for row, conflict in enumerate(conflicts):
+            yours, other = _side_by_side(conflict.mine, conflict.theirs)
+            table, key = conflict.key
+            for column, text in enumerate(
+                (f"{table} {key}<br><i>{html.escape(conflict.reason)}</i>", yours, other)
+            ):
+                label = QLabel(text)
+                label.setTextFormat(Qt.TextFormat.RichText)
+                label.setWordWrap(True)
+                label.setMargin(4)
+                label.setAlignment(Qt.AlignmentFlag.AlignTop)
+                self.table.setCellWidget(row, column, label)
+            group = QButtonGroup(self)
+            mine, theirs = QRadioButton(), QRadioButton()
+            mine.setChecked(True)
+            for column, button in ((3, mine), (4, theirs)):
+                group.addButton(button)
+                self.table.setCellWidget(row, column, button)
+            self.mine.append(mine)
+            self.theirs.append(theirs)
+        for column, width in enumerate((150, 270, 270, 80, 80)):
+            self.table.setColumnWidth(column, width)
+        self.table.resizeRowsToContents()
+        buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        buttons.button(QDialogButtonBox.StandardButton.Ok).setText("Merge")
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        for part in (head, self.table, buttons):
+            layout.addWidget(part)
+
+    @property
+    def choices(self) -> dict[RecordKey, Side]:
+        """Which version of each record stays."""
+        return {
+            conflict.key: "mine" if mine.isChecked() else "theirs"
+            for conflict, mine in zip(self.conflicts, self.mine, strict=True)
+        }
+
+
+def ask_merge(
+    parent: QWidget | None, conflicts: Sequence[Conflict]
+) -> dict[RecordKey, Side] | None:
+    """Show records that both sides changed; return the choices, or None where nothing shall happen."""
+    dialog = MergeDialog(parent, conflicts)
+    accepted = dialog.exec() == QDialog.DialogCode.Accepted
+    return dialog.choices if accepted else None
+
+
+def _side_by_side(mine: str | None, theirs: str | None) -> tuple[str, str]:
+    """Return both records as lines of HTML; what only one side says is bold."""
+    a, b = _lines(mine), _lines(theirs)
+    same_a, same_b = set[int](), set[int]()
+    for block in difflib.SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
+        same_a |= set(range(block.a, block.a + block.size))
+        same_b |= set(range(block.b, block.b + block.size))
+    return _marked(a, same_a), _marked(b, same_b)
+
+
+def _lines(text: str | None) -> list[str]:
+    if text is None:
+        return ["removed"]
+    record = json.loads(text)
+    return [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in record.items()]
+
+
+def _marked(lines: list[str], same: set[int]) -> str:
+    shown = (html.escape(line if len(line) < 300 else line[:297] + "...") for line in lines)
+    return "<br>".join(line if i in same else f"<b>{line}</b>" for i, line in enumerate(shown))

@@ -1,0 +1,136 @@
+"""The one place where annotation, category and result records are made; plain arrays in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fashion.coco import provenance
+from napari_fashion.coco.keypoints import DECIMALS, Order, flat_keypoints, landmark_box
+from napari_fashion.schema import Schema
+
+TOP_CATEGORIES = 5
+"""Number of category probabilities kept per garment."""
+
+Record = dict[str, Any]
+
+
+def category_record(schema: Schema, index: int, record_id: Any) -> Record:
+    """Return a COCO category record for a category of the schema."""
+    return {
+        "id": record_id,
+        "name": schema.categories[index].name,
+        "supercategory": "clothing",
+        "keypoints": list(schema.landmarks),
+        "skeleton": [[a + 1, b + 1] for a, b in schema.edges],
+    }
+
+
+def category_records(schema: Schema) -> list[Record]:
+    """Return the records of all categories of a schema; their ids count from 1."""
+    return [category_record(schema, i, i + 1) for i in range(len(schema.categories))]
+
+
+def image_record(record_id: Any, file_name: str, width: int, height: int) -> Record:
+    """Return a COCO image record; the size is in pixels."""
+    return {"id": record_id, "file_name": file_name, "width": width, "height": height}
+
+
+def annotation_record(
+    annotation_id: Any,
+    image_id: Any,
+    category_id: Any,
+    *,
+    xy: npt.ArrayLike,
+    visibility: npt.ArrayLike,
+    bbox: tuple[float, float, float, float] | None = None,
+    order: Order | None = None,
+    fashion: Mapping[str, Any] | None = None,
+) -> Record:
+    """Return the annotation record of a garment.
+
+    Parameters
+    ----------
+    annotation_id, image_id, category_id
+        Ids of the file (`Dataset.next_id`, `Dataset.category_id`).
+    xy
+        (K, 2) places of the landmarks in pixels of the image, x then y.
+    visibility
+        (K,): 0 for the landmarks that the garment does not have or that were not found; 2 (or 1)
+        for those to keep.
+    bbox
+        x, y, width, height in pixels; by default the box of the landmarks.
+    order
+        The landmark of each triplet, where the category has a list of its own
+        (`Dataset.landmark_order`).
+    fashion
+        What stands under our key; by default nothing does.
+    """
+    places = np.asarray(xy, dtype=float)
+    seen = np.asarray(visibility, dtype=np.int64)
+    box = bbox or landmark_box(places, seen) or (0.0, 0.0, 0.0, 0.0)
+    x, y, w, h = (round(float(v), DECIMALS) for v in box)
+    record = {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": category_id,
+        "iscrowd": 0,
+        "bbox": [x, y, w, h],
+        "area": round(w * h, DECIMALS),
+        "num_keypoints": int(np.count_nonzero(seen)),
+        "keypoints": flat_keypoints(places.tolist(), seen.tolist(), order),
+    }
+    return record if fashion is None else {**record, provenance.KEY: dict(fashion)}
+
+
+def result_record(annotation: Mapping[str, Any]) -> Record:
+    """Return one COCO result of a predicted annotation (`annotation_record`).
+
+    A result has no id and no key of ours: the scores stand beside COCO's own fields, which
+    pycocotools passes over. Its ``score`` ranks the garments, ``keypoint_scores`` has one number a
+    landmark.
+    """
+    ours = annotation[provenance.KEY]
+    return {
+        "image_id": annotation["image_id"],
+        "category_id": annotation["category_id"],
+        "keypoints": annotation["keypoints"],
+        "score": ours["score"],
+        "keypoint_scores": ours["keypoint_scores"],
+        "bbox": annotation["bbox"],
+        "area": annotation["area"],
+        "category_scores": ours["category_scores"],
+        "source": ours["source"],
+    }
+
+
+def annotation_of_result(result: Mapping[str, Any], annotation_id: Any) -> Record:
+    """Return the annotation that a COCO result stands for; the model stays its source.
+
+    Keys that we do not know are kept.
+    """
+    ours = {
+        key: result[key] for key in ("score", "keypoint_scores", "category_scores") if key in result
+    }
+    source = result.get("source")
+    named = isinstance(source, str) and source.startswith(provenance.MODEL)
+    ours = {"source": source if named else f"{provenance.MODEL}unknown", **ours}
+    keypoints = result.get("keypoints")
+    flat = keypoints if isinstance(keypoints, list) else []
+    record = {"id": annotation_id, "image_id": None, "category_id": None, "iscrowd": 0, **result}
+    for key in (*ours, "source"):
+        record.pop(key, None)
+    record["num_keypoints"] = sum(bool(v) for v in flat[2::3])
+    return {**record, provenance.KEY: ours}
+
+
+def top_categories(
+    schema: Schema, probabilities: npt.ArrayLike, n: int = TOP_CATEGORIES
+) -> dict[str, float]:
+    """Return the `n` likeliest categories of (C,) probabilities by name, the likeliest first."""
+    p = np.asarray(probabilities, dtype=float)
+    order = np.argsort(-p, kind="stable")[:n]
+    return {schema.category_names[i]: float(p[i]) for i in order}

@@ -1,0 +1,561 @@
+"""The editing model: a data set, the image in view, what is selected, undo, the journal, saving.
+
+Everything follows one signal: a gesture becomes an edit, the editor applies it and emits it, and the
+history, the journal, layers and docks follow. Scripts use it as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from psygnal import Signal
+
+from napari_fashion.coco import Dataset, Garment, Image
+from napari_fashion.coco.dataset import write_file
+from napari_fashion.coco.store import RecordId
+from napari_fashion.editing.edits import Edit
+from napari_fashion.editing.history import History, Step
+from napari_fashion.editing.journal import Do, Entry, Journal, Pending
+from napari_fashion.editing.workfiles import BASE, JOURNAL, Holder, WorkFiles
+from napari_fashion.errors import CocoError, ConflictError, EditError
+from napari_fashion.files import FileState, atomic_write
+
+MERGE_SECONDS = 1.0
+"""Nudges of the same landmarks closer together than this are one step of undo."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What was done: an edit was made, taken back, or made again.
+
+    Attributes
+    ----------
+    edit
+        As it was made; of an undo it is the edit that was taken back.
+    do
+        Which of the three.
+    number
+        Of the step in the history.
+    merged
+        Whether it became a part of the step before it.
+    """
+
+    edit: Edit
+    do: Do
+    number: int
+    merged: bool = False
+
+    @property
+    def image_id(self) -> RecordId:
+        """The image it happened on."""
+        return self.edit.image_id
+
+    @property
+    def garment_ids(self) -> tuple[RecordId, ...]:
+        """The garments that it touched."""
+        return self.edit.garment_ids
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The garment and, of it, the landmark that keys and buttons act on."""
+
+    garment_id: RecordId | None = None
+    landmark: int | None = None
+
+
+class Editor:
+    """The data set being edited; layers and docks follow its signals and change it by edits.
+
+    Parameters
+    ----------
+    dataset
+        It has to have at least one image.
+    path
+        The file that the work is saved to; by default the data set's own. None: there is no journal
+        until the work is saved somewhere.
+    clock
+        Seconds, for merging nudges.
+    """
+
+    changed = Signal(Applied)
+    """After an edit, an undo or a redo: what was done."""
+    image_changed = Signal(object)
+    """After another image came into view; its id."""
+    selection_changed = Signal(Selection)
+    history_changed = Signal()
+    """After the undo and redo stacks or the dirty state changed."""
+    saved = Signal(Path)
+    problem = Signal(str)
+    """Something about the journal or a save that the person has to know."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        path: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.dataset = dataset
+        self.selection = Selection()
+        self.path = path if path is not None else dataset.path
+        self.state: FileState | None = dataset.state
+        self.holder: Holder | None = None
+        self.work: WorkFiles | None = None
+        self._clock = clock
+        self._order = list(dataset.images.ids)
+        self._index_of = {image_id: i for i, image_id in enumerate(self._order)}
+        self._index = 0
+        self._history = History()
+        self._journal: Journal | None = None
+        self._file_lost = False
+        self._last_nudge = float("-inf")
+        self._select_first_garment()
+
+    # -- images ----------------------------------------------------------------------------
+
+    @property
+    def n_images(self) -> int:
+        """Number of images."""
+        return len(self._order)
+
+    @property
+    def index(self) -> int:
+        """Place of the image in view, from 0."""
+        return self._index
+
+    @property
+    def image_id(self) -> RecordId:
+        """Id of the image in view."""
+        return self._order[self._index]
+
+    @property
+    def image(self) -> Image:
+        """The image in view."""
+        return self.dataset.image(self.image_id)
+
+    @property
+    def image_ids(self) -> tuple[RecordId, ...]:
+        """The images in the order in which they are walked."""
+        return tuple(self._order)
+
+    @property
+    def garments(self) -> list[Garment]:
+        """The garments of the image in view, in file order."""
+        return self.dataset.garments_of(self.image_id)
+
+    def go_to(self, index: int) -> None:
+        """Bring the image at a place into view; places outside are brought inside."""
+        index = min(max(index, 0), self.n_images - 1)
+        if index == self._index:
+            return
+        self._index = index
+        self.selection = Selection()
+        self._select_first_garment()
+        self.image_changed.emit(self.image_id)
+        self.selection_changed.emit(self.selection)
+
+    def go_to_image(self, image_id: RecordId) -> None:
+        """Bring an image into view; one that is not in the order is passed over."""
+        if image_id in self._index_of:
+            self.go_to(self._index_of[image_id])
+
+    def step(self, by: int) -> None:
+        """Go some images forward, or back where negative."""
+        self.go_to(self._index + by)
+
+    # -- selection -------------------------------------------------------------------------
+
+    def select(self, garment_id: RecordId | None, landmark: int | None = None) -> None:
+        """Select a garment of the image in view and, of it, a landmark."""
+        selection = Selection(garment_id, None if garment_id is None else landmark)
+        if selection != self.selection:
+            self.selection = selection
+            self.selection_changed.emit(selection)
+
+    @property
+    def selected_garment(self) -> Garment | None:
+        """The selected garment."""
+        garment_id = self.selection.garment_id
+        return None if garment_id is None else self.dataset.garment(garment_id)
+
+    def _select_first_garment(self) -> None:
+        garments = self.garments
+        self.selection = Selection(garments[0].id if garments else None)
+
+    def _keep_selection_valid(self, applied: Applied) -> None:
+        ids = [garment.id for garment in self.garments]
+        if self.selection.garment_id in ids:
+            return
+        touched = [i for i in applied.garment_ids if i in ids]
+        best = touched[0] if touched else (ids[0] if ids else None)
+        self.select(best)
+
+    def _keep_order_valid(self, edit: Edit) -> None:
+        if any(table == "images" for table, _ in edit.record_keys) and (
+            len(self.dataset.images) != len(self._order)
+        ):
+            image_id = self.image_id
+            self._order = list(self.dataset.images.ids)
+            self._index_of = {key: i for i, key in enumerate(self._order)}
+            self._index = self._index_of.get(image_id, 0)
+
+    # -- edits -----------------------------------------------------------------------------
+
+    def apply(self, edit: Edit | None, *, nudge: bool = False) -> None:
+        """Make an edit and remember how to undo it; None, an edit that changes nothing, is skipped.
+
+        Parameters
+        ----------
+        nudge
+            One of a quick series, as of a held arrow key: merged with the one before.
+
+        Raises
+        ------
+        EditError
+            If the edit doesn't fit the data set, or that is open elsewhere; nothing is changed then.
+        """
+        if edit is None:
+            return
+        self._require_holding()
+        edit.apply(self.dataset)
+        now = self._clock()
+        quick = nudge and now - self._last_nudge < MERGE_SECONDS
+        if nudge or edit.image_id == self.image_id:  # not a prediction of another image
+            self._last_nudge = now if nudge else float("-inf")
+        self._made(edit, merged=quick and self._history.can_merge(edit))
+
+    def _made(self, edit: Edit, *, merged: bool) -> None:
+        step = self._history.merge(edit) if merged else self._history.add(edit)
+        self._announce(Applied(edit, "edit", step.number, merged))
+
+    def undo(self) -> None:
+        """Take back the last edit of the image in view.
+
+        Where it has none, the last one of all is taken back, and its image comes into view.
+        """
+        step = self._history.to_undo(self.image_id)
+        if step is not None:
+            self._require_holding()
+            self._undo(step)
+
+    def redo(self) -> None:
+        """Make the edit taken back last once more: the image's in view, else of all."""
+        step = self._history.to_redo(self.image_id)
+        if step is not None:
+            self._require_holding()
+            self._redo(step)
+
+    def _undo(self, step: Step) -> None:
+        step.edit.inverse().apply(self.dataset)
+        self._history.undo(step)
+        self._last_nudge = float("-inf")
+        self._announce(Applied(step.edit, "undo", step.number), go=True)
+
+    def _redo(self, step: Step) -> None:
+        step.edit.apply(self.dataset)
+        self._history.redo(step)
+        self._announce(Applied(step.edit, "redo", step.number), go=True)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an edit to take back."""
+        return self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an edit to make again."""
+        return bool(self._history.undone)
+
+    @property
+    def undo_label(self) -> str:
+        """What undo would take back; empty where nothing. It depends on the image in view."""
+        step = self._history.to_undo(self.image_id)
+        return "" if step is None else step.edit.label
+
+    @property
+    def redo_label(self) -> str:
+        """What redo would make again; empty where nothing. It depends on the image in view."""
+        step = self._history.to_redo(self.image_id)
+        return "" if step is None else step.edit.label
+
+    @property
+    def steps(self) -> list[Step]:
+        """The edits made and not taken back, with their numbers."""
+        return self._history.done
+
+    @property
+    def history(self) -> tuple[Edit, ...]:
+        """The edits made and not taken back, in an order that makes the data set."""
+        return tuple(step.edit for step in self._history.done)
+
+    def _announce(self, applied: Applied, *, go: bool = False) -> None:
+        self._keep_order_valid(applied.edit)
+        if go:
+            self.go_to_image(applied.image_id)
+        self._keep_selection_valid(applied)
+        if self._journal is not None:
+            self._write_base()
+            self._journal.note(
+                applied.do, applied.number, applied.edit, merged=applied.merged
+            )
+        self.changed.emit(applied)
+        self.history_changed.emit()
+
+    def _require_holding(self) -> None:
+        if self.holder is not None:
+            raise EditError(
+                f"{self.path.name if self.path else 'The data set'} is open elsewhere ({self.holder}), "
+                "so that it can only be looked at here. Close it there and open it anew to edit it."
+            )
+
+    # -- the journal -----------------------------------------------------------------------
+
+    def protect(self, work: WorkFiles) -> None:
+        """Write every edit from now on to the journal of a work folder that is locked for us.
+
+        Where that is not possible, `problem` says why.
+        """
+        self.work = work
+        try:
+            path = work.find(JOURNAL) or work.folder() / JOURNAL
+        except OSError as error:
+            self.problem.emit(
+                f"No journal can be kept of {work.target} ({error.strerror}): what you do is in memory "
+                "only until you save."
+            )
+            return
+        self._journal = Journal(path, self.document_digest, self.dataset)
+        self._journal.failed.connect(self.problem.emit)
+
+    def replay(self, entries: list[Entry]) -> None:
+        """Make what a journal has once more, with its undo history.
+
+        Raises
+        ------
+        FashionError
+            If an entry does not fit; what came before it stays made.
+        """
+        journal, self._journal = self._journal, None
+        try:
+            for entry in entries:
+                self._replay(entry)
+        finally:
+            self._journal = journal
+            if journal is not None:
+                journal.known(key for e in entries for key in e.edit.record_keys)
+            self._last_nudge = float("-inf")
+            self._history.saved()
+
+    def _replay(self, entry: Entry) -> None:
+        match entry.do:
+            case "edit":
+                entry.edit.apply(self.dataset)
+                self._history.count = max(self._history.count, entry.number - 1)
+                self._made(entry.edit, merged=entry.merged and self._history.can_merge(entry.edit))
+            case "undo":
+                step = self._history.find_done(entry.number)
+                if step is None:  # it was made before the last save
+                    step = self._history.adopt(entry.edit, entry.number)
+                self._undo(step)
+            case "redo":
+                step = self._history.find_undone(entry.number)
+                if step is None:
+                    step = self._history.adopt(entry.edit, entry.number)
+                    self._history.undo(step)
+                self._redo(step)
+
+    def _write_base(self) -> None:
+        """Keep the document that the journal's edits are of, where no file has it yet."""
+        if self.state is None and self.work is not None and self._journal is not None:
+            base = self._journal.path.with_name(BASE)
+            if not base.exists():
+                with contextlib.suppress(OSError):
+                    atomic_write(base, self.dataset.store.data)
+
+    @property
+    def document_digest(self) -> str:
+        """SHA-256 of the file that edits are of; of a folder's document where it has no file yet."""
+        if self.state is not None:
+            return self.state.digest
+        return hashlib.sha256(self.dataset.store.data).hexdigest()
+
+    def hand_over(self, work: WorkFiles | None) -> None:
+        """Take over the work folder of the editor that this one stands in for."""
+        if work is not None and self.holder is None:
+            self.protect(work)
+
+    def remember(self, edit: Edit) -> None:
+        """Take an edit into the history and the journal that the data set has already."""
+        self._made(edit, merged=False)
+
+    def rewrite_journal(self, pending: Pending) -> None:
+        """Write the journal anew from what could be read of it."""
+        if self._journal is not None:
+            self._journal.rewrite(pending)
+
+    # -- saving ----------------------------------------------------------------------------
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is something that the file lacks."""
+        return self._file_lost or bool(self.dataset.store.unsaved)
+
+    def save(
+        self, path: Path | str | None = None, *, overwrite: bool = False, keep_mine: bool = False
+    ) -> None:
+        """Write the whole data set, the model's garments too.
+
+        Parameters
+        ----------
+        path
+            By default the file that was opened, whose replaced version is kept (`WorkFiles.versions`).
+            Another one becomes the file that is worked on.
+        overwrite
+            Whether another file may be replaced.
+        keep_mine
+            Whether to replace the own file although another program changed it; theirs is kept as a
+            version.
+
+        Raises
+        ------
+        ConflictError
+            If another program changed the file since it was read; nothing was written.
+        CocoError
+            If it cannot be written; the data set is still dirty then.
+        """
+        target = self.path if path is None else Path(path)
+        if target is None:
+            raise CocoError("the data set has no file yet; give the name of one.")
+        own = self.path is not None and _same_path(target, self.path)
+        if own:
+            self._require_holding()
+            if not keep_mine:
+                self._require_unchanged(target)
+        managed = self.work is not None  # in a window; a script's editor holds no lock
+        work = self.work if own and self.work is not None else WorkFiles(target)
+        holder = work.lock()
+        if holder is not None:
+            raise CocoError(f"is open elsewhere ({holder}); nothing was written.", path=target)
+        journal = self._journal if own else None
+
+        def before(state: FileState, _: Path) -> None:
+            work.keep_version()
+            if journal is not None:
+                journal.saving(state.digest)
+
+        try:
+            state = write_file(
+                self.dataset.chunks(target.parent),
+                target,
+                source=self.dataset.path,
+                overwrite=overwrite or own,
+                before_replace=before,
+            )
+        except BaseException:
+            if work is not self.work:
+                work.release()
+            raise
+        self._now_at(target, state, work if managed else None)
+        if not managed:
+            work.release()
+        if state.note:
+            self.problem.emit(state.note)
+        self.saved.emit(target)
+
+    def _now_at(self, target: Path, state: FileState, work: WorkFiles | None) -> None:
+        journal = self._journal
+        if journal is not None:
+            journal.saved(state.digest)  # of a data set that moved, the new file has everything
+            with contextlib.suppress(OSError):
+                journal.path.with_name(BASE).unlink(missing_ok=True)
+        self.dataset.store.mark_saved()
+        self.path, self.state = target, state
+        self._file_lost = False
+        self._history.saved()
+        self._last_nudge = float("-inf")
+        if work is not None and (work is not self.work or journal is None):
+            if self.work is not None and self.work is not work:
+                self.work.release()
+            self.holder = None
+            self.protect(work)
+        self.history_changed.emit()
+
+    def _require_unchanged(self, target: Path) -> None:
+        if self.state is None:
+            if target.exists():
+                raise ConflictError("another program made this file meanwhile", path=target)
+        elif target.exists() and not self.state.is_at(target):
+            raise ConflictError("another program changed this file since it was read", path=target)
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether the file was saved from here before: then nobody has to be asked again."""
+        return self.work is not None and bool(self.work.versions())
+
+    def put_aside(self) -> Path | None:
+        """Put the journal aside as a file of its own; return it, or None where there is none.
+
+        The data set keeps its edits; only the next opening does not offer them.
+        """
+        journal = self._journal
+        if journal is None or not journal.path.exists():
+            return None
+        journal.close()
+        return put_journal_aside(journal.path)
+
+    def replaced(self, path: Path | str) -> None:
+        """Note that something else, such as an export, was written to a file.
+
+        Where it was the file that the work is saved in, the work is not saved any more, and the
+        next save asks where to.
+        """
+        if self.is_saved_at(path):
+            self._file_lost = True
+            self.state = FileState("", (0,) * 5, 0)
+            self.history_changed.emit()
+
+    def is_saved_at(self, path: Path | str) -> bool:
+        """Return whether a path is the file that the work is saved in."""
+        return self.path is not None and _same_path(Path(path), self.path)
+
+    def let_go(self) -> None:
+        """Let go of the file: the journal keeps what is not saved, the lock goes."""
+        if self._journal is not None:
+            self._journal.close()
+            if not self.dirty:  # everything was taken back
+                with contextlib.suppress(OSError):
+                    self._journal.path.unlink(missing_ok=True)
+                    self._journal.path.with_name(BASE).unlink(missing_ok=True)
+            self._journal = None
+        if self.work is not None:
+            self.work.release()
+
+    def take_up(self) -> None:
+        """Take the file up again after `let_go`; somebody else may have it by now."""
+        if self.work is not None:
+            self.holder = self.work.lock()
+            if self.holder is None:
+                self.protect(self.work)
+
+
+def put_journal_aside(path: Path) -> Path:
+    """Rename a journal so that it is not offered any more; return where it is."""
+    aside = path.with_name(f"edits-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
+    n = 1
+    while aside.exists():
+        n += 1
+        aside = aside.with_name(f"edits-{time.strftime('%Y%m%d-%H%M%S')}-{n}.jsonl")
+    path.rename(aside)
+    return aside
+
+
+def _same_path(a: Path, b: Path) -> bool:
+    try:
+        return a.resolve() == b.resolve()
+    except (OSError, RuntimeError):
+        return a == b

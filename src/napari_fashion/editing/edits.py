@@ -1,0 +1,321 @@
+"""An edit: a small, reversible change of a COCO file that is written as one JSON line.
+
+Values are JSON *text*, so that an edit and its inverse give back every number and every escape as it
+was written. A change names its record by id and never by its place in a list: edits of different
+records can be made in any order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from napari_fashion.coco import Dataset, TableName, jsontext
+from napari_fashion.coco.store import RecordId, is_id
+from napari_fashion.errors import EditError, FashionError
+
+VERSION = 1
+"""Of the line format; a reader refuses a later one."""
+
+Id = int | str | float
+Key = str | int
+RecordKey = tuple[TableName, RecordId]
+
+
+class SetValue(
+    msgspec.Struct, frozen=True, tag_field="op", tag="set", forbid_unknown_fields=True
+):
+    """Set (or create, or remove) the value at a key path of one record.
+
+    Attributes
+    ----------
+    table, id
+        The record, such as ``"annotations"``, 7.
+    path
+        Keys and list indices from the record to the value.
+    before, after
+        JSON text, or None for a key that is not there. An element of a list can be set, not
+        created or removed.
+    """
+
+    table: TableName
+    id: Id
+    path: tuple[Key, ...]
+    before: str | None = None
+    after: str | None = None
+
+    @property
+    def record_key(self) -> RecordKey:
+        """The record that changes."""
+        return self.table, self.id
+
+    def inverse(self) -> SetValue:
+        """Return the change that takes this one back."""
+        return SetValue(self.table, self.id, self.path, self.after, self.before)
+
+    def apply(self, dataset: Dataset) -> None:
+        """Make the change; EditError if the record does not hold `before`."""
+        found = dataset.text(self.table, self.id, self.path)
+        if found != self.before:
+            place = f"{self.table} {self.id!r} {'.'.join(map(str, self.path))}"
+            raise EditError(
+                f"{place}: found {_short(found)}, expected {_short(self.before)}; the data set was "
+                "changed by something else than an edit."
+            )
+        dataset.set_text(self.table, self.id, self.path, self.after)
+
+
+class InsertRecord(
+    msgspec.Struct, frozen=True, tag_field="op", tag="insert", forbid_unknown_fields=True
+):
+    """Insert a record, given as JSON text; the inverse of `RemoveRecord`."""
+
+    table: TableName
+    id: Id
+    record: str
+
+    @property
+    def record_key(self) -> RecordKey:
+        """The record that comes."""
+        return self.table, self.id
+
+    def inverse(self) -> RemoveRecord:
+        """Return the change that takes this one back."""
+        return RemoveRecord(self.table, self.id, self.record)
+
+    def apply(self, dataset: Dataset) -> None:
+        """Make the change; EditError if the id is taken."""
+        dataset.insert_text(self.table, self.record)
+
+
+class RemoveRecord(
+    msgspec.Struct, frozen=True, tag_field="op", tag="remove", forbid_unknown_fields=True
+):
+    """Take a record out; its whole text is kept so that it can come back."""
+
+    table: TableName
+    id: Id
+    record: str
+
+    @property
+    def record_key(self) -> RecordKey:
+        """The record that goes."""
+        return self.table, self.id
+
+    def inverse(self) -> InsertRecord:
+        """Return the change that takes this one back."""
+        return InsertRecord(self.table, self.id, self.record)
+
+    def apply(self, dataset: Dataset) -> None:
+        """Make the change; EditError if the record is not there as it was."""
+        if (
+            not dataset.has(self.table, self.id)
+            or dataset.text(self.table, self.id) != self.record
+        ):
+            raise EditError(
+                f"{self.table} {self.id!r} is not what it was when the edit was made; the data "
+                "set was changed by something else than an edit."
+            )
+        dataset.remove_record(self.table, self.id)
+
+
+Change = SetValue | InsertRecord | RemoveRecord
+
+
+class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"image_id": "image"}):
+    """What one gesture does to the data set.
+
+    Attributes
+    ----------
+    label
+        What the person did, for the undo button: "Move left collar".
+    image_id
+        The image it happened on; undo and redo go there.
+    changes
+        Applied in this order, all or none.
+    v
+        Version of the line format.
+    """
+
+    label: str
+    image_id: Id | None
+    changes: tuple[Change, ...]
+    v: int = VERSION
+
+    def inverse(self) -> Edit:
+        """Return the edit that takes this one back."""
+        return Edit(self.label, self.image_id, tuple(c.inverse() for c in reversed(self.changes)))
+
+    def apply(self, dataset: Dataset) -> None:
+        """Make all changes, or none and raise FashionError."""
+        done: list[Change] = []
+        try:
+            for change in self.changes:
+                change.apply(dataset)
+                done.append(change)
+        except FashionError:
+            for change in reversed(done):
+                change.inverse().apply(dataset)
+            raise
+
+    @property
+    def record_keys(self) -> tuple[RecordKey, ...]:
+        """The records that it touches, each once."""
+        return tuple(dict.fromkeys(c.record_key for c in self.changes))
+
+    @property
+    def garment_ids(self) -> tuple[RecordId, ...]:
+        """The garments that it touches, each once."""
+        return tuple(key for table, key in self.record_keys if table == "annotations")
+
+    def merged_with(self, later: Edit) -> Edit | None:
+        """Return one edit that does this and then `later`, where that sets no other values."""
+        if self.label != later.label or self.image_id != later.image_id:
+            return None
+        first = _by_place(self.changes)
+        second = _by_place(later.changes)
+        if first is None or second is None or not second.keys() <= first.keys():
+            return None
+        changes = tuple(
+            SetValue(c.table, c.id, c.path, c.before, second.get(place, c).after)
+            for place, c in first.items()
+        )
+        return Edit(self.label, self.image_id, changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form, as `from_dict` reads it."""
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Edit:
+        """Read what `to_dict` returned, strictly.
+
+        Raises
+        ------
+        EditError
+            If it is not an edit, of a later version, or its texts are no JSON.
+        """
+        try:
+            edit = msgspec.convert(data, cls)
+        except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
+            raise EditError(f"Not an edit: {error}.") from error
+        if not 1 <= edit.v <= VERSION:
+            raise EditError(
+                f"An edit of version {edit.v}; expected {VERSION} or earlier. Use a newer "
+                "napari-fashion to read it."
+            )
+        for change in edit.changes:
+            _check(change)
+        return edit
+
+    def to_json(self) -> str:
+        """Return the edit as one line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, line: str) -> Edit:
+        """Read back what `to_json` wrote; EditError if the line is not an edit."""
+        try:
+            data = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise EditError(f"Not an edit: {line[:80]!r} ({error}).") from error
+        return cls.from_dict(data)
+
+
+def joined(label: str, edits: Sequence[Edit | None]) -> Edit | None:
+    """Return several edits of one image as one step, or None where they change nothing."""
+    steps = [edit for edit in edits if edit is not None]
+    if not steps:
+        return None
+    if len(steps) == 1:
+        return steps[0]
+    return Edit(label, steps[0].image_id, tuple(c for edit in steps for c in edit.changes))
+
+
+def set_values(
+    dataset: Dataset, table: TableName, record_id: RecordId, values: Mapping[str, Any]
+) -> list[Change]:
+    """Return the changes that give a record these fields; equal ones are passed over.
+
+    A list of unchanged length changes element by element, so that an edit of one landmark of 294
+    stays small, and the other landmarks keep their numbers.
+    """
+    changes: list[Change] = []
+    for key, value in values.items():
+        old = dataset.text(table, record_id, (key,))
+        known = None if old is None else jsontext.loads(old)
+        if (
+            old is not None
+            and isinstance(known, list)
+            and isinstance(value, list)
+            and len(known) == len(value)
+        ):
+            spans = jsontext.elements(old)
+            for i, ((start, end), a, b) in enumerate(zip(spans, known, value, strict=True)):
+                if not _same(a, b):
+                    text = dataset.dumps(table, record_id, b)
+                    changes.append(SetValue(table, record_id, (key, i), old[start:end], text))
+        elif old is None or not _same(known, value):
+            text = dataset.dumps(table, record_id, value)
+            changes.append(SetValue(table, record_id, (key,), old, text))
+    return changes
+
+
+def insert_record(dataset: Dataset, table: TableName, record: Mapping[str, Any]) -> InsertRecord:
+    """Return the change that inserts a new record, laid out as those of its table are."""
+    return InsertRecord(table, record["id"], dataset.record_text(table, record))
+
+
+def remove_record(dataset: Dataset, table: TableName, record_id: RecordId) -> RemoveRecord:
+    """Return the change that takes a record out."""
+    text = dataset.text(table, record_id)
+    assert text is not None
+    return RemoveRecord(table, record_id, text)
+
+
+def _check(change: Change) -> None:
+    """Raise EditError where a change's texts are no JSON, or not of its record."""
+    texts = [change.record] if not isinstance(change, SetValue) else [change.before, change.after]
+    try:
+        for text in texts:
+            if text is None:
+                continue
+            value = jsontext.loads(text)
+            if not isinstance(change, SetValue) and (
+                not isinstance(value, dict)
+                or not is_id(value.get("id"))
+                or value["id"] != change.id
+            ):
+                raise EditError(
+                    f"Not an edit: the record of {change.table} {change.id!r} has another id."
+                )
+            if (key := jsontext.first_double_key(text)) is not None:
+                raise EditError(f"Not an edit: it has the key {key!r} twice.")
+    except (ValueError, RecursionError) as error:
+        raise EditError(f"Not an edit: {change.table} {change.id!r} has no JSON ({error}).") from error
+    if isinstance(change, SetValue) and (not change.path or change.path[0] == "id"):
+        raise EditError(f"Not an edit: it sets {list(change.path)} of {change.table} {change.id!r}.")
+
+
+def _by_place(changes: Sequence[Change]) -> dict[tuple[Any, ...], SetValue] | None:
+    places = {}
+    for change in changes:
+        if not isinstance(change, SetValue):
+            return None
+        places[change.table, change.id, change.path] = change
+    return places if len(places) == len(changes) else None
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Compare JSON values; unlike ``==``, 1, 1.0 and True are three things."""
+    return a is b or json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "nothing"
+    return text if len(text) <= 60 else text[:57] + "..."

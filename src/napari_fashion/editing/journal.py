@@ -1,0 +1,349 @@
+"""The journal: every edit, undo and redo on the disk before the next one can be made.
+
+One JSON object a line::
+
+    {"crc":"9f3a01c2","v":1,"n":12,"time":"2026-11-29T22:41:03.120","base":"<digest>",
+     "do":"edit","edit":{...},"was":[["annotations",7,"{...}"]]}
+
+``n`` is the step's number, ``base`` the SHA-256 of the file that the edits are of, ``crc`` the CRC-32 of
+the line without it, and ``was`` has the text in the file of each record that is touched for the first
+time, so that the journal alone tells what a person changed. A save notes the new file's
+digest (``"do":"saving"``) before the file gets its name: a kill in between leaves a journal that fits
+the old file or the new one, and says which edits either lacks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from psygnal import Signal
+
+from napari_fashion.coco import Dataset, TableName
+from napari_fashion.editing.edits import Edit, Id, RecordKey
+from napari_fashion.errors import EditError
+from napari_fashion.files import sync_folder
+
+VERSION = 1
+SYNC_SECONDS: Final = 0.05
+"""A line is with the system at once, and on the disk after at most so long."""
+
+Do = Literal["edit", "undo", "redo", "saving"]
+_PREFIX = b'{"crc":"'
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    v: int
+    n: int
+    time: datetime
+    base: str
+    do: Do
+    edit: dict[str, Any] | None = None
+    merged: bool = False
+    was: list[tuple[TableName, Id, str | None]] = []
+    to: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line: what was done, and the edit that was made, taken back or made again.
+
+    Attributes
+    ----------
+    number
+        Of the step in the history.
+    time
+        When.
+    do
+        Which of the three.
+    edit
+        As it was made; of an undo it is the edit that was taken back.
+    merged
+        Whether it became a part of the step before it.
+    """
+
+    number: int
+    time: datetime
+    do: Do
+    edit: Edit
+    merged: bool = False
+
+
+@dataclass
+class Pending:
+    """The edits of a journal that its file lacks.
+
+    Attributes
+    ----------
+    path
+        The journal.
+    base
+        Digest of the file that the edits are of.
+    entries
+        What was done since, oldest first.
+    was
+        The text that the base has of each record touched; None for a new one.
+    damage
+        What is wrong with the journal, where its rest could not be read; empty where nothing is.
+    """
+
+    path: Path
+    base: str = ""
+    entries: list[Entry] = field(default_factory=list)
+    was: dict[RecordKey, str | None] = field(default_factory=dict)
+    damage: str = ""
+
+    def __str__(self) -> str:
+        n = len(self.entries)
+        what = f"{n} change{'' if n == 1 else 's'}"
+        if not n:
+            return f"No change can be read. {self.damage}".strip()
+        text = f"{what} since {self.entries[0].time:%Y-%m-%d %H:%M} {'is' if n == 1 else 'are'} not saved."
+        return f"{text} {self.damage}".strip()
+
+
+class Journal:
+    """Appends what an editor does to a file.
+
+    Parameters
+    ----------
+    path
+        The journal's file; it is made with the first line.
+    base
+        Digest of the file that the edits are of.
+    dataset
+        Whose saved records are noted when they are touched for the first time.
+    """
+
+    failed = Signal(str)
+    """A line could not be written: why. The edit is made all the same, and in memory only."""
+
+    def __init__(self, path: Path, base: str, dataset: Dataset) -> None:
+        self.path = path
+        self.base = base
+        self._dataset = dataset
+        self._known: set[RecordKey] = set()
+        self._stream: Any = None
+        self._timer: threading.Timer | None = None
+        self._guard = threading.Lock()
+
+    def known(self, records: Iterable[RecordKey]) -> None:
+        """Note that the journal has the saved text of these records already."""
+        self._known.update(records)
+
+    def note(self, do: Do, number: int, edit: Edit, *, merged: bool = False) -> None:
+        """Append what was done; the data set has the change already."""
+        was = []
+        for table, key in edit.record_keys:
+            if (table, key) not in self._known:
+                text = self._dataset.store.saved(table, key)
+                was.append([table, key, None if text is None else text.decode()])
+        line: dict[str, Any] = {"edit": edit.to_dict()}
+        if merged:
+            line["merged"] = True
+        if was:
+            line["was"] = was
+        try:
+            self._append(do, number, line)
+        except (OSError, ValueError, RecursionError) as error:
+            reason = getattr(error, "strerror", None) or error
+            self.failed.emit(
+                f"{self.path}: the journal cannot be written ({reason}). This change is in memory "
+                "only; save now, or make room and go on."
+            )
+            return
+        self._known.update(edit.record_keys)
+
+    def rewrite(self, pending: Pending) -> None:
+        """Write the entries of another journal, of the same base, into this one."""
+        self._known = set(pending.was)
+        was: list[Any] = [[table, key, text] for (table, key), text in pending.was.items()]
+        for entry in pending.entries:
+            line: dict[str, Any] = {"edit": entry.edit.to_dict()}
+            if entry.merged:
+                line["merged"] = True
+            if was:
+                line["was"], was = was, []
+            self._append(entry.do, entry.number, line)
+
+    def saving(self, digest: str) -> None:
+        """Note that a file with this digest is about to replace the one that the edits are of.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; then the file must not be replaced.
+        """
+        if self._stream is not None or self.path.exists():
+            self._append("saving", 0, {"to": digest})
+            self.sync()
+
+    def saved(self, digest: str) -> None:
+        """Begin anew: the file has everything now."""
+        self.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+        self.base = digest
+        self._known.clear()
+
+    def sync(self) -> None:
+        """Bring what is written to the disk."""
+        with self._guard, contextlib.suppress(OSError, ValueError):
+            self._timer = None
+            if self._stream is not None:
+                os.fsync(self._stream.fileno())
+
+    def close(self) -> None:
+        """Close the file; what was appended stays."""
+        self.sync()
+        with self._guard:
+            if self._stream is not None:
+                self._stream.close()
+                self._stream = None
+
+    def _append(self, do: Do, number: int, more: dict[str, Any]) -> None:
+        line = {
+            "v": VERSION,
+            "n": number,
+            "time": datetime.now().isoformat(timespec="milliseconds"),
+            "base": self.base,
+            "do": do,
+            **more,
+        }
+        data = encode_line(line)
+        if self._stream is None:
+            self._stream = self._open()
+        start = os.lseek(self._stream.fileno(), 0, os.SEEK_END)
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):  # no half line stays before the next one
+                os.ftruncate(self._stream.fileno(), start)
+            raise
+        with self._guard:
+            if self._timer is None:
+                self._timer = threading.Timer(SYNC_SECONDS, self.sync)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _open(self) -> Any:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        stream = self.path.open("ab", buffering=0)
+        if stream.tell() == 0:
+            sync_folder(self.path.parent)
+        else:
+            _drop_torn_line(self.path, stream)
+        return _Whole(stream)
+
+
+class _Whole:
+    """A raw stream whose `write` writes all or raises."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.fileno, self.flush, self.close = stream.fileno, stream.flush, stream.close
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._stream.write(view) :]
+
+
+def _drop_torn_line(path: Path, stream: Any) -> None:
+    """Cut off a torn last line: nobody can read it, and the next one begins behind it."""
+    end = path.read_bytes().rfind(b"\n") + 1
+    if end < stream.tell():
+        os.ftruncate(stream.fileno(), end)
+
+
+def encode_line(line: dict[str, Any]) -> bytes:
+    """Return a journal line with its checksum."""
+    body = json.dumps(line, ensure_ascii=True, separators=(",", ":")).encode()
+    return _PREFIX + f"{zlib.crc32(body):08x}".encode() + b'",' + body[1:] + b"\n"
+
+
+def read_line(data: bytes) -> tuple[_Line, Edit | None]:
+    """Read a journal line strictly.
+
+    Raises
+    ------
+    EditError
+        If it is torn, damaged, of a later version, or no line of a journal.
+    """
+    start = len(_PREFIX)
+    if not data.startswith(_PREFIX) or data[start + 8 : start + 10] != b'",':
+        raise EditError(f"Not a line of a journal: {data[:60]!r}.")
+    body = b"{" + data[start + 10 :].rstrip(b"\r\n")
+    if f"{zlib.crc32(body):08x}".encode() != data[start : start + 8]:
+        raise EditError("A line of the journal is damaged: its checksum is another.")
+    try:
+        line = msgspec.convert(json.loads(body), _Line)
+    except (msgspec.MsgspecError, ValueError, RecursionError, TypeError, OverflowError) as error:
+        raise EditError(f"Not a line of a journal: {error}.") from error
+    if not 1 <= line.v <= VERSION:
+        raise EditError(
+            f"A journal of version {line.v}; expected {VERSION} or earlier. Use a newer "
+            "napari-fashion to read it."
+        )
+    if (line.do == "saving") != (line.edit is None) or (line.do == "saving") != bool(line.to):
+        raise EditError(f"Not a line of a journal: {line.do!r} without what it is about.")
+    return line, None if line.edit is None else Edit.from_dict(line.edit)
+
+
+def read_journal(path: Path, digest: str | None) -> Pending | None:
+    """Return what a journal has that the file lacks; None where that is nothing.
+
+    A torn last line costs that line. A line in the middle that is damaged ends the reading: what
+    follows may build on it.
+
+    Parameters
+    ----------
+    digest
+        Of the file as it is; the edits before a save that it has are left out.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return Pending(path, damage=f"The journal {path} cannot be read ({error.strerror}).")
+    lines = data.split(b"\n")
+    torn = lines.pop() != b""
+    pending = Pending(path)
+    for i, text in enumerate(lines):
+        if not text:
+            continue
+        try:
+            line, edit = read_line(text)
+        except EditError as error:
+            if any(lines[i + 1 :]) or not torn:
+                rest = sum(1 for more in lines[i:] if more)
+                pending.damage = (
+                    f"Line {i + 1} of the journal {path} cannot be read ({error}), and so {rest} "
+                    f"line{'s' if rest > 1 else ''} from there on are left out."
+                )
+            break
+        if edit is None:
+            if line.to == digest:  # the file has everything up to here
+                pending.entries.clear()
+                pending.was.clear()
+                pending.base = line.to or ""
+            continue
+        if not pending.entries and not pending.base:
+            pending.base = line.base
+        pending.entries.append(Entry(line.n, line.time, line.do, edit, line.merged))
+        for table, key, was in line.was:
+            pending.was.setdefault((table, key), was)
+    if not pending.entries and not pending.damage:
+        return None
+    return pending

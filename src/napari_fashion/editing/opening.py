@@ -1,0 +1,309 @@
+"""Opening a data set to edit it: its lock, its journal, and what to do where they disagree."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_fashion.coco import Dataset
+from napari_fashion.coco.dataset import image_records
+from napari_fashion.coco.pictures import picture_files
+from napari_fashion.editing import operations
+from napari_fashion.editing.edits import RecordKey
+from napari_fashion.editing.editor import Editor, put_journal_aside
+from napari_fashion.editing.journal import Pending, read_journal
+from napari_fashion.editing.merge import (
+    Merge,
+    Side,
+    journal_changes,
+    merge,
+    replay_steps,
+    unsaved_changes,
+)
+from napari_fashion.editing.workfiles import ANNOTATIONS, BASE, JOURNAL, WorkFiles
+from napari_fashion.errors import CocoError, FashionError
+from napari_fashion.files import read_file
+from napari_fashion.schema import Schema
+
+
+@dataclass
+class Opening:
+    """A data set that is open, and what a person has to decide about it.
+
+    Attributes
+    ----------
+    editor
+        Where somebody else has the file open it can only be looked at (`Editor.holder`).
+    pending
+        Changes in the journal that the file lacks; they are not in the editor yet.
+    conflict
+        Whether the file was changed by another program since those changes were made.
+    note
+        What else happened: new images of the folder, say.
+    """
+
+    editor: Editor
+    pending: Pending | None = None
+    conflict: bool = False
+    note: str = ""
+
+    def settle(self) -> None:
+        """Decide without a person: make the changes again where none clashes, else put them aside."""
+        if self.pending is None:
+            return
+        n, path = len(self.pending.entries), self.pending.path
+        try:
+            if not self.conflict:
+                self.restore()
+                self.note = f"{n} changes that were not saved are here again. {self.note}".strip()
+                return
+            merged = self.merge()
+            if not merged.conflicts:
+                self.adopt(merged, {})
+                self.note = f"{n} changes that were not saved were merged. {self.note}".strip()
+                return
+        except FashionError:
+            pass
+        aside = self.put_aside() if self.pending is not None else path.parent
+        self.note = f"{n} changes that were not saved do not fit the file; they are in {aside}."
+
+    def restore(self) -> int:
+        """Make the pending changes again, with their undo history; return how many were made.
+
+        Raises
+        ------
+        FashionError
+            If one does not fit; the journal is put aside then, and nothing of it is lost.
+        """
+        assert self.pending is not None
+        pending, self.pending = self.pending, None
+        try:
+            self.editor.replay(pending.entries)
+        except FashionError:
+            put_journal_aside(pending.path)
+            raise
+        if pending.damage:  # what can't be read is kept beside, what can is written anew
+            with contextlib.suppress(OSError):
+                put_journal_aside(pending.path)
+                self.editor.rewrite_journal(pending)
+        return len(pending.entries)
+
+    def put_aside(self) -> Path | None:
+        """Keep the pending changes as a file of their own, and go on without; return the file."""
+        if self.pending is None:
+            return None
+        path = put_journal_aside(self.pending.path)
+        self.pending = None
+        return path
+
+    def merge(self) -> Merge:
+        """Return the pending changes merged with the file as it is now, to be given to `adopt`.
+
+        Raises
+        ------
+        FashionError
+            If the journal's edits do not fit each other; use `put_aside`.
+        """
+        assert self.pending is not None
+        return merge(journal_changes(self.pending), self.editor.dataset)
+
+    def adopt(self, merged: Merge, choices: Mapping[RecordKey, Side]) -> None:
+        """Make the merged changes as edits; the journal that they came from is put aside."""
+        assert self.pending is not None
+        edits = merged.edits(choices)
+        put_journal_aside(self.pending.path)
+        self.pending = None
+        for edit in edits:
+            self.editor.apply(edit)
+
+
+def open_editor(
+    path: Path | str, *, schema: Schema, read_only: bool = False
+) -> Opening:
+    """Open a COCO file, the results of `predict`, or a folder of images.
+
+    A folder is saved to one COCO file in it; where that is there already it is opened, with the
+    images that are new since.
+
+    Parameters
+    ----------
+    schema
+        What the landmarks mean where nothing says so.
+    read_only
+        Do not take the lock, nor keep a journal.
+
+    Raises
+    ------
+    CocoError
+        If it cannot be read, or has no images.
+    """
+    path = Path(path)
+    is_folder = path.is_dir()
+    target = _folder_file(path) if is_folder else path
+    work = WorkFiles(target)
+    base = work.find(BASE)
+    note = ""
+    if is_folder and not target.is_file():
+        if base is not None and work.find(JOURNAL) is not None:
+            dataset = Dataset.load(base, image_root=path)
+            dataset.path = dataset.state = None
+        else:
+            dataset = Dataset.from_folder(path, schema=schema)
+    else:
+        dataset = Dataset.load(target, fallback=schema)
+        if dataset.path is None:  # results: the annotated file gets a name of its own
+            target = path.with_name(f"{path.stem}-annotated.json")
+            work = WorkFiles(target)
+    if not len(dataset.images):
+        raise CocoError("lists no images; expected at least one.", path=target)
+    editor = Editor(dataset, target)
+    opening = Opening(editor)
+    if not read_only:
+        editor.holder = work.lock()
+    if editor.holder is None and not read_only:
+        work.clean()
+        found = work.find(JOURNAL)
+        digest = editor.document_digest
+        if found is not None:
+            opening.pending = read_journal(found, digest)
+            if opening.pending is None:
+                with contextlib.suppress(OSError):
+                    found.unlink()
+            else:
+                opening.conflict = opening.pending.base not in ("", digest)
+        editor.protect(work)
+        if is_folder and opening.pending is None:
+            note = add_new_images(editor, path)
+    opening.note = note
+    return opening
+
+
+def add_new_images(editor: Editor, folder: Path) -> str:
+    """Add the images of a folder that its file does not list; return what was done."""
+    dataset = editor.dataset
+    known = {image.file_name for image in dataset.images}
+    names = [name for name in picture_files(folder) if name not in known]
+    if not names or not known:
+        return ""
+    records, left_out = image_records(folder, names, dataset.next_id("images"))
+    left_out_before = {path for path, _ in dataset.left_out}
+    dataset.left_out += [item for item in left_out if item[0] not in left_out_before]
+    if not records:
+        return ""
+    editor.apply(operations.add_images(dataset, records))
+    return f"{len(records)} new images of the folder were added."
+
+
+def merge_with_disk(editor: Editor) -> Merge:
+    """Return our unsaved changes merged with the file as it is on the disk now.
+
+    Raises
+    ------
+    CocoError
+        If the file cannot be read.
+    """
+    assert editor.path is not None
+    theirs = Dataset.load(
+        editor.path, fallback=editor.dataset.schema, image_root=editor.dataset.image_root
+    )
+    return merge(unsaved_changes(editor.dataset), theirs)
+
+
+def adopt(editor: Editor, merged: Merge, choices: Mapping[RecordKey, Side]) -> Editor:
+    """Return an editor of the other version with our changes in it, in place of the old one.
+
+    The undo history comes along as far as its edits fit the other version. The old journal is put
+    aside until the new one has everything.
+    """
+    steps = editor.steps
+    work = editor.work
+    aside = editor.put_aside()
+    fresh = Editor(merged.theirs, editor.path)
+    fresh.holder = editor.holder
+    fresh.hand_over(work)
+    for edit in replay_steps(steps, merged):
+        fresh.remember(edit)
+    for edit in merged.edits(choices):
+        fresh.apply(edit)
+    fresh.go_to_image(editor.image_id)
+    if aside is not None:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+    return fresh
+
+
+def take_theirs(editor: Editor) -> tuple[Editor, Path | None]:
+    """Return an editor of the file as it is on the disk, and where our changes were put aside.
+
+    Raises
+    ------
+    CocoError
+        If the file cannot be read; nothing is put aside then.
+    """
+    assert editor.path is not None
+    theirs = Dataset.load(
+        editor.path, fallback=editor.dataset.schema, image_root=editor.dataset.image_root
+    )
+    aside = editor.put_aside()
+    fresh = Editor(theirs, editor.path)
+    fresh.hand_over(editor.work)
+    fresh.go_to_image(editor.image_id)
+    return fresh, aside
+
+
+def pending_of(path: Path | str) -> Pending | None:
+    """Return the changes of a file that only its journal has, for commands to speak of; or None."""
+    path = Path(path)
+    work = WorkFiles(path)
+    journal = work.find(JOURNAL)
+    if journal is None or not path.is_file():
+        return None
+    return read_journal(journal, read_file(path)[1].digest)
+
+
+def with_journal(dataset: Dataset, pending: Pending) -> Dataset:
+    """Apply a file's pending changes to the data set read from it.
+
+    Raises
+    ------
+    FashionError
+        If the file was changed since the journal's edits were made and both changed one record, or an
+        edit does not fit.
+    """
+    assert dataset.state is not None
+    if pending.base == dataset.state.digest:
+        for entry in pending.entries:
+            edit = entry.edit.inverse() if entry.do == "undo" else entry.edit
+            edit.apply(dataset)
+        return dataset
+    merged = merge(journal_changes(pending), dataset)
+    if merged.conflicts:
+        raise CocoError(
+            f"its journal has changes of {len(merged.conflicts)} records that another program changed as "
+            "well; expected one side's only.",
+            path=dataset.path,
+            remedy="Open the file in the annotator and decide there.",
+        )
+    for edit in merged.edits():
+        edit.apply(dataset)
+    return dataset
+
+
+def _folder_file(folder: Path) -> Path:
+    """Return the COCO file of a folder of images; another name where that one is something else."""
+    path = folder / ANNOTATIONS
+    n = 1
+    while path.is_file() and not _is_document(path):
+        n += 1
+        path = folder / f"{Path(ANNOTATIONS).stem}-{n}.json"
+    return path
+
+
+def _is_document(path: Path) -> bool:
+    try:
+        Dataset.load(path, fallback=Schema.load("garments"))
+    except FashionError:
+        return False
+    return True

@@ -1,0 +1,261 @@
+"""What lies beside a data set while it is worked on: the lock, the journal, earlier versions.
+
+All of it is in one hidden folder beside the file, ``.garments.json.fashion``, or in the user's state
+folder where none can be made there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import hashlib
+import json
+import os
+import shutil
+import socket
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import filelock
+import platformdirs
+
+from napari_fashion.errors import CocoError
+from napari_fashion.files import atomic_write, remove_stale_files
+
+KEPT_VERSIONS = 5
+"""Number of saved versions kept beside the file itself."""
+JOURNAL = "journal.jsonl"
+BASE = "base.json"
+"""The document of a folder of images that has no file yet; its journal's edits are of it."""
+ANNOTATIONS = "annotations.json"
+"""The one file that a folder of images is saved to."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who has a data set open.
+
+    Attributes
+    ----------
+    user, host, process
+        Where the window is.
+    since
+        When it was opened.
+    """
+
+    user: str = "somebody"
+    host: str = "this machine"
+    process: int = 0
+    since: str = ""
+
+    def __str__(self) -> str:
+        since = f" since {self.since}" if self.since else ""
+        return f"{self.user} on {self.host}, process {self.process}{since}"
+
+
+@dataclass(frozen=True)
+class SavedVersion:
+    """An earlier saved version of a file.
+
+    Attributes
+    ----------
+    path
+        Where it is kept.
+    saved
+        When it was written.
+    size
+        In bytes.
+    """
+
+    path: Path
+    saved: datetime
+    size: int
+
+
+class WorkFiles:
+    """The work folder of one file.
+
+    Parameters
+    ----------
+    target
+        The COCO file; it need not be there yet. Links are followed, so that two names are one file.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = Path(os.path.realpath(target))
+        name = hashlib.sha256(str(self.target).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        self._places = (
+            self.target.with_name(f".{self.target.name}.fashion"),
+            platformdirs.user_state_path("napari-fashion") / "work" / name,
+        )
+        self._lock: filelock.BaseFileLock | None = None
+        self._lock_folder: Path | None = None
+
+    # -- folders ---------------------------------------------------------------------------
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that are there; the first is the one in use."""
+        return [place for place in self._places if _is_folder(place)]
+
+    def folder(self) -> Path:
+        """Return the folder to write to, making it where it isn't.
+
+        Raises
+        ------
+        OSError
+            If it can be made neither beside the file nor in the user's state folder.
+        """
+        problem: OSError | None = None
+        for place in self._places:
+            try:
+                place.mkdir(parents=place is self._places[1], exist_ok=True)
+                probe = place / f".{os.getpid()}"
+                probe.touch()
+                probe.unlink()
+            except OSError as error:
+                problem = error
+            else:
+                return place
+        assert problem is not None
+        raise problem
+
+    def find(self, name: str) -> Path | None:
+        """Return a file of that name in one of the folders, or None."""
+        return next((f / name for f in self.folders if (f / name).is_file()), None)
+
+    def clean(self) -> None:
+        """Remove temporary files of dead processes here and beside the file."""
+        for folder in (self.target.parent, *self.folders):
+            remove_stale_files(folder)
+
+    # -- the lock --------------------------------------------------------------------------
+
+    def lock(self) -> Holder | None:
+        """Take the data set; return who has it where somebody else does.
+
+        The system gives it back when the process ends, however it ends. Where no folder can be made there
+        is no lock either.
+        """
+        if self._lock is not None:
+            return None
+        try:
+            folder = self.folder()
+            lock = filelock.FileLock(folder / "lock", timeout=0, is_singleton=False)
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            return self._holder()
+        except (OSError, RuntimeError, NotImplementedError):
+            return None
+        self._lock, self._lock_folder = lock, folder
+        holder = {
+            "user": _user(),
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "since": f"{datetime.now():%Y-%m-%d %H:%M}",
+        }
+        with contextlib.suppress(OSError):
+            (folder / "holder.json").write_text(json.dumps(holder), "utf-8")
+        return None
+
+    def release(self) -> None:
+        """Give the data set back, and remove what nobody needs."""
+        lock, self._lock = self._lock, None
+        if lock is None:
+            return
+        folder = self._lock_folder
+        assert folder is not None
+        with contextlib.suppress(OSError):
+            (folder / "holder.json").unlink(missing_ok=True)
+        lock.release()
+        # Another window may be about to take it: the lock file itself goes only with an empty folder.
+        with contextlib.suppress(OSError):
+            if {p.name for p in folder.iterdir()} <= {"lock"}:
+                (folder / "lock").unlink(missing_ok=True)
+                folder.rmdir()
+
+    def _holder(self) -> Holder:
+        path = self.find("holder.json")
+        try:
+            data = json.loads(path.read_text("utf-8")) if path else {}
+            return Holder(
+                str(data["user"]), str(data["host"]), int(data["process"]), str(data["since"])
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return Holder()
+
+    # -- earlier versions ------------------------------------------------------------------
+
+    def keep_version(self) -> None:
+        """Keep the file as it is now among the earlier versions; only the last few stay.
+
+        A link does where the file system has them, so it takes no time and no room.
+
+        Raises
+        ------
+        OSError
+            If it can be neither linked nor copied.
+        """
+        if not self.target.is_file():
+            return
+        folder = self.folder() / "versions"
+        folder.mkdir(exist_ok=True)
+        known = self._version_paths()
+        if known and known[0].exists() and os.path.samefile(known[0], self.target):
+            return
+        kept = folder / f"{time.time_ns():020d}.json"
+        try:
+            os.link(self.target, kept)
+        except OSError:
+            shutil.copy2(self.target, kept)
+        for old in [kept, *known][KEPT_VERSIONS:]:
+            with contextlib.suppress(OSError):
+                old.unlink()
+
+    def versions(self) -> list[SavedVersion]:
+        """Return the earlier versions, the latest first."""
+        found = []
+        for path in self._version_paths():
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                saved = datetime.fromtimestamp(status.st_mtime)
+                found.append(SavedVersion(path, saved, status.st_size))
+        return found
+
+    def restore(self, version: SavedVersion) -> None:
+        """Make an earlier version the file's content; what it has now becomes a version.
+
+        Raises
+        ------
+        CocoError
+            If it cannot be read or written.
+        """
+        try:
+            data = version.path.read_bytes()
+            atomic_write(self.target, data, before_replace=lambda *_: self.keep_version())
+        except OSError as error:
+            raise CocoError(
+                f"the version of {version.saved:%Y-%m-%d %H:%M:%S} cannot be restored "
+                f"({error.strerror or error}); the file is unchanged.",
+                path=self.target,
+            ) from error
+
+    def _version_paths(self) -> list[Path]:
+        found = [p for f in self.folders for p in (f / "versions").glob("*.json")]
+        return sorted(found, key=lambda p: p.name, reverse=True)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "somebody"
