@@ -30,3 +30,9 @@ def reference_dir() -> Path:
     if not any(folder.glob("case_*.npz")):
         pytest.skip("the reference fields are not here; set NAPARI_FASHION_REFERENCE to the folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory, monkeypatch):
+    """Journals of folders that cannot be written go to the state folder: not to the user's."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))

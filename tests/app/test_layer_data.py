@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_fashion.app import gestures, layer_data
+from napari_fashion.app import layer_data
+from napari_fashion.editing import operations
 from napari_fashion.app.coordinates import xy_from_yx, yx_from_xy
 
-from .conftest import SCHEMA, SHIRT_XY, fields_of
+from small import SCHEMA, SHIRT_XY, fields_of
 
 
 def test_coordinates_flip_and_flip_back() -> None:
@@ -32,7 +33,7 @@ def test_the_selected_garment_lies_on_top_and_the_selected_landmark_above_all(da
 
 
 def test_what_is_absurdly_far_away_is_brought_near_enough_to_be_drawn(dataset) -> None:
-    edit = gestures.move_landmarks(dataset, 11, {0: (1e30, -1e300)})
+    edit = operations.move_landmarks(dataset, 11, {0: (1e30, -1e300)})
     edit.apply(dataset)
     points = layer_data.landmarks(dataset.garments_of(1), SCHEMA)
     assert points.yx[0].tolist() == [-layer_data.FAR, layer_data.FAR]
@@ -41,7 +42,7 @@ def test_what_is_absurdly_far_away_is_brought_near_enough_to_be_drawn(dataset) -
 
 
 def test_hidden_landmarks_are_hollow_and_unsure_ones_faint(dataset) -> None:
-    gestures.set_visibility(dataset, 12, [7], 1).apply(dataset)
+    operations.set_visibility(dataset, 12, [7], 1).apply(dataset)
     points = layer_data.landmarks(dataset.garments_of(2), SCHEMA, selected=12)
     by_name = dict(zip(points.features["name"], points.face[:, 3], strict=True))
     assert by_name["left_waistline"] == 1  # the model's score: 0.9

@@ -18,7 +18,7 @@ from napari_fashion.app.layers import (
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Dataset
 
-from .conftest import SCHEMA, SHIRT_XY, TROUSERS_XY, annotation, fields_of, small_document
+from small import SCHEMA, SHIRT_XY, TROUSERS_XY, annotation, fields_of, small_document
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def shown(viewer, tmp_path, size, stride) -> tuple[Layers, Session, np.ndarray]:
     document["annotations"] = [annotation(1, 1, [tuple(p) for p in xy.tolist()], "Dress")]
     session = Session()
     layers = Layers(session, Actions(session), viewer)
-    session.edit(Dataset(document, schema=SCHEMA, image_root=tmp_path))
+    session.edit(Dataset.from_document(document, schema=SCHEMA, image_root=tmp_path))
     for name in ("pif", "vectors", "paf"):
         setattr(session.view, name, True)
     session.keep_fields(1, fields_of([tuple(p) for p in xy], size, stride, (stride - 1) / 2))

@@ -12,7 +12,7 @@ from napari_fashion.app.writer import write_landmarks
 from napari_fashion.coco import Dataset
 from napari_fashion.errors import FashionError
 
-from .conftest import small_document
+from small import small_document
 
 
 def test_the_reader_takes_coco_keypoint_files(dataset_file) -> None:

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from napari_fashion.app import gestures
-from napari_fashion.app.editor import Editor
-from napari_fashion.app.predictions import take_prediction
+from napari_fashion.editing import operations
+from napari_fashion.editing.editor import Editor
+from napari_fashion.editing.predictions import take_prediction
 from napari_fashion.app.retraining import (
     KEEP_START,
     RetrainOptions,
@@ -18,7 +18,7 @@ from napari_fashion.coco import Dataset
 from napari_fashion.engine.recipe import Recipe
 from napari_fashion.errors import FashionError
 
-from .conftest import SCHEMA, SHIRT_XY, predicted, prediction
+from small import SCHEMA, SHIRT_XY, predicted, prediction
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def editor(dataset_file) -> Editor:
 
 
 def test_the_recipe_is_one_that_training_reads(editor, tmp_path) -> None:
-    editor.apply(gestures.set_reviewed(editor.dataset, 2, True))
+    editor.apply(operations.set_reviewed(editor.dataset, 2, True))
     options = RetrainOptions(epochs=3, lr=1e-4, start_from="bundled", validation_share=0.3)
     recipe = Recipe.load(prepare(editor, options, tmp_path / 'odd "name" ü'))
     assert recipe.schedule.epochs == 3
@@ -46,7 +46,7 @@ def test_predictions_that_nobody_looked_at_are_left_out(editor, tmp_path) -> Non
     editor.apply(taken.edit)
     with pytest.raises(FashionError, match="at least 2"):
         prepare(editor, RetrainOptions(), tmp_path / "one")
-    editor.apply(gestures.set_reviewed(editor.dataset, 3, True))
+    editor.apply(operations.set_reviewed(editor.dataset, 3, True))
     prepare(editor, RetrainOptions(), tmp_path / "two")
     written = json.loads((tmp_path / "two" / "data.json").read_text())
     assert [a["image_id"] for a in written["annotations"]] == [1, 3]
@@ -54,8 +54,8 @@ def test_predictions_that_nobody_looked_at_are_left_out(editor, tmp_path) -> Non
 
 def test_corrected_pictures_are_those_a_person_touched(editor, tmp_path) -> None:
     assert corrected_images(editor) == []
-    editor.apply(gestures.move_landmarks(editor.dataset, 11, {0: (3, 3)}))
-    editor.apply(gestures.move_landmarks(editor.dataset, 12, {6: (3, 3)}))
+    editor.apply(operations.move_landmarks(editor.dataset, 11, {0: (3, 3)}))
+    editor.apply(operations.move_landmarks(editor.dataset, 12, {6: (3, 3)}))
     taken = take_prediction(editor.dataset, 3, prediction(predicted(SHIRT_XY, "Shirt")), SCHEMA)
     editor.apply(taken.edit)
     assert corrected_images(editor) == [1, 2]

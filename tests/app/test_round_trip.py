@@ -17,7 +17,7 @@ from napari_fashion.engine.model import Model
 from napari_fashion.errors import CheckpointError
 from napari_fashion.samples import write_dataset
 
-from .conftest import FakeModel
+from small import FakeModel
 
 pytestmark = pytest.mark.window
 CTRL = Qt.KeyboardModifier.ControlModifier

@@ -10,16 +10,18 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from napari_fashion.app import gestures
+from napari_fashion.editing import operations
 from napari_fashion.app import window as window_module
-from napari_fashion.app.edits import Edit, InsertRecord
+from napari_fashion.editing.edits import Edit, InsertRecord
 from napari_fashion.app.layers import KEY, LANDMARKS, OVERLAYS, PAF, PIF, SKELETON, VECTORS
 from napari_fashion.app.widgets import files
 from napari_fashion.app.window import window_of
 from napari_fashion.app.writer import write_landmarks
 from napari_fashion.errors import FashionError
 
-from .conftest import TROUSERS_XY, FakeModel, open_window
+from small import TROUSERS_XY, FakeModel
+
+from .conftest import open_window
 
 pytestmark = pytest.mark.window
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -95,7 +97,7 @@ def test_of_landmarks_over_each_other_the_selected_garments_is_dragged(
 
 def test_of_a_garments_landmarks_over_each_other_the_selected_one_is_dragged(opened) -> None:
     editor = opened.session.editor
-    editor.apply(gestures.move_landmarks(editor.dataset, 11, {1: (40, 20)}))
+    editor.apply(operations.move_landmarks(editor.dataset, 11, {1: (40, 20)}))
     editor.select(11, 0)
     opened.person.drag((40, 20), (55, 33))
     assert np.allclose(xy_of(opened, 11, 0), (55, 33), atol=0.3)
@@ -259,10 +261,10 @@ def test_placing_ends_with_its_garment(opened, leave) -> None:
         person.key(*key)
     assert not opened.session.view.placing
     assert opened.layers.layer(LANDMARKS).mode == "select"
-    before = json.dumps(dataset.document)
+    before = json.dumps(dataset.to_document())
     person.click((60, 60))
     person.qtbot.wait(20)  # napari's own way of adding takes a turn of the event loop
-    assert json.dumps(dataset.document) == before
+    assert json.dumps(dataset.to_document()) == before
 
 
 def test_placing_goes_on_with_a_garment_added_meanwhile(opened) -> None:

@@ -77,7 +77,7 @@ def doc() -> dict[str, Any]:
 
 @pytest.fixture
 def dataset(doc) -> Dataset:
-    return Dataset(doc)
+    return Dataset.from_document(doc)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from napari_fashion.errors import CocoError, EditError
 
 def state(dataset: Dataset) -> str:
     """The document with the order of its keys."""
-    return json.dumps(dataset.document)
+    return json.dumps(dataset.to_document())
 
 
 def test_set_value_returns_what_undoes_it(dataset):
@@ -159,13 +159,13 @@ def test_ids_are_never_given_twice(dataset):
 )
 def test_next_id_of_odd_ids(doc, ids, expected):
     doc["annotations"] = [{"id": i, "image_id": 30} for i in ids]
-    assert Dataset(doc).next_id("annotations") == expected
+    assert Dataset.from_document(doc).next_id("annotations") == expected
 
 
 def test_problems_are_looked_for_anew_after_an_edit(dataset):
-    assert dataset.problems == []
+    assert find_problems(dataset) == []
     dataset.set_value("annotations", 7, ("image_id",), 31)
-    assert [p.place for p in dataset.problems] == ["annotations[1].image_id"]
+    assert [p.place for p in find_problems(dataset)] == ["annotations[1].image_id"]
 
 
 def test_absent_is_one_thing_and_false():
@@ -199,7 +199,7 @@ def test_any_run_of_edits_keeps_the_look_ups_right_and_can_be_undone(steps, n):
         "images": [{"id": i} for i in (30, 20, 10)],
         "categories": [{"id": 1, "name": "a", "keypoints": ["p", "q"]}],
     }
-    dataset = Dataset(document)
+    dataset = Dataset.from_document(document)
     before = state(dataset)
     undo = []
 
@@ -222,7 +222,7 @@ def test_any_run_of_edits_keeps_the_look_ups_right_and_can_be_undone(steps, n):
                     continue
                 old = dataset.set_value("annotations", record_id, (key,), value)
                 undo.append((dataset.set_value, ("annotations", record_id, (key,), old)))
-        fresh = Dataset(copy.deepcopy(dataset.document))
+        fresh = Dataset.from_document(copy.deepcopy(dataset.to_document()))
         for image_id in (30, 20, 10, 40, 1, "x", None):
             here, there = dataset.garments_of(image_id), fresh.garments_of(image_id)
             assert [g.id for g in here] == [g.id for g in there]

@@ -5,8 +5,10 @@ import json
 import pytest
 from pycocotools.coco import COCO
 
-from napari_fashion.coco import Dataset, annotation_record, export, provenance
+from napari_fashion.coco import Dataset, export, provenance
 from napari_fashion.coco.export import trainable_images
+from napari_fashion.coco.records import annotation_record
+from napari_fashion.coco.values import reviewed_values
 from napari_fashion.errors import CocoError
 
 MODEL = "model:abc"
@@ -20,18 +22,15 @@ def predict(dataset: Dataset, image_id) -> int:
         4,
         xy=[[i, 2 * i] for i in range(8)],
         visibility=[2] * 8,
-        scores=[0.5] * 8,
-        score=0.5,
-        source=MODEL,
-        category_scores={"Dress": 0.9},
+        fashion=provenance.of_model(MODEL, 0.5, [0.5] * 8, {"Dress": 0.9}),
     )
     dataset.insert_record("annotations", record)
     return record["id"]
 
 
 def review(dataset: Dataset, image_id) -> None:
-    value = provenance.with_reviewed(dataset.record("images", image_id), True)
-    dataset.set_value("images", image_id, ("fashion",), value)
+    for key, value in reviewed_values(dataset, image_id, True).items():
+        dataset.set_value("images", image_id, (key,), value)
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def edited(coco_file) -> Dataset:
     for image_id in (30, 10, 20):
         predict(dataset, image_id)
     review(dataset, 30)
-    ours = provenance.with_human(dataset.record("annotations", 9), 8, [2])
+    ours = provenance.with_human(dataset.store.record("annotations", 9), 8, [2])
     dataset.set_value("annotations", 9, ("fashion",), ours)
     return dataset
 
@@ -73,9 +72,9 @@ def test_only_reviewed(edited, tmp_path):
 
 def test_everything_else_is_as_it_was(edited, tmp_path, exact):
     export(edited, tmp_path / "out.json", include_predictions=True)
-    again = Dataset.load(tmp_path / "out.json").document
-    assert again["info"].pop("fashion") == {"image_root": "in"}
-    assert exact(json.dumps(again)) == exact(json.dumps(edited.document))
+    again = Dataset.load(tmp_path / "out.json").to_document()
+    assert again["info"].pop("fashion") == {"image_root": "in", "schema": "garments"}
+    assert exact(json.dumps(again)) == exact(json.dumps(edited.to_document()))
 
 
 def test_the_pictures_are_found_from_another_folder(edited, tmp_path):
@@ -97,14 +96,14 @@ def test_a_second_export_notes_the_pictures_anew(edited, tmp_path):
 
 def test_an_info_that_is_no_object_is_left_alone(doc, tmp_path):
     doc["info"] = "by hand"
-    export(Dataset(doc), tmp_path / "out.json")
-    assert Dataset.load(tmp_path / "out.json").document["info"] == "by hand"
+    export(Dataset.from_document(doc), tmp_path / "out.json")
+    assert Dataset.load(tmp_path / "out.json").to_document()["info"] == "by hand"
 
 
 def test_annotations_without_a_picture_stay_in_a_full_export(doc, tmp_path):
     doc["annotations"][1]["image_id"] = 99
-    export(Dataset(doc), tmp_path / "all.json")
-    export(Dataset(doc), tmp_path / "reviewed.json", only_reviewed=True)
+    export(Dataset.from_document(doc), tmp_path / "all.json")
+    export(Dataset.from_document(doc), tmp_path / "reviewed.json", only_reviewed=True)
     assert ids(Dataset.load(tmp_path / "all.json"))[1] == [5, 7, 6]
     assert ids(Dataset.load(tmp_path / "reviewed.json"))[1] == []
 

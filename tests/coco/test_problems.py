@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from napari_fashion.coco import Dataset, Problem
+from napari_fashion.coco import Dataset, Problem, find_problems
 from napari_fashion.schema import Schema
 
 GARMENTS = Schema.load("garments")
 
 
 def test_a_sound_document_has_none(dataset):
-    assert dataset.problems == []
+    assert find_problems(dataset) == []
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,29 @@ def test_a_sound_document_has_none(dataset):
             "categories[0].keypoints: found 2 landmarks ['a', 'b']; expected the 8 of the schema "
             "'garments'.",
         ),
+        (
+            "categories",
+            1,
+            {"skeleton": None},
+            "categories[1].skeleton: found nothing; expected pairs of numbers from 1 to 8; it is",
+        ),
+        (
+            "categories",
+            1,
+            {"skeleton": 7},
+            "categories[1].skeleton: found 7; expected pairs of numbers from 1 to 8; it is read as",
+        ),
+        (
+            "annotations",
+            0,
+            {"keypoints": [True, 2, 2, *[1, 2, 2] * 7]},
+            "annotations[0].keypoints: found True among the numbers; expected a flat list of",
+        ),
     ],
 )
 def test_each_finding_says_where_what_and_what_was_expected(doc, table, i, change, text):
     doc[table][i].update(change)
-    found = [str(problem) for problem in Dataset(doc, schema=GARMENTS).problems]
+    found = list(map(str, find_problems(Dataset.from_document(doc, schema=GARMENTS))))
     assert len(found) == 1
     assert found[0].startswith(text)
     assert "; expected " in found[0]
@@ -110,4 +128,4 @@ def test_boxes_crowds_and_masks_are_no_problem(doc):
         {"id": 90, "image_id": 10, "category_id": 9, "bbox": [0, 0, 5, 5]},
         {"id": 91, "image_id": 10, "category_id": 9, "segmentation": [[0, 0, 5, 0, 5, 5]]},
     ]
-    assert Dataset(doc).problems == []
+    assert find_problems(Dataset.from_document(doc)) == []

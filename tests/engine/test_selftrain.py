@@ -63,7 +63,7 @@ def test_what_does_not_agree_is_not_told(model, unlabelled):
     dataset, _ = unlabelled
     result, counts = pseudo_label([model], dataset, AgreementOptions(tolerance=0.0))
     assert counts["garments"] == counts["landmarks"] == 0
-    assert result.document["annotations"] == dataset.document["annotations"]
+    assert result.to_document()["annotations"] == dataset.to_document()["annotations"]
 
 
 def test_agreement_is_measured_by_the_box(model, unlabelled):
@@ -92,7 +92,7 @@ def test_pictures_with_landmarks_or_without_category_are_left_alone(model, drawn
     dataset = Dataset.load(drawn)
     result, counts = pseudo_label([model], dataset)
     assert counts == {"pictures": 0, "garments": 0, "landmarks": 0, "asked": 0}
-    assert result.document["annotations"] == dataset.document["annotations"]
+    assert result.to_document()["annotations"] == dataset.to_document()["annotations"]
 
 
 def test_pseudo_landmarks_are_learned_from_only_where_the_recipe_says_so(
@@ -126,7 +126,7 @@ def test_reviewed_and_unreadable_pictures_keep_what_they_have(model, unlabelled)
 
 
 def test_another_schema_is_refused(model, tmp_path):
-    other = Dataset(
+    other = Dataset.from_document(
         {
             "images": [],
             "annotations": [],

@@ -22,7 +22,7 @@ from napari_fashion.editing.edits import Edit
 from napari_fashion.editing.history import History, Step
 from napari_fashion.editing.journal import Do, Entry, Journal, Pending
 from napari_fashion.editing.workfiles import BASE, JOURNAL, Holder, WorkFiles
-from napari_fashion.errors import CocoError, ConflictError, EditError
+from napari_fashion.errors import CocoError, ConflictError, EditError, FashionError
 from napari_fashion.files import FileState, atomic_write
 
 MERGE_SECONDS = 1.0
@@ -332,24 +332,28 @@ class Editor:
         self._journal = Journal(path, self.document_digest, self.dataset)
         self._journal.failed.connect(self.problem.emit)
 
-    def replay(self, entries: list[Entry]) -> None:
+    def replay(self, entries: list[Entry]) -> int:
         """Make what a journal has once more, with its undo history.
 
-        Raises
-        ------
-        FashionError
-            If an entry does not fit; what came before it stays made.
+        Returns
+        -------
+        How many entries fit; the first one that does not fit ends it.
         """
         journal, self._journal = self._journal, None
+        made = 0
         try:
             for entry in entries:
                 self._replay(entry)
+                made += 1
+        except FashionError as error:
+            self.problem.emit(f"A change of the journal does not fit the file: {error}")
         finally:
             self._journal = journal
-            if journal is not None:
-                journal.known(key for e in entries for key in e.edit.record_keys)
             self._last_nudge = float("-inf")
             self._history.saved()
+        if journal is not None and made == len(entries):
+            journal.known(key for e in entries for key in e.edit.record_keys)
+        return made
 
     def _replay(self, entry: Entry) -> None:
         match entry.do:

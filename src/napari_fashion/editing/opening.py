@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_fashion.coco import Dataset
@@ -57,7 +58,6 @@ class Opening:
         try:
             if not self.conflict:
                 self.restore()
-                self.note = f"{n} changes that were not saved are here again. {self.note}".strip()
                 return
             merged = self.merge()
             if not merged.conflicts:
@@ -72,23 +72,18 @@ class Opening:
     def restore(self) -> int:
         """Make the pending changes again, with their undo history; return how many were made.
 
-        Raises
-        ------
-        FashionError
-            If one does not fit; the journal is put aside then, and nothing of it is lost.
+        Where some cannot be read, or do not fit, what came before them is made, and the whole journal is
+        kept as a file of its own (`note`).
         """
         assert self.pending is not None
         pending, self.pending = self.pending, None
-        try:
-            self.editor.replay(pending.entries)
-        except FashionError:
-            put_journal_aside(pending.path)
-            raise
-        if pending.damage:  # what can't be read is kept beside, what can is written anew
-            with contextlib.suppress(OSError):
-                put_journal_aside(pending.path)
-                self.editor.rewrite_journal(pending)
-        return len(pending.entries)
+        made = self.editor.replay(pending.entries)
+        self.note = f"{made} changes that were not saved are here again. {self.note}".strip()
+        if made < len(pending.entries) or pending.damage:
+            aside = put_journal_aside(pending.path)
+            self.editor.rewrite_journal(replace(pending, entries=pending.entries[:made]))
+            self.note += f" The others cannot be made; the whole journal is kept in {aside}."
+        return made
 
     def put_aside(self) -> Path | None:
         """Keep the pending changes as a file of their own, and go on without; return the file."""
@@ -140,7 +135,7 @@ def open_editor(
         If it cannot be read, or has no images.
     """
     path = Path(path)
-    is_folder = path.is_dir()
+    is_folder = os.path.isdir(path)  # False for a name that the system refuses
     target = _folder_file(path) if is_folder else path
     work = WorkFiles(target)
     base = work.find(BASE)
@@ -159,6 +154,7 @@ def open_editor(
     if not len(dataset.images):
         raise CocoError("lists no images; expected at least one.", path=target)
     editor = Editor(dataset, target)
+    editor.work = work
     opening = Opening(editor)
     if not read_only:
         editor.holder = work.lock()

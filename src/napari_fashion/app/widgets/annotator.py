@@ -187,8 +187,7 @@ class AnnotatorDock(Dock):
             opening.editor.let_go()
             raise _NotOpenedError
         if answer == "restore":
-            n = opening.restore()
-            opening.note = f"{n} changes restored, with their undo history."
+            opening.restore()
             return
         if answer == "merge":
             merged = opening.merge()

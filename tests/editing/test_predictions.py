@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from napari_fashion.app import gestures
-from napari_fashion.app.predictions import take_prediction
+from napari_fashion.editing import operations
+from napari_fashion.editing.predictions import take_prediction
 from napari_fashion.errors import FashionError
 
-from .conftest import SCHEMA, SHIRT_XY, TROUSERS_XY, predicted, prediction, small_dataset
+from small import SCHEMA, SHIRT_XY, TROUSERS_XY, predicted, prediction, small_dataset
 
 
 def take(dataset, image_id, *garments, **options):
@@ -52,9 +52,9 @@ def test_a_persons_garment_stays_beside_another_one(dataset) -> None:
 
 
 def test_what_a_person_corrected_stays_and_the_rest_is_renewed(dataset) -> None:
-    gestures.move_landmarks(dataset, 12, {6: (20, 118)}).apply(dataset)
-    gestures.delete_landmarks(dataset, 12, [5]).apply(dataset)
-    gestures.set_category(dataset, 12, SCHEMA.category_index("Shorts")).apply(dataset)
+    operations.move_landmarks(dataset, 12, {6: (20, 118)}).apply(dataset)
+    operations.delete_landmarks(dataset, 12, [5]).apply(dataset)
+    operations.set_category(dataset, 12, SCHEMA.category_index("Shorts")).apply(dataset)
     taken = take(dataset, 2, predicted(TROUSERS_XY, "Pants", 0.95, shift=2.0))
     (garment,) = dataset.garments_of(2)
     assert taken.updated == 1
@@ -69,20 +69,20 @@ def test_what_a_person_corrected_stays_and_the_rest_is_renewed(dataset) -> None:
 
 
 def test_the_category_of_a_corrected_garment_is_renewed_unless_a_person_chose_it(dataset) -> None:
-    gestures.move_landmarks(dataset, 12, {6: (20, 118)}).apply(dataset)
+    operations.move_landmarks(dataset, 12, {6: (20, 118)}).apply(dataset)
     take(dataset, 2, predicted(TROUSERS_XY, "Shorts"))
     assert dataset.garment(12).category_name == "Shorts"
 
 
 def test_a_garment_that_a_person_deleted_does_not_come_back(dataset) -> None:
-    gestures.delete_garment(dataset, 12).apply(dataset)
+    operations.delete_garment(dataset, 12).apply(dataset)
     taken = take(dataset, 2, predicted(TROUSERS_XY, "Pants"))
     assert (taken.edit, taken.rejected) == (None, 1)
     assert dataset.garments_of(2) == []
 
 
 def test_a_reviewed_picture_stays(dataset) -> None:
-    gestures.set_reviewed(dataset, 2, True).apply(dataset)
+    operations.set_reviewed(dataset, 2, True).apply(dataset)
     taken = take(dataset, 2, predicted(SHIRT_XY, "Shirt"))
     assert taken.edit is None
     assert "Reviewed" in str(taken)
@@ -100,7 +100,7 @@ def test_categories_that_the_file_lacks_come_with_the_edit() -> None:
     # The schema knows all 15 categories, though the file names two.
     assert [g.category_name for g in dataset.garments_of(3)] == ["Dress", "Skirt"]
     taken.edit.inverse().apply(dataset)
-    assert len(dataset.document["categories"]) == 2
+    assert len(dataset.to_document()["categories"]) == 2
 
 
 def test_another_schemas_model_is_refused(dataset) -> None:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_fashion.coco.landmarks import (
+from napari_fashion.coco.keypoints import (
     flat_keypoints,
     landmark_box,
     landmark_changes,
-    read_keypoints,
+    parse_keypoints,
 )
 
 # Three landmarks: the box of the labelled two is x 10..40, y 20..60.
@@ -28,32 +28,70 @@ def garment(**changes) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("raw", "xy", "visibility"),
+    ("raw", "xy", "visibility", "problem"),
     [
-        (FLAT, [[10, 20], [40, 60], [0, 0]], [2, 1, 0]),
-        (None, [[0, 0]] * 3, [0, 0, 0]),
-        ("text", [[0, 0]] * 3, [0, 0, 0]),
-        ([], [[0, 0]] * 3, [0, 0, 0]),
-        ([1, 2, 2, 3, 4], [[1, 2], [0, 0], [0, 0]], [2, 0, 0]),
-        ([*FLAT, 7, 8, 2, 1], [[10, 20], [40, 60], [0, 0]], [2, 1, 0]),
-        ([1, 2, 3, 4, 5, -1, 6, 7, 1.2], [[1, 2], [0, 0], [6, 7]], [2, 0, 1]),
-        ([1, 2, 0, 3, 4, 0.4, 5, 6, True], [[0, 0], [0, 0], [5, 6]], [0, 0, 1]),
-        ([math.nan, 2, 2, 3, math.inf, 2, 5, 6, 2], [[0, 0], [0, 0], [5, 6]], [0, 0, 2]),
-        ([None, 2, 2, "3", 4, 2, 5, 6, 2], [[0, 0], [0, 0], [5, 6]], [0, 0, 2]),
-        ([[1, 2], 2, 2, 3, 4, 2, 5, 6, 2], [[0, 0], [3, 4], [5, 6]], [0, 2, 2]),
-        ([10**400, 2, 2, 3, 4, 2, 5, 6, 2], [[0, 0], [3, 4], [5, 6]], [0, 2, 2]),
+        (FLAT, [[10, 20], [40, 60], [0, 0]], [2, 1, 0], ""),
+        (None, [[0, 0]] * 3, [0, 0, 0], ""),
+        ("text", [[0, 0]] * 3, [0, 0, 0], "'text'"),
+        ([], [[0, 0]] * 3, [0, 0, 0], ""),
+        ([1, 2, 2], [[1, 2], [0, 0], [0, 0]], [2, 0, 0], ""),
+        ([1, 2, 2, 3, 4], [[0, 0]] * 3, [0, 0, 0], "5 numbers"),
+        ([1, 2, 30, 4, 5, 60], [[0, 0]] * 3, [0, 0, 0], "6 numbers, as of x, y pairs"),
+        ([1, 2, 2, 4, 5, 1], [[1, 2], [4, 5], [0, 0]], [2, 1, 0], ""),
+        ([*FLAT, 7, 8, 2, 1], [[10, 20], [40, 60], [0, 0]], [2, 1, 0], ""),
+        ([1, 2, 3, 4, 5, -1, 6, 7, 1.2], [[1, 2], [0, 0], [6, 7]], [2, 0, 1], ""),
+        (
+            [1, 2, 0, 3, 4, 0.4, 5, 6, True],
+            [[0, 0], [0, 0], [5, 6]],
+            [0, 0, 1],
+            "True among the numbers",
+        ),
+        ([math.nan, 2, 2, 3, math.inf, 2, 5, 6, 2], [[0, 0], [0, 0], [5, 6]], [0, 0, 2], ""),
+        (
+            [None, 2, 2, "3", 4, 2, 5, 6, 2],
+            [[0, 0], [3, 4], [5, 6]],
+            [0, 2, 2],
+            "None among the numbers",
+        ),
+        (
+            [1, 2, 2, "3", 4, 2, "x", 6, 2],
+            [[1, 2], [3, 4], [0, 0]],
+            [2, 2, 0],
+            "'3' among the numbers",
+        ),
+        ([[1, 2], 2, 2, 3, 4, 2, 5, 6, 2], [[0, 0]] * 3, [0, 0, 0], "a list of lists"),
+        ([10**400, 2, 2, 3, 4, 2, 5, 6, 2], [[0, 0], [3, 4], [5, 6]], [0, 2, 2], ""),
     ],
 )
-def test_reading_is_tolerant(raw, xy, visibility):
-    record = {} if raw is None else {"keypoints": raw}
-    found_xy, found_visibility = read_keypoints(record, 3)
-    assert found_xy.dtype == np.float64
-    np.testing.assert_array_equal(found_xy, np.array(xy, dtype=float))
-    assert found_visibility.tolist() == visibility
+def test_reading_is_tolerant_and_says_what_cannot_be_edited(raw, xy, visibility, problem):
+    found = parse_keypoints(raw, 3)
+    assert found.xy.dtype == np.float64
+    np.testing.assert_array_equal(found.xy, np.array(xy, dtype=float))
+    assert found.visibility.tolist() == visibility
+    assert found.problem == problem
+
+
+def test_a_category_may_have_an_order_of_its_own():
+    found = parse_keypoints([10, 20, 2, 40, 60, 1, 7, 8, 2], 4, (3, -1, 0))
+    assert found.xy.tolist() == [[7, 8], [0, 0], [0, 0], [10, 20]]
+    assert found.visibility.tolist() == [2, 0, 0, 2]
+    changes = landmark_changes({"keypoints": [10, 20, 2, 40, 60, 1]}, 4, {0: (5, 6, 1)}, (3, -1, 0))
+    assert changes["keypoints"] == [10, 20, 2, 40, 60, 1, 5, 6, 1]
+    with pytest.raises(IndexError, match="landmark 1 of 4"):
+        landmark_changes({}, 4, {1: (5, 6, 1)}, (3, -1, 0))
+
+
+def test_the_arrays_are_shared_and_so_read_only():
+    found = parse_keypoints(FLAT, 3)
+    with pytest.raises(ValueError, match="read-only"):
+        found.xy[0, 0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        found.visibility[0] = 1
 
 
 def test_the_box_of_the_labelled_landmarks():
-    assert landmark_box(*read_keypoints(garment(), 3)) == tuple(BOX)
+    found = parse_keypoints(FLAT, 3)
+    assert landmark_box(found.xy, found.visibility) == tuple(BOX)
     assert landmark_box(np.ones((3, 2)), np.zeros(3, dtype=int)) is None
 
 
@@ -192,7 +230,9 @@ def test_a_garment_that_we_made_stays_consistent(edits):
     record: dict = {}
     for edit in edits:
         record |= landmark_changes(record, 5, edit)
-        xy, visibility = read_keypoints(record, 5)
+        found = parse_keypoints(record.get("keypoints"), 5)
+        xy, visibility = found.xy, found.visibility
+        assert found.problem == ""
         assert record.get("num_keypoints", 0) == np.count_nonzero(visibility)
         box = landmark_box(xy, visibility)
         if box is not None:

@@ -11,8 +11,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from napari_fashion.coco import Dataset, annotation_record, result_record, write_results
-from napari_fashion.coco.predictions import top_categories
+from napari_fashion.coco import Dataset, find_problems, provenance, write_results
+from napari_fashion.coco.records import annotation_record, result_record, top_categories
 from napari_fashion.errors import CocoError
 from napari_fashion.schema import Schema
 
@@ -26,10 +26,9 @@ KEYPOINTS = [
 FOUND = {
     "xy": XY,
     "visibility": VISIBILITY,
-    "scores": SCORES,
-    "score": np.float32(0.71239),
-    "source": "model:abc",
-    "category_scores": {"Dress": np.float32(0.75), "Skirt": 0.125},
+    "fashion": provenance.of_model(
+        "model:abc", np.float32(0.71239), SCORES, {"Dress": np.float32(0.75), "Skirt": 0.125}
+    ),
 }
 
 
@@ -69,7 +68,7 @@ def test_a_prediction_in_the_data_set(dataset):
     np.testing.assert_allclose(garment.xy[VISIBILITY > 0], XY[VISIBILITY > 0], atol=0.005)
     np.testing.assert_allclose(garment.landmark_scores, SCORES, atol=5e-5)
     assert garment.category_scores == {"Dress": 0.75, "Skirt": 0.125}
-    assert dataset.problems == []
+    assert find_problems(dataset) == []
 
 
 def test_top_categories_come_likeliest_first():
@@ -83,7 +82,7 @@ def test_top_categories_come_likeliest_first():
 
 
 def test_result_record():
-    record = result_record(30, 4, **FOUND)
+    record = result_record(annotation_record(12, 30, 4, **FOUND))
     assert list(record) == [
         "image_id",
         "category_id",
@@ -104,17 +103,18 @@ def test_pycocotools_evaluates_the_results(dataset, tmp_path, capsys):
     """What the model found exactly where the truth is has an average precision of 1."""
     truth = tmp_path / "truth.json"
     dataset.set_value("annotations", 7, ("area",), 12)
-    for record in dataset.table("annotations"):
-        dataset.set_value("annotations", record["id"], ("area",), 2000.0)
-        if "keypoints" not in record:
-            dataset.set_value("annotations", record["id"], ("keypoints",), [0, 0, 0] * 8)
-            dataset.set_value("annotations", record["id"], ("num_keypoints",), 0)
-        if "bbox" not in record:
-            dataset.set_value("annotations", record["id"], ("bbox",), [0, 0, 9, 9])
+    for garment in dataset.garments:
+        dataset.set_value("annotations", garment.id, ("area",), 2000.0)
+        if dataset.text("annotations", garment.id, ("keypoints",)) is None:
+            dataset.set_value("annotations", garment.id, ("keypoints",), [0, 0, 0] * 8)
+            dataset.set_value("annotations", garment.id, ("num_keypoints",), 0)
+        if dataset.text("annotations", garment.id, ("bbox",)) is None:
+            dataset.set_value("annotations", garment.id, ("bbox",), [0, 0, 9, 9])
     dataset.save(truth)
     garment = dataset.garment(5)
     found = {**FOUND, "xy": garment.xy, "visibility": garment.visibility}
-    write_results([result_record(30, 9, **found)], tmp_path / "results.json")
+    result = result_record(annotation_record(1, 30, 9, **found))
+    write_results([result], tmp_path / "results.json")
     coco = COCO(str(truth))
     results = coco.loadRes(str(tmp_path / "results.json"))
     evaluation = COCOeval(coco, results, "keypoints")
@@ -127,11 +127,12 @@ def test_pycocotools_evaluates_the_results(dataset, tmp_path, capsys):
 
 def test_results_are_written_whole_and_never_over_a_file(tmp_path):
     path = tmp_path / "results.json"
+    result = result_record(annotation_record(1, 1, 1, **FOUND))
     write_results([], path)
     assert json.loads(path.read_text()) == []
     with pytest.raises(CocoError, match=r"results\.json: exists already; nothing was written"):
-        write_results([result_record(1, 1, **FOUND)], path)
-    write_results([result_record(1, 1, **FOUND)], path, overwrite=True)
+        write_results([result], path)
+    write_results([result], path, overwrite=True)
     assert json.loads(path.read_text())[0]["source"] == "model:abc"
     with pytest.raises(CocoError, match=r"found a list.*results files"):
         Dataset.load(path)

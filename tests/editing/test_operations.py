@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from napari_fashion.app import gestures
+from napari_fashion.editing import operations
 from napari_fashion.errors import EditError
 
-from .conftest import SCHEMA, category_id, small_dataset
+from small import SCHEMA, category_id, small_dataset
 
 
 def apply(dataset, edit):
@@ -14,7 +14,7 @@ def apply(dataset, edit):
 
 
 def test_move_of_a_models_landmark_makes_it_human_and_the_box_follows(dataset) -> None:
-    edit = apply(dataset, gestures.move_landmarks(dataset, 12, {6: (30.123, 119.0)}))
+    edit = apply(dataset, operations.move_landmarks(dataset, 12, {6: (30.123, 119.0)}))
     garment = dataset.garment(12)
     assert edit.label == "Move left hem"
     assert garment.xy[6].tolist() == [30.12, 119.0]
@@ -26,7 +26,7 @@ def test_move_of_a_models_landmark_makes_it_human_and_the_box_follows(dataset) -
 
 
 def test_a_box_of_its_own_and_unknown_fields_stay(dataset) -> None:
-    apply(dataset, gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
+    apply(dataset, operations.move_landmarks(dataset, 11, {0: (1, 1)}))
     record = dataset.record("annotations", 11)
     assert (record["bbox"], record["area"]) == ([5, 5, 110, 110], 9000.5)
     assert record["kept"] == {"by": "us"}
@@ -34,29 +34,29 @@ def test_a_box_of_its_own_and_unknown_fields_stay(dataset) -> None:
 
 
 def test_a_move_to_the_same_place_is_no_edit(dataset) -> None:
-    assert gestures.move_landmarks(dataset, 11, {0: (40, 20)}) is None
+    assert operations.move_landmarks(dataset, 11, {0: (40, 20)}) is None
 
 
 def test_visibility(dataset) -> None:
-    edit = apply(dataset, gestures.set_visibility(dataset, 11, [2], 1))
+    edit = apply(dataset, operations.set_visibility(dataset, 11, [2], 1))
     assert edit.label == "Set left sleeve hidden"
     assert dataset.garment(11).visibility.tolist() == [2, 2, 1, 2, 0, 0, 2, 2]
-    apply(dataset, gestures.set_visibility(dataset, 11, [2, 3], 0))
+    apply(dataset, operations.set_visibility(dataset, 11, [2, 3], 0))
     assert dataset.record("annotations", 11)["keypoints"][6:12] == [0, 0, 0, 0, 0, 0]
     assert dataset.record("annotations", 11)["num_keypoints"] == 4
 
 
 def test_a_missing_landmark_has_to_be_placed_first(dataset) -> None:
     with pytest.raises(EditError, match="Left waistline is not placed yet"):
-        gestures.set_visibility(dataset, 11, [4], 2)
+        operations.set_visibility(dataset, 11, [4], 2)
     with pytest.raises(EditError, match="not placed yet"):
-        gestures.move_landmarks(dataset, 11, {4: (3, 3)})
-    apply(dataset, gestures.place_landmark(dataset, 11, 4, (33, 44)))
+        operations.move_landmarks(dataset, 11, {4: (3, 3)})
+    apply(dataset, operations.place_landmark(dataset, 11, 4, (33, 44)))
     assert dataset.garment(11).visibility[4] == 2
 
 
 def test_a_deleted_landmark_of_a_model_remembers_that_a_person_did_it(dataset) -> None:
-    apply(dataset, gestures.delete_landmarks(dataset, 12, [5]))
+    apply(dataset, operations.delete_landmarks(dataset, 12, [5]))
     garment = dataset.garment(12)
     assert garment.visibility[5] == 0
     assert garment.landmark_sources[5] == "human"
@@ -64,29 +64,29 @@ def test_a_deleted_landmark_of_a_model_remembers_that_a_person_did_it(dataset) -
 
 def test_swap_left_right(dataset) -> None:
     before = dataset.garment(11).xy
-    apply(dataset, gestures.swap_left_right(dataset, 11))
+    apply(dataset, operations.swap_left_right(dataset, 11))
     assert dataset.garment(11).xy.tolist() == before[list(SCHEMA.flips)].tolist()
-    apply(dataset, gestures.swap_left_right(dataset, 11))
+    apply(dataset, operations.swap_left_right(dataset, 11))
     assert dataset.garment(11).xy.tolist() == before.tolist()
 
 
 def test_add_and_delete_garments(dataset) -> None:
-    edit, new = gestures.add_garment(dataset, 3, 0)
+    edit, new = operations.add_garment(dataset, 3, 0)
     apply(dataset, edit)
     assert edit.label == "Add Blazer"
     assert [g.id for g in dataset.garments_of(3)] == [new]
     assert dataset.garment(new).source == "human"
-    apply(dataset, gestures.place_landmark(dataset, new, 0, (5, 6)))
-    apply(dataset, gestures.place_landmark(dataset, new, 1, (25, 9)))
+    apply(dataset, operations.place_landmark(dataset, new, 0, (5, 6)))
+    apply(dataset, operations.place_landmark(dataset, new, 1, (25, 9)))
     assert dataset.garment(new).bbox == (5, 6, 20, 3)
-    apply(dataset, gestures.delete_garment(dataset, new))
+    apply(dataset, operations.delete_garment(dataset, new))
     assert dataset.garments_of(3) == []
     assert "fashion" not in dataset.record("images", 3)
 
 
 def test_a_deleted_garment_of_a_model_is_remembered(dataset) -> None:
     keypoints = list(dataset.record("annotations", 12)["keypoints"])
-    edit = apply(dataset, gestures.delete_garment(dataset, 12))
+    edit = apply(dataset, operations.delete_garment(dataset, 12))
     assert dataset.record("images", 2)["fashion"]["rejected"] == [{"keypoints": keypoints}]
     edit.inverse().apply(dataset)
     assert "fashion" not in dataset.record("images", 2)
@@ -94,35 +94,35 @@ def test_a_deleted_garment_of_a_model_is_remembered(dataset) -> None:
 
 def test_category(dataset) -> None:
     index = SCHEMA.category_index("Shorts")
-    edit = apply(dataset, gestures.set_category(dataset, 12, index))
+    edit = apply(dataset, operations.set_category(dataset, 12, index))
     assert edit.label == "Set category Shorts"
     assert dataset.garment(12).category == index
     assert dataset.garment(12).category_source == "human"
-    assert gestures.set_category(dataset, 11, SCHEMA.category_index("Shirt")) is None
+    assert operations.set_category(dataset, 11, SCHEMA.category_index("Shirt")) is None
 
 
 def test_confirming_a_models_category_makes_it_human(dataset) -> None:
-    apply(dataset, gestures.set_category(dataset, 12, SCHEMA.category_index("Pants")))
+    apply(dataset, operations.set_category(dataset, 12, SCHEMA.category_index("Pants")))
     assert dataset.garment(12).category_source == "human"
 
 
 def test_a_category_that_the_file_lacks_is_added_with_the_edit() -> None:
     dataset = small_dataset(categories=["Shirt", "Pants"])
     index = SCHEMA.category_index("Dress")
-    edit = apply(dataset, gestures.set_category(dataset, 11, index))
+    edit = apply(dataset, operations.set_category(dataset, 11, index))
     assert dataset.garment(11).category_name == "Dress"
     edit.inverse().apply(dataset)
-    assert [c["name"] for c in dataset.document["categories"]] == ["Pants", "Shirt"]
+    assert [c["name"] for c in dataset.to_document()["categories"]] == ["Pants", "Shirt"]
     assert dataset.record("annotations", 11)["category_id"] == category_id("Shirt")
 
 
 def test_the_body_type_of_the_photos_follows_the_category(dataset) -> None:
     dataset.set_value("annotations", 11, ("body_type",), "upper")
-    apply(dataset, gestures.set_category(dataset, 11, SCHEMA.category_index("Dress")))
+    apply(dataset, operations.set_category(dataset, 11, SCHEMA.category_index("Dress")))
     assert dataset.record("annotations", 11)["body_type"] == "full"
 
 
 def test_reviewed(dataset) -> None:
-    apply(dataset, gestures.set_reviewed(dataset, 1, True))
+    apply(dataset, operations.set_reviewed(dataset, 1, True))
     assert dataset.image(1).reviewed
-    assert gestures.set_reviewed(dataset, 1, True) is None
+    assert operations.set_reviewed(dataset, 1, True) is None

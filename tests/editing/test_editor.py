@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_fashion.app import gestures
-from napari_fashion.app.editor import Editor, Selection
-from napari_fashion.app.predictions import take_prediction
+from napari_fashion.editing import operations
+from napari_fashion.editing.editor import Editor, Selection
+from napari_fashion.editing.predictions import take_prediction
 from napari_fashion.errors import FashionError
 
-from .conftest import SCHEMA, SHIRT_XY, TROUSERS_XY, predicted, prediction, small_dataset
+from small import SCHEMA, SHIRT_XY, TROUSERS_XY, predicted, prediction, small_dataset
 
 number = st.floats(-5, 130, allow_nan=False) | st.integers(0, 120)
 gesture = st.one_of(
@@ -41,9 +41,9 @@ def perform(editor: Editor, name: str, *args) -> None:
         case "redo":
             editor.redo()
         case "add":
-            editor.apply(gestures.add_garment(dataset, editor.image_id, *args)[0])
+            editor.apply(operations.add_garment(dataset, editor.image_id, *args)[0])
         case "reviewed":
-            editor.apply(gestures.set_reviewed(dataset, editor.image_id, *args))
+            editor.apply(operations.set_reviewed(dataset, editor.image_id, *args))
         case "predict":
             shift, both = args
             found = [predicted(SHIRT_XY, "Shirt", shift=shift)]
@@ -56,21 +56,21 @@ def perform(editor: Editor, name: str, *args) -> None:
         case "move":
             landmark, x, y = args
             if dataset.garment(garment).visibility[landmark]:
-                edit = gestures.move_landmarks(dataset, garment, {landmark: (x, y)})
+                edit = operations.move_landmarks(dataset, garment, {landmark: (x, y)})
                 editor.apply(edit, nudge=True)
         case "place":
             landmark, x, y = args
-            editor.apply(gestures.place_landmark(dataset, garment, landmark, (x, y)))
+            editor.apply(operations.place_landmark(dataset, garment, landmark, (x, y)))
         case "visibility":
             landmark, v = args
             if dataset.garment(garment).visibility[landmark]:
-                editor.apply(gestures.set_visibility(dataset, garment, [landmark], v))
+                editor.apply(operations.set_visibility(dataset, garment, [landmark], v))
         case "swap":
-            editor.apply(gestures.swap_left_right(dataset, garment))
+            editor.apply(operations.swap_left_right(dataset, garment))
         case "delete":
-            editor.apply(gestures.delete_garment(dataset, garment))
+            editor.apply(operations.delete_garment(dataset, garment))
         case "category":
-            editor.apply(gestures.set_category(dataset, garment, *args))
+            editor.apply(operations.set_category(dataset, garment, *args))
 
 
 def text(document) -> str:
@@ -87,13 +87,13 @@ def test_undone_wholly_is_the_document_as_it_was_and_redone_as_it_became(
     steps, names, looks
 ) -> None:
     dataset = small_dataset(categories=names)
-    opened = text(dataset.document)
+    opened = text(dataset.to_document())
     editor = Editor(dataset)
     for step in steps:
         perform(editor, *step)
     while editor.can_redo:  # what a step undid of another picture could still be redone
         editor.redo()
-    became = text(dataset.document)
+    became = text(dataset.to_document())
     labels = sorted(edit.label for edit in editor.history)
     looks = iter(looks)
     while editor.can_undo:
@@ -102,23 +102,23 @@ def test_undone_wholly_is_the_document_as_it_was_and_redone_as_it_became(
         editor.undo()
         assert editor.redo_label == label
         assert len(editor.history) == len(history) - 1
-    assert text(dataset.document) == opened
+    assert text(dataset.to_document()) == opened
     assert not editor.dirty
     for _ in labels:
         editor.go_to(next(looks, editor.index))
         editor.redo()
-    assert json.loads(text(dataset.document)) == json.loads(became)
+    assert json.loads(text(dataset.to_document())) == json.loads(became)
     assert sorted(edit.label for edit in editor.history) == labels
     again = small_dataset(categories=names)
     for edit in editor.history:
         edit.apply(again)
-    assert again.document == dataset.document
+    assert again.to_document() == dataset.to_document()
 
 
 def test_undo_is_of_the_picture_in_view_while_it_has_edits(dataset) -> None:
     editor = Editor(dataset)
-    editor.apply(gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
-    editor.apply(gestures.set_reviewed(dataset, 2, True))
+    editor.apply(operations.move_landmarks(dataset, 11, {0: (1, 1)}))
+    editor.apply(operations.set_reviewed(dataset, 2, True))
     assert editor.undo_label == "Move left collar"
     editor.undo()
     assert (editor.image_id, dataset.garment(11).xy[0].tolist()) == (1, [40, 20])
@@ -128,22 +128,22 @@ def test_undo_is_of_the_picture_in_view_while_it_has_edits(dataset) -> None:
 
 
 def test_records_come_back_to_their_places_out_of_order(dataset) -> None:
-    before = text(dataset.document)
+    before = text(dataset.to_document())
     editor = Editor(dataset)
     for garment_id in (11, 12):
-        editor.apply(gestures.delete_garment(dataset, garment_id))
+        editor.apply(operations.delete_garment(dataset, garment_id))
     editor.undo()
     assert [record["id"] for record in dataset.table("annotations")] == [11]
     editor.undo()
-    assert text(dataset.document) == before
+    assert text(dataset.to_document()) == before
 
 
 def test_a_category_that_another_picture_uses_is_not_taken_from_it(dataset) -> None:
     dataset = small_dataset(categories=["Pants", "Shirt"])
     dress = SCHEMA.category_names.index("Dress")
     editor = Editor(dataset)
-    editor.apply(gestures.set_category(dataset, 11, dress))
-    editor.apply(gestures.set_category(dataset, 12, dress))
+    editor.apply(operations.set_category(dataset, 11, dress))
+    editor.apply(operations.set_category(dataset, 12, dress))
     editor.undo()
     assert (editor.image_id, dataset.garment(12).category_name) == (2, "Pants")
     editor.undo()
@@ -154,7 +154,7 @@ def test_a_category_that_another_picture_uses_is_not_taken_from_it(dataset) -> N
 
 
 def test_the_journal_line_by_line_gives_the_same_document(dataset) -> None:
-    from napari_fashion.app.edits import Edit
+    from napari_fashion.editing.edits import Edit
 
     editor = Editor(dataset)
     for step in [
@@ -168,12 +168,12 @@ def test_the_journal_line_by_line_gives_the_same_document(dataset) -> None:
     other = small_dataset()
     for edit in editor.history:
         Edit.from_json(edit.to_json()).apply(other)
-    assert other.document == dataset.document
+    assert other.to_document() == dataset.to_document()
 
 
 def test_undo_goes_to_the_picture_of_the_edit(dataset) -> None:
     editor = Editor(dataset)
-    editor.apply(gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
+    editor.apply(operations.move_landmarks(dataset, 11, {0: (1, 1)}))
     editor.go_to(2)
     seen = []
     editor.image_changed.connect(seen.append)
@@ -189,7 +189,7 @@ def test_signals_say_what_changed(dataset) -> None:
     changes, history = [], []
     editor.changed.connect(changes.append)
     editor.history_changed.connect(lambda: history.append((editor.undo_label, editor.redo_label)))
-    editor.apply(gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
+    editor.apply(operations.move_landmarks(dataset, 11, {0: (1, 1)}))
     editor.undo()
     assert [(c.image_id, c.garment_ids) for c in changes] == [(1, (11,)), (1, (11,))]
     assert history == [("Move left collar", ""), ("", "Move left collar")]
@@ -200,10 +200,10 @@ def test_nudges_close_in_time_are_one_step(dataset) -> None:
     editor = Editor(dataset, clock=lambda: now[0])
     for x in (41, 42, 43):
         now[0] += 0.1
-        editor.apply(gestures.move_landmarks(dataset, 11, {0: (x, 20)}), nudge=True)
+        editor.apply(operations.move_landmarks(dataset, 11, {0: (x, 20)}), nudge=True)
     assert len(editor.history) == 1
     now[0] += 5
-    editor.apply(gestures.move_landmarks(dataset, 11, {0: (44, 20)}), nudge=True)
+    editor.apply(operations.move_landmarks(dataset, 11, {0: (44, 20)}), nudge=True)
     assert len(editor.history) == 2
     editor.undo()
     assert dataset.garment(11).xy[0, 0] == 43
@@ -213,28 +213,28 @@ def test_nudges_close_in_time_are_one_step(dataset) -> None:
 
 def test_a_new_edit_forgets_what_was_undone(dataset) -> None:
     editor = Editor(dataset)
-    editor.apply(gestures.set_reviewed(dataset, 1, True))
+    editor.apply(operations.set_reviewed(dataset, 1, True))
     editor.undo()
-    editor.apply(gestures.move_landmarks(dataset, 11, {0: (1, 1)}))
+    editor.apply(operations.move_landmarks(dataset, 11, {0: (1, 1)}))
     assert not editor.can_redo
 
 
 def test_a_new_edit_leaves_what_was_undone_on_other_pictures(dataset) -> None:
     editor = Editor(dataset)
-    editor.apply(gestures.add_garment(dataset, 1, 0)[0])
+    editor.apply(operations.add_garment(dataset, 1, 0)[0])
     editor.undo()
-    editor.apply(gestures.delete_garment(dataset, 12))
+    editor.apply(operations.delete_garment(dataset, 12))
     editor.redo()
     assert [garment.id for garment in dataset.garments_of(1)] == [11, 13]
     editor.undo()
     editor.undo()
-    assert dataset.document == small_dataset().document
+    assert dataset.to_document() == small_dataset().to_document()
 
 
 def test_dirty_until_saved_and_again_after_undo(dataset, tmp_path) -> None:
     editor = Editor(dataset)
     assert not editor.dirty
-    editor.apply(gestures.set_reviewed(dataset, 1, True))
+    editor.apply(operations.set_reviewed(dataset, 1, True))
     assert editor.dirty
     editor.save(tmp_path / "out.json")
     assert not editor.dirty
@@ -246,7 +246,7 @@ def test_dirty_until_saved_and_again_after_undo(dataset, tmp_path) -> None:
 
 def test_a_failed_save_leaves_it_dirty(dataset, tmp_path) -> None:
     editor = Editor(dataset)
-    editor.apply(gestures.set_reviewed(dataset, 1, True))
+    editor.apply(operations.set_reviewed(dataset, 1, True))
     (tmp_path / "out.json").write_text("precious")
     with pytest.raises(FashionError):
         editor.save(tmp_path / "out.json")
@@ -256,12 +256,12 @@ def test_a_failed_save_leaves_it_dirty(dataset, tmp_path) -> None:
 
 def test_a_failed_edit_changes_nothing(dataset) -> None:
     editor = Editor(dataset)
-    edit = gestures.move_landmarks(dataset, 11, {0: (1, 1)})
+    edit = operations.move_landmarks(dataset, 11, {0: (1, 1)})
     editor.apply(edit)
-    before = copy.deepcopy(dataset.document)
+    before = copy.deepcopy(dataset.to_document())
     with pytest.raises(FashionError):
         editor.apply(edit)
-    assert dataset.document == before
+    assert dataset.to_document() == before
     assert len(editor.history) == 1
 
 
@@ -269,7 +269,7 @@ def test_selection_follows_what_is_there(dataset) -> None:
     editor = Editor(dataset)
     assert editor.selection == Selection(11)
     editor.select(11, 3)
-    editor.apply(gestures.delete_garment(dataset, 11))
+    editor.apply(operations.delete_garment(dataset, 11))
     assert editor.selection == Selection()
     editor.undo()
     assert editor.selection == Selection(11)
