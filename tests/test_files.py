@@ -36,20 +36,17 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     if broken == "write":
 
         class Full:
-            def __init__(self, handle: int, _mode: str) -> None:
-                self.handle = handle
-
             def __enter__(self):
                 return self
 
             def __exit__(self, *_error):
-                os.close(self.handle)
+                pass
 
             write = fail
 
-        monkeypatch.setattr(os, "fdopen", Full)
+        monkeypatch.setattr(Path, "open", lambda *_: Full())
     else:
-        monkeypatch.setattr(*((os, "fsync") if broken == "fsync" else (Path, "replace")), fail)
+        monkeypatch.setattr(os, broken, fail)
     with pytest.raises(OSError, match="No space left"):
         atomic_write(target, b"new")
     monkeypatch.undo()
@@ -59,10 +56,10 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
 def test_the_bytes_are_on_the_disk_before_the_name_changes(tmp_path, monkeypatch):
     calls = []
-    fsync, replace = os.fsync, Path.replace
+    fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda fd: (calls.append("fsync"), fsync(fd))[1])
     monkeypatch.setattr(
-        Path, "replace", lambda self, to: (calls.append("replace"), replace(self, to))[1]
+        os, "replace", lambda a, b: (calls.append("replace"), replace(a, b))[1]
     )
     atomic_write(tmp_path / "file", b"new")
     assert calls == ["fsync", "replace", "fsync"]  # the last one is the folder's

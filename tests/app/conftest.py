@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from small import SCHEMA, small_dataset, small_document
 
 from napari_fashion.coco import Dataset
+from small import SCHEMA, small_dataset, small_document
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def app(shared_window, qtbot, monkeypatch):
 
     from .driving import Person
 
-    monkeypatch.setattr(files, "ask_unsaved", lambda *_: "discard")
+    monkeypatch.setattr(files, "ask_unsaved", lambda *_: "later")
     window, first = shared_window, View()
     for name in View.__dataclass_fields__:
         setattr(window.session.view, name, getattr(first, name))

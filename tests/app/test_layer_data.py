@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from napari_fashion.app import layer_data
-from napari_fashion.editing import operations
 from napari_fashion.app.coordinates import xy_from_yx, yx_from_xy
-
+from napari_fashion.editing import operations
 from small import SCHEMA, SHIRT_XY, fields_of
 
 
@@ -25,7 +24,7 @@ def test_landmarks_of_all_garments_are_rows_in_yx(dataset) -> None:
 
 
 def test_the_selected_garment_lies_on_top_and_the_selected_landmark_above_all(dataset) -> None:
-    dataset.insert_record("annotations", {**dataset.record("annotations", 11), "id": 13})
+    dataset.insert_record("annotations", {**dataset.store.record("annotations", 11), "id": 13})
     points = layer_data.landmarks(dataset.garments_of(1), SCHEMA, selected=11, current=3)
     rows = list(zip(points.features["garment"], points.features["landmark"], strict=True))
     assert rows[:6] == [(13, k) for k in (0, 1, 2, 3, 6, 7)]

@@ -17,7 +17,6 @@ from napari_fashion.app.layers import (
 )
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Dataset
-
 from small import SCHEMA, SHIRT_XY, TROUSERS_XY, annotation, fields_of, small_document
 
 

@@ -11,7 +11,6 @@ from napari_fashion.app.reader import OPEN, get_reader
 from napari_fashion.app.writer import write_landmarks
 from napari_fashion.coco import Dataset
 from napari_fashion.errors import FashionError
-
 from small import small_document
 
 

@@ -4,9 +4,6 @@ import json
 
 import pytest
 
-from napari_fashion.editing import operations
-from napari_fashion.editing.editor import Editor
-from napari_fashion.editing.predictions import take_prediction
 from napari_fashion.app.retraining import (
     KEEP_START,
     RetrainOptions,
@@ -15,9 +12,11 @@ from napari_fashion.app.retraining import (
     prepare,
 )
 from napari_fashion.coco import Dataset
+from napari_fashion.editing import operations
+from napari_fashion.editing.editor import Editor
+from napari_fashion.editing.predictions import take_prediction
 from napari_fashion.engine.recipe import Recipe
 from napari_fashion.errors import FashionError
-
 from small import SCHEMA, SHIRT_XY, predicted, prediction
 
 

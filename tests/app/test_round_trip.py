@@ -16,7 +16,6 @@ from napari_fashion.coco import Dataset, export
 from napari_fashion.engine.model import Model
 from napari_fashion.errors import CheckpointError
 from napari_fashion.samples import write_dataset
-
 from small import FakeModel
 
 pytestmark = pytest.mark.window

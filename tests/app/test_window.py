@@ -7,19 +7,22 @@ import threading
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
-from napari_fashion.editing import operations
 from napari_fashion.app import window as window_module
-from napari_fashion.editing.edits import Edit, InsertRecord
 from napari_fashion.app.layers import KEY, LANDMARKS, OVERLAYS, PAF, PIF, SKELETON, VECTORS
 from napari_fashion.app.widgets import files
+from napari_fashion.app.widgets.merge import MergeDialog
 from napari_fashion.app.window import window_of
 from napari_fashion.app.writer import write_landmarks
+from napari_fashion.coco import Dataset
+from napari_fashion.editing import operations
+from napari_fashion.editing.edits import Edit, insert_record
+from napari_fashion.editing.merge import Conflict
+from napari_fashion.editing.opening import open_editor, pending_of
 from napari_fashion.errors import FashionError
-
-from small import TROUSERS_XY, FakeModel
+from small import SCHEMA, TROUSERS_XY, FakeModel
 
 from .conftest import open_window
 
@@ -75,8 +78,8 @@ def test_a_landmark_is_dragged_with_the_mouse(opened) -> None:
 def overlapping(opened):
     """A second shirt exactly over the first one."""
     editor = opened.session.editor
-    record = {**editor.dataset.record("annotations", 11), "id": 13}
-    editor.apply(Edit("Add a copy", 1, (InsertRecord("annotations", 2, record),)))
+    record = {**editor.dataset.store.record("annotations", 11), "id": 13}
+    editor.apply(Edit("Add a copy", 1, (insert_record(editor.dataset, "annotations", record),)))
     return opened
 
 
@@ -442,24 +445,175 @@ def test_a_missing_picture_is_told_and_the_rest_goes_on(opened, tmp_path) -> Non
     assert len(opened.layers.layer(LANDMARKS).data) == 4
 
 
-def test_save_asks_once_and_never_writes_the_source(opened, tmp_path, monkeypatch) -> None:
+def test_save_writes_the_opened_file_and_asks_once(opened, tmp_path, monkeypatch) -> None:
     asked = []
-
-    def answer(parent, title, proposal, source):
-        asked.append((proposal, source))
-        return proposal
-
-    monkeypatch.setattr(files, "ask_save", answer)
-    source = (tmp_path / "small.json").read_text()
-    opened.person.key(Qt.Key.Key_R)
-    opened.person.press(opened.dock.data.save_button)
+    path = tmp_path / "small.json"
+    before = path.read_text()
+    monkeypatch.setattr(
+        files,
+        "ask_save_place",
+        lambda _, name: asked.append(name) or (None if len(asked) == 1 else "save"),
+    )
+    person, save = opened.person, opened.dock.data.save_button
+    person.key(Qt.Key.Key_R)
+    person.press(save)  # the person thinks better of it
+    assert opened.session.editor.dirty
+    assert path.read_text() == before
+    person.press(save)
     assert not opened.session.editor.dirty
+    person.key(Qt.Key.Key_R)
+    person.press(save)
+    assert asked == ["small.json"] * 2
+    assert json.loads(path.read_text())["images"][0]["fashion"] == {"reviewed": False}
+    opened.dock.open(path)
+    person.key(Qt.Key.Key_R)
+    person.press(save)
+    assert len(asked) == 2  # once a file, not once a window
+
+
+def test_save_as_goes_on_in_another_file(opened, tmp_path, monkeypatch) -> None:
+    before = (tmp_path / "small.json").read_text()
+    monkeypatch.setattr(files, "ask_save_place", lambda *_: "save as")
+    monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "other.json")
     opened.person.key(Qt.Key.Key_R)
     opened.person.press(opened.dock.data.save_button)
-    assert asked == [(tmp_path / "small-annotated.json", tmp_path / "small.json")]
-    assert (tmp_path / "small.json").read_text() == source
-    saved = json.loads((tmp_path / "small-annotated.json").read_text())
-    assert saved["images"][0]["fashion"] == {"reviewed": False}
+    assert opened.dock.data.name.text() == "other.json"
+    assert (tmp_path / "small.json").read_text() == before
+    assert json.loads((tmp_path / "other.json").read_text())["images"][0]["fashion"]["reviewed"]
+
+
+def left_behind(app, path, steps=1) -> None:
+    """Leave edits of a file in its journal, as a killed window does."""
+    opening = open_editor(path, schema=SCHEMA)
+    for image_id in range(1, steps + 1):
+        opening.editor.apply(operations.set_reviewed(opening.editor.dataset, image_id, True))
+    opening.editor.let_go()
+
+
+@pytest.mark.parametrize("answer", ["restore", "aside", None])
+def test_changes_that_were_not_saved_are_offered(app, dataset_file, monkeypatch, answer) -> None:
+    left_behind(app, dataset_file, 2)
+    asked = []
+    monkeypatch.setattr(
+        files, "ask_pending", lambda *a, conflict: asked.append((*a[1:], conflict)) or answer
+    )
+    before = app.session.editor
+    app.dock.open(dataset_file)
+    ((name, text, conflict),) = asked
+    assert (name, text.startswith("2 changes since"), conflict) == ("small.json", True, False)
+    editor = app.session.editor
+    if answer is None:
+        assert editor is before
+        return
+    assert editor.image.reviewed == (answer == "restore")
+    if answer == "restore":
+        app.person.key(Qt.Key.Key_Z, CTRL)
+        assert not editor.dataset.image(1).reviewed
+        assert editor.dataset.image(2).reviewed
+    else:
+        assert "put aside as" in app.dock.message.text()
+
+
+def other_program(path, value) -> None:
+    document = json.loads(path.read_text())
+    document["annotations"][0]["keypoints"][0] = value
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("answer", ["mine", "theirs", "merge", None])
+def test_a_file_that_another_program_changed_is_asked_about(
+    opened, dataset_file, monkeypatch, answer
+) -> None:
+    monkeypatch.setattr(files, "ask_save_place", lambda *_: "save")
+    asked = []
+    monkeypatch.setattr(files, "ask_conflict", lambda *a: asked.append(a[1]) or answer)
+    opened.person.drag((80, 20), (70, 30))
+    opened.person.key(Qt.Key.Key_R)
+    other_program(dataset_file, 33)
+    theirs = dataset_file.read_text()
+    decided = []
+
+    def decide(dialog):
+        decided.append(dialog.windowTitle())
+        dialog.mine[0].click()
+        dialog.accept()
+        return dialog.DialogCode.Accepted
+
+    monkeypatch.setattr(MergeDialog, "exec", decide)
+    opened.person.press(opened.dock.data.save_button)
+    assert asked == ["small.json: another program changed this file since it was read."]
+    editor, saved = opened.session.editor, json.loads(dataset_file.read_text())
+    assert decided == (["Records that both changed"] if answer == "merge" else [])
+    if answer in (None, "theirs"):
+        assert dataset_file.read_text() == theirs
+    else:
+        assert saved["images"][0]["fashion"]["reviewed"]
+        assert saved["annotations"][0]["keypoints"][0] == 40
+        assert not editor.dirty
+    if answer is None:
+        assert editor.dirty
+        assert "nothing was written" in opened.dock.message.text()
+    if answer == "theirs":
+        assert xy_of(opened, 11, 0) == [33, 20]
+        assert shown_at(opened, 11, 0) == [33, 20]
+        assert "put aside as" in opened.dock.message.text()
+
+
+def test_the_merge_dialog_shows_both_sides(qtbot) -> None:
+    conflict = Conflict(
+        ("annotations", 7),
+        '{"id":7,"a":1,"b":[1]}',
+        '{"id":7,"a":2,"b":[1]}',
+        '{"id":7,"a":3,"b":[1]}',
+        "changed here and on the disk",
+    )
+    gone = Conflict(("images", "x"), '{"id":"x"}', None, '{"id":"x","w":1}', "removed here")
+    dialog = MergeDialog(None, [conflict, gone])
+    qtbot.addWidget(dialog)
+    dialog.show()
+    texts = [[dialog.table.cellWidget(r, c).text() for c in range(3)] for r in range(2)]
+    assert texts[0][1:] == ["id: 7<br><b>a: 2</b><br>b: [1]", "id: 7<br><b>a: 3</b><br>b: [1]"]
+    assert texts[1][1] == "<b>removed</b>"
+    at = QPoint(8, dialog.theirs[1].height() // 2)  # on the circle
+    qtbot.mouseClick(dialog.theirs[1], Qt.MouseButton.LeftButton, pos=at)
+    assert dialog.choices == {("annotations", 7): "mine", ("images", "x"): "theirs"}
+
+
+def test_an_earlier_version_is_restored(opened, dataset_file, monkeypatch) -> None:
+    monkeypatch.setattr(files, "ask_save_place", lambda *_: "save")
+    before = dataset_file.read_text()
+    assert not opened.dock.data.earlier.isEnabled()
+    opened.person.key(Qt.Key.Key_R)
+    opened.person.press(opened.dock.data.save_button)
+    assert opened.dock.data.earlier.isEnabled()
+    seen = []
+    monkeypatch.setattr(files, "ask_version", lambda _, names: seen.append(names) or 0)
+    opened.dock.data.earlier.trigger()
+    assert len(seen[0]) == 1
+    assert dataset_file.read_text() == before
+    assert not opened.session.editor.image.reviewed
+
+
+def test_a_data_set_open_elsewhere_can_be_looked_at(app, dataset_file) -> None:
+    other = open_editor(dataset_file, schema=SCHEMA).editor
+    app.dock.open(dataset_file)
+    app.person.see()
+    assert "open elsewhere" in app.dock.message.text()
+    assert app.dock.data.name.text() == "small.json  (read only)"
+    app.person.drag((40, 20), (55, 33))
+    assert xy_of(app, 11, 0) == [40, 20]
+    assert shown_at(app, 11, 0) == [40, 20]
+    assert "open elsewhere" in app.dock.message.text()
+    other.let_go()
+
+
+def test_oddities_are_told_from_the_background(app, dataset_file, qtbot) -> None:
+    document = json.loads(dataset_file.read_text())
+    document["annotations"][0]["keypoints"].pop()
+    dataset_file.write_text(json.dumps(document))
+    app.dock.open(dataset_file)
+    qtbot.waitUntil(lambda: "1 oddities kept as they are" in app.dock.message.text())
+    assert "annotations[0].keypoints: found 23 numbers; expected 24" in app.dock.message.text()
 
 
 def test_export_of_reviewed_pictures(opened, tmp_path, monkeypatch) -> None:
@@ -477,7 +631,7 @@ def test_export_over_the_saved_work_asks_and_is_no_save(
     opened, tmp_path, monkeypatch, answer
 ) -> None:
     editor, work = opened.session.editor, tmp_path / "work.json"
-    editor.save(work)
+    editor.save(work)  # as "save as" does
     questions = []
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(work), ""))
     monkeypatch.setattr(files, "ask", lambda *asked: questions.append(asked[2]) or answer)
@@ -487,7 +641,6 @@ def test_export_over_the_saved_work_asks_and_is_no_save(
     ids = [record["id"] for record in json.loads(work.read_text())["annotations"]]
     assert ids == ([11] if answer else [11, 12])  # the model's is left out of an export
     assert editor.dirty == answer
-    assert (editor.saved_path is None) == answer
     assert opened.dock.data.name.text().endswith("●") == answer
 
 
@@ -509,20 +662,22 @@ def own_window(dataset_file, monkeypatch):
     window.main = window.dock.window()
     yield window
     if window_module._windows.get(window.viewer) is window:
-        monkeypatch.setattr(files, "ask_unsaved", lambda *_: "discard")
+        monkeypatch.setattr(files, "ask_unsaved", lambda *_: "later")
         monkeypatch.setattr(files, "ask", lambda *_: True)
         window.viewer.close()
 
 
-@pytest.mark.parametrize("answer", ["cancel", "discard", "save"])
+@pytest.mark.parametrize("answer", ["cancel", "later", "save"])
 def test_closing_with_unsaved_edits_asks(own_window, monkeypatch, answer, tmp_path) -> None:
     asked = []
     monkeypatch.setattr(files, "ask_unsaved", lambda *_: asked.append(1) or answer)
-    monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "saved.json")
+    monkeypatch.setattr(files, "ask_save_place", lambda *_: "save")
     own_window.main.close()
     assert asked == [1]
     assert own_window.main.isVisible() == (answer == "cancel")
-    assert (tmp_path / "saved.json").exists() == (answer == "save")
+    path = tmp_path / "small.json"
+    assert Dataset.load(path).image(1).reviewed == (answer == "save")
+    assert (pending_of(path) is None) == (answer == "save")  # kept for later in any other case
     still = window_module._windows.get(own_window.viewer) is own_window
     assert still == (answer == "cancel")
     if still:
@@ -533,7 +688,7 @@ def test_closing_with_unsaved_edits_asks(own_window, monkeypatch, answer, tmp_pa
 def test_a_close_that_napari_does_not_carry_out_ends_nothing(
     own_window, monkeypatch, tmp_path
 ) -> None:
-    monkeypatch.setattr(files, "ask_unsaved", lambda *_: "discard")
+    monkeypatch.setattr(files, "ask_unsaved", lambda *_: "later")
     monkeypatch.setattr(files, "ask", lambda *_: True)
     script = tmp_path / "trainer.py"
     script.write_text("import time\ntime.sleep(600)\n")
@@ -561,21 +716,23 @@ def test_a_file_that_cannot_be_read_leaves_what_is_open(opened, tmp_path) -> Non
     assert opened.session.editor.n_images == 3
 
 
-def test_a_folder_of_pictures_is_opened_and_saved_with_its_place(opened, tmp_path, monkeypatch):
+def test_a_folder_of_pictures_is_opened_and_saved_beside_them(opened, tmp_path):
     opened.dock.open(tmp_path)
     assert opened.session.editor.n_images == 3
-    monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "sub" / "new.json")
+    opened.person.key(Qt.Key.Key_R)
     assert opened.dock.save()
-    opened.dock.open(tmp_path / "sub" / "new.json")
+    opened.dock.open(tmp_path)
+    assert opened.dock.data.name.text() == "annotations.json"
     assert opened.session.editor.image.path.is_file()
+    assert opened.session.editor.image.reviewed
 
 
 def test_saved_in_another_folder_the_pictures_are_found_again(opened, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "else" / "where.json")
-    assert opened.dock.save()
+    assert opened.dock.save_as()
     opened.dock.open(tmp_path / "else" / "where.json")
     assert opened.session.editor.image.path.is_file()
-    assert len(opened.session.editor.dataset.table("annotations")) == 2
+    assert len(opened.session.editor.dataset.garments) == 2
 
 
 def test_the_dock_passes_keys_on_but_not_where_one_types(opened) -> None:

@@ -104,9 +104,19 @@ def test_ids_may_be_text(doc):
 
 def test_load_and_save_to_the_byte(coco_file, tmp_path):
     dataset = Dataset.load(coco_file)
-    dataset.save(tmp_path / "out.json")
-    assert (tmp_path / "out.json").read_bytes() == coco_file.read_bytes()
+    dataset.save(coco_file.with_name("out.json"))
+    assert coco_file.with_name("out.json").read_bytes() == coco_file.read_bytes()
     assert dataset.path == coco_file
+
+
+def test_in_another_folder_it_notes_where_the_pictures_are_and_nothing_else(coco_file, tmp_path):
+    dataset = Dataset.load(coco_file)
+    dataset.save(tmp_path / "out.json")
+    old, text = coco_file.read_text("utf-8"), (tmp_path / "out.json").read_text("utf-8")
+    assert json.loads(text)["info"]["fashion"] == {"image_root": "in", "schema": "garments"}
+    note = ', "fashion": {"image_root": "in", "schema": "garments"}'
+    assert text.replace(note, "", 1) == old
+    assert Dataset.load(tmp_path / "out.json").schema == dataset.schema
 
 
 extras = st.dictionaries(
@@ -266,6 +276,14 @@ def test_categories_with_landmarks_of_their_own_share_one_schema(coco_file, doc)
     assert dataset.garment(7).xy.tolist() == [[0, 0], [5, 6], [7, 8]]
     assert dataset.garment(7).visibility.tolist() == [0, 2, 1]
     assert find_problems(dataset) == []
+
+
+def test_landmarks_are_read_anew_when_their_category_changes(dataset):
+    before = dataset.garment(5).xy.tolist()
+    names = list(GARMENTS.landmarks)
+    names[:2] = names[1::-1]
+    dataset.set_value("categories", 9, ("keypoints",), names)
+    assert dataset.garment(5).xy.tolist() == [before[1], before[0], *before[2:]]
 
 
 # -- where the pictures lie --------------------------------------------------------------------
@@ -466,13 +484,17 @@ def test_subset_of_unknown_pictures_is_an_error(dataset):
 # -- large -------------------------------------------------------------------------------------
 
 
-def calls_of_edits(doc, n: int) -> int:
-    """Return how many functions are called by n edits of each kind on a data set of n pictures."""
+def large_dataset(doc, n: int) -> Dataset:
     doc["images"] = [{"id": i, "file_name": f"{i}.jpg", "width": 9, "height": 9} for i in range(n)]
     template = doc["annotations"][0]
     doc["annotations"] = [template | {"id": i, "image_id": i} for i in range(n)]
     dataset = Dataset.from_document(doc)
     assert find_problems(dataset) == []
+    return dataset
+
+
+def calls_of(function, *arguments) -> int:
+    """Return how many functions a function calls, those written in C too."""
     calls = 0
 
     def count(_frame, event, _argument):
@@ -482,22 +504,76 @@ def calls_of_edits(doc, n: int) -> int:
     before = sys.getprofile()
     sys.setprofile(count)
     try:
-        gone = [dataset.remove_record("annotations", i) for i in range(0, n, 2)]
-        for text in reversed(gone):
-            dataset.insert_text("annotations", text)
-        for _ in range(n):
-            record_id = dataset.next_id("annotations")
-            dataset.insert_record("annotations", {"id": record_id, "image_id": 1})
+        function(*arguments)
     finally:
         sys.setprofile(before)
-    assert len(dataset.garments_of(1)) == n + 1
-    assert [dataset.garments[i].id for i in range(n)] == list(range(n))
     return calls
 
 
-def test_many_edits_of_many_pictures_take_no_quadratic_time(doc):
-    """Twice as many make twice the calls; a scan of the table for each edit would make four times."""
-    assert calls_of_edits(doc, 400) < 2.5 * calls_of_edits(doc, 200)
+def remove_and_put_back(dataset: Dataset, n: int) -> None:
+    gone = [dataset.remove_record("annotations", i) for i in range(0, n, 2)]
+    for text in reversed(gone):
+        dataset.insert_text("annotations", text)
+    assert len(dataset.garments) == n
+    assert [g.id for g in dataset.garments] == list(range(n))
+
+
+def insert_on_every_picture(dataset: Dataset, n: int) -> None:
+    for i in range(n):
+        record_id = dataset.next_id("annotations")
+        dataset.insert_record("annotations", {"id": record_id, "image_id": i})
+    assert [g.id for g in dataset.garments] == list(range(2 * n))
+
+
+def insert_on_one_picture(dataset: Dataset, n: int) -> None:
+    for _ in range(n):
+        record_id = dataset.next_id("annotations")
+        dataset.insert_record("annotations", {"id": record_id, "image_id": 1})
+    assert [g.id for g in dataset.garments_of(1)] == [1, *range(n, 2 * n)]
+
+
+def set_on_every_picture(dataset: Dataset, n: int) -> None:
+    for i in range(n):
+        dataset.set_value("images", i, ("width",), 8)
+    assert {image.width for image in dataset.images} == {8}
+
+
+EDITS = [
+    remove_and_put_back,
+    insert_on_every_picture,
+    insert_on_one_picture,
+    set_on_every_picture,
+]
+
+
+@pytest.mark.parametrize("edits", EDITS)
+def test_many_edits_of_many_pictures_take_no_quadratic_time(doc, edits):
+    """Twice as many make twice the calls; a walk over the table for each would make four times."""
+    n = 200
+    few = calls_of(edits, large_dataset(doc, n), n)
+    assert calls_of(edits, large_dataset(doc, 2 * n), 2 * n) < 2.2 * few
+
+
+class Scanned(bytes):
+    """Bytes that count how often they are gone through as a whole."""
+
+    scans = 0
+
+    def find(self, *arguments):
+        self.scans += 1
+        return super().find(*arguments)
+
+    def isascii(self):
+        self.scans += 1
+        return super().isascii()
+
+
+@pytest.mark.parametrize("edits", EDITS)
+def test_an_edit_does_not_go_through_the_whole_file(doc, edits):
+    dataset = large_dataset(doc, 50)
+    dataset.store.data = Scanned(dataset.store.data)
+    edits(dataset, 50)
+    assert dataset.store.data.scans <= 2  # once to see how the file is written
 
 
 # -- the real files ----------------------------------------------------------------------------
@@ -510,8 +586,11 @@ def test_the_photos_landmark_files(photos_dir, tmp_path, name):
     assert find_problems(dataset) == []
     assert missing_images(dataset) == []
     assert dataset.schema == GARMENTS
-    dataset.save(tmp_path / "out.json")
-    assert (tmp_path / "out.json").read_bytes() == (photos_dir / f"{name}.json").read_bytes()
+    text = (photos_dir / f"{name}.json").read_bytes()
+    assert b"".join(dataset.chunks()) == text
+    (tmp_path / "in.json").write_bytes(text)
+    Dataset.load(tmp_path / "in.json").save(tmp_path / "out.json")
+    assert (tmp_path / "out.json").read_bytes() == text
 
 
 def test_named_files_of_several_folders_become_one_data_set(tmp_path):

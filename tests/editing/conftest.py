@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from small import small_dataset, small_document
 
 from napari_fashion.coco import Dataset
+from small import small_dataset, small_document
 
 
 @pytest.fixture

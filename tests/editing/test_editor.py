@@ -1,18 +1,25 @@
 from __future__ import annotations
 
-import copy
 import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor, Selection
 from napari_fashion.editing.predictions import take_prediction
-from napari_fashion.errors import FashionError
-
-from small import SCHEMA, SHIRT_XY, TROUSERS_XY, predicted, prediction, small_dataset
+from napari_fashion.errors import CocoError, ConflictError, FashionError
+from small import (
+    SCHEMA,
+    SHIRT_XY,
+    TROUSERS_XY,
+    predicted,
+    prediction,
+    small_dataset,
+    small_document,
+)
 
 number = st.floats(-5, 130, allow_nan=False) | st.integers(0, 120)
 gesture = st.one_of(
@@ -73,8 +80,9 @@ def perform(editor: Editor, name: str, *args) -> None:
             editor.apply(operations.set_category(dataset, garment, *args))
 
 
-def text(document) -> str:
-    return json.dumps(document)
+def state(dataset: Dataset) -> bytes:
+    """The file as it would be written."""
+    return b"".join(dataset.chunks())
 
 
 @settings(max_examples=150, deadline=None)
@@ -87,13 +95,13 @@ def test_undone_wholly_is_the_document_as_it_was_and_redone_as_it_became(
     steps, names, looks
 ) -> None:
     dataset = small_dataset(categories=names)
-    opened = text(dataset.to_document())
+    opened = state(dataset)
     editor = Editor(dataset)
     for step in steps:
         perform(editor, *step)
     while editor.can_redo:  # what a step undid of another picture could still be redone
         editor.redo()
-    became = text(dataset.to_document())
+    became = state(dataset)
     labels = sorted(edit.label for edit in editor.history)
     looks = iter(looks)
     while editor.can_undo:
@@ -102,17 +110,17 @@ def test_undone_wholly_is_the_document_as_it_was_and_redone_as_it_became(
         editor.undo()
         assert editor.redo_label == label
         assert len(editor.history) == len(history) - 1
-    assert text(dataset.to_document()) == opened
+    assert state(dataset) == opened
     assert not editor.dirty
     for _ in labels:
         editor.go_to(next(looks, editor.index))
         editor.redo()
-    assert json.loads(text(dataset.to_document())) == json.loads(became)
+    assert state(dataset) == became
     assert sorted(edit.label for edit in editor.history) == labels
     again = small_dataset(categories=names)
     for edit in editor.history:
         edit.apply(again)
-    assert again.to_document() == dataset.to_document()
+    assert state(again) == state(dataset)
 
 
 def test_undo_is_of_the_picture_in_view_while_it_has_edits(dataset) -> None:
@@ -128,14 +136,14 @@ def test_undo_is_of_the_picture_in_view_while_it_has_edits(dataset) -> None:
 
 
 def test_records_come_back_to_their_places_out_of_order(dataset) -> None:
-    before = text(dataset.to_document())
+    before = state(dataset)
     editor = Editor(dataset)
     for garment_id in (11, 12):
         editor.apply(operations.delete_garment(dataset, garment_id))
     editor.undo()
-    assert [record["id"] for record in dataset.table("annotations")] == [11]
+    assert [garment.id for garment in dataset.garments] == [11]
     editor.undo()
-    assert text(dataset.to_document()) == before
+    assert state(dataset) == before
 
 
 def test_a_category_that_another_picture_uses_is_not_taken_from_it(dataset) -> None:
@@ -147,7 +155,7 @@ def test_a_category_that_another_picture_uses_is_not_taken_from_it(dataset) -> N
     editor.undo()
     assert (editor.image_id, dataset.garment(12).category_name) == (2, "Pants")
     editor.undo()
-    assert len(dataset.table("categories")) == 2
+    assert [c["name"] for c in dataset.to_document()["categories"]] == ["Pants", "Shirt"]
     editor.go_to_image(2)
     editor.redo()  # first what the other one needs
     assert (editor.image_id, dataset.garment(11).category_name) == (1, "Dress")
@@ -168,7 +176,7 @@ def test_the_journal_line_by_line_gives_the_same_document(dataset) -> None:
     other = small_dataset()
     for edit in editor.history:
         Edit.from_json(edit.to_json()).apply(other)
-    assert other.to_document() == dataset.to_document()
+    assert state(other) == state(dataset)
 
 
 def test_undo_goes_to_the_picture_of_the_edit(dataset) -> None:
@@ -189,19 +197,34 @@ def test_signals_say_what_changed(dataset) -> None:
     changes, history = [], []
     editor.changed.connect(changes.append)
     editor.history_changed.connect(lambda: history.append((editor.undo_label, editor.redo_label)))
-    editor.apply(operations.move_landmarks(dataset, 11, {0: (1, 1)}))
+    edit = operations.move_landmarks(dataset, 11, {0: (1, 1)})
+    editor.apply(edit)
     editor.undo()
     assert [(c.image_id, c.garment_ids) for c in changes] == [(1, (11,)), (1, (11,))]
     assert history == [("Move left collar", ""), ("", "Move left collar")]
+    editor.redo()
+    assert [(c.do, c.number, c.merged) for c in changes] == [
+        ("edit", 1, False),
+        ("undo", 1, False),
+        ("redo", 1, False),
+    ]
+    assert [c.edit for c in changes] == [edit] * 3
 
 
 def test_nudges_close_in_time_are_one_step(dataset) -> None:
     now = [0.0]
     editor = Editor(dataset, clock=lambda: now[0])
+    changes = []
+    editor.changed.connect(changes.append)
     for x in (41, 42, 43):
         now[0] += 0.1
         editor.apply(operations.move_landmarks(dataset, 11, {0: (x, 20)}), nudge=True)
     assert len(editor.history) == 1
+    assert [(c.do, c.number, c.merged) for c in changes] == [
+        ("edit", 1, False),
+        ("edit", 1, True),
+        ("edit", 1, True),
+    ]
     now[0] += 5
     editor.apply(operations.move_landmarks(dataset, 11, {0: (44, 20)}), nudge=True)
     assert len(editor.history) == 2
@@ -228,7 +251,7 @@ def test_a_new_edit_leaves_what_was_undone_on_other_pictures(dataset) -> None:
     assert [garment.id for garment in dataset.garments_of(1)] == [11, 13]
     editor.undo()
     editor.undo()
-    assert dataset.to_document() == small_dataset().to_document()
+    assert state(dataset) == state(small_dataset())
 
 
 def test_dirty_until_saved_and_again_after_undo(dataset, tmp_path) -> None:
@@ -242,6 +265,97 @@ def test_dirty_until_saved_and_again_after_undo(dataset, tmp_path) -> None:
     assert editor.dirty
     editor.redo()
     assert not editor.dirty
+    editor.apply(operations.set_reviewed(dataset, 1, False))
+    assert editor.dirty
+    editor.apply(operations.set_reviewed(dataset, 1, True))  # as it was saved
+    assert not editor.dirty
+
+
+def test_a_change_taken_back_by_hand_leaves_nothing_to_save(dataset) -> None:
+    dataset.set_value("images", 1, ("fashion",), {"reviewed": True})
+    dataset.store.mark_saved()
+    editor = Editor(dataset)
+    editor.apply(operations.set_reviewed(dataset, 1, False))
+    assert editor.dirty
+    editor.apply(operations.set_reviewed(dataset, 1, True))
+    assert not editor.dirty
+    assert len(editor.history) == 2
+
+
+@pytest.mark.parametrize(
+    "odd", ['{ "reviewed":false }', '{"reviewed": false, "rejected": [\n {"keypoints": null}]}']
+)
+def test_what_was_taken_back_by_hand_can_be_undone_whatever_the_files_layout(tmp_path, odd) -> None:
+    """The record is the file's again, to the byte; the edits still know how it was written."""
+    document = small_document()
+    document["images"][0]["fashion"] = "ours"
+    text = json.dumps(document).replace('"ours"', odd)
+    (tmp_path / "odd.json").write_text(text)
+    editor = Editor(Dataset.load(tmp_path / "odd.json"))
+    for reviewed in (True, False):
+        editor.apply(operations.set_reviewed(editor.dataset, 1, reviewed))
+    assert not editor.dirty
+    assert state(editor.dataset).decode() == text
+    editor.undo()
+    assert editor.dataset.image(1).reviewed
+    editor.undo()
+    assert state(editor.dataset).decode() == text
+    editor.redo()
+    assert editor.dataset.image(1).reviewed
+    editor.redo()
+    assert state(editor.dataset).decode() == text
+
+
+def test_saving_again_needs_no_word_and_keeps_what_was_there(dataset_file) -> None:
+    editor = Editor(Dataset.load(dataset_file))
+    assert editor.path == dataset_file
+    old = dataset_file.read_bytes()
+    written = []
+    editor.saved.connect(written.append)
+    editor.apply(operations.set_reviewed(editor.dataset, 1, True))
+    editor.save()
+    assert Dataset.load(dataset_file).image(1).reviewed
+    versions = dataset_file.parent / ".small.json.fashion" / "versions"
+    assert [path.read_bytes() for path in versions.iterdir()] == [old]
+    editor.undo()
+    editor.save()
+    assert dataset_file.read_bytes() == old
+    assert written == [dataset_file, dataset_file]
+
+
+def test_another_file_that_the_work_is_saved_in_becomes_the_editors(dataset_file, tmp_path) -> None:
+    old = dataset_file.read_bytes()
+    editor = Editor(Dataset.load(dataset_file))
+    editor.apply(operations.set_reviewed(editor.dataset, 1, True))
+    other = tmp_path / "other.json"
+    editor.save(other)
+    assert (editor.path, editor.is_saved_at(other)) == (other, True)
+    assert not editor.is_saved_at(dataset_file)
+    editor.apply(operations.set_reviewed(editor.dataset, 2, True))
+    editor.save()
+    assert [i.reviewed for i in Dataset.load(other).images] == [True, True, False]
+    assert dataset_file.read_bytes() == old
+
+
+def test_what_another_program_wrote_is_not_overwritten(dataset_file) -> None:
+    editor = Editor(Dataset.load(dataset_file))
+    editor.apply(operations.set_reviewed(editor.dataset, 1, True))
+    theirs = dataset_file.read_bytes() + b"\n"
+    dataset_file.write_bytes(theirs)
+    with pytest.raises(ConflictError, match="another program changed this file"):
+        editor.save()
+    assert dataset_file.read_bytes() == theirs
+    assert editor.dirty
+    editor.save(keep_mine=True)
+    assert Dataset.load(dataset_file).image(1).reviewed
+    assert not editor.dirty
+
+
+def test_a_data_set_without_a_file_has_to_be_given_one(dataset) -> None:
+    editor = Editor(dataset)
+    assert editor.path is None
+    with pytest.raises(CocoError, match="no file yet"):
+        editor.save()
 
 
 def test_a_failed_save_leaves_it_dirty(dataset, tmp_path) -> None:
@@ -258,10 +372,10 @@ def test_a_failed_edit_changes_nothing(dataset) -> None:
     editor = Editor(dataset)
     edit = operations.move_landmarks(dataset, 11, {0: (1, 1)})
     editor.apply(edit)
-    before = copy.deepcopy(dataset.to_document())
+    before = state(dataset)
     with pytest.raises(FashionError):
         editor.apply(edit)
-    assert dataset.to_document() == before
+    assert state(dataset) == before
     assert len(editor.history) == 1
 
 

@@ -4,7 +4,6 @@ import pytest
 
 from napari_fashion.editing import operations
 from napari_fashion.errors import EditError
-
 from small import SCHEMA, category_id, small_dataset
 
 
@@ -22,12 +21,12 @@ def test_move_of_a_models_landmark_makes_it_human_and_the_box_follows(dataset) -
     assert set(garment.landmark_sources) - {"human"} == {"model:old"}
     assert garment.source == "model:old"
     assert garment.bbox == pytest.approx((30.12, 12, 54.88, 107))
-    assert garment.record["area"] == pytest.approx(54.88 * 107, abs=0.01)
+    assert dataset.store.record("annotations", 12)["area"] == pytest.approx(54.88 * 107, abs=0.01)
 
 
 def test_a_box_of_its_own_and_unknown_fields_stay(dataset) -> None:
     apply(dataset, operations.move_landmarks(dataset, 11, {0: (1, 1)}))
-    record = dataset.record("annotations", 11)
+    record = dataset.store.record("annotations", 11)
     assert (record["bbox"], record["area"]) == ([5, 5, 110, 110], 9000.5)
     assert record["kept"] == {"by": "us"}
     assert record["fashion"] == {"edited": True}
@@ -37,13 +36,31 @@ def test_a_move_to_the_same_place_is_no_edit(dataset) -> None:
     assert operations.move_landmarks(dataset, 11, {0: (40, 20)}) is None
 
 
+@pytest.mark.parametrize(
+    ("keypoints", "problem"),
+    [
+        ([1, 2] * 8, "16 numbers"),
+        ([[1, 2, 2]] * 8, "a list of lists"),
+        ([1, 2, 2, None] * 6, "None among the numbers"),
+        ([1, "2", 2] * 8, "'2' among the numbers"),
+        ({"left": 1}, r"\{'left': 1\}"),
+        ("text", "'text'"),
+    ],
+)
+def test_keypoints_of_another_form_are_left_alone(dataset, keypoints, problem) -> None:
+    dataset.set_value("annotations", 11, ("keypoints",), keypoints)
+    with pytest.raises(EditError, match=f"garment 11 are {problem}; expected 24 numbers"):
+        operations.place_landmark(dataset, 11, 4, (33, 44))
+    assert dataset.store.record("annotations", 11)["keypoints"] == keypoints
+
+
 def test_visibility(dataset) -> None:
     edit = apply(dataset, operations.set_visibility(dataset, 11, [2], 1))
     assert edit.label == "Set left sleeve hidden"
     assert dataset.garment(11).visibility.tolist() == [2, 2, 1, 2, 0, 0, 2, 2]
     apply(dataset, operations.set_visibility(dataset, 11, [2, 3], 0))
-    assert dataset.record("annotations", 11)["keypoints"][6:12] == [0, 0, 0, 0, 0, 0]
-    assert dataset.record("annotations", 11)["num_keypoints"] == 4
+    assert dataset.store.record("annotations", 11)["keypoints"][6:12] == [0, 0, 0, 0, 0, 0]
+    assert dataset.store.record("annotations", 11)["num_keypoints"] == 4
 
 
 def test_a_missing_landmark_has_to_be_placed_first(dataset) -> None:
@@ -81,15 +98,15 @@ def test_add_and_delete_garments(dataset) -> None:
     assert dataset.garment(new).bbox == (5, 6, 20, 3)
     apply(dataset, operations.delete_garment(dataset, new))
     assert dataset.garments_of(3) == []
-    assert "fashion" not in dataset.record("images", 3)
+    assert dataset.text("images", 3, ("fashion",)) is None
 
 
 def test_a_deleted_garment_of_a_model_is_remembered(dataset) -> None:
-    keypoints = list(dataset.record("annotations", 12)["keypoints"])
+    keypoints = list(dataset.store.record("annotations", 12)["keypoints"])
     edit = apply(dataset, operations.delete_garment(dataset, 12))
-    assert dataset.record("images", 2)["fashion"]["rejected"] == [{"keypoints": keypoints}]
+    assert dataset.store.record("images", 2)["fashion"]["rejected"] == [{"keypoints": keypoints}]
     edit.inverse().apply(dataset)
-    assert "fashion" not in dataset.record("images", 2)
+    assert dataset.text("images", 2, ("fashion",)) is None
 
 
 def test_category(dataset) -> None:
@@ -113,13 +130,13 @@ def test_a_category_that_the_file_lacks_is_added_with_the_edit() -> None:
     assert dataset.garment(11).category_name == "Dress"
     edit.inverse().apply(dataset)
     assert [c["name"] for c in dataset.to_document()["categories"]] == ["Pants", "Shirt"]
-    assert dataset.record("annotations", 11)["category_id"] == category_id("Shirt")
+    assert dataset.store.record("annotations", 11)["category_id"] == category_id("Shirt")
 
 
 def test_the_body_type_of_the_photos_follows_the_category(dataset) -> None:
     dataset.set_value("annotations", 11, ("body_type",), "upper")
     apply(dataset, operations.set_category(dataset, 11, SCHEMA.category_index("Dress")))
-    assert dataset.record("annotations", 11)["body_type"] == "full"
+    assert dataset.store.record("annotations", 11)["body_type"] == "full"
 
 
 def test_reviewed(dataset) -> None:

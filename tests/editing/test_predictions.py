@@ -7,7 +7,6 @@ import pytest
 from napari_fashion.editing import operations
 from napari_fashion.editing.predictions import take_prediction
 from napari_fashion.errors import FashionError
-
 from small import SCHEMA, SHIRT_XY, TROUSERS_XY, predicted, prediction, small_dataset
 
 
@@ -39,10 +38,10 @@ def test_a_models_garments_make_place(dataset) -> None:
 
 
 def test_a_persons_garment_stays_and_its_twin_is_left_out(dataset) -> None:
-    before = dict(dataset.record("annotations", 11))
+    before = dataset.text("annotations", 11)
     taken = take(dataset, 1, predicted(SHIRT_XY, "Shirt", shift=4.0))
     assert (taken.edit, taken.kept) == (None, 1)
-    assert dataset.record("annotations", 11) == before
+    assert dataset.text("annotations", 11) == before
 
 
 def test_a_persons_garment_stays_beside_another_one(dataset) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_fashion.coco import Dataset
+from napari_fashion.coco import Dataset, find_problems
 from napari_fashion.photos import default_folder, landmarks, locate
 from napari_fashion.photos.locate import DATA
 from napari_fashion.schema import Schema

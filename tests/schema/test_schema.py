@@ -40,9 +40,6 @@ def small(**changes) -> dict:
     return data | changes
 
 
-def coco(*categories: dict) -> dict:
-    return {"images": [], "annotations": [], "categories": list(categories)}
-
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_schemas_have_the_facts_of_deepfashion(name):
@@ -211,19 +208,30 @@ def test_with_skeleton_and_categories():
     assert schema.category_names == ("Hat", "Sock")
 
 
+def points(name: str, keypoints: list[str], **more) -> dict:
+    return {"id": 1, "name": name, "keypoints": keypoints, **more}
+
+
 def test_from_coco_finds_a_bundled_schema():
     schema = Schema.load("garments")
     categories = [
         {"id": 7 * i, "name": name, "keypoints": list(LANDMARKS), "skeleton": []}
         for i, name in enumerate(reversed(schema.category_names))
     ]
-    assert Schema.from_coco(coco(*categories)) == schema
-    assert Schema.from_coco(coco(*categories[:3])) == schema
+    assert Schema.from_coco(categories) == schema
+    assert Schema.from_coco(categories[:3]) == schema
+
+
+def test_from_coco_takes_the_bundled_schema_that_has_the_categories():
+    deepfashion = Schema.load("deepfashion")
+    categories = [points(name, list(LANDMARKS)) for name in deepfashion.category_names]
+    assert Schema.from_coco(categories) == deepfashion
+    assert Schema.from_coco(categories[5:9]) == deepfashion
+    assert Schema.from_coco([points("Dress", list(LANDMARKS))]) == Schema.load("garments")
 
 
 def test_from_coco_with_known_landmarks_and_other_categories():
-    categories = [{"id": 1, "name": n, "keypoints": list(LANDMARKS)} for n in ("Dress", "Toga")]
-    schema = Schema.from_coco(coco(*categories))
+    schema = Schema.from_coco([points(n, list(LANDMARKS)) for n in ("Dress", "Toga")])
     assert schema.sigmas == Schema.load("garments").sigmas
     assert schema.categories[0] == Category("Dress", ("full",))
     assert schema.categories[1] == Category("Toga", ("upper", "lower", "full"))
@@ -231,9 +239,7 @@ def test_from_coco_with_known_landmarks_and_other_categories():
 
 def test_from_coco_makes_a_schema_of_its_own():
     names = ["left_ear", "right_ear", "nose"]
-    schema = Schema.from_coco(
-        coco({"id": 1, "name": "cat", "keypoints": names, "skeleton": [[1, 3], [2, 3]]})
-    )
+    schema = Schema.from_coco([points("cat", names, skeleton=[[1, 3], [2, 3]])])
     assert schema.landmarks == tuple(names)
     assert schema.flips == (1, 0, 2)
     assert schema.edges == ((0, 2), (1, 2))
@@ -242,13 +248,46 @@ def test_from_coco_makes_a_schema_of_its_own():
     assert len(set(schema.colors)) == 3
 
 
-def test_from_coco_needs_landmarks_and_one_list_of_them():
+def test_from_coco_needs_landmarks():
     with pytest.raises(SchemaError, match="No category of the document has 'keypoints'"):
-        Schema.from_coco(coco({"id": 1, "name": "box"}))
-    with pytest.raises(SchemaError, match="'a' and 'b' name other"):
-        Schema.from_coco(
-            coco(
-                {"id": 1, "name": "a", "keypoints": ["x", "y"]},
-                {"id": 2, "name": "b", "keypoints": ["y", "x"]},
-            )
-        )
+        Schema.from_coco([{"id": 1, "name": "box"}])
+
+
+def test_categories_with_lists_of_their_own_share_one_schema():
+    schema = Schema.from_coco(
+        [
+            points("top", ["left_collar", "right_collar", "hem"], skeleton=[[1, 2], [2, 3]]),
+            points("skirt", ["waist", "hem"], skeleton=[[1, 2]]),
+        ]
+    )
+    assert schema.landmarks == ("left_collar", "right_collar", "hem", "waist")
+    assert schema.edges == ((0, 1), (1, 2), (3, 2))
+    assert schema.landmarks_of_category(0) == (0, 1, 2)
+    assert schema.landmarks_of_category(1) == (2, 3)
+    assert schema.flips == (1, 0, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "edges"),
+    [
+        (None, ()),
+        ("all", ()),
+        ([[1, 2], [2, 3]], ((0, 1), (1, 2))),
+        ([[0, 1], [1, 2]], ((0, 1), (1, 2))),
+        ([[1, 2], [2, 9]], ((0, 1),)),
+        ([[1, 2], [3], [1, "x"], [2, 2]], ((0, 1),)),
+    ],
+)
+def test_a_skeleton_is_read_as_far_as_it_can_be(skeleton, edges):
+    assert Schema.from_coco([points("cat", ["a", "b", "c"], skeleton=skeleton)]).edges == edges
+
+
+def test_a_file_notes_a_bundled_schema_by_name_and_another_one_whole():
+    schema = Schema.load("deepfashion")
+    assert schema.to_note() == "deepfashion"
+    assert Schema.from_note("deepfashion") == schema
+    other = schema.with_skeleton("A")
+    assert Schema.from_note(json.loads(json.dumps(other.to_note()))) == other
+    for note in ("nobody's", 3, {"name": "x"}):
+        with pytest.raises(SchemaError):
+            Schema.from_note(note)

@@ -305,7 +305,10 @@ class Dataset(Frame):
             if original is not None and text is not None and len(path) == 1:
                 order = [m.key for m in jsontext.members(original.decode())]
             layout = self.store.layout(table)
+            if text is not None:
+                jsontext.loads(text)
             new = jsontext.replaced(old, path, text, layout=layout, order=order)
+            self.store.put(table, record_id, new.encode())
         except RecursionError as error:
             raise EditError(
                 f"{table} {record_id!r} is nested too deeply to be changed."
@@ -314,7 +317,8 @@ class Dataset(Frame):
             if str(error).startswith(table):
                 raise
             raise EditError(f"{table} {record_id!r}: {error}") from None
-        self.store.put(table, record_id, new.encode())
+        except ValueError as error:
+            raise EditError(f"{table} {record_id!r}: {text!r:.60} is no JSON ({error}).") from None
         if table == "categories":
             self._categories = None
 
@@ -325,9 +329,22 @@ class Dataset(Frame):
         self.set_text(table, record_id, path, self.dumps(table, record_id, value))
 
     def dumps(self, table: TableName, record_id: RecordId, value: Any) -> str:
-        """Return a value's text as it is to stand in a record: laid out like the rest of it."""
+        """Return a value's text as it is to stand in a record: laid out like the rest of it.
+
+        Raises
+        ------
+        EditError
+            If it is no JSON, or nested too deeply.
+        """
         text = self.store.version(table, record_id).text.decode()
-        return jsontext.dumps(value, jsontext.layout_of(text, self.store.layout(table)))
+        try:
+            return jsontext.dumps(value, jsontext.layout_of(text, self.store.layout(table)))
+        except RecursionError as error:
+            raise EditError(
+                f"{table} {record_id!r}: a value that is nested too deeply to be written."
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise EditError(f"{table} {record_id!r}: {error}; expected a JSON value.") from error
 
     def insert_text(self, table: TableName, text: str) -> RecordId:
         """Insert a record; return its id. It comes back to its place where the file has it.
@@ -337,7 +354,10 @@ class Dataset(Frame):
         EditError
             If the record has no id, or one that is taken.
         """
-        record = jsontext.loads(text)
+        try:
+            record = jsontext.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise EditError(f"{table}: a new record that is no JSON ({error}).") from error
         record_id = record.get("id") if isinstance(record, dict) else None
         if not is_id(record_id):
             raise EditError(f"{table}: a new record has the id {record_id!r}; expected a new id.")

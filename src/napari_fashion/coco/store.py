@@ -11,6 +11,7 @@ the same spans.
 
 from __future__ import annotations
 
+import bisect
 import codecs
 import gc
 import json
@@ -113,6 +114,8 @@ class Store:
         self._of_image: dict[RecordId, list[RecordId] | RecordId] = {}
         self._kept: dict[tuple[TableName, RecordId], Version] = {}
         self._saved: dict[tuple[TableName, RecordId], bytes | None] = {}
+        self._letters_known: Layout | None = None
+        self._layouts: dict[TableName, Layout] = {}
         self.unsaved: set[tuple[TableName, RecordId]] = set()
         """Records whose text is not the last saved one."""
         with _collector_paused():
@@ -360,14 +363,14 @@ class Store:
         return self._saved[key] if key in self._saved else self.original(table, record_id)
 
     def of_image(self, image_id: RecordId) -> list[RecordId]:
-        """Return the ids of an image's annotations, in order; not to be changed."""
+        """Return the ids of an image's annotations, in order."""
         try:
-            found = self._of_image.get(image_id, ())
+            found = self._of_image.get(image_id, _NOWHERE)
         except TypeError:
             return []
         if isinstance(found, list):
-            return found
-        return list(found) if isinstance(found, tuple) else [found]
+            return list(found)
+        return [] if found is _NOWHERE else [found]
 
     def next_id(self, table: TableName) -> int:
         """Return an id that no record of the table has or had: one more than the highest."""
@@ -485,21 +488,34 @@ class Store:
         if before == after and before is not _NOWHERE:
             return
         if before is not _NOWHERE:
-            left = [key for key in self.of_image(before) if key != record_id]
-            if left:
-                self._of_image[before] = left
-            else:
+            left = self._own_list(before)
+            left.pop(bisect.bisect_left(left, self._place(record_id), key=self._place))
+            if not left:
                 self._of_image.pop(before, None)
         if after is not _NOWHERE:
-            rows = self._tables["annotations"].rows
-            siblings = [*self.of_image(after), record_id]
-            siblings.sort(key=lambda key: (0, rows[key]) if key in rows else (1, *_order(key)))
-            self._of_image[after] = siblings
+            bisect.insort(self._own_list(after), record_id, key=self._place)
+
+    def _own_list(self, image_id: RecordId) -> list[RecordId]:
+        """Return the list of an image's annotations, to be changed."""
+        found = self._of_image.get(image_id, _NOWHERE)
+        if not isinstance(found, list):
+            found = self._of_image[image_id] = [] if found is _NOWHERE else [found]
+        return found
+
+    def _place(self, record_id: RecordId) -> tuple[Any, ...]:
+        """Return an annotation's place among others: the file's first, then the new ones by id."""
+        row = self._tables["annotations"].rows.get(record_id)
+        return (1, *_order(record_id)) if row is None else (0, row)
 
     # -- writing ---------------------------------------------------------------------------
 
     def layout(self, table: TableName) -> Layout:
         """Return how records of a table are written, from the last one that the file has."""
+        if table not in self._layouts:
+            self._layouts[table] = self._find_layout(table)
+        return self._layouts[table]
+
+    def _find_layout(self, table: TableName) -> Layout:
         beside = [name for name in ("annotations", "images", "categories") if name != table]
         for name in (table, *beside):
             t = self._tables[name]  # type: ignore[index]
@@ -511,6 +527,11 @@ class Store:
 
     def _letters(self) -> Layout:
         """Return a layout on one line with the file's way to write letters beyond ASCII."""
+        if self._letters_known is None:
+            self._letters_known = self._find_letters()
+        return self._letters_known
+
+    def _find_letters(self) -> Layout:
         at = self.data.find(b"\\u") if self.data.isascii() else -1
         digits = self.data[at + 2 : at + 6]
         upper = at >= 0 and digits != digits.lower()

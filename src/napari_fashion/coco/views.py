@@ -306,13 +306,14 @@ class Garment(_View):
     def keypoints(self) -> Keypoints:
         """The landmarks as arrays, parsed once a version of the record."""
         version = self._version
-        found: Keypoints | None = version.memo.get("keypoints")
-        if found is None or len(found.visibility) != self._frame.schema.n_landmarks:
-            k = self._frame.schema.n_landmarks
-            order = self._frame.landmark_order(version.value.get("category_id"))
+        k = self._frame.schema.n_landmarks
+        order = self._frame.landmark_order(version.value.get("category_id"))
+        known = version.memo.get("keypoints")
+        if known is None or known[:2] != (k, order):
             found = parse_keypoints(version.value.get("keypoints"), k, order)
-            version.memo["keypoints"] = found
-        return found
+            known = version.memo["keypoints"] = (k, order, found)
+        keypoints: Keypoints = known[2]
+        return keypoints
 
     @property
     def xy(self) -> npt.NDArray[np.float64]:

@@ -18,7 +18,7 @@ from psygnal import Signal
 from napari_fashion.coco import Dataset, Garment, Image
 from napari_fashion.coco.dataset import write_file
 from napari_fashion.coco.store import RecordId
-from napari_fashion.editing.edits import Edit
+from napari_fashion.editing.edits import Edit, InsertRecord, RemoveRecord
 from napari_fashion.editing.history import History, Step
 from napari_fashion.editing.journal import Do, Entry, Journal, Pending
 from napari_fashion.editing.workfiles import BASE, JOURNAL, Holder, WorkFiles
@@ -222,12 +222,21 @@ class Editor:
         if edit is None:
             return
         self._require_holding()
-        edit.apply(self.dataset)
+        self._carry_out(edit)
         now = self._clock()
         quick = nudge and now - self._last_nudge < MERGE_SECONDS
         if nudge or edit.image_id == self.image_id:  # not a prediction of another image
             self._last_nudge = now if nudge else float("-inf")
         self._made(edit, merged=quick and self._history.can_merge(edit))
+
+    def _carry_out(self, edit: Edit) -> None:
+        """Change the data set; EditError where that would leave no image to look at."""
+        of_images = [c for c in edit.changes if c.table == "images"]
+        fewer = sum(isinstance(c, RemoveRecord) for c in of_images)
+        more = sum(isinstance(c, InsertRecord) for c in of_images)
+        if fewer and len(self.dataset.images) + more - fewer < 1:
+            raise EditError(f"{edit.label} would leave no image; expected at least one.")
+        edit.apply(self.dataset)
 
     def _made(self, edit: Edit, *, merged: bool) -> None:
         step = self._history.merge(edit) if merged else self._history.add(edit)
@@ -251,13 +260,13 @@ class Editor:
             self._redo(step)
 
     def _undo(self, step: Step) -> None:
-        step.edit.inverse().apply(self.dataset)
+        self._carry_out(step.edit.inverse())
         self._history.undo(step)
         self._last_nudge = float("-inf")
         self._announce(Applied(step.edit, "undo", step.number), go=True)
 
     def _redo(self, step: Step) -> None:
-        step.edit.apply(self.dataset)
+        self._carry_out(step.edit)
         self._history.redo(step)
         self._announce(Applied(step.edit, "redo", step.number), go=True)
 
@@ -330,7 +339,10 @@ class Editor:
             )
             return
         self._journal = Journal(path, self.document_digest, self.dataset)
-        self._journal.failed.connect(self.problem.emit)
+        self._journal.failed.connect(self._tell)
+
+    def _tell(self, text: str) -> None:
+        self.problem.emit(text)
 
     def replay(self, entries: list[Entry]) -> int:
         """Make what a journal has once more, with its undo history.
@@ -358,7 +370,7 @@ class Editor:
     def _replay(self, entry: Entry) -> None:
         match entry.do:
             case "edit":
-                entry.edit.apply(self.dataset)
+                self._carry_out(entry.edit)
                 self._history.count = max(self._history.count, entry.number - 1)
                 self._made(entry.edit, merged=entry.merged and self._history.can_merge(entry.edit))
             case "undo":

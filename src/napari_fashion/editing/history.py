@@ -27,11 +27,15 @@ class Step:
 
     @cached_property
     def touches(self) -> frozenset[Hashable]:
-        """What it changes: records, and the names of categories that come or go."""
+        """What it changes: records, the names of categories that come or go, the list of images."""
         keys: set[Hashable] = set(self.edit.record_keys)
         for change in self.edit.changes:
-            if change.table == "categories" and not isinstance(change, SetValue):
+            if isinstance(change, SetValue):
+                continue
+            if change.table == "categories":
                 keys.add(("category named", str(jsontext.loads(change.record).get("name"))))
+            elif change.table == "images":
+                keys.add("images come and go in order")  # so that one is always left
         return frozenset(keys)
 
     @cached_property

@@ -59,7 +59,7 @@ class MergeDialog(QDialog):
                 label.setMargin(4)
                 label.setAlignment(Qt.AlignmentFlag.AlignTop)
                 self.table.setCellWidget(row, column, label)
-            group = QButtonGroup(self)
+            group = QButtonGroup(self.table)
             mine, theirs = QRadioButton(), QRadioButton()
             mine.setChecked(True)
             for column, button in ((3, mine), (4, theirs)):
