@@ -343,3 +343,76 @@ def test_pseudo_labels_can_be_trained_on(run, drawn, tmp_path, capsys):
     assert main(command) == 1
     assert "--overwrite" in capsys.readouterr().err
     assert main([*command, "--overwrite"]) == 0
+
+
+# -- the journal, statistics, versions -----------------------------------------------------------
+
+
+@pytest.fixture
+def with_pending(tmp_path):
+    """A COCO file with an edit that only its journal has."""
+    from small import SCHEMA, small_document
+
+    from napari_fashion.editing import operations
+    from napari_fashion.editing.opening import open_editor
+
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps(small_document()))
+    editor = open_editor(path, schema=SCHEMA).editor
+    editor.apply(operations.set_reviewed(editor.dataset, 1, True))
+    editor.let_go()
+    return path
+
+
+def test_a_command_says_that_a_journal_is_pending_and_applies_it_when_asked(with_pending, capsys):
+    before = with_pending.read_bytes()
+    assert main(["stats", str(with_pending), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["reviewed"] == 0
+    assert "1 change since" in err
+    assert "is not saved. They are in its journal; the file is used as it was saved." in err
+    assert main(["stats", str(with_pending), "--json", "--with-journal"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["reviewed"] == 1
+    assert "1 changes of its journal applied" in err
+    assert with_pending.read_bytes() == before
+
+
+def test_train_keeps_the_data_that_it_learned_from(with_pending, tmp_path, capsys):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(
+        f'name = "x"\n[[data.train]]\nfile = {json.dumps(str(with_pending))}\nimages = "nowhere"\n'
+    )
+    run = tmp_path / "run"
+    main(["train", str(recipe), "--run", str(run), "--with-journal"])  # the images are not there
+    written = json.loads((run / "data" / "small.json").read_text())
+    assert written["images"][0]["fashion"] == {"reviewed": True}
+
+
+def test_statistics_for_people(with_pending, capsys):
+    assert main(["stats", str(with_pending)]) == 0
+    out = capsys.readouterr().out
+    for words in ("images", "without garments", "by model", "Shirt", "left_collar"):
+        assert words in out
+
+
+def test_versions_are_listed_and_restored(with_pending, capsys):
+    from small import SCHEMA
+
+    from napari_fashion.editing.opening import open_editor
+
+    before = with_pending.read_bytes()
+    assert main(["versions", str(with_pending)]) == 0
+    assert "has no earlier versions" in capsys.readouterr().out
+    opening = open_editor(with_pending, schema=SCHEMA)
+    opening.restore()
+    opening.editor.save()
+    assert main(["versions", str(with_pending), "--restore", "1"]) == 1
+    assert "is open elsewhere" in capsys.readouterr().err
+    opening.editor.let_go()
+    assert main(["versions", str(with_pending)]) == 0
+    assert capsys.readouterr().out.startswith("1  ")
+    assert main(["versions", str(with_pending), "--restore", "2"]) == 1
+    assert "no version 2" in capsys.readouterr().err
+    assert main(["versions", str(with_pending), "--restore", "1"]) == 0
+    assert with_pending.read_bytes() == before

@@ -6,6 +6,7 @@ import argparse
 import json
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on with the run in --run")
     train.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...")
     train.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    _journal_option(train)
     train.add_argument(
         "--events", choices=["bar", "jsonl"], default="bar",
         help="a progress bar, or one JSON object a line on standard output",
@@ -74,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         "--complete", action="store_true", help="give every landmark a position, however unsure"
     )
     predict.add_argument("--overwrite", action="store_true", help="replace an existing --out")
+    _journal_option(predict)
     _model_options(predict)
     predict.set_defaults(run=_predict)
 
@@ -89,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how much around the box a cut picture shows, as a share of the box (default 0)",
     )  # fmt: skip
     evaluate.add_argument("--json", type=Path, help="also write all figures to this file")
+    _journal_option(evaluate)
     _model_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
@@ -108,7 +112,24 @@ def _parser() -> argparse.ArgumentParser:
         help="agreed landmarks at the models' mean, or where the first model sees them",
     )
     pseudo.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ...")
+    _journal_option(pseudo)
     pseudo.set_defaults(run=_pseudo_label)
+
+    stats = commands.add_parser("stats", help="count images, garments, categories and landmarks")
+    stats.add_argument("data", type=Path, help="COCO file")
+    stats.add_argument("--json", action="store_true", help="as JSON on standard output")
+    _journal_option(stats)
+    stats.set_defaults(run=_stats)
+
+    versions = commands.add_parser(
+        "versions", help="list the earlier saved versions of a COCO file, or restore one"
+    )
+    versions.add_argument("data", type=Path, help="COCO file that the annotator saved")
+    versions.add_argument(
+        "--restore", type=_positive, metavar="N",
+        help="make version N the file's content; what it has now becomes a version",
+    )  # fmt: skip
+    versions.set_defaults(run=_versions)
 
     fetch = commands.add_parser("fetch", help="get the public CC0 photos (resumable)")
     fetch.add_argument("--to", type=Path, help="folder (default: the user's data folder)")
@@ -152,6 +173,36 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _journal_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--with-journal", action="store_true",
+        help="apply the annotator's changes that are in a COCO file's journal and not saved yet; by "
+        "default the file is used as it was saved",
+    )  # fmt: skip
+
+
+def _use_journal(file: str, with_journal: bool, folder: Path) -> str:
+    """Return the file to read: the one given, or one in `folder` that has its journal's changes.
+
+    Says so where there are any.
+    """
+    from napari_fashion.editing.opening import pending_of, write_with_journal
+
+    path = Path(file)
+    pending = pending_of(path) if path.is_file() else None
+    if pending is None:
+        return file
+    if with_journal:
+        print(f"{file}: {len(pending.entries)} changes of its journal applied.", file=sys.stderr)
+        return str(write_with_journal(path, pending, folder))
+    print(
+        f"{file}: {pending} They are in its journal; the file is used as it was saved. "
+        "--with-journal applies them.",
+        file=sys.stderr,
+    )
+    return file
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -185,6 +236,18 @@ def _train(options: argparse.Namespace) -> int:
     else:
         recipe = Recipe.load(options.recipe)
     folder = options.folder or Path("runs") / recipe.name
+    if not options.resume:  # a run that goes on has its data already
+        sources = {
+            name: [
+                source.model_copy(
+                    update={"file": _use_journal(source.file, options.with_journal, folder / "data")}
+                )
+                for source in getattr(recipe.data, name)
+            ]
+            for name in ("train", "validation")
+        }
+        data = recipe.data.model_copy(update=sources)
+        recipe = recipe.model_copy(update={"data": data})
     stop = _StopOnSignal()
     show = _JsonLines() if options.events == "jsonl" else _TrainingBar()
     try:
@@ -297,7 +360,9 @@ def _pseudo_label(options: argparse.Namespace) -> int:
     if options.out.exists() and not options.overwrite:
         raise FashionError(f"{options.out} exists. Give another --out, or --overwrite.")
     images = None if options.images is None else str(options.images)
-    dataset = dataset_of(Source(file=options.input, images=images))
+    with tempfile.TemporaryDirectory() as folder:
+        file = _use_journal(options.input, options.with_journal, Path(folder))
+        dataset = dataset_of(Source(file=file, images=images))
     models = [Model.load(name, options.device) for name in options.model or ["bundled"]]
     agreement = AgreementOptions(place=options.place)
     if options.tolerance is not None:
@@ -335,7 +400,11 @@ def _predict(options: argparse.Namespace) -> int:
             "cut to one already. Leave one of them out."
         )
     model = Model.load(options.model, options.device)
-    dataset, given = _open_input(options.input, options.images, model)
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = options.input
+        if len(inputs) == 1:
+            inputs = [_use_journal(inputs[0], options.with_journal, Path(folder))]
+        dataset, given = _open_input(inputs, options.images, model)
     if dataset.schema.landmarks != model.schema.landmarks:
         raise FashionError(
             f"{options.input[0]} has the landmarks {', '.join(dataset.schema.landmarks)}; the model "
@@ -510,8 +579,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
     model = Model.load(options.model, options.device)
-    source = Source(file=options.data, images=str(options.images) if options.images else None)
-    pictures = load_sources([source], model.schema)
+    with tempfile.TemporaryDirectory() as folder:
+        file = _use_journal(options.data, options.with_journal, Path(folder))
+        source = Source(file=file, images=str(options.images) if options.images else None)
+        pictures = load_sources([source], model.schema)
     protocols = ["box", "whole"] if options.protocol == "both" else [options.protocol]
     figures: dict[str, Any] = {"model": model.id, "data": options.data}
     for protocol in protocols:
@@ -532,6 +603,70 @@ def _evaluate(options: argparse.Namespace) -> int:
         figures[protocol] = report.to_dict()
     if options.json is not None:
         atomic_write(options.json, json.dumps(figures, indent=1).encode() + b"\n")
+    return 0
+
+
+# -- data ----------------------------------------------------------------------------------------
+
+
+def _stats(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from napari_fashion.coco import Dataset, statistics
+    from napari_fashion.schema import Schema
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = _use_journal(str(options.data), options.with_journal, Path(folder))
+        found = statistics(Dataset.load(file, fallback=Schema.load("garments")))
+    if options.json:
+        print(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
+        return 0
+    counts = Table("", "count", title=str(options.data))
+    for name in ("images", "reviewed", "without_garments", "garments", "by_human", "by_model", "crowds"):
+        counts.add_row(name.replace("_", " "), f"{getattr(found, name):,}")
+    categories = Table("category", "garments")
+    for name, count in sorted(found.categories.items(), key=lambda item: -item[1]):
+        categories.add_row(name, f"{count:,}")
+    landmarks = Table("landmark", "visible", "hidden", "not labelled")
+    for name, seen in found.landmarks.items():
+        landmarks.add_row(name, *(f"{count:,}" for count in seen))
+    for table in (counts, categories, landmarks):
+        Console().print(table)
+    return 0
+
+
+def _versions(options: argparse.Namespace) -> int:
+    from napari_fashion.editing.opening import pending_of
+    from napari_fashion.editing.workfiles import WorkFiles
+
+    work = WorkFiles(options.data)
+    versions = work.versions()
+    if options.restore is None:
+        for i, version in enumerate(versions, 1):
+            print(f"{i}  {version.saved:%Y-%m-%d %H:%M:%S}  {version.size:,} bytes")
+        if not versions:
+            print(f"{options.data} has no earlier versions: the annotator keeps one at each save.")
+        return 0
+    if options.restore > len(versions):
+        raise FashionError(
+            f"There is no version {options.restore} of {options.data}; expected one of 1 to "
+            f"{len(versions)}, as `napari-fashion versions {options.data}` lists them."
+        )
+    pending = pending_of(options.data)
+    if pending is not None:
+        raise FashionError(
+            f"{options.data}: {pending} Open it in the annotator and save them or put them aside first."
+        )
+    holder = work.lock()
+    if holder is not None:
+        raise FashionError(f"{options.data} is open elsewhere ({holder}); close it there first.")
+    try:
+        version = versions[options.restore - 1]
+        work.restore(version)
+    finally:
+        work.release()
+    print(f"{options.data} is as it was saved on {version.saved:%Y-%m-%d %H:%M:%S}.")
     return 0
 
 

@@ -37,7 +37,7 @@ def _read(path: str | Sequence[str]) -> list[LayerData]:
     if place.is_dir():
         dataset = Dataset.from_folder(place, schema=Schema.load(DEFAULT_SCHEMA))
     else:
-        dataset = Dataset.load(place)
+        dataset = Dataset.load(place, fallback=Schema.load(DEFAULT_SCHEMA))
     return in_annotator(dataset, place)
 
 

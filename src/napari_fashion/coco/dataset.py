@@ -449,23 +449,22 @@ class Dataset(Frame):
             and _same_folder(self._find_image_root(), self.image_root)
         ):
             return {}
-        if not isinstance(self._info, dict):
-            if self._info is not None:
-                return {}
-            text = "{}"
-        else:
-            text = self.store.top("info") or "{}"
+        # Where `info` is no object, text say, the note stands beside it under our key.
+        at_top = self._info is not None and not isinstance(self._info, dict)
+        text = "{}" if at_top else self.store.top("info") or "{}"
         root, folder = self.image_root.resolve(), folder.resolve()
         try:
             noted = Path(os.path.relpath(root, folder)).as_posix()
         except ValueError:  # another drive
             noted = root.as_posix()
-        ours = {**provenance.of(self._info or {}), "image_root": noted}
+        ours = {**self._ours(), "image_root": noted}
         ours.setdefault("schema", self.schema.to_note())
         layout = jsontext.layout_of(text, self.store.layout("images"))
         if layout.indent is not None and text == "{}":
             layout = jsontext.Layout(separator=", ", colon=": ", comma=", ")
         value = jsontext.dumps(ours, layout)
+        if at_top:
+            return {provenance.KEY: value}
         return {"info": jsontext.replaced(text, (provenance.KEY,), value, layout=layout)}
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> None:
@@ -518,6 +517,14 @@ class Dataset(Frame):
         text = self.store.top("info")
         return None if text is None else jsontext.loads(text)
 
+    def _ours(self) -> Mapping[str, Any]:
+        """Return what the file says of itself under our key."""
+        if isinstance(self._info, dict):
+            return provenance.of(self._info)
+        text = self.store.top(provenance.KEY)
+        value = {} if text is None or self._info is None else jsontext.loads(text)
+        return value if isinstance(value, dict) else {}
+
     def _category_records(self) -> list[dict[str, Any]]:
         return [self.store.record("categories", key) for key in self.store.ids("categories")]
 
@@ -566,7 +573,7 @@ class Dataset(Frame):
 
     def _noted_schema(self, named: list[tuple[int, dict[str, Any]]]) -> Schema | None:
         """Return the schema that the file names; None, and why, where it cannot be used."""
-        note = provenance.of(self._info).get("schema") if isinstance(self._info, dict) else None
+        note = self._ours().get("schema")
         if note is None:
             return None
         try:
@@ -588,8 +595,7 @@ class Dataset(Frame):
         if self.path is None:
             return Path()
         folder = self.path.parent
-        ours = provenance.of(self._info) if isinstance(self._info, dict) else {}
-        noted = ours.get("image_root")
+        noted = self._ours().get("image_root")
         if isinstance(noted, str):
             return folder / noted
         beside = folder.parent

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -324,14 +325,22 @@ class Editor:
 
     # -- the journal -----------------------------------------------------------------------
 
-    def protect(self, work: WorkFiles) -> None:
+    def protect(self, work: WorkFiles, *, anew: bool = False) -> None:
         """Write every edit from now on to the journal of a work folder that is locked for us.
 
         Where that is not possible, `problem` says why.
+
+        Parameters
+        ----------
+        anew
+            Write to a new journal beside the old one, which stays until `replace_journal`.
         """
         self.work = work
         try:
             path = work.find(JOURNAL) or work.folder() / JOURNAL
+            if anew:
+                path = path.with_name(f"{JOURNAL}.new")
+                path.unlink(missing_ok=True)
         except OSError as error:
             self.problem.emit(
                 f"No journal can be kept of {work.target} ({error.strerror}): what you do is in memory "
@@ -400,19 +409,35 @@ class Editor:
             return self.state.digest
         return hashlib.sha256(self.dataset.store.data).hexdigest()
 
-    def hand_over(self, work: WorkFiles | None) -> None:
-        """Take over the work folder of the editor that this one stands in for."""
-        if work is not None and self.holder is None:
-            self.protect(work)
+    def replace_journal(self, *, keep_old: bool = False) -> None:
+        """Let the new journal take the old one's place, in one step (`protect` with `anew`).
+
+        Parameters
+        ----------
+        keep_old
+            Keep the old one as a file of its own.
+        """
+        if self._journal is None:
+            return
+        old = self._journal.path.with_name(JOURNAL)
+        try:
+            if keep_old and old.exists():
+                shutil.copy2(old, _aside_name(old))
+            self._journal.take_place_of(old)
+        except OSError as error:
+            self.problem.emit(f"{old}: the journal cannot be replaced ({error.strerror}).")
 
     def remember(self, edit: Edit) -> None:
         """Take an edit into the history and the journal that the data set has already."""
         self._made(edit, merged=False)
 
     def rewrite_journal(self, pending: Pending) -> None:
-        """Write the journal anew from what could be read of it."""
-        if self._journal is not None:
+        """Write the journal anew from what could be read of it, and keep the old one as a file."""
+        if self.work is not None and self._journal is not None:
+            self._journal.close()
+            self.protect(self.work, anew=True)
             self._journal.rewrite(pending)
+            self.replace_journal(keep_old=True)
 
     # -- saving ----------------------------------------------------------------------------
 
@@ -561,12 +586,18 @@ class Editor:
 
 def put_journal_aside(path: Path) -> Path:
     """Rename a journal so that it is not offered any more; return where it is."""
-    aside = path.with_name(f"edits-{time.strftime('%Y%m%d-%H%M%S')}.jsonl")
+    aside = _aside_name(path)
+    path.rename(aside)
+    return aside
+
+
+def _aside_name(path: Path) -> Path:
+    moment = time.strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"edits-{moment}.jsonl")
     n = 1
     while aside.exists():
         n += 1
-        aside = aside.with_name(f"edits-{time.strftime('%Y%m%d-%H%M%S')}-{n}.jsonl")
-    path.rename(aside)
+        aside = path.with_name(f"edits-{moment}-{n}.jsonl")
     return aside
 
 

@@ -175,6 +175,22 @@ class Journal:
                 line["was"], was = was, []
             self._append(entry.do, entry.number, line)
 
+    def take_place_of(self, old: Path) -> None:
+        """Become the journal at another path in one step, whose content this one stands for.
+
+        Raises
+        ------
+        OSError
+            If that is not possible; the old journal stays then.
+        """
+        self.sync()
+        if self.path.exists():
+            os.replace(self.path, old)
+        else:
+            old.unlink(missing_ok=True)
+        self.path = old
+        sync_folder(old.parent)
+
     def saving(self, digest: str) -> None:
         """Note that a file with this digest is about to replace the one that the edits are of.
 

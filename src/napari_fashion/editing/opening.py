@@ -80,9 +80,8 @@ class Opening:
         made = self.editor.replay(pending.entries)
         self.note = f"{made} changes that were not saved are here again. {self.note}".strip()
         if made < len(pending.entries) or pending.damage:
-            aside = put_journal_aside(pending.path)
             self.editor.rewrite_journal(replace(pending, entries=pending.entries[:made]))
-            self.note += f" The others cannot be made; the whole journal is kept in {aside}."
+            self.note += f" Others cannot be made; the whole journal is kept in {pending.path.parent}."
         return made
 
     def put_aside(self) -> Path | None:
@@ -108,10 +107,13 @@ class Opening:
         """Make the merged changes as edits; the journal that they came from is put aside."""
         assert self.pending is not None
         edits = merged.edits(choices)
-        put_journal_aside(self.pending.path)
         self.pending = None
+        editor = self.editor
+        assert editor.work is not None
+        editor.protect(editor.work, anew=True)
         for edit in edits:
-            self.editor.apply(edit)
+            editor.apply(edit)
+        editor.replace_journal(keep_old=True)
 
 
 def open_editor(
@@ -210,23 +212,18 @@ def merge_with_disk(editor: Editor) -> Merge:
 def adopt(editor: Editor, merged: Merge, choices: Mapping[RecordKey, Side]) -> Editor:
     """Return an editor of the other version with our changes in it, in place of the old one.
 
-    The undo history comes along as far as its edits fit the other version. The old journal is put
-    aside until the new one has everything.
+    The undo history comes along as far as its edits fit the other version. The old journal stays
+    until the new one has everything.
     """
-    steps = editor.steps
-    work = editor.work
-    aside = editor.put_aside()
     fresh = Editor(merged.theirs, editor.path)
-    fresh.holder = editor.holder
-    fresh.hand_over(work)
-    for edit in replay_steps(steps, merged):
+    if editor.work is not None:
+        fresh.protect(editor.work, anew=True)
+    for edit in replay_steps(editor.steps, merged):
         fresh.remember(edit)
     for edit in merged.edits(choices):
         fresh.apply(edit)
+    fresh.replace_journal()
     fresh.go_to_image(editor.image_id)
-    if aside is not None:
-        with contextlib.suppress(OSError):
-            aside.unlink()
     return fresh
 
 
@@ -244,7 +241,8 @@ def take_theirs(editor: Editor) -> tuple[Editor, Path | None]:
     )
     aside = editor.put_aside()
     fresh = Editor(theirs, editor.path)
-    fresh.hand_over(editor.work)
+    if editor.work is not None:
+        fresh.protect(editor.work)
     fresh.go_to_image(editor.image_id)
     return fresh, aside
 
@@ -285,6 +283,20 @@ def with_journal(dataset: Dataset, pending: Pending) -> Dataset:
     for edit in merged.edits():
         edit.apply(dataset)
     return dataset
+
+
+def write_with_journal(path: Path, pending: Pending, folder: Path) -> Path:
+    """Write a file with its pending changes into another folder, for commands; return the new file.
+
+    Raises
+    ------
+    FashionError
+        As `with_journal`, or if it cannot be written.
+    """
+    dataset = with_journal(Dataset.load(path, fallback=Schema.load("garments")), pending)
+    target = folder / path.name
+    dataset.save(target, overwrite=True)
+    return target
 
 
 def _folder_file(folder: Path) -> Path:
