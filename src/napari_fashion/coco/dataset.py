@@ -355,7 +355,8 @@ class Dataset(Frame):
             If the record has no id, or one that is taken.
         """
         try:
-            record = jsontext.loads(text)
+            data = text.encode()
+            record = jsontext.loads(data)
         except (ValueError, RecursionError) as error:
             raise EditError(f"{table}: a new record that is no JSON ({error}).") from error
         record_id = record.get("id") if isinstance(record, dict) else None
@@ -366,7 +367,7 @@ class Dataset(Frame):
                 f"{table}: the id {record_id!r} is taken; expected a new one, such as "
                 f"{self.next_id(table)!r}."
             )
-        self.store.put(table, record_id, text.encode())
+        self.store.put(table, record_id, data)
         if table == "categories":
             self._categories = None
         return record_id

@@ -789,7 +789,7 @@ def _read_members(
             end = decoder.raw_decode(text, value)[1]
         yield jsontext.Member(key, i, value, end), records
         i = _next(text, end, "}")
-        if text[i] == "}":
+        if text[i : i + 1] == "}":
             return
 
 

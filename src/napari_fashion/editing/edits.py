@@ -283,6 +283,7 @@ def _check(change: Change) -> None:
         for text in texts:
             if text is None:
                 continue
+            text.encode()  # half a surrogate has no UTF-8; an escape of it has
             value = jsontext.loads(text)
             if not isinstance(change, SetValue) and (
                 not isinstance(value, dict)

@@ -1,0 +1,26 @@
+"""A small count of what `make torture` does for half an hour."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from fuzz import generated_run, mutation_run
+from killing import kill_once
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_killed_window_loses_the_last_edit_at_most(tmp_path, seed):
+    kill_once(1000 + seed, tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "runs"), [("bytes", 400), ("lines", 1500)])
+def test_mutated_input_ends_in_an_answer_or_a_fashion_error(kind, runs):
+    assert mutation_run(kind, runs) == runs
+
+
+def test_generated_files_come_back_to_the_byte():
+    assert generated_run(150) == 150
