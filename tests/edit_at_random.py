@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from napari_fashion.editing import operations
-from napari_fashion.editing.edits import Edit, insert_record, remove_record, set_values
 from napari_fashion.editing.editor import Editor
+from napari_fashion.editing.edits import Edit, insert_record, remove_record, set_values
 from napari_fashion.editing.predictions import take_prediction
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError

@@ -72,7 +72,19 @@ def document(rng: random.Random, *, n: int | None = None) -> dict[str, Any]:
     return _shuffled(rng, tables)
 
 
-TEXTS = ["a", "Röcke/", "一/", "\u2028", 'q"uo\\te', "\U0001f457", "tab\t", "", "a/b", "\x7f", "{[,]}"]
+TEXTS = [
+    "a",
+    "Röcke/",
+    "一/",
+    "\u2028",
+    'q"uo\\te',
+    "\U0001f457",
+    "tab\t",
+    "",
+    "a/b",
+    "\x7f",
+    "{[,]}",
+]
 
 
 def _number(rng: random.Random) -> Any:
@@ -149,7 +161,9 @@ def _lists_inline(value: dict[str, Any]) -> str:
             return "{\n" + inner + f",\n{inner}".join(rows) + f"\n{margin}" + "}"
         if isinstance(item, list) and any(isinstance(v, dict) for v in item):
             inner = margin + "  "
-            return "[\n" + inner + f",\n{inner}".join(write(v, inner) for v in item) + f"\n{margin}]"
+            return (
+                "[\n" + inner + f",\n{inner}".join(write(v, inner) for v in item) + f"\n{margin}]"
+            )
         return plain(item)
 
     return write(value, "")

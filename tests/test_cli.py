@@ -351,10 +351,9 @@ def test_pseudo_labels_can_be_trained_on(run, drawn, tmp_path, capsys):
 @pytest.fixture
 def with_pending(tmp_path):
     """A COCO file with an edit that only its journal has."""
-    from small import SCHEMA, small_document
-
     from napari_fashion.editing import operations
     from napari_fashion.editing.opening import open_editor
+    from small import SCHEMA, small_document
 
     path = tmp_path / "small.json"
     path.write_text(json.dumps(small_document()))
@@ -397,9 +396,8 @@ def test_statistics_for_people(with_pending, capsys):
 
 
 def test_versions_are_listed_and_restored(with_pending, capsys):
-    from small import SCHEMA
-
     from napari_fashion.editing.opening import open_editor
+    from small import SCHEMA
 
     before = with_pending.read_bytes()
     assert main(["versions", str(with_pending)]) == 0

@@ -58,9 +58,7 @@ def test_the_bytes_are_on_the_disk_before_the_name_changes(tmp_path, monkeypatch
     calls = []
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda fd: (calls.append("fsync"), fsync(fd))[1])
-    monkeypatch.setattr(
-        os, "replace", lambda a, b: (calls.append("replace"), replace(a, b))[1]
-    )
+    monkeypatch.setattr(os, "replace", lambda a, b: (calls.append("replace"), replace(a, b))[1])
     atomic_write(tmp_path / "file", b"new")
     assert calls == ["fsync", "replace", "fsync"]  # the last one is the folder's
 

@@ -240,7 +240,9 @@ def _train(options: argparse.Namespace) -> int:
         sources = {
             name: [
                 source.model_copy(
-                    update={"file": _use_journal(source.file, options.with_journal, folder / "data")}
+                    update={
+                        "file": _use_journal(source.file, options.with_journal, folder / "data")
+                    }
                 )
                 for source in getattr(recipe.data, name)
             ]
@@ -623,7 +625,15 @@ def _stats(options: argparse.Namespace) -> int:
         print(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
         return 0
     counts = Table("", "count", title=str(options.data))
-    for name in ("images", "reviewed", "without_garments", "garments", "by_human", "by_model", "crowds"):
+    for name in (
+        "images",
+        "reviewed",
+        "without_garments",
+        "garments",
+        "by_human",
+        "by_model",
+        "crowds",
+    ):
         counts.add_row(name.replace("_", " "), f"{getattr(found, name):,}")
     categories = Table("category", "garments")
     for name, count in sorted(found.categories.items(), key=lambda item: -item[1]):

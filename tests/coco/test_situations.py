@@ -59,7 +59,15 @@ def test_keypoints_of_another_form_open_are_named_and_are_not_edited(form):
 
 @pytest.mark.parametrize(
     ("value", "crowd"),
-    [(0, False), (1, True), ("0", False), ("1", True), ("false", False), (None, False), (0.0, False)],
+    [
+        (0, False),
+        (1, True),
+        ("0", False),
+        ("1", True),
+        ("false", False),
+        (None, False),
+        (0.0, False),
+    ],
 )
 def test_a_flag_is_read_by_its_value(value, crowd):
     dataset = Dataset.from_document(document(annotation={"iscrowd": value}))
@@ -83,7 +91,9 @@ def test_a_skeleton_never_decides_whether_a_file_opens(skeleton):
     assert [p.place for p in find_problems(dataset)] == ["categories[0].skeleton"]
 
 
-@pytest.mark.parametrize("box", [[float("nan"), 0, 1, 1], ["1", "2", "x", "4"], [1, 2], None, "box"])
+@pytest.mark.parametrize(
+    "box", [[float("nan"), 0, 1, 1], ["1", "2", "x", "4"], [1, 2], None, "box"]
+)
 def test_a_box_that_is_no_box_is_none(box):
     assert Dataset.from_document(document(annotation={"bbox": box})).garment(1).bbox is None
 

@@ -6,9 +6,9 @@ import json
 import random
 
 import pytest
+
 from edit_at_random import random_step
 from layouts import LAYOUTS, document
-
 from napari_fashion.coco import Dataset
 from napari_fashion.coco.store import Store
 from napari_fashion.editing.editor import Editor
@@ -94,15 +94,20 @@ def test_an_edited_record_keeps_the_bytes_of_its_other_keys():
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ('[{"id": 1, "a": [1, 2]}]', '[{"id": 1, "a": [1, 2]}, {"id": 90, "image_id": 1, "k": [1, 2]}]'),
+        (
+            '[{"id": 1, "a": [1, 2]}]',
+            '[{"id": 1, "a": [1, 2]}, {"id": 90, "image_id": 1, "k": [1, 2]}]',
+        ),
         ('[{"id":1,"a":[1,2]}]', '[{"id":1,"a":[1,2]},{"id":90,"image_id":1,"k":[1,2]}]'),
         (
             '[\n  {\n   "id": 1,\n   "a": [1, 2]\n  }\n ]',
-            '[\n  {\n   "id": 1,\n   "a": [1, 2]\n  },\n  {\n   "id": 90,\n   "image_id": 1,\n   "k": [1, 2]\n  }\n ]',
+            '[\n  {\n   "id": 1,\n   "a": [1, 2]\n  },\n  {\n   "id": 90,\n   "image_id": 1,\n   '
+            '"k": [1, 2]\n  }\n ]',
         ),
         (
             '[\r\n\t{\r\n\t\t"id": 1,\r\n\t\t"a": [\r\n\t\t\t1,\r\n\t\t\t2\r\n\t\t]\r\n\t}\r\n]',
-            '[\r\n\t{\r\n\t\t"id": 1,\r\n\t\t"a": [\r\n\t\t\t1,\r\n\t\t\t2\r\n\t\t]\r\n\t},\r\n\t{\r\n\t\t"id": 90,'
+            '[\r\n\t{\r\n\t\t"id": 1,\r\n\t\t"a": [\r\n\t\t\t1,\r\n\t\t\t2\r\n\t\t]\r\n\t},'
+            '\r\n\t{\r\n\t\t"id": 90,'
             '\r\n\t\t"image_id": 1,\r\n\t\t"k": [\r\n\t\t\t1,\r\n\t\t\t2\r\n\t\t]\r\n\t}\r\n]',
         ),
         (
@@ -112,7 +117,9 @@ def test_an_edited_record_keeps_the_bytes_of_its_other_keys():
     ],
 )
 def test_a_new_record_is_written_like_the_others(before, after):
-    rest = '{"images":[{"id":1}],"categories":[{"id":1,"name":"T","keypoints":["a"]}],"annotations":'
+    rest = (
+        '{"images":[{"id":1}],"categories":[{"id":1,"name":"T","keypoints":["a"]}],"annotations":'
+    )
     dataset = opened((rest + before + "}").encode())
     dataset.insert_record("annotations", {"id": 90, "image_id": 1, "k": [1, 2]})
     assert written(dataset).decode() == rest + after + "}"
@@ -121,12 +128,14 @@ def test_a_new_record_is_written_like_the_others(before, after):
 
 
 def test_records_go_and_leave_their_neighbours():
-    rows = ['{"id":%d}' % i for i in range(1, 6)]
-    rest = '{"images":[{"id":1}],"categories":[{"id":1,"name":"T","keypoints":["a"]}],"annotations":'
+    rows = [f'{{"id":{i}}}' for i in range(1, 6)]
+    rest = (
+        '{"images":[{"id":1}],"categories":[{"id":1,"name":"T","keypoints":["a"]}],"annotations":'
+    )
     dataset = opened((rest + "[ " + " ,\n".join(rows) + " ]}").encode())
     for gone, left in ((1, [2, 3, 4, 5]), (3, [2, 4, 5]), (5, [2, 4]), (2, [4])):
         dataset.remove_record("annotations", gone)
-        expected = rest + "[ " + " ,\n".join('{"id":%d}' % i for i in left) + " ]}"
+        expected = rest + "[ " + " ,\n".join(f'{{"id":{i}}}' for i in left) + " ]}"
         assert written(dataset).decode() == expected
     dataset.remove_record("annotations", 4)
     assert written(dataset).decode() == rest + "[]}"
@@ -143,11 +152,13 @@ def test_a_table_that_is_missing_is_added_at_the_end_and_goes_again():
     assert written(dataset).decode() == text
 
 
-@pytest.mark.parametrize("odd", ["NaN", "-Infinity", '"\\ud800"', "1" * 5000, "[" * 400 + "]" * 400])
+@pytest.mark.parametrize(
+    "odd", ["NaN", "-Infinity", '"\\ud800"', "1" * 5000, "[" * 400 + "]" * 400]
+)
 def test_what_the_fast_reader_refuses_is_read_to_the_same_spans(odd):
     text = (
-        '{"images":[{"id":1,"file_name":"é.jpg"}],"annotations":[{"id":3,"x":%s,"image_id":1},'
-        '{"id":4,"ü":"ä"}],"categories":[{"id":1,"name":"T","keypoints":["a"]}]}' % odd
+        f'{{"images":[{{"id":1,"file_name":"é.jpg"}}],"annotations":[{{"id":3,"x":{odd},"image_id":1}},'
+        '{"id":4,"ü":"ä"}],"categories":[{"id":1,"name":"T","keypoints":["a"]}]}'
     )
     dataset = opened(text.encode())
     assert dataset.text("annotations", 4) == '{"id":4,"ü":"ä"}'
@@ -155,9 +166,9 @@ def test_what_the_fast_reader_refuses_is_read_to_the_same_spans(odd):
     dataset.set_value("annotations", 3, ("y",), 1)
     dataset.set_value("annotations", 4, ("ü",), "ö")
     assert dataset.text("annotations", 3, ("x",)) == odd
-    assert written(dataset).decode() == text.replace('"image_id":1}', '"image_id":1,"y":1}').replace(
-        "ä", "ö"
-    )
+    assert written(dataset).decode() == text.replace(
+        '"image_id":1}', '"image_id":1,"y":1}'
+    ).replace("ä", "ö")
 
 
 def test_a_record_that_has_a_key_twice_opens_and_is_not_edited():
@@ -182,8 +193,8 @@ def test_what_opens_can_be_saved_however_deep():
     for depth in (100, 500, 900):
         deep = "[" * depth + "]" * depth
         text = (
-            '{"images":[{"id":1}],"annotations":[{"id":3,"x":%s}],"deep":%s,'
-            '"categories":[{"id":1,"name":"T","keypoints":["a"]}]}' % (deep, deep)
+            f'{{"images":[{{"id":1}}],"annotations":[{{"id":3,"x":{deep}}}],"deep":{deep},'
+            '"categories":[{"id":1,"name":"T","keypoints":["a"]}]}'
         ).encode()
         dataset = opened(text)
         dataset.set_value("images", 1, ("y",), 1)

@@ -7,20 +7,20 @@ import os
 import random
 
 import pytest
-from edit_at_random import random_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import SCHEMA, small_document
 
+from edit_at_random import random_step
 from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
-from napari_fashion.editing.edits import Edit, SetValue
 from napari_fashion.editing.editor import Editor
+from napari_fashion.editing.edits import Edit, SetValue
 from napari_fashion.editing.journal import encode_line, read_journal, read_line
 from napari_fashion.editing.merge import journal_changes, unsaved_changes
 from napari_fashion.editing.opening import open_editor
 from napari_fashion.editing.workfiles import JOURNAL, WorkFiles
 from napari_fashion.errors import EditError
+from small import SCHEMA, small_document
 
 
 def journal_of(path):
@@ -163,6 +163,7 @@ def test_a_kill_between_the_journal_and_the_new_name_is_no_conflict(dataset_file
         raise KeyboardInterrupt
 
     for moment in ("before", "after"):
+
         def dying(a, b, moment=moment):
             if moment == "after":
                 replace(a, b)
@@ -271,7 +272,11 @@ EDIT = Edit("Move", 1, (SetValue("annotations", 7, ("keypoints", 0), "1.10", "2"
         {"changes": [{"op": "set", "table": "images", "id": 1, "path": ["a"], "x": "2"}]},
         {"changes": [{"op": "insert", "table": "images", "id": 1, "record": "3"}]},
         {"changes": [{"op": "insert", "table": "images", "id": 1, "record": '{"id":2}'}]},
-        {"changes": [{"op": "insert", "table": "images", "id": 1, "record": '{"id":1,"a":1,"a":2}'}]},
+        {
+            "changes": [
+                {"op": "insert", "table": "images", "id": 1, "record": '{"id":1,"a":1,"a":2}'}
+            ]
+        },
         {"changes": [{"op": "remove", "table": "images", "id": 1}]},
         {"more": 1},
     ],

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from small import SCHEMA, small_document
 
 from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
@@ -29,6 +28,7 @@ from napari_fashion.editing.opening import (
 )
 from napari_fashion.editing.workfiles import JOURNAL, KEPT_VERSIONS, WorkFiles
 from napari_fashion.errors import CocoError, ConflictError, EditError
+from small import SCHEMA, small_document
 
 
 def opened(path) -> Editor:
@@ -129,7 +129,9 @@ def test_what_cannot_be_written_is_said_and_the_work_stays_dirty(dataset_file, m
             raise OSError(number, os.strerror(number))
 
         monkeypatch.setattr(os, "fsync", fail)
-        with pytest.raises(CocoError, match=f"cannot be written \\({text}\\); what was there before"):
+        with pytest.raises(
+            CocoError, match=f"cannot be written \\({text}\\); what was there before"
+        ):
             editor.save()
         monkeypatch.setattr(os, "fsync", real)
         assert editor.dirty
@@ -597,7 +599,9 @@ def test_results_open_as_the_models_annotations_and_are_saved_beside(folder):
 def test_temporary_files_of_dead_processes_are_gone_after_the_next_open(dataset_file):
     from napari_fashion import files
 
-    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True
+    )
     dead = dataset_file.with_name(f".fashion-{files._HOST}-{int(done.stdout)}-00ff.tmp")
     alive = dataset_file.with_name(f".fashion-{files._HOST}-{os.getpid()}-00ff.tmp")
     foreign = dataset_file.with_name(".fashion-zzzzzz-1-00ff.tmp")

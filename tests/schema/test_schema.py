@@ -40,7 +40,6 @@ def small(**changes) -> dict:
     return data | changes
 
 
-
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_schemas_have_the_facts_of_deepfashion(name):
     schema = Schema.load(name)

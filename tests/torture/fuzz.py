@@ -19,11 +19,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import contextlib
+
 from layouts import LAYOUTS, document
 
 Target = Callable[[bytes], None]
-MUTATED = [b"NaN", b"-Infinity", b"1e400", b'"', b"\\u", b"\\ud800", b"[", b"]", b"{", b"}", b",", b":",
-           b"null", b"true", b"\xff", b"\xef\xbb\xbf", b"\x00", b"9" * 30, b'"id"', b"-0", b" ", b"\r\n"]  # fmt: skip
+MUTATED = [
+    *(b"NaN", b"-Infinity", b"1e400", b'"', b"\\u", b"\\ud800", b"[", b"]", b"{", b"}", b",", b":"),
+    *(
+        b"null",
+        b"true",
+        b"\xff",
+        b"\xef\xbb\xbf",
+        b"\x00",
+        b"9" * 30,
+        b'"id"',
+        b"-0",
+        b" ",
+        b"\r\n",
+    ),
+]
 
 
 def read_bytes(data: bytes) -> None:
@@ -47,7 +62,12 @@ def read_bytes(data: bytes) -> None:
         _ = (image.file_name, image.known_size, image.reviewed, image.rejected, image.ignored_boxes)
     for garment in dataset.garments[:20]:
         _ = (garment.xy, garment.visibility, garment.bbox, garment.is_crowd, garment.source)
-        _ = (garment.score, garment.landmark_sources, garment.landmark_scores, garment.category_name)
+        _ = (
+            garment.score,
+            garment.landmark_sources,
+            garment.landmark_scores,
+            garment.category_name,
+        )
         _ = (garment.category_scores, garment.touched_by_human, garment.edited, garment.body_type)
     if not dataset.images:
         return
@@ -58,18 +78,14 @@ def read_bytes(data: bytes) -> None:
             lambda g: operations.set_category(dataset, g.id, 0),
             lambda g: operations.delete_garment(dataset, g.id),
         ):
-            try:
+            with contextlib.suppress(FashionError):
                 editor.apply(act(garment))
-            except FashionError:
-                pass
     for act in (
         lambda: operations.set_reviewed(dataset, editor.image_id, True),
         lambda: operations.add_garment(dataset, editor.image_id, 0)[0],
     ):
-        try:
+        with contextlib.suppress(FashionError):
             editor.apply(act())
-        except FashionError:
-            pass
     Store(b"".join(dataset.chunks()))
     while editor.can_undo:
         editor.undo()
@@ -87,10 +103,8 @@ def read_lines(data: bytes) -> None:
     body = data if data.startswith(b"{") else b"{" + data
     fitting = b'{"crc":"' + f"{zlib.crc32(body):08x}".encode() + b'",' + body[1:]
     for line in (data, fitting):
-        try:
+        with contextlib.suppress(FashionError):
             read_line(line)
-        except FashionError:
-            pass
     try:
         edit = Edit.from_json(data.decode("utf-8", "surrogateescape"))
     except FashionError:
@@ -107,7 +121,7 @@ def read_lines(data: bytes) -> None:
     assert b"".join(dataset.chunks()) == before
 
 
-def _small():  # noqa: ANN202
+def _small():
     from napari_fashion.coco import Dataset
     from napari_fashion.coco.store import Store
 

@@ -167,7 +167,9 @@ def kill_once(seed: int, folder: Path, *, longest: float = 0.25) -> str:
         model.do(step, kind, image)
     expected.append(dict(model.value))
     found, how = values(path)
-    assert found in expected, f"seed {seed}, after step {last}: {found} is none of {expected} ({how})"
+    assert found in expected, (
+        f"seed {seed}, after step {last}: {found} is none of {expected} ({how})"
+    )
     leftovers = [p.name for p in folder.iterdir() if p.name.startswith(".fashion-")]
     assert not leftovers, f"seed {seed}: {leftovers}"
     again, _ = values(path)  # looking changed nothing

@@ -22,8 +22,8 @@ from qtpy.QtCore import QTimer
 from napari_fashion.app import layer_data
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.coordinates import xy_from_yx
-from napari_fashion.editing.editor import Applied, Editor, Selection
 from napari_fashion.app.session import Session
+from napari_fashion.editing.editor import Applied, Editor, Selection
 from napari_fashion.engine.pictures import read_picture
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema

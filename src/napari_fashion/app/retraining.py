@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_fashion.editing.editor import Editor
-from napari_fashion.coco.store import RecordId
-from napari_fashion.editing.predictions import PREDICT
 from napari_fashion.coco import export
 from napari_fashion.coco.export import trainable_images
+from napari_fashion.coco.store import RecordId
+from napari_fashion.editing.editor import Editor
+from napari_fashion.editing.predictions import PREDICT
 from napari_fashion.errors import FashionError
 from napari_fashion.files import atomic_write
 from napari_fashion.photos import default_folder

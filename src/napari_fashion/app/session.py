@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal, SignalGroupDescriptor
 
+from napari_fashion.coco import Dataset
+from napari_fashion.coco.store import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.opening import Opening, open_editor
-from napari_fashion.coco.store import RecordId
-from napari_fashion.coco import Dataset
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import FashionError
@@ -98,9 +98,7 @@ class Session:
 
     # -- the data set ----------------------------------------------------------------------
 
-    def open(
-        self, path: Path | str, decide: Callable[[Opening], None] = Opening.settle
-    ) -> Opening:
+    def open(self, path: Path | str, decide: Callable[[Opening], None] = Opening.settle) -> Opening:
         """Open a COCO file, results of a prediction, or a folder of pictures.
 
         Parameters

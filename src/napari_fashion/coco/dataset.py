@@ -123,9 +123,7 @@ class Dataset(Frame):
                 return cls._of_results(path, listing, schema or fallback, root)
         store = Store(data, path)
         del data
-        return cls(
-            store, schema=schema, fallback=fallback, path=path, state=state, image_root=root
-        )
+        return cls(store, schema=schema, fallback=fallback, path=path, state=state, image_root=root)
 
     @classmethod
     def from_document(
@@ -310,9 +308,7 @@ class Dataset(Frame):
             new = jsontext.replaced(old, path, text, layout=layout, order=order)
             self.store.put(table, record_id, new.encode())
         except RecursionError as error:
-            raise EditError(
-                f"{table} {record_id!r} is nested too deeply to be changed."
-            ) from error
+            raise EditError(f"{table} {record_id!r} is nested too deeply to be changed.") from error
         except EditError as error:
             if str(error).startswith(table):
                 raise
@@ -661,9 +657,7 @@ def write_file(
                 path=path,
                 remedy="Choose another name, or allow it to be overwritten.",
             )
-        return atomic_write(
-            path, chunks, overwrite=overwrite, before_replace=before_replace
-        )
+        return atomic_write(path, chunks, overwrite=overwrite, before_replace=before_replace)
     except OSError as error:
         raise CocoError(
             f"cannot be written ({error.strerror or error}); what was there before is unchanged.",

@@ -100,9 +100,7 @@ def export(
         ignored=ignored,
     )
     write_file(chunks, path, source=dataset.path, overwrite=overwrite)
-    return ExportReport(
-        path, len(images), int(truth.sum()), int(wanted.sum() - truth.sum())
-    )
+    return ExportReport(path, len(images), int(truth.sum()), int(wanted.sum() - truth.sum()))
 
 
 def trainable_images(dataset: Dataset) -> list[Image]:

@@ -326,7 +326,8 @@ def replaced(
     layout
         For a key that is new in an empty object.
     order
-        Keys in the order that they once had: one that is put back at the top level takes its place among them.
+        Keys in the order that they once had: one that is put back at the top level takes its
+        place among them.
 
     Raises
     ------

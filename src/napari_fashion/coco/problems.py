@@ -137,9 +137,7 @@ def _records(dataset: Dataset, table: Any) -> Iterator[tuple[str, dict[str, Any]
         yield f"{table}[{i}]", record
 
 
-def _skeleton(
-    problem: Report, category: dict[str, Any], place: str, k: int
-) -> Iterator[Problem]:
+def _skeleton(problem: Report, category: dict[str, Any], place: str, k: int) -> Iterator[Problem]:
     skeleton = category.get("skeleton")
     if not k or "skeleton" not in category:
         return
@@ -157,7 +155,9 @@ def _skeleton(
         )
     elif ends and not 1 <= min(ends) <= max(ends) <= k:
         odd = next(end for end in ends if not 1 <= end <= k)
-        yield problem(f"{place}.skeleton", f"the number {odd}", f"{expected}; that edge is left out")
+        yield problem(
+            f"{place}.skeleton", f"the number {odd}", f"{expected}; that edge is left out"
+        )
 
 
 def _keypoints(

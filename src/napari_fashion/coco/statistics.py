@@ -17,7 +17,6 @@ from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.keypoints import number, parse_keypoints
 
-
 _BLOCK = 20_000
 _WORDS = (b"source", b"score", b"edited")
 
@@ -112,7 +111,7 @@ def columns(dataset: Dataset) -> Columns:
             edited[i] = provenance.edited(record)
             score[i] = np.nan if (s := provenance.score(record)) is None else s
     for i in np.flatnonzero(labelled < 0):
-        labelled[i] = np.count_nonzero(dataset.garments[int(i)].visibility)
+        labelled[i] = int((dataset.garments[int(i)].visibility > 0).sum())
 
     n = len(image_ids)
     known = annotation_image >= 0
@@ -181,7 +180,9 @@ def statistics(dataset: Dataset) -> Statistics:
     found = columns(dataset)
     one = ~found.crowd
     schema = dataset.schema
-    count = np.bincount(found.category[one & (found.category >= 0)], minlength=len(schema.categories))
+    count = np.bincount(
+        found.category[one & (found.category >= 0)], minlength=len(schema.categories)
+    )
     seen = np.zeros((schema.n_landmarks, 3), np.int64)
     every = np.arange(schema.n_landmarks)
     k = schema.n_landmarks
@@ -249,9 +250,7 @@ def _annotations(dataset: Dataset) -> list[_Annotation]:
     return rows
 
 
-def _keypoints(
-    dataset: Dataset, crowd: npt.NDArray[np.bool_]
-) -> list[tuple[Any, Any]]:
+def _keypoints(dataset: Dataset, crowd: npt.NDArray[np.bool_]) -> list[tuple[Any, Any]]:
     try:
         rows = dataset.store.bulk("annotations", _Keypoints)
         pairs = [(row.category_id, row.keypoints) for row in rows]

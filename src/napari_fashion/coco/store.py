@@ -14,6 +14,7 @@ from __future__ import annotations
 import bisect
 import codecs
 import gc
+import itertools
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -171,10 +172,7 @@ class Store:
             ) from error
         spans = [place.of(at) for m, _ in found for at in (m.key_start, m.start, m.end)]
         self._set_top(
-            [
-                jsontext.Member(m.key, *spans[3 * i : 3 * i + 3])
-                for i, (m, _) in enumerate(found)
-            ]
+            [jsontext.Member(m.key, *spans[3 * i : 3 * i + 3]) for i, (m, _) in enumerate(found)]
         )
         for member, records in found:
             if records is None or member.key not in TABLES:
@@ -397,7 +395,8 @@ class Store:
         if t.present and len(t.ids):
             with _collector_paused():
                 rows = msgspec.json.decode(
-                    memoryview(self.data)[t.start : t.end], type=list[kind]  # type: ignore[valid-type]
+                    memoryview(self.data)[t.start : t.end],
+                    type=list[kind],  # type: ignore[valid-type]
                 )
         if not t.changed:
             return rows
@@ -431,7 +430,11 @@ class Store:
         for key in ("image_id", "category_id") if table == "annotations" else ():
             if value.get(key) is not None and not is_id(value[key]):
                 raise EditError(f"{table} {record_id!r}: {value[key]!r} is not an id ({key}).")
-        before = self.record(table, record_id).get("image_id") if self.has(table, record_id) else _NOWHERE
+        before = (
+            self.record(table, record_id).get("image_id")
+            if self.has(table, record_id)
+            else _NOWHERE
+        )
         original = self.original(table, record_id)
         if original is not None and jsontext.same_text(original.decode(), text.decode()):
             if t.changed.pop(record_id, original) is None:
@@ -480,7 +483,9 @@ class Store:
     def mark_saved(self) -> None:
         """Remember the records as they are as saved."""
         for table, key in self.unsaved:
-            self._saved[table, key] = self.version(table, key).text if self.has(table, key) else None
+            self._saved[table, key] = (
+                self.version(table, key).text if self.has(table, key) else None
+            )
         self.unsaved.clear()
 
     def _regroup(self, record_id: RecordId, before: Any, after: Any) -> None:
@@ -644,7 +649,7 @@ class Store:
             if place < len(rows) and rows[place] == row:
                 cuts[place : place + 2] = True
         places = [*np.flatnonzero(cuts).tolist(), len(rows)]
-        for first, last in zip(places, places[1:], strict=False):
+        for first, last in itertools.pairwise(places):
             a, b = int(rows[first]), int(rows[last - 1])
             if first:
                 yield view[t.ends[a - 1] : t.starts[a]]
@@ -743,13 +748,12 @@ class _AnyAnnotation(msgspec.Struct, gc=False):
 
 
 def _ids(raw: msgspec.Raw, name: TableName) -> tuple[list[RecordId], list[RecordId] | None]:
-    kinds: tuple[Any, ...] = (_Row, _AnyRow)
-    if name == "annotations":
-        kinds = (_Annotation, _AnyAnnotation)
+    kinds: Any = (_Annotation, _AnyAnnotation) if name == "annotations" else (_Row, _AnyRow)
+    rows: list[Any]
     try:
-        rows = msgspec.json.decode(raw, type=list[kinds[0]])  # type: ignore[valid-type]
+        rows = msgspec.json.decode(raw, type=list[kinds[0]])
     except msgspec.ValidationError:
-        rows = msgspec.json.decode(raw, type=list[kinds[1]])  # type: ignore[valid-type]
+        rows = msgspec.json.decode(raw, type=list[kinds[1]])
     image_ids = [row.image_id for row in rows] if name == "annotations" else None
     return [row.id for row in rows], image_ids
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
@@ -140,7 +140,7 @@ class Views(Sequence[V], Generic[V]):
     def __init__(self, frame: Frame, table: TableName, kind: type[V]) -> None:
         self._frame = frame
         self._table: TableName = table
-        self._kind = kind
+        self._kind: Callable[[Frame, RecordId], V] = kind
 
     @property
     def ids(self) -> list[RecordId]:
@@ -257,9 +257,7 @@ class Image(_View):
     def rejected(self) -> list[Keypoints]:
         """The garments of a model that a person deleted."""
         k = self._frame.schema.n_landmarks
-        return [
-            parse_keypoints(r.get("keypoints"), k) for r in provenance.rejected(self._record)
-        ]
+        return [parse_keypoints(r.get("keypoints"), k) for r in provenance.rejected(self._record)]
 
     @property
     def garments(self) -> list[Garment]:

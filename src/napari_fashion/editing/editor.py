@@ -310,9 +310,7 @@ class Editor:
         self._keep_selection_valid(applied)
         if self._journal is not None:
             self._write_base()
-            self._journal.note(
-                applied.do, applied.number, applied.edit, merged=applied.merged
-            )
+            self._journal.note(applied.do, applied.number, applied.edit, merged=applied.merged)
         self.changed.emit(applied)
         self.history_changed.emit()
 

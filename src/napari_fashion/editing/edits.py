@@ -25,9 +25,7 @@ Key = str | int
 RecordKey = tuple[TableName, RecordId]
 
 
-class SetValue(
-    msgspec.Struct, frozen=True, tag_field="op", tag="set", forbid_unknown_fields=True
-):
+class SetValue(msgspec.Struct, frozen=True, tag_field="op", tag="set", forbid_unknown_fields=True):
     """Set (or create, or remove) the value at a key path of one record.
 
     Attributes
@@ -296,9 +294,13 @@ def _check(change: Change) -> None:
             if (key := jsontext.first_double_key(text)) is not None:
                 raise EditError(f"Not an edit: it has the key {key!r} twice.")
     except (ValueError, RecursionError) as error:
-        raise EditError(f"Not an edit: {change.table} {change.id!r} has no JSON ({error}).") from error
+        raise EditError(
+            f"Not an edit: {change.table} {change.id!r} has no JSON ({error})."
+        ) from error
     if isinstance(change, SetValue) and (not change.path or change.path[0] == "id"):
-        raise EditError(f"Not an edit: it sets {list(change.path)} of {change.table} {change.id!r}.")
+        raise EditError(
+            f"Not an edit: it sets {list(change.path)} of {change.table} {change.id!r}."
+        )
 
 
 def _by_place(changes: Sequence[Change]) -> dict[tuple[Any, ...], SetValue] | None:

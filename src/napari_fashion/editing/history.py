@@ -181,12 +181,15 @@ class History:
 
         def later(index: defaultdict[Hashable, dict[int, None]], key: Hashable) -> bool:
             numbers = index.get(key)
-            return bool(numbers) and self._made_at[next(reversed(numbers))] > at
+            return numbers is not None and self._is_last_after(numbers, at)
 
         return not (
             any(later(self._touching, key) or later(self._using, key) for key in step.touches)
             or any(later(self._touching, key) for key in step.uses)
         )
+
+    def _is_last_after(self, numbers: dict[int, None], at: int) -> bool:
+        return bool(numbers) and self._made_at[next(reversed(numbers))] > at
 
     def _forget(self, made: Step) -> None:
         """Forget what can't be made again after a step: its image's, and what needs those."""

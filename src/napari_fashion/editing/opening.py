@@ -12,8 +12,8 @@ from napari_fashion.coco import Dataset
 from napari_fashion.coco.dataset import image_records
 from napari_fashion.coco.pictures import picture_files
 from napari_fashion.editing import operations
-from napari_fashion.editing.edits import RecordKey
 from napari_fashion.editing.editor import Editor, put_journal_aside
+from napari_fashion.editing.edits import RecordKey
 from napari_fashion.editing.journal import Pending, read_journal
 from napari_fashion.editing.merge import (
     Merge,
@@ -81,7 +81,9 @@ class Opening:
         self.note = f"{made} changes that were not saved are here again. {self.note}".strip()
         if made < len(pending.entries) or pending.damage:
             self.editor.rewrite_journal(replace(pending, entries=pending.entries[:made]))
-            self.note += f" Others cannot be made; the whole journal is kept in {pending.path.parent}."
+            self.note += (
+                f" Others cannot be made; the whole journal is kept in {pending.path.parent}."
+            )
         return made
 
     def put_aside(self) -> Path | None:
@@ -116,9 +118,7 @@ class Opening:
         editor.replace_journal(keep_old=True)
 
 
-def open_editor(
-    path: Path | str, *, schema: Schema, read_only: bool = False
-) -> Opening:
+def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) -> Opening:
     """Open a COCO file, the results of `predict`, or a folder of images.
 
     A folder is saved to one COCO file in it; where that is there already it is opened, with the

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_fashion.coco.records import annotation_record, category_records, image_record
 from napari_fashion.coco.pictures import picture_size
+from napari_fashion.coco.records import annotation_record, category_records, image_record
 from napari_fashion.photos.locate import DATA
 from napari_fashion.schema import Schema
 

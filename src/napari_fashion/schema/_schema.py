@@ -261,7 +261,8 @@ class Schema:
         for entry, points in zip(entries, lists, strict=True):
             places = tuple(names.index(n) for n in points)
             edges |= dict.fromkeys(
-                (places[a], places[b]) for a, b in skeleton_edges(entry.get("skeleton"), len(points))
+                (places[a], places[b])
+                for a, b in skeleton_edges(entry.get("skeleton"), len(points))
             )
             whole = len(set(places)) == len(names)
             body_type = types.setdefault(places, "all" if whole else str(entry["name"]))

@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_fashion.app.actions import Actions
-from napari_fashion.editing.editor import Editor
 from napari_fashion.app.shortcuts import keys_of
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.data_row import DataRow
@@ -30,6 +29,7 @@ from napari_fashion.app.widgets.style import MARGIN, SPACING, quiet_button, rule
 from napari_fashion.app.window import RETRAIN
 from napari_fashion.coco import Dataset, Problem, columns, export, find_problems
 from napari_fashion.coco.problems import MAX_PROBLEMS
+from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.opening import (
     Opening,
     adopt,

@@ -70,7 +70,10 @@ class DataRow(QWidget):
             return
         place = editor.path or editor.dataset.image_root
         if editor.holder is not None:
-            state, mark = f"Open elsewhere: {editor.holder}. Here it can be looked at", "  (read only)"
+            state, mark = (
+                f"Open elsewhere: {editor.holder}. Here it can be looked at",
+                "  (read only)",
+            )
         elif editor.dirty:
             state, mark = "Not saved to the file yet; the journal has it", "  ●"
         else:
