@@ -110,8 +110,8 @@ def columns(dataset: Dataset) -> Columns:
             by_human[i] = provenance.touched_by_human(record)
             edited[i] = provenance.edited(record)
             score[i] = np.nan if (s := provenance.score(record)) is None else s
-    for i in np.flatnonzero(labelled < 0):
-        labelled[i] = int((dataset.garments[int(i)].visibility > 0).sum())
+    for row_index in np.flatnonzero(labelled < 0).tolist():
+        labelled[row_index] = int((dataset.garments[row_index].visibility > 0).sum())
 
     n = len(image_ids)
     known = annotation_image >= 0

@@ -213,7 +213,7 @@ def adopt(editor: Editor, merged: Merge, choices: Mapping[RecordKey, Side]) -> E
     """Return an editor of the other version with our changes in it, in place of the old one.
 
     The undo history comes along as far as its edits fit the other version. The old journal stays
-    until the new one has everything.
+    until the new one has everything, and as a file of its own where there were conflicts.
     """
     fresh = Editor(merged.theirs, editor.path)
     if editor.work is not None:
@@ -222,7 +222,7 @@ def adopt(editor: Editor, merged: Merge, choices: Mapping[RecordKey, Side]) -> E
         fresh.remember(edit)
     for edit in merged.edits(choices):
         fresh.apply(edit)
-    fresh.replace_journal()
+    fresh.replace_journal(keep_old=bool(merged.conflicts))  # what was not chosen is in it
     fresh.go_to_image(editor.image_id)
     return fresh
 

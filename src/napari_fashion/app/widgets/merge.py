@@ -8,10 +8,12 @@ import json
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
     QDialog,
     QDialogButtonBox,
+    QHeaderView,
     QLabel,
     QRadioButton,
     QTableWidget,
@@ -22,7 +24,8 @@ from qtpy.QtWidgets import (
 from napari_fashion.editing.edits import RecordKey
 from napari_fashion.editing.merge import Conflict, Side
 
-WIDTH, HEIGHT = 900, 520
+WIDTH, HEIGHT = 960, 560
+WIDTHS = (150, 270, 270, 90, 90)
 COLUMNS = ("Record", "Yours", "On the disk", "Keep yours", "Take theirs")
 
 
@@ -37,8 +40,8 @@ class MergeDialog(QDialog):
         n = len(conflicts)
         head = QLabel(
             f"{n} record{'' if n == 1 else 's'} changed here and on the disk. Everything else is merged. "
-            "Choose for each which one stays; the other one is lost with this save, but stays in "
-            "the earlier versions."
+            "Choose for each which one stays. The other one is kept: theirs among the earlier versions, "
+            "yours in the journal, which is put aside as a file."
         )
         head.setWordWrap(True)
         self.table = QTableWidget(n, len(COLUMNS))
@@ -67,9 +70,13 @@ class MergeDialog(QDialog):
                 self.table.setCellWidget(row, column, button)
             self.mine.append(mine)
             self.theirs.append(theirs)
-        for column, width in enumerate((150, 270, 270, 80, 80)):
+        header = self.table.horizontalHeader()
+        for column, width in enumerate(WIDTHS):
             self.table.setColumnWidth(column, width)
-        self.table.resizeRowsToContents()
+            stretch = column in (1, 2)
+            mode = QHeaderView.ResizeMode.Stretch if stretch else QHeaderView.ResizeMode.Fixed
+            header.setSectionResizeMode(column, mode)
+        self._fit_rows()
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
@@ -79,6 +86,23 @@ class MergeDialog(QDialog):
         layout = QVBoxLayout(self)
         for part in (head, self.table, buttons):
             layout.addWidget(part)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        self._fit_rows()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: D102
+        super().showEvent(event)
+        self._fit_rows()
+
+    def _fit_rows(self) -> None:
+        """Make each row as high as its longer text: Qt does not ask wrapped labels itself."""
+        for row in range(self.table.rowCount()):
+            heights = [
+                self.table.cellWidget(row, column).heightForWidth(self.table.columnWidth(column))
+                for column in range(3)
+            ]
+            self.table.setRowHeight(row, max(heights) + 8)
 
     @property
     def choices(self) -> dict[RecordKey, Side]:
