@@ -4,9 +4,10 @@ PYTHON ?=
 BIN := $(VENV)/bin
 export VENV PYTHON
 export OPENBLAS_NUM_THREADS ?= 2
+TORTURE_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint types format bench screenshots train clean
+.PHONY: help setup demo test test-fast lint types format bench torture screenshots train clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +38,13 @@ format: setup ## Format the code
 
 bench: setup ## Run the benchmarks
 	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+
+torture: setup ## Fuzz files, bytes and journals for ten minutes each and kill a window 500 times (40 minutes)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt atheris
+	@$(BIN)/python tests/torture/fuzz.py generated --files 10000
+	@$(BIN)/python tests/torture/fuzz.py bytes --seconds $(TORTURE_SECONDS)
+	@$(BIN)/python tests/torture/fuzz.py lines --seconds $(TORTURE_SECONDS)
+	@$(BIN)/python tests/torture/killing.py --kills 500
 
 screenshots: setup ## Take the pictures in docs/img again
 	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img --epochs 80

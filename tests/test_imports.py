@@ -24,6 +24,9 @@ FORBIDDEN = (
     [
         ("napari_fashion.schema", ("torch", "numba")),
         ("napari_fashion.coco", ("torch", "numba", "napari_fashion.engine")),
+        ("napari_fashion.coco", ("napari_fashion.editing",)),
+        ("napari_fashion.editing.opening", ("torch", "numba")),
+        ("napari_fashion.editing.predictions", ("torch", "numba")),
         ("napari_fashion.photos", ("torch", "numba", "napari_fashion.engine")),
         ("napari_fashion.samples", ("torch", "numba", "napari_fashion.engine")),
         ("napari_fashion.engine.train", ()),

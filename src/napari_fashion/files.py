@@ -12,6 +12,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -132,16 +133,16 @@ def atomic_write(
     if old is not None and not old.st_mode & 0o222:
         raise PermissionError(errno.EACCES, "the file is read-only", str(target))
     temporary = target.parent / f".fashion-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    digest = hashlib.sha256()
+    chunks = [data] if isinstance(data, (bytes, memoryview)) else list(data)
     try:
-        with temporary.open("xb") as stream:
-            for chunk in [data] if isinstance(data, (bytes, memoryview)) else data:
+        with temporary.open("xb") as stream, ThreadPoolExecutor(1) as helper:
+            digest = helper.submit(_digest, chunks)  # hashing lets others run meanwhile
+            for chunk in chunks:
                 stream.write(chunk)
-                digest.update(chunk)
             stream.flush()
             note = _keep_attributes(temporary, target, old)
             os.fsync(stream.fileno())
-        state = FileState(digest.hexdigest(), _stamp(temporary.stat()), time.time_ns(), note)
+        state = FileState(digest.result(), _stamp(temporary.stat()), time.time_ns(), note)
         if before_replace is not None:
             before_replace(state, target)
         if overwrite:
@@ -194,6 +195,13 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _digest(chunks: Iterable[bytes | memoryview]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _move_if_free(temporary: Path, target: Path) -> None:

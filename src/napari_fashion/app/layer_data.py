@@ -83,7 +83,7 @@ def landmarks(
         The landmark of it that is selected.
     """
     colors = rgb(schema)
-    rows = [(g, k) for g in garments for k in range(schema.n_landmarks) if g.visibility[k] > 0]
+    rows = [(g, k) for g in garments for k in np.flatnonzero(g.visibility).tolist()]
     rows.sort(key=lambda row: (row[0].id == selected, row[0].id == selected and row[1] == current))
     n = len(rows)
     yx = np.empty((n, 2))

@@ -24,6 +24,7 @@ MAX_DIGITS = 4000
 """Integers of more digits are read as floats; Python refuses to convert them."""
 
 _space = re.compile(r"[ \t\n\r]*").match
+_words = re.compile(r"[^, \t\n\r]+").finditer
 # Numbers are not needed to find a value's end, and an integer of 5,000 digits must not be converted.
 _scan = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).raw_decode
 
@@ -118,10 +119,12 @@ def members(text: str, start: int = 0) -> list[Member]:
 
 def elements(text: str, start: int = 0) -> list[tuple[int, int]]:
     """Return the spans of the elements of the list that begins at `start`."""
+    closing = text.index("]", start)
+    body = text[start + 1 : closing]
+    if not any(mark in body for mark in '"[{'):  # numbers and words, as most lists are
+        return [(m.start(), m.end()) for m in _words(text, start + 1, closing)]
     found: list[tuple[int, int]] = []
     i = _space(text, start + 1).end()  # type: ignore[union-attr]
-    if text[i] == "]":
-        return found
     while True:
         end = _scan(text, i)[1]
         found.append((i, end))

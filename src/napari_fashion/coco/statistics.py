@@ -6,6 +6,7 @@ command line count alike.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +19,6 @@ from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.keypoints import number, parse_keypoints
 
 _BLOCK = 20_000
-_WORDS = (b"source", b"score", b"edited")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,8 @@ def columns(dataset: Dataset) -> Columns:
     m = len(rows)
     places = dict(zip(image_ids, range(len(image_ids)), strict=True))
     annotation_image = np.fromiter((_row(places, r.image_id) for r in rows), np.int64, m)
-    category = np.fromiter((dataset.category_index(r.category_id) for r in rows), np.int64, m)
+    index = _Once(dataset.category_index)
+    category = np.fromiter((index(r.category_id) for r in rows), np.int64, m)
     crowd = np.fromiter((r.iscrowd not in (0, None) and bool(r.iscrowd) for r in rows), np.bool_, m)
     labelled = np.zeros(m, np.int64)
     by_human = np.ones(m, np.bool_)
@@ -187,8 +188,9 @@ def statistics(dataset: Dataset) -> Statistics:
     every = np.arange(schema.n_landmarks)
     k = schema.n_landmarks
     plain: list[Any] = []
+    order_of = _Once(dataset.landmark_order)
     for category_id, flat in _keypoints(dataset, found.crowd):
-        order = dataset.landmark_order(category_id)
+        order = order_of(category_id)
         if order is None and isinstance(flat, list) and len(flat) == 3 * k:
             plain.append(flat)
         else:
@@ -222,9 +224,26 @@ def statistics(dataset: Dataset) -> Statistics:
     )
 
 
+class _Once:
+    """Asks a function once for each argument; there are few categories and many annotations."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+        self._known: dict[Any, Any] = {}
+
+    def __call__(self, key: Any) -> Any:
+        try:
+            return self._known[key]
+        except KeyError:
+            answer = self._known[key] = self._function(key)
+            return answer
+        except TypeError:  # not hashable
+            return self._function(key)
+
+
 def _says_who(fashion: bytes) -> bool:
     """Whether what stands under our key may say who made a garment; quick for what converters write."""
-    return b"\\" in fashion or any(word in fashion for word in _WORDS)
+    return b"source" in fashion or b"score" in fashion or b"edited" in fashion or b"\\" in fashion
 
 
 def _images(dataset: Dataset) -> list[bytes]:

@@ -16,6 +16,7 @@ import codecs
 import gc
 import itertools
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -537,7 +538,10 @@ class Store:
         return self._letters_known
 
     def _find_letters(self) -> Layout:
-        at = self.data.find(b"\\u") if self.data.isascii() else -1
+        at = -1
+        if self.data.isascii() and (slash := self.data.find(b"\\")) >= 0:
+            found = re.search(rb"\\u", memoryview(self.data)[slash:])
+            at = -1 if found is None else slash + found.start()
         digits = self.data[at + 2 : at + 6]
         upper = at >= 0 and digits != digits.lower()
         return Layout(separator=", ", colon=": ", comma=", ", ascii=at >= 0, upper=upper)

@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -473,28 +474,33 @@ class Editor:
         own = self.path is not None and _same_path(target, self.path)
         if own:
             self._require_holding()
-            if not keep_mine:
-                self._require_unchanged(target)
         managed = self.work is not None  # in a window; a script's editor holds no lock
         work = self.work if own and self.work is not None else WorkFiles(target)
         holder = work.lock()
         if holder is not None:
             raise CocoError(f"is open elsewhere ({holder}); nothing was written.", path=target)
         journal = self._journal if own else None
-
-        def before(state: FileState, _: Path) -> None:
-            work.keep_version()
-            if journal is not None:
-                journal.saving(state.digest)
-
         try:
-            state = write_file(
-                self.dataset.chunks(target.parent),
-                target,
-                source=self.dataset.path,
-                overwrite=overwrite or own,
-                before_replace=before,
-            )
+            # Whether another program changed the file is found out while the new one is written.
+            with ThreadPoolExecutor(1) as helper:
+                check = helper.submit(
+                    self._find_conflict, target if own and not keep_mine else None
+                )
+
+                def before(state: FileState, _: Path) -> None:
+                    if conflict := check.result():
+                        raise ConflictError(conflict, path=target)
+                    work.keep_version()
+                    if journal is not None:
+                        journal.saving(state.digest)
+
+                state = write_file(
+                    self.dataset.chunks(target.parent),
+                    target,
+                    source=self.dataset.path,
+                    overwrite=overwrite or own,
+                    before_replace=before,
+                )
         except BaseException:
             if work is not self.work:
                 work.release()
@@ -524,12 +530,15 @@ class Editor:
             self.protect(work)
         self.history_changed.emit()
 
-    def _require_unchanged(self, target: Path) -> None:
+    def _find_conflict(self, target: Path | None) -> str:
+        """Return what another program did to the file that is to be saved; empty for nothing."""
+        if target is None or not target.exists():
+            return ""
         if self.state is None:
-            if target.exists():
-                raise ConflictError("another program made this file meanwhile", path=target)
-        elif target.exists() and not self.state.is_at(target):
-            raise ConflictError("another program changed this file since it was read", path=target)
+            return "another program made this file meanwhile"
+        if not self.state.is_at(target):
+            return "another program changed this file since it was read"
+        return ""
 
     @property
     def has_versions(self) -> bool:

@@ -313,7 +313,9 @@ def _by_place(changes: Sequence[Change]) -> dict[tuple[Any, ...], SetValue] | No
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Compare JSON values; unlike ``==``, 1, 1.0 and True are three things."""
+    """Compare JSON values; unlike ``==``, 1, 1.0 and True are three things, and so are 0.0 and -0.0."""
+    if type(a) is type(b) and isinstance(a, (int, float, str)):
+        return repr(a) == repr(b)
     return a is b or json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
