@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_fashion import files
 from napari_fashion.files import atomic_write
 
 
@@ -44,7 +45,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
             write = fail
 
-        monkeypatch.setattr(Path, "open", lambda *_: Full())
+        monkeypatch.setattr(files, "open", lambda *_a, **_k: Full(), raising=False)
     else:
         monkeypatch.setattr(os, broken, fail)
     with pytest.raises(OSError, match="No space left"):

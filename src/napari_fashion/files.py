@@ -52,9 +52,8 @@ class FileState:
 
         The time stamps tell; the bytes are read only where the stamps differ or are too fresh to be sure.
         """
-        try:
-            stamp = _stamp(os.stat(path))
-        except OSError:
+        stamp = stamp_of(path)
+        if stamp is None:
             return False
         sure = self.seen - max(self.stamp[3:]) > RACY_SECONDS * 1e9
         if stamp == self.stamp and sure:
@@ -66,6 +65,39 @@ class FileState:
                 return hashlib.file_digest(stream, "sha256").hexdigest() == self.digest
         except OSError:
             return False
+
+
+def stamp_of(path: Path) -> tuple[int, ...] | None:
+    """Return device, inode, size and times of change of a file; None where there is none."""
+    try:
+        return _stamp(os.stat(path))
+    except (OSError, ValueError):
+        return None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; False for a name that the system refuses, however odd it is."""
+    try:
+        return os.path.isfile(path)
+    except (OSError, ValueError):  # a null character, half a surrogate
+        return False
+
+
+def checked_path(path: Path | str) -> Path:
+    """Return a path that the system can be asked about.
+
+    Raises
+    ------
+    CocoError
+        If it has a null character, or letters that no file name can have.
+    """
+    path = Path(path)
+    try:
+        if b"\0" not in os.fsencode(path):
+            return path
+    except ValueError:
+        pass
+    raise CocoError(f"{str(path)!r} cannot be the name of a file; expected one without such letters.")
 
 
 def read_file(path: Path) -> tuple[bytes, FileState]:
@@ -135,7 +167,7 @@ def atomic_write(
     temporary = target.parent / f".fashion-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     chunks = [data] if isinstance(data, (bytes, memoryview)) else list(data)
     try:
-        with temporary.open("xb") as stream, ThreadPoolExecutor(1) as helper:
+        with open(temporary, "xb", opener=_private) as stream, ThreadPoolExecutor(1) as helper:
             digest = helper.submit(_digest, chunks)  # hashing lets others run meanwhile
             for chunk in chunks:
                 stream.write(chunk)
@@ -149,7 +181,7 @@ def atomic_write(
             os.replace(temporary, target)
         else:
             _move_if_free(temporary, target)
-        state = replace(state, stamp=_stamp(target.stat()), seen=time.time_ns())
+        state = replace(state, stamp=stamp_of(target) or state.stamp, seen=time.time_ns())
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -195,6 +227,11 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _private(name: str, flags: int) -> int:
+    """Open a file that only we can read, until it has the target's permissions."""
+    return os.open(name, flags, 0o600)
 
 
 def _digest(chunks: Iterable[bytes | memoryview]) -> str:

@@ -272,11 +272,6 @@ EDIT = Edit("Move", 1, (SetValue("annotations", 7, ("keypoints", 0), "1.10", "2"
         {"changes": [{"op": "set", "table": "images", "id": 1, "path": ["a"], "x": "2"}]},
         {"changes": [{"op": "insert", "table": "images", "id": 1, "record": "3"}]},
         {"changes": [{"op": "insert", "table": "images", "id": 1, "record": '{"id":2}'}]},
-        {
-            "changes": [
-                {"op": "insert", "table": "images", "id": 1, "record": '{"id":1,"a":1,"a":2}'}
-            ]
-        },
         {"changes": [{"op": "remove", "table": "images", "id": 1}]},
         {"more": 1},
     ],

@@ -408,7 +408,7 @@ def test_what_only_a_model_said_is_no_truth_and_no_background_either(drawn, tmp_
             "annotations", garment.id, ["fashion"], {"source": "model:x", "score": 0.9}
         )
     dataset.set_value("images", 1, ["fashion"], {"reviewed": True})
-    theirs = dict(dataset.record("annotations", 2)) | {"id": 99, "image_id": 30}
+    theirs = dataset.store.record("annotations", 2) | {"id": 99, "image_id": 30}
     dataset.insert_record("annotations", theirs)
     path = tmp_path / "mixed.json"
     dataset.save(path)

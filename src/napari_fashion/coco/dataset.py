@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from napari_fashion.coco.store import (
 )
 from napari_fashion.coco.views import Frame
 from napari_fashion.errors import CocoError, EditError, PictureError, SchemaError
-from napari_fashion.files import FileState, atomic_write, read_file
+from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
 from napari_fashion.schema import Schema
 
 LISTING = ".images.json"
@@ -119,8 +118,8 @@ class Dataset(Frame):
         data, state = read_file(path)
         if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
             listing = path.with_name(path.stem + LISTING)
-            if listing.is_file():
-                return cls._of_results(path, listing, schema or fallback, root)
+            if is_file(listing):
+                return cls._of_results(path, data, listing, schema or fallback, root)
         store = Store(data, path)
         del data
         return cls(store, schema=schema, fallback=fallback, path=path, state=state, image_root=root)
@@ -156,11 +155,14 @@ class Dataset(Frame):
 
     @classmethod
     def _of_results(
-        cls, path: Path, listing: Path, schema: Schema | None, root: Path | None
+        cls, path: Path, data: bytes, listing: Path, schema: Schema | None, root: Path | None
     ) -> Dataset:
         """Make a data set of a list of results and the file that lists their images."""
         base = cls.load(listing, fallback=schema, image_root=root)
-        results = json.loads(path.read_bytes())
+        try:
+            results = jsontext.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise CocoError(f"not valid JSON ({error}); expected COCO results.", path=path) from error
         document = base.to_document()
         annotations = list(document.get("annotations", ()))
         first = base.store.next_id("annotations")
@@ -240,7 +242,7 @@ class Dataset(Frame):
     def missing_images(self) -> Iterator[tuple[int, Path]]:
         """Look for every image's file; yield place and path of those that are not there."""
         for i, image in enumerate(self.images):
-            if not image.path.is_file():
+            if not is_file(image.path):
                 yield i, image.path
 
     # -- changing --------------------------------------------------------------------------
@@ -258,7 +260,12 @@ class Dataset(Frame):
         text = self.store.version(table, record_id).text.decode()
         if not path:
             return text
-        span = self._locate(table, record_id, text, path)
+        try:
+            span = jsontext.locate(text, path)
+        except EditError as error:
+            raise EditError(f"{table} {record_id!r}: {error}") from None
+        except RecursionError as error:
+            raise EditError(f"{table} {record_id!r} is nested too deeply to be read.") from error
         return None if span is None else text[span[0] : span[1]]
 
     def set_text(
@@ -393,16 +400,13 @@ class Dataset(Frame):
 
     def to_document(self) -> dict[str, Any]:
         """Return the whole document as it is now, decoded: for small data sets and scripts."""
-        document: dict[str, Any] = jsontext.loads(b"".join(self.chunks()).decode(self._codec))
+        text = b"".join(self.chunks()).decode(self.store.encoding)
+        document: dict[str, Any] = jsontext.loads(text.removeprefix("\ufeff"))
         return document
-
-    @property
-    def _codec(self) -> str:
-        return "utf-8-sig" if self.store.encoding == "utf-8" else self.store.encoding
 
     def chunks(
         self,
-        folder: Path | None = None,
+        target: Path | None = None,
         *,
         images: Collection[RecordId] | None = None,
         annotations: Collection[RecordId] | None = None,
@@ -412,9 +416,9 @@ class Dataset(Frame):
 
         Parameters
         ----------
-        folder
-            Where the file is going to lie; where it differs from the folder that it came from,
-            it notes where the images lie, and the schema.
+        target
+            The file to be written; where its images would not be found from there, it notes where they
+            lie, and the schema.
         images, annotations
             Ids of those to write; by default all.
         ignored
@@ -435,25 +439,25 @@ class Dataset(Frame):
                 old, (provenance.KEY,), jsontext.dumps(ours, layout), layout=layout
             )
             texts["images", key] = new.encode()
-        top = {} if folder is None else self._noted(folder)
+        top = {} if target is None else self._noted(target)
         return self.store.chunks(keep=keep, texts=texts, top=top)
 
-    def _noted(self, folder: Path) -> dict[str, str]:
-        """Return ``info`` with a note where the images lie seen from a folder, and the schema."""
+    def _noted(self, target: Path) -> dict[str, str]:
+        """Return ``info`` with a note where the images lie seen from a file, and the schema."""
+        folder = target.parent
         if (
             self.path is not None
             and _same_folder(self.path.parent, folder)
-            and _same_folder(self._find_image_root(), self.image_root)
+            and _same_folder(self._find_image_root(target), self.image_root)
         ):
             return {}
         # Where `info` is no object, text say, the note stands beside it under our key.
         at_top = self._info is not None and not isinstance(self._info, dict)
-        text = "{}" if at_top else self.store.top("info") or "{}"
-        root, folder = self.image_root.resolve(), folder.resolve()
+        text = "{}" if not isinstance(self._info, dict) else self.store.top("info") or "{}"
         try:
-            noted = Path(os.path.relpath(root, folder)).as_posix()
-        except ValueError:  # another drive
-            noted = root.as_posix()
+            noted = Path(os.path.relpath(self.image_root.resolve(), folder.resolve())).as_posix()
+        except (OSError, RuntimeError, ValueError):  # another drive, a loop of links
+            noted = self.image_root.as_posix()
         ours = {**self._ours(), "image_root": noted}
         ours.setdefault("schema", self.schema.to_note())
         layout = jsontext.layout_of(text, self.store.layout("images"))
@@ -477,7 +481,7 @@ class Dataset(Frame):
             If the file exists and `overwrite` is not given, or it cannot be written.
         """
         path = Path(path)
-        write_file(self.chunks(path.parent), path, source=self.path, overwrite=overwrite)
+        write_file(self.chunks(path), path, source=self.path, overwrite=overwrite)
 
     def subset(self, image_ids: Iterable[RecordId]) -> Dataset:
         """Return a data set of some of the images and their garments.
@@ -501,25 +505,21 @@ class Dataset(Frame):
 
     # -- inside ----------------------------------------------------------------------------
 
-    @staticmethod
-    def _locate(
-        table: TableName, record_id: RecordId, text: str, path: jsontext.Path
-    ) -> tuple[int, int] | None:
-        try:
-            return jsontext.locate(text, path)
-        except EditError as error:
-            raise EditError(f"{table} {record_id!r}: {error}") from None
-
     def _read_info(self) -> Any:
-        text = self.store.top("info")
-        return None if text is None else jsontext.loads(text)
+        return self._read_top("info")
+
+    def _read_top(self, key: str) -> Any:
+        text = self.store.top(key)
+        try:
+            return None if text is None else jsontext.loads(text)
+        except RecursionError as error:
+            raise CocoError("is nested too deeply to be read.", path=self.path, place=key) from error
 
     def _ours(self) -> Mapping[str, Any]:
         """Return what the file says of itself under our key."""
         if isinstance(self._info, dict):
             return provenance.of(self._info)
-        text = self.store.top(provenance.KEY)
-        value = {} if text is None or self._info is None else jsontext.loads(text)
+        value = None if self._info is None else self._read_top(provenance.KEY)
         return value if isinstance(value, dict) else {}
 
     def _category_records(self) -> list[dict[str, Any]]:
@@ -587,11 +587,12 @@ class Dataset(Frame):
             return None
         return schema
 
-    def _find_image_root(self) -> Path:
-        """Return where the images lie: what the file says, else the likeliest place."""
-        if self.path is None:
+    def _find_image_root(self, path: Path | None = None) -> Path:
+        """Return where the images of a file lie: what it says, else the likeliest place."""
+        path = path or self.path
+        if path is None:
             return Path()
-        folder = self.path.parent
+        folder = path.parent
         noted = self._ours().get("image_root")
         if isinstance(noted, str):
             return folder / noted
@@ -599,14 +600,14 @@ class Dataset(Frame):
         places = [
             folder,
             folder / "images",
-            folder / self.path.stem,
+            folder / path.stem,
             beside,
             beside / "images",
-            beside / self.path.stem,
+            beside / path.stem,
         ]
         records = [self.store.record("images", key) for key in self.store.ids("images")[:8]]
         names = [name for r in records if isinstance(name := r.get("file_name"), str)]
-        found = [sum((place / name).is_file() for name in names) for place in places]
+        found = [sum(is_file(place / name) for name in names) for place in places]
         return places[found.index(max(found))]
 
 
@@ -646,11 +647,12 @@ def write_file(
     CocoError
         If the file exists and `overwrite` is not given, or it cannot be written.
     """
+    path = checked_path(path)
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise CocoError("is a folder; expected the name of a file to write.", path=path)
         if not overwrite and os.path.lexists(path):
-            is_source = source is not None and source.exists() and path.samefile(source)
+            is_source = source is not None and is_file(source) and path.samefile(source)
             what = "is the file that the data set was read from" if is_source else "exists already"
             raise CocoError(
                 f"{what}; nothing was written.",
@@ -669,7 +671,7 @@ def write_file(
 def _same_folder(a: Path, b: Path) -> bool:
     try:
         return a.resolve() == b.resolve()
-    except (OSError, RuntimeError):  # a loop of links
+    except (OSError, RuntimeError, ValueError):  # a loop of links
         return False
 
 

@@ -94,7 +94,7 @@ def export(
         if box is not None and row in told:
             ignored.setdefault(found.image_ids[row], []).append(list(box))
     chunks = dataset.chunks(
-        path.parent,
+        path,
         images=set(images.tolist()),
         annotations=set(found.annotation_ids[truth].tolist()),
         ignored=ignored,

@@ -66,7 +66,7 @@ def parse_keypoints(value: Any, k: int, order: Order | None = None) -> Keypoints
     xy, visibility = np.ascontiguousarray(triplets[:, :2]), seen
     if order is not None:
         places = np.asarray(order, dtype=np.intp)
-        known = places >= 0
+        known = np.flatnonzero(places >= 0)[::-1]  # of two for one landmark, the first counts
         xy, visibility = np.zeros((k, 2)), np.zeros(k, np.int64)
         xy[places[known]], visibility[places[known]] = triplets[known, :2], seen[known]
     xy.flags.writeable = visibility.flags.writeable = False

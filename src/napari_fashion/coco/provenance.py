@@ -34,7 +34,7 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from napari_fashion.coco.keypoints import parse_box
+from napari_fashion.coco.keypoints import number, parse_box
 
 KEY = "fashion"
 HUMAN = "human"
@@ -70,7 +70,7 @@ def source(annotation: Record) -> str:
 def score(annotation: Record) -> float | None:
     """Return the model's score of the garment, 0..1, or None."""
     value = of(annotation).get("score", annotation.get("score"))
-    return float(value) if _is_number(value) else None
+    return number(value) if _is_number(value) else None
 
 
 def landmark_sources(annotation: Record, k: int) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def landmark_scores(annotation: Record, k: int) -> npt.NDArray[np.float64]:
     value = of(annotation).get("keypoint_scores", annotation.get("keypoint_scores"))
     if not isinstance(value, list) or len(value) != k:
         return np.full(k, np.nan)
-    return np.array([float(v) if _is_number(v) else np.nan for v in value])
+    return np.array([number(v) if _is_number(v) else np.nan for v in value])
 
 
 def category_source(annotation: Record) -> str:
@@ -101,7 +101,7 @@ def category_scores(annotation: Record) -> dict[str, float]:
     value = of(annotation).get("category_scores", annotation.get("category_scores"))
     if not isinstance(value, dict):
         return {}
-    return {name: float(p) for name, p in value.items() if _is_number(p)}
+    return {name: number(p) for name, p in value.items() if _is_number(p)}
 
 
 def touched_by_human(annotation: Record) -> bool:

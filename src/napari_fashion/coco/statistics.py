@@ -102,7 +102,8 @@ def columns(dataset: Dataset) -> Columns:
     edited = np.zeros(m, np.bool_)
     score = np.full(m, np.nan)
     for i, row in enumerate(rows):
-        labelled[i] = row.num_keypoints if type(row.num_keypoints) is int else -1
+        count = row.num_keypoints
+        labelled[i] = count if type(count) is int and 0 <= count < 1 << 31 else -1
         fashion = bytes(row.fashion)
         if row.source is not None or row.score is not None or _says_who(fashion):
             record = {"source": row.source, "score": row.score}
@@ -199,7 +200,7 @@ def statistics(dataset: Dataset) -> Statistics:
         block = plain[start : start + _BLOCK]
         try:
             triplets = np.array(block, dtype=np.float64).reshape(-1, k, 3)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             for flat in block:
                 seen[every, parse_keypoints(flat, k).visibility] += 1
             continue

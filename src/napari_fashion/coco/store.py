@@ -64,7 +64,12 @@ class Version:
     def value(self) -> dict[str, Any]:
         """The record, decoded; not to be changed."""
         if self._value is None:
-            self._value = jsontext.loads(self.text)
+            try:
+                self._value = jsontext.loads(self.text)
+            except RecursionError as error:
+                raise CocoError(
+                    f"a record that is nested too deeply to be read ({self.text[:60]!r}...)."
+                ) from error
         return self._value
 
 
@@ -213,8 +218,8 @@ class Store:
 
     def _set_top(self, members: list[jsontext.Member]) -> None:
         keys = [m.key for m in members]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
+        if len(set(keys)) < len(keys):
+            twice = next(key for i, key in enumerate(keys) if key in keys[:i])
             raise CocoError(
                 f"the document has the key {twice!r} twice; expected each key once, since a reader "
                 "keeps only one of the values.",
@@ -375,7 +380,8 @@ class Store:
         """Return an id that no record of the table has or had: one more than the highest."""
         t = self._tables[table]
         if t.highest is None:
-            t.highest = max([0, *_numbers(t.ids), *_numbers(t.changed)])
+            used = self._of_image if table == "images" else ()  # images that annotations name
+            t.highest = max([0, *_numbers(t.ids), *_numbers(t.changed), *_numbers(used)])
         return t.highest + 1
 
     def top(self, key: str) -> str | None:
@@ -722,6 +728,8 @@ def _order(record_id: RecordId) -> tuple[int, Any]:
 
 def _numbers(ids: Iterable[RecordId]) -> Iterator[int]:
     for key in ids:
+        if key is None:
+            continue
         if isinstance(key, int):
             yield key
         elif isinstance(key, float):
@@ -891,16 +899,18 @@ class _Places:
         return self._bytes
 
 
+_space = re.compile(r"[ \t\n\r]*")
+_space_bytes = re.compile(rb"[ \t\n\r]*")
+
+
 def _skip(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\n\r":
-        at += 1
-    return at
+    match = _space.match(text, at)
+    return at if match is None else match.end()
 
 
 def _skip_bytes(data: bytes, at: int) -> int:
-    while data[at : at + 1] in (b" ", b"\t", b"\n", b"\r"):
-        at += 1
-    return at
+    match = _space_bytes.match(data, at)
+    return at if match is None else match.end()
 
 
 def scanstring_end(data: bytes, start: int) -> int:

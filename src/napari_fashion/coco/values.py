@@ -5,6 +5,7 @@ Each function returns new values by key and leaves the record alone: the change 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,6 +58,9 @@ def landmark_values(
             f"{3 * n} numbers: x, y and visibility of {n} landmarks. They are left as they are; "
             "mend the file to edit them."
         )
+    if not all(math.isfinite(v) for x, y, _ in places.values() for v in (x, y)):
+        raise EditError(f"Landmarks cannot be put at {list(places.values())}; expected finite places.")
+    _require_own_key(record, garment_id)
     for i in places:
         if order is not None and i not in order:
             raise EditError(
@@ -67,6 +71,16 @@ def landmark_values(
     if values and by_human:
         values[provenance.KEY] = provenance.with_human(record, k, places.keys())
     return values
+
+
+def _require_own_key(record: Mapping[str, Any], record_id: RecordId) -> None:
+    """Raise EditError where another tool keeps something of its own under our key."""
+    value = record.get(provenance.KEY)
+    if value is not None and not isinstance(value, dict):
+        raise EditError(
+            f"{record_id!r} has {value!r:.60} under {provenance.KEY!r}; expected an object of ours. It is left "
+            "as it is; rename the key in the file to edit this record."
+        )
 
 
 def category_values(dataset: Dataset, garment_id: RecordId, category_id: RecordId) -> Values:
@@ -85,6 +99,7 @@ def category_values(dataset: Dataset, garment_id: RecordId, category_id: RecordI
     garment = dataset.garment(garment_id)
     record = dataset.store.record("annotations", garment_id)
     schema = dataset.schema
+    _require_own_key(record, garment_id)
     values: Values = {
         "category_id": category_id,
         provenance.KEY: provenance.with_human(record, schema.n_landmarks, category=True),
@@ -142,6 +157,7 @@ def renewed_values(
 def reviewed_values(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Values:
     """Return what an image has to have when it is marked as reviewed, or not."""
     record = dataset.store.record("images", image_id)
+    _require_own_key(record, image_id)
     return {provenance.KEY: provenance.with_reviewed(record, reviewed)}
 
 
@@ -149,6 +165,7 @@ def rejected_values(dataset: Dataset, garment_id: RecordId) -> Values:
     """Return what an image has to have when a person deletes a model's garment of it."""
     record = dataset.store.record("annotations", garment_id)
     image = dataset.store.record("images", record.get("image_id"))
+    _require_own_key(image, record.get("image_id"))
     return {provenance.KEY: provenance.with_rejected(image, record)}
 
 

@@ -14,6 +14,7 @@ from napari_fashion.coco import provenance
 from napari_fashion.coco.keypoints import Keypoints, Order, parse_box, parse_keypoints
 from napari_fashion.coco.pictures import picture_size
 from napari_fashion.coco.store import RecordId, Store, TableName, Version
+from napari_fashion.files import is_file
 from napari_fashion.schema import Schema
 
 Id = Hashable
@@ -72,7 +73,7 @@ class Frame:
 
     def resolve(self, file_name: str) -> Path:
         """Return the path of an image by its ``file_name``."""
-        if os.sep == "/" and "\\" in file_name and not (self.image_root / file_name).exists():
+        if os.sep == "/" and "\\" in file_name and not is_file(self.image_root / file_name):
             file_name = file_name.replace("\\", "/")  # a file written on Windows
         return self.image_root / file_name
 

@@ -495,7 +495,7 @@ class Editor:
                         journal.saving(state.digest)
 
                 state = write_file(
-                    self.dataset.chunks(target.parent),
+                    self.dataset.chunks(target),
                     target,
                     source=self.dataset.path,
                     overwrite=overwrite or own,

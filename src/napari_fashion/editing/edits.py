@@ -20,6 +20,9 @@ from napari_fashion.errors import EditError, FashionError
 VERSION = 1
 """Of the line format; a reader refuses a later one."""
 
+FEW_ELEMENTS = 12
+"""Up to so many elements of a list change one by one; more are one change of the whole list."""
+
 Id = int | str | float
 Key = str | int
 RecordKey = tuple[TableName, RecordId]
@@ -153,7 +156,7 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"ima
             for change in self.changes:
                 change.apply(dataset)
                 done.append(change)
-        except FashionError:
+        except BaseException:
             for change in reversed(done):
                 change.inverse().apply(dataset)
             raise
@@ -242,24 +245,69 @@ def set_values(
     stays small, and the other landmarks keep their numbers.
     """
     changes: list[Change] = []
-    for key, value in values.items():
-        old = dataset.text(table, record_id, (key,))
-        known = None if old is None else jsontext.loads(old)
-        if (
-            old is not None
-            and isinstance(known, list)
-            and isinstance(value, list)
-            and len(known) == len(value)
-        ):
-            spans = jsontext.elements(old)
-            for i, ((start, end), a, b) in enumerate(zip(spans, known, value, strict=True)):
-                if not _same(a, b):
-                    text = dataset.dumps(table, record_id, b)
-                    changes.append(SetValue(table, record_id, (key, i), old[start:end], text))
-        elif old is None or not _same(known, value):
-            text = dataset.dumps(table, record_id, value)
-            changes.append(SetValue(table, record_id, (key,), old, text))
+    try:
+        for key, value in values.items():
+            old = dataset.text(table, record_id, (key,))
+            changes += _set_value(dataset, table, record_id, (key,), old, value)
+    except RecursionError as error:
+        raise EditError(f"{table} {record_id!r} is nested too deeply to be changed.") from error
     return changes
+
+
+def _set_value(
+    dataset: Dataset,
+    table: TableName,
+    record_id: RecordId,
+    path: tuple[Key, ...],
+    old: str | None,
+    value: Any,
+) -> list[Change]:
+    """Return what gives a place this value; objects and lists change where they differ."""
+    known = None if old is None else jsontext.loads(old)
+    if old is not None and _same(known, value):
+        return []
+    if old is not None and isinstance(known, dict) and isinstance(value, dict) and known:
+        texts = {m.key: old[m.start : m.end] for m in jsontext.members(old)}
+        changes: list[Change] = [
+            SetValue(table, record_id, (*path, key), text, None)
+            for key, text in texts.items()
+            if key not in value
+        ]
+        for key, item in value.items():
+            changes += _set_value(dataset, table, record_id, (*path, key), texts.get(key), item)
+        return changes
+    if old is not None and isinstance(known, list) and isinstance(value, list):
+        if len(known) == len(value):
+            return _set_elements(dataset, table, record_id, path, old, known, value)
+    return [SetValue(table, record_id, path, old, dataset.dumps(table, record_id, value))]
+
+
+def _set_elements(
+    dataset: Dataset,
+    table: TableName,
+    record_id: RecordId,
+    path: tuple[Key, ...],
+    old: str,
+    known: list[Any],
+    value: list[Any],
+) -> list[Change]:
+    """Return what changes a list element by element, or at once where many elements change."""
+    spans = jsontext.elements(old)
+    changed = [
+        (i, span, dataset.dumps(table, record_id, b))
+        for i, (span, a, b) in enumerate(zip(spans, known, value, strict=True))
+        if not _same(a, b)
+    ]
+    if len(changed) <= FEW_ELEMENTS:
+        return [
+            SetValue(table, record_id, (*path, i), old[start:end], text)
+            for i, (start, end), text in changed
+        ]
+    parts, at = [], 0
+    for _, (start, end), text in changed:
+        parts += [old[at:start], text]
+        at = end
+    return [SetValue(table, record_id, path, old, "".join(parts) + old[at:])]
 
 
 def insert_record(dataset: Dataset, table: TableName, record: Mapping[str, Any]) -> InsertRecord:
@@ -291,7 +339,7 @@ def _check(change: Change) -> None:
                 raise EditError(
                     f"Not an edit: the record of {change.table} {change.id!r} has another id."
                 )
-            if (key := jsontext.first_double_key(text)) is not None:
+            if isinstance(change, SetValue) and (key := jsontext.first_double_key(text)):
                 raise EditError(f"Not an edit: it has the key {key!r} twice.")
     except (ValueError, RecursionError) as error:
         raise EditError(

@@ -7,7 +7,8 @@ One JSON object a line::
 
 ``n`` is the step's number, ``base`` the SHA-256 of the file that the edits are of, ``crc`` the CRC-32 of
 the line without it, and ``was`` has the text in the file of each record that is touched for the first
-time, so that the journal alone tells what a person changed. A save notes the new file's
+time, and of the images and categories that it names, so that the journal alone tells what a person changed
+and what was meant by it. A save notes the new file's
 digest (``"do":"saving"``) before the file gets its name: a kill in between leaves a journal that fits
 the old file or the new one, and says which edits either lacks.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import threading
 import zlib
 from collections.abc import Iterable
@@ -30,7 +32,8 @@ from psygnal import Signal
 
 from napari_fashion.coco import Dataset, TableName
 from napari_fashion.editing.edits import Edit, Id, RecordKey
-from napari_fashion.errors import EditError
+from napari_fashion.editing.workfiles import BASE, JOURNAL
+from napari_fashion.errors import CocoError, EditError
 from napari_fashion.files import sync_folder
 
 VERSION = 1
@@ -114,6 +117,10 @@ class Pending:
 class Journal:
     """Appends what an editor does to a file.
 
+    It remembers what was done since the last save, so that it can be written again as a whole: after a line
+    that could not be written, when its folder vanished, or when another version of the file takes the
+    place of the one that the edits were of.
+
     Parameters
     ----------
     path
@@ -122,74 +129,84 @@ class Journal:
         Digest of the file that the edits are of.
     dataset
         Whose saved records are noted when they are touched for the first time.
+    deferred
+        Write nothing until `rewrite`.
     """
 
     failed = Signal(str)
-    """A line could not be written: why. The edit is made all the same, and in memory only."""
+    """The journal could not be written: why. The edit is made all the same, and in memory only."""
 
-    def __init__(self, path: Path, base: str, dataset: Dataset) -> None:
+    def __init__(self, path: Path, base: str, dataset: Dataset, *, deferred: bool = False) -> None:
         self.path = path
         self.base = base
+        self.entries: list[Entry] = []
+        """What was done since the last save."""
+        self.is_whole = True
+        """Whether the file has all of it."""
+        self._deferred = deferred
         self._dataset = dataset
         self._known: set[RecordKey] = set()
-        self._stream: Any = None
+        self._stream: _Whole | None = None
         self._timer: threading.Timer | None = None
         self._guard = threading.Lock()
 
-    def known(self, records: Iterable[RecordKey]) -> None:
-        """Note that the journal has the saved text of these records already."""
-        self._known.update(records)
+    def take_over(self, entries: Iterable[Entry]) -> None:
+        """Go on behind entries that the file has already."""
+        self.entries += entries
+        self._known.update(key for entry in self.entries for key in entry.edit.record_keys)
 
-    def note(self, do: Do, number: int, edit: Edit, *, merged: bool = False) -> None:
+    def note(self, entry: Entry) -> None:
         """Append what was done; the data set has the change already."""
-        was = []
-        for table, key in edit.record_keys:
-            if (table, key) not in self._known:
-                text = self._dataset.store.saved(table, key)
-                was.append([table, key, None if text is None else text.decode()])
-        line: dict[str, Any] = {"edit": edit.to_dict()}
-        if merged:
-            line["merged"] = True
-        if was:
-            line["was"] = was
+        self.entries.append(entry)
+        if self._deferred:
+            return
         try:
-            self._append(do, number, line)
+            if self.is_whole and self._is_in_place():
+                self._append(self._line(entry))
+            else:
+                self.rewrite()
         except (OSError, ValueError, RecursionError) as error:
+            self.is_whole = False
             reason = getattr(error, "strerror", None) or error
             self.failed.emit(
-                f"{self.path}: the journal cannot be written ({reason}). This change is in memory "
-                "only; save now, or make room and go on."
+                f"{self.path}: the journal cannot be written ({reason}). Your changes are in memory only "
+                "until it can: save now, or make room; it is tried again with the next change."
             )
-            return
-        self._known.update(edit.record_keys)
 
-    def rewrite(self, pending: Pending) -> None:
-        """Write the entries of another journal, of the same base, into this one."""
-        self._known = set(pending.was)
-        was: list[Any] = [[table, key, text] for (table, key), text in pending.was.items()]
-        for entry in pending.entries:
-            line: dict[str, Any] = {"edit": entry.edit.to_dict()}
-            if entry.merged:
-                line["merged"] = True
-            if was:
-                line["was"], was = was, []
-            self._append(entry.do, entry.number, line)
+    def rewrite(self, *, keep_old: bool = False) -> None:
+        """Write everything since the last save anew; it takes the old journal's place in one step.
 
-    def take_place_of(self, old: Path) -> None:
-        """Become the journal at another path in one step, whose content this one stands for.
+        Parameters
+        ----------
+        keep_old
+            Keep a journal that is there as a file of its own.
 
         Raises
         ------
         OSError
-            If that is not possible; the old journal stays then.
+            If it cannot be written; the journal that was there stays.
         """
-        self.sync()
-        if self.path.exists():
-            os.replace(self.path, old)
-        else:
-            old.unlink(missing_ok=True)
-        self.path = old
-        sync_folder(old.parent)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.path.with_name(f"{JOURNAL}.{os.getpid()}.tmp")
+        self._known.clear()
+        try:
+            with new.open("wb") as stream:
+                for entry in self.entries:
+                    stream.write(encode_line(self._line(entry)))
+                stream.flush()
+                os.fsync(stream.fileno())
+            if keep_old and self.path.exists():
+                shutil.copy2(self.path, aside_name(self.path))
+            self._close()
+            if self.entries:
+                os.replace(new, self.path)
+            else:
+                self.path.unlink(missing_ok=True)
+        finally:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
+        sync_folder(self.path.parent)
+        self.is_whole, self._deferred = True, False
 
     def saving(self, digest: str) -> None:
         """Note that a file with this digest is about to replace the one that the edits are of.
@@ -199,17 +216,20 @@ class Journal:
         OSError
             If it cannot be written; then the file must not be replaced.
         """
-        if self._stream is not None or self.path.exists():
-            self._append("saving", 0, {"to": digest})
-            self.sync()
+        if self.path.exists():
+            self._append(self._header("saving", 0) | {"to": digest})
+            assert self._stream is not None
+            os.fsync(self._stream.fileno())
 
     def saved(self, digest: str) -> None:
         """Begin anew: the file has everything now."""
-        self.close()
+        self._close()
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
         self.base = digest
+        self.entries.clear()
         self._known.clear()
+        self.is_whole = True
 
     def sync(self) -> None:
         """Bring what is written to the disk."""
@@ -221,27 +241,56 @@ class Journal:
     def close(self) -> None:
         """Close the file; what was appended stays."""
         self.sync()
+        self._close()
+
+    def _close(self) -> None:
         with self._guard:
             if self._stream is not None:
                 self._stream.close()
                 self._stream = None
 
-    def _append(self, do: Do, number: int, more: dict[str, Any]) -> None:
-        line = {
-            "v": VERSION,
-            "n": number,
-            "time": datetime.now().isoformat(timespec="milliseconds"),
-            "base": self.base,
-            "do": do,
-            **more,
-        }
+    def _is_in_place(self) -> bool:
+        """Whether the file that is open is the one at the path: its folder may have vanished."""
+        if self._stream is None:
+            return not self._known or self.path.exists()
+        try:
+            here, there = os.fstat(self._stream.fileno()), os.stat(self.path)
+        except OSError:
+            return False
+        return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+    def _header(self, do: Do, number: int, when: datetime | None = None) -> dict[str, Any]:
+        moment = (when or datetime.now()).isoformat(timespec="milliseconds")
+        return {"v": VERSION, "n": number, "time": moment, "base": self.base, "do": do}
+
+    def _line(self, entry: Entry) -> dict[str, Any]:
+        line = self._header(entry.do, entry.number, entry.time) | {"edit": entry.edit.to_dict()}
+        if entry.merged:
+            line["merged"] = True
+        was = []
+        for table, key in self._touched(entry.edit):
+            if (table, key) not in self._known:
+                text = self._dataset.store.saved(table, key)
+                was.append([table, key, None if text is None else text.decode()])
+                self._known.add((table, key))
+        return line | ({"was": was} if was else {})
+
+    def _touched(self, edit: Edit) -> list[RecordKey]:
+        """Return the records that an edit changes, and the images and categories that they name."""
+        keys = list(edit.record_keys)
+        for table, key in edit.record_keys:
+            if table == "annotations" and self._dataset.has(table, key):
+                garment = self._dataset.garment(key)
+                keys += [("images", garment.image_id), ("categories", garment.category_id)]
+        return [key for key in dict.fromkeys(keys) if key[1] is not None]
+
+    def _append(self, line: dict[str, Any]) -> None:
         data = encode_line(line)
         if self._stream is None:
             self._stream = self._open()
         start = os.lseek(self._stream.fileno(), 0, os.SEEK_END)
         try:
             self._stream.write(data)
-            self._stream.flush()
         except OSError:
             with contextlib.suppress(OSError):  # no half line stays before the next one
                 os.ftruncate(self._stream.fileno(), start)
@@ -252,7 +301,7 @@ class Journal:
                 self._timer.daemon = True
                 self._timer.start()
 
-    def _open(self) -> Any:
+    def _open(self) -> _Whole:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         stream = self.path.open("ab", buffering=0)
         if stream.tell() == 0:
@@ -267,7 +316,7 @@ class _Whole:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self.fileno, self.flush, self.close = stream.fileno, stream.flush, stream.close
+        self.fileno, self.close = stream.fileno, stream.close
 
     def write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -280,6 +329,38 @@ def _drop_torn_line(path: Path, stream: Any) -> None:
     end = path.read_bytes().rfind(b"\n") + 1
     if end < stream.tell():
         os.ftruncate(stream.fileno(), end)
+
+
+def put_journal_aside(path: Path) -> Path:
+    """Rename a journal so that it is not offered any more; return where it is.
+
+    Raises
+    ------
+    CocoError
+        If it cannot be renamed.
+    """
+    aside = aside_name(path)
+    try:
+        path.rename(aside)
+        base = path.with_name(BASE)  # of a folder that was never saved: what its edits are of
+        if base.exists():
+            base.rename(aside.with_suffix(".base.json"))
+    except OSError as error:
+        raise CocoError(
+            f"the journal cannot be put aside ({error.strerror}); it stays as it is.", path=path
+        ) from error
+    return aside
+
+
+def aside_name(path: Path) -> Path:
+    """Return a free name beside a journal, for one that is put aside."""
+    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"edits-{moment}.jsonl")
+    n = 1
+    while aside.exists():
+        n += 1
+        aside = path.with_name(f"edits-{moment}-{n}.jsonl")
+    return aside
 
 
 def encode_line(line: dict[str, Any]) -> bytes:

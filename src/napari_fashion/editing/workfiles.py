@@ -22,7 +22,7 @@ import filelock
 import platformdirs
 
 from napari_fashion.errors import CocoError
-from napari_fashion.files import atomic_write, remove_stale_files
+from napari_fashion.files import atomic_write, checked_path, remove_stale_files
 
 KEPT_VERSIONS = 5
 """Number of saved versions kept beside the file itself."""
@@ -84,7 +84,7 @@ class WorkFiles:
     """
 
     def __init__(self, target: Path) -> None:
-        self.target = Path(os.path.realpath(target))
+        self.target = Path(os.path.realpath(checked_path(target)))
         name = hashlib.sha256(str(self.target).encode("utf-8", "surrogateescape")).hexdigest()[:24]
         self._places = (
             self.target.with_name(f".{self.target.name}.fashion"),
@@ -127,9 +127,17 @@ class WorkFiles:
         return next((f / name for f in self.folders if (f / name).is_file()), None)
 
     def clean(self) -> None:
-        """Remove temporary files of dead processes here and beside the file."""
+        """Remove what killed processes left: temporary files, and links of saves that were not made."""
         for folder in (self.target.parent, *self.folders):
             remove_stale_files(folder)
+        for folder in self.folders:
+            for path in folder.glob(f"{JOURNAL}.*.tmp"):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        for path in self._version_paths():
+            with contextlib.suppress(OSError):
+                if os.path.samefile(path, self.target):
+                    path.unlink()
 
     # -- the lock --------------------------------------------------------------------------
 
@@ -143,11 +151,10 @@ class WorkFiles:
             return None
         try:
             folder = self.folder()
-            lock = filelock.FileLock(folder / "lock", timeout=0, is_singleton=False)
-            lock.acquire(blocking=False)
+            lock = self._acquire(folder)
         except filelock.Timeout:
             return self._holder()
-        except (OSError, RuntimeError, NotImplementedError):
+        except (OSError, RuntimeError):
             return None
         self._lock, self._lock_folder = lock, folder
         holder = {
@@ -160,8 +167,26 @@ class WorkFiles:
             (folder / "holder.json").write_text(json.dumps(holder), "utf-8")
         return None
 
+    @staticmethod
+    def _acquire(folder: Path) -> filelock.BaseFileLock:
+        """Take the system's lock, or where the file system has none the existence of a file."""
+        lock: filelock.BaseFileLock = filelock.FileLock(folder / "lock", is_singleton=False)
+        try:
+            lock.acquire(blocking=False)
+        except (OSError, NotImplementedError) as error:
+            if isinstance(error, filelock.Timeout):
+                raise
+            lock = filelock.SoftFileLock(folder / "lock.soft", is_singleton=False)
+            lock.acquire(blocking=False)
+        return lock
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether we have the data set."""
+        return self._lock is not None
+
     def release(self) -> None:
-        """Give the data set back, and remove what nobody needs."""
+        """Give the data set back."""
         lock, self._lock = self._lock, None
         if lock is None:
             return
@@ -169,12 +194,7 @@ class WorkFiles:
         assert folder is not None
         with contextlib.suppress(OSError):
             (folder / "holder.json").unlink(missing_ok=True)
-        lock.release()
-        # Another window may be about to take it: the lock file itself goes only with an empty folder.
-        with contextlib.suppress(OSError):
-            if {p.name for p in folder.iterdir()} <= {"lock"}:
-                (folder / "lock").unlink(missing_ok=True)
-                folder.rmdir()
+        lock.release()  # its file stays: another window may be about to take it
 
     def _holder(self) -> Holder:
         path = self.find("holder.json")
@@ -188,10 +208,15 @@ class WorkFiles:
 
     # -- earlier versions ------------------------------------------------------------------
 
-    def keep_version(self) -> None:
-        """Keep the file as it is now among the earlier versions; only the last few stay.
+    def keep_version(self) -> Path | None:
+        """Keep the file, which is about to be replaced, among the earlier versions; the last few stay.
 
-        A link does where the file system has them, so it takes no time and no room.
+        A link does where the file system has them and the file has no other name, so it takes no time and
+        no room. Where the file is not replaced after all, remove it again: it is the file itself.
+
+        Returns
+        -------
+        The version, or None where there is no file.
 
         Raises
         ------
@@ -199,20 +224,27 @@ class WorkFiles:
             If it can be neither linked nor copied.
         """
         if not self.target.is_file():
-            return
+            return None
         folder = self.folder() / "versions"
         folder.mkdir(exist_ok=True)
         known = self._version_paths()
-        if known and known[0].exists() and os.path.samefile(known[0], self.target):
-            return
-        kept = folder / f"{time.time_ns():020d}.json"
+        latest = int(known[0].stem) if known and known[0].stem.isdecimal() else 0
+        kept = folder / f"{max(time.time_ns(), latest + 1):020d}.json"
         try:
+            if self.target.is_symlink() or self.target.stat().st_nlink > 1:
+                raise OSError("another name of it may be written to")
             os.link(self.target, kept)
         except OSError:
-            shutil.copy2(self.target, kept)
+            half = kept.with_suffix(".tmp")
+            try:
+                shutil.copy2(self.target, half)
+                os.replace(half, kept)
+            finally:
+                half.unlink(missing_ok=True)
         for old in [kept, *known][KEPT_VERSIONS:]:
             with contextlib.suppress(OSError):
                 old.unlink()
+        return kept
 
     def versions(self) -> list[SavedVersion]:
         """Return the earlier versions, the latest first."""
@@ -230,8 +262,12 @@ class WorkFiles:
         Raises
         ------
         CocoError
-            If it cannot be read or written.
+            If it cannot be read or written, or somebody else has the file open.
         """
+        held = self.is_locked
+        holder = self.lock()
+        if holder is not None:
+            raise CocoError(f"is open elsewhere ({holder}); close it there first.", path=self.target)
         try:
             data = version.path.read_bytes()
             atomic_write(self.target, data, before_replace=lambda *_: self.keep_version())
@@ -241,6 +277,9 @@ class WorkFiles:
                 f"({error.strerror or error}); the file is unchanged.",
                 path=self.target,
             ) from error
+        finally:
+            if not held:
+                self.release()
 
     def _version_paths(self) -> list[Path]:
         found = [p for f in self.folders for p in (f / "versions").glob("*.json")]

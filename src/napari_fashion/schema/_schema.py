@@ -181,7 +181,7 @@ class Schema:
             )
         except SchemaError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise SchemaError(
                 f"Schema {data.get('name', '?')!r} is malformed: {type(error).__name__} {error}. "
                 "Compare it with the package's schema/data/deepfashion.toml."
