@@ -97,7 +97,9 @@ def checked_path(path: Path | str) -> Path:
             return path
     except ValueError:
         pass
-    raise CocoError(f"{str(path)!r} cannot be the name of a file; expected one without such letters.")
+    raise CocoError(
+        f"{str(path)!r} cannot be the name of a file; expected one without such letters."
+    )
 
 
 def read_file(path: Path) -> tuple[bytes, FileState]:

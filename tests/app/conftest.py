@@ -60,7 +60,7 @@ def app(shared_window, qtbot, monkeypatch):
 
     from .driving import Person
 
-    monkeypatch.setattr(files, "ask_unsaved", lambda *_: "later")
+    monkeypatch.setattr(files, "ask_unsaved", lambda *_, **__: "later")
     window, first = shared_window, View()
     for name in View.__dataclass_fields__:
         setattr(window.session.view, name, getattr(first, name))

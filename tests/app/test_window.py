@@ -662,7 +662,7 @@ def own_window(dataset_file, monkeypatch):
     window.main = window.dock.window()
     yield window
     if window_module._windows.get(window.viewer) is window:
-        monkeypatch.setattr(files, "ask_unsaved", lambda *_: "later")
+        monkeypatch.setattr(files, "ask_unsaved", lambda *_, **__: "later")
         monkeypatch.setattr(files, "ask", lambda *_: True)
         window.viewer.close()
 
@@ -670,7 +670,7 @@ def own_window(dataset_file, monkeypatch):
 @pytest.mark.parametrize("answer", ["cancel", "later", "save"])
 def test_closing_with_unsaved_edits_asks(own_window, monkeypatch, answer, tmp_path) -> None:
     asked = []
-    monkeypatch.setattr(files, "ask_unsaved", lambda *_: asked.append(1) or answer)
+    monkeypatch.setattr(files, "ask_unsaved", lambda *_, **__: asked.append(1) or answer)
     monkeypatch.setattr(files, "ask_save_place", lambda *_: "save")
     own_window.main.close()
     assert asked == [1]
@@ -688,7 +688,7 @@ def test_closing_with_unsaved_edits_asks(own_window, monkeypatch, answer, tmp_pa
 def test_a_close_that_napari_does_not_carry_out_ends_nothing(
     own_window, monkeypatch, tmp_path
 ) -> None:
-    monkeypatch.setattr(files, "ask_unsaved", lambda *_: "later")
+    monkeypatch.setattr(files, "ask_unsaved", lambda *_, **__: "later")
     monkeypatch.setattr(files, "ask", lambda *_: True)
     script = tmp_path / "trainer.py"
     script.write_text("import time\ntime.sleep(600)\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import Edit, SetValue
-from napari_fashion.editing.journal import encode_line, read_journal, read_line
+from napari_fashion.editing.journal import Entry, encode_line, read_journal, read_line
 from napari_fashion.editing.merge import journal_changes, unsaved_changes
 from napari_fashion.editing.opening import open_editor
 from napari_fashion.editing.workfiles import JOURNAL, WorkFiles
@@ -59,7 +60,10 @@ def test_an_edit_is_on_the_disk_when_apply_returns(dataset_file):
     found, edit = read_line(line)
     assert (found.v, found.n, found.do, found.base) == (1, 1, "edit", editor.state.digest)
     assert edit == editor.history[0]
-    assert [(table, key) for table, key, _ in found.was] == [("annotations", 11)]
+    # and what it names, so that a merge knows what was meant
+    named = [(table, key) for table, key, _ in found.was]
+    shirt = editor.dataset.garment(11).category_id
+    assert named == [("annotations", 11), ("images", 1), ("categories", shirt)]
 
 
 @settings(max_examples=25, deadline=None)
@@ -150,7 +154,8 @@ def test_taken_back_wholly_leaves_nothing_behind(dataset_file):
     editor.apply(operations.set_reviewed(editor.dataset, 1, True))
     editor.undo()
     editor.let_go()
-    assert sorted(p.name for p in dataset_file.parent.iterdir()) == ["small.json"]
+    assert journal_of(dataset_file) is None
+    assert open_editor(dataset_file, schema=SCHEMA).pending is None
 
 
 def test_a_kill_between_the_journal_and_the_new_name_is_no_conflict(dataset_file, monkeypatch):
@@ -204,7 +209,7 @@ def test_the_journal_alone_tells_what_was_changed(dataset_file):
     for _ in range(30):
         random_step(editor, rng)
     pending = read_journal(journal_of(dataset_file), editor.state.digest)
-    changes = {c.key: (c.base, c.mine) for c in journal_changes(pending)}
+    changes = {c.key: (c.base, c.mine) for c in journal_changes(pending)[0]}
     assert changes == {c.key: (c.base, c.mine) for c in unsaved_changes(editor.dataset)}
 
 
@@ -303,7 +308,7 @@ def test_an_edit_that_does_not_fit_puts_the_journal_aside(dataset_file):
     editor = opened(dataset_file)
     editor.apply(operations.set_reviewed(editor.dataset, 1, True))
     stale = Edit("x", 1, (SetValue("images", 2, ("width",), "77", "78"),))
-    editor._journal.note("edit", 2, stale)
+    editor._journal.note(Entry(2, datetime.now(), "edit", stale))
     editor.let_go()
     opening = open_editor(dataset_file, schema=SCHEMA)
     told = []

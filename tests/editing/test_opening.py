@@ -17,7 +17,6 @@ from PIL import Image as PilImage
 from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
-from napari_fashion.editing.merge import MERGE
 from napari_fashion.editing.opening import (
     adopt,
     merge_with_disk,
@@ -269,7 +268,7 @@ def test_different_records_are_merged_and_the_history_comes_along(dataset_file):
     assert again.image(3).reviewed
     assert again.image(4).file_name == "4.png"
     assert again.to_document()["x"] == "theirs"
-    assert fresh.undo_label == MERGE  # of the image in view: it was laid out anew, so taken whole
+    assert fresh.undo_label == "Move left collar"  # though their program laid it out anew
     while fresh.can_undo:
         fresh.undo()
     fresh.save()
@@ -370,7 +369,7 @@ def test_a_category_that_both_added_is_one(tmp_path):
     [
         ("change", "remove", "changed here, removed on the disk"),
         ("remove", "change", "removed here, changed on the disk"),
-        ("add", "remove image", "its image was removed on the disk"),
+        ("add", "remove image", "its image is not on the disk any more, or called otherwise"),
         ("remove", "remove", None),
     ],
 )

@@ -115,10 +115,13 @@ class Session:
         old = self.editor
         if old is not None:
             old.let_go()  # it may be the same file
+        opening: Opening | None = None
         try:
             opening = open_editor(path, schema=self._default_schema())
             decide(opening)
         except BaseException:
+            if opening is not None:
+                opening.editor.let_go()
             if old is not None:
                 old.take_up()
             raise

@@ -162,7 +162,9 @@ class Dataset(Frame):
         try:
             results = jsontext.loads(data)
         except (ValueError, RecursionError) as error:
-            raise CocoError(f"not valid JSON ({error}); expected COCO results.", path=path) from error
+            raise CocoError(
+                f"not valid JSON ({error}); expected COCO results.", path=path
+            ) from error
         document = base.to_document()
         annotations = list(document.get("annotations", ()))
         first = base.store.next_id("annotations")
@@ -513,7 +515,9 @@ class Dataset(Frame):
         try:
             return None if text is None else jsontext.loads(text)
         except RecursionError as error:
-            raise CocoError("is nested too deeply to be read.", path=self.path, place=key) from error
+            raise CocoError(
+                "is nested too deeply to be read.", path=self.path, place=key
+            ) from error
 
     def _ours(self) -> Mapping[str, Any]:
         """Return what the file says of itself under our key."""

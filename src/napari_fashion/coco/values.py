@@ -59,7 +59,9 @@ def landmark_values(
             "mend the file to edit them."
         )
     if not all(math.isfinite(v) for x, y, _ in places.values() for v in (x, y)):
-        raise EditError(f"Landmarks cannot be put at {list(places.values())}; expected finite places.")
+        raise EditError(
+            f"Landmarks cannot be put at {list(places.values())}; expected finite places."
+        )
     _require_own_key(record, garment_id)
     for i in places:
         if order is not None and i not in order:
@@ -78,8 +80,8 @@ def _require_own_key(record: Mapping[str, Any], record_id: RecordId) -> None:
     value = record.get(provenance.KEY)
     if value is not None and not isinstance(value, dict):
         raise EditError(
-            f"{record_id!r} has {value!r:.60} under {provenance.KEY!r}; expected an object of ours. It is left "
-            "as it is; rename the key in the file to edit this record."
+            f"{record_id!r} has {value!r:.60} under {provenance.KEY!r}; expected an object of ours. "
+            "It is left as it is; rename the key in the file to edit this record."
         )
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from psygnal import Signal
@@ -20,12 +20,12 @@ from psygnal import Signal
 from napari_fashion.coco import Dataset, Garment, Image
 from napari_fashion.coco.dataset import write_file
 from napari_fashion.coco.store import RecordId
-from napari_fashion.editing.edits import Edit, InsertRecord, RemoveRecord
+from napari_fashion.editing.edits import Edit, require_an_image
 from napari_fashion.editing.history import History, Step
-from napari_fashion.editing.journal import Do, Entry, Journal, Pending
+from napari_fashion.editing.journal import Do, Entry, Journal, Pending, put_journal_aside
 from napari_fashion.editing.workfiles import BASE, JOURNAL, Holder, WorkFiles
 from napari_fashion.errors import CocoError, ConflictError, EditError, FashionError
-from napari_fashion.files import FileState, atomic_write
+from napari_fashion.files import FileState, atomic_write, checked_path, stamp_of
 
 MERGE_SECONDS = 1.0
 """Nudges of the same landmarks closer together than this are one step of undo."""
@@ -102,18 +102,23 @@ class Editor:
         path: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if not len(dataset.images):
+            raise CocoError("lists no images; expected at least one.", path=path or dataset.path)
         self.dataset = dataset
         self.selection = Selection()
         self.path = path if path is not None else dataset.path
         self.state: FileState | None = dataset.state
         self.holder: Holder | None = None
         self.work: WorkFiles | None = None
+        self.is_undecided = False
+        """Whether changes of an earlier journal wait for a decision (`Opening`)."""
         self._clock = clock
         self._order = list(dataset.images.ids)
         self._index_of = {image_id: i for i, image_id in enumerate(self._order)}
         self._index = 0
         self._history = History()
         self._journal: Journal | None = None
+        self._let_go: list[Entry] = []
         self._file_lost = False
         self._last_nudge = float("-inf")
         self._select_first_garment()
@@ -233,11 +238,7 @@ class Editor:
 
     def _carry_out(self, edit: Edit) -> None:
         """Change the data set; EditError where that would leave no image to look at."""
-        of_images = [c for c in edit.changes if c.table == "images"]
-        fewer = sum(isinstance(c, RemoveRecord) for c in of_images)
-        more = sum(isinstance(c, InsertRecord) for c in of_images)
-        if fewer and len(self.dataset.images) + more - fewer < 1:
-            raise EditError(f"{edit.label} would leave no image; expected at least one.")
+        require_an_image(self.dataset, edit)
         edit.apply(self.dataset)
 
     def _made(self, edit: Edit, *, merged: bool) -> None:
@@ -311,11 +312,17 @@ class Editor:
         self._keep_selection_valid(applied)
         if self._journal is not None:
             self._write_base()
-            self._journal.note(applied.do, applied.number, applied.edit, merged=applied.merged)
+            self._journal.note(
+                Entry(applied.number, datetime.now(), applied.do, applied.edit, applied.merged)
+            )
         self.changed.emit(applied)
         self.history_changed.emit()
 
     def _require_holding(self) -> None:
+        if self.is_undecided:
+            raise EditError(
+                "Changes that were not saved wait for a decision; restore, merge or put them aside first."
+            )
         if self.holder is not None:
             raise EditError(
                 f"{self.path.name if self.path else 'The data set'} is open elsewhere ({self.holder}), "
@@ -324,45 +331,63 @@ class Editor:
 
     # -- the journal -----------------------------------------------------------------------
 
-    def protect(self, work: WorkFiles, *, anew: bool = False) -> None:
+    @property
+    def is_journaled(self) -> bool:
+        """Whether everything that the file lacks is in a journal on the disk."""
+        return self._journal is not None and self._journal.is_whole
+
+    def protect(self, work: WorkFiles, *, deferred: bool = False) -> None:
         """Write every edit from now on to the journal of a work folder that is locked for us.
 
         Where that is not possible, `problem` says why.
 
         Parameters
         ----------
-        anew
-            Write to a new journal beside the old one, which stays until `replace_journal`.
+        deferred
+            Write nothing until `Journal.rewrite`: the journal that is there stays until then.
         """
         self.work = work
+        if self._journal is not None:
+            self._journal.close()
         try:
             path = work.find(JOURNAL) or work.folder() / JOURNAL
-            if anew:
-                path = path.with_name(f"{JOURNAL}.new")
-                path.unlink(missing_ok=True)
         except OSError as error:
             self.problem.emit(
                 f"No journal can be kept of {work.target} ({error.strerror}): what you do is in memory "
                 "only until you save."
             )
             return
-        self._journal = Journal(path, self.document_digest, self.dataset)
+        self._journal = Journal(path, self.document_digest, self.dataset, deferred=deferred)
         self._journal.failed.connect(self._tell)
+
+    def unprotect(self) -> None:
+        """Keep no journal from now on; the file of the one that was kept stays."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def take_back_last(self) -> None:
+        """Take back the last step of all and forget it, as though it had never been made."""
+        step = self._history.done[-1]
+        step.edit.inverse().apply(self.dataset)
+        self._history.undo(step)
+        self._history.forget_undone(step)
 
     def _tell(self, text: str) -> None:
         self.problem.emit(text)
 
-    def replay(self, entries: list[Entry]) -> int:
-        """Make what a journal has once more, with its undo history.
+    def restore(self, pending: Pending) -> int:
+        """Make what a journal has once more, with its undo history, and go on in that journal.
 
         Returns
         -------
-        How many entries fit; the first one that does not fit ends it.
+        How many entries fit; the first one that does not fit ends it, and the whole journal is kept
+        as a file.
         """
         journal, self._journal = self._journal, None
         made = 0
         try:
-            for entry in entries:
+            for entry in pending.entries:
                 self._replay(entry)
                 made += 1
         except FashionError as error:
@@ -371,8 +396,13 @@ class Editor:
             self._journal = journal
             self._last_nudge = float("-inf")
             self._history.saved()
-        if journal is not None and made == len(entries):
-            journal.known(key for e in entries for key in e.edit.record_keys)
+        if journal is not None:
+            journal.take_over(pending.entries[:made])
+            if made < len(pending.entries) or pending.damage:
+                try:
+                    journal.rewrite(keep_old=True)
+                except OSError as error:
+                    self.problem.emit(f"{journal.path}: cannot be written anew ({error.strerror}).")
         return made
 
     def _replay(self, entry: Entry) -> None:
@@ -384,22 +414,27 @@ class Editor:
             case "undo":
                 step = self._history.find_done(entry.number)
                 if step is None:  # it was made before the last save
+                    require_an_image(self.dataset, entry.edit.inverse())
+                    entry.edit.inverse().apply(self.dataset)
                     step = self._history.adopt(entry.edit, entry.number)
-                self._undo(step)
+                    self._history.undo(step)
+                else:
+                    self._undo(step)
             case "redo":
                 step = self._history.find_undone(entry.number)
                 if step is None:
-                    step = self._history.adopt(entry.edit, entry.number)
-                    self._history.undo(step)
-                self._redo(step)
+                    self._carry_out(entry.edit)
+                    self._history.adopt(entry.edit, entry.number)
+                else:
+                    self._redo(step)
 
     def _write_base(self) -> None:
         """Keep the document that the journal's edits are of, where no file has it yet."""
-        if self.state is None and self.work is not None and self._journal is not None:
-            base = self._journal.path.with_name(BASE)
-            if not base.exists():
-                with contextlib.suppress(OSError):
-                    atomic_write(base, self.dataset.store.data)
+        if self.state is not None or self._journal is None or self._journal.entries:
+            return
+        base = self._journal.path.with_name(BASE)
+        with contextlib.suppress(OSError):
+            atomic_write(base, self.dataset.store.data)
 
     @property
     def document_digest(self) -> str:
@@ -408,35 +443,28 @@ class Editor:
             return self.state.digest
         return hashlib.sha256(self.dataset.store.data).hexdigest()
 
-    def replace_journal(self, *, keep_old: bool = False) -> None:
-        """Let the new journal take the old one's place, in one step (`protect` with `anew`).
-
-        Parameters
-        ----------
-        keep_old
-            Keep the old one as a file of its own.
-        """
-        if self._journal is None:
-            return
-        old = self._journal.path.with_name(JOURNAL)
-        try:
-            if keep_old and old.exists():
-                shutil.copy2(old, _aside_name(old))
-            self._journal.take_place_of(old)
-        except OSError as error:
-            self.problem.emit(f"{old}: the journal cannot be replaced ({error.strerror}).")
-
     def remember(self, edit: Edit) -> None:
         """Take an edit into the history and the journal that the data set has already."""
         self._made(edit, merged=False)
 
-    def rewrite_journal(self, pending: Pending) -> None:
-        """Write the journal anew from what could be read of it, and keep the old one as a file."""
-        if self.work is not None and self._journal is not None:
-            self._journal.close()
-            self.protect(self.work, anew=True)
-            self._journal.rewrite(pending)
-            self.replace_journal(keep_old=True)
+    def replace_journal(self, *, keep_old: bool) -> None:
+        """Let a deferred journal take the old one's place in one step.
+
+        Raises
+        ------
+        CocoError
+            If it cannot be written; the old one stays.
+        """
+        if self._journal is None:
+            return
+        try:
+            self._journal.rewrite(keep_old=keep_old)
+        except OSError as error:
+            raise CocoError(
+                f"the journal cannot be written ({error.strerror}); nothing was changed.",
+                path=self._journal.path,
+                remedy="Make room and try again.",
+            ) from error
 
     # -- saving ----------------------------------------------------------------------------
 
@@ -468,7 +496,7 @@ class Editor:
         CocoError
             If it cannot be written; the data set is still dirty then.
         """
-        target = self.path if path is None else Path(path)
+        target = self.path if path is None else checked_path(path)
         if target is None:
             raise CocoError("the data set has no file yet; give the name of one.")
         own = self.path is not None and _same_path(target, self.path)
@@ -480,6 +508,7 @@ class Editor:
         if holder is not None:
             raise CocoError(f"is open elsewhere ({holder}); nothing was written.", path=target)
         journal = self._journal if own else None
+        kept: list[Path | None] = []
         try:
             # Whether another program changed the file is found out while the new one is written.
             with ThreadPoolExecutor(1) as helper:
@@ -488,9 +517,12 @@ class Editor:
                 )
 
                 def before(state: FileState, _: Path) -> None:
-                    if conflict := check.result():
+                    conflict, stamp = check.result()
+                    if own and not keep_mine and not conflict and stamp != stamp_of(target):
+                        conflict, stamp = self._find_conflict(target)  # changed in between
+                    if conflict:
                         raise ConflictError(conflict, path=target)
-                    work.keep_version()
+                    kept.append(self._keep_version(work))
                     if journal is not None:
                         journal.saving(state.digest)
 
@@ -502,6 +534,10 @@ class Editor:
                     before_replace=before,
                 )
         except BaseException:
+            for version in kept:  # it is a link to the file, which is there as it was
+                if version is not None:
+                    with contextlib.suppress(OSError):
+                        version.unlink()
             if work is not self.work:
                 work.release()
             raise
@@ -511,6 +547,13 @@ class Editor:
         if state.note:
             self.problem.emit(state.note)
         self.saved.emit(target)
+
+    def _keep_version(self, work: WorkFiles) -> Path | None:
+        try:
+            return work.keep_version()
+        except OSError as error:
+            self.problem.emit(f"No earlier version could be kept ({error.strerror}).")
+            return None
 
     def _now_at(self, target: Path, state: FileState, work: WorkFiles | None) -> None:
         journal = self._journal
@@ -527,18 +570,28 @@ class Editor:
             if self.work is not None and self.work is not work:
                 self.work.release()
             self.holder = None
+            other = work.find(JOURNAL)
+            if other is not None:
+                aside = put_journal_aside(other)
+                self.problem.emit(
+                    f"The file that was at {target} had changes that were not saved; they are kept in "
+                    f"{aside}."
+                )
             self.protect(work)
         self.history_changed.emit()
 
-    def _find_conflict(self, target: Path | None) -> str:
-        """Return what another program did to the file that is to be saved; empty for nothing."""
-        if target is None or not target.exists():
-            return ""
+    def _find_conflict(self, target: Path | None) -> tuple[str, tuple[int, ...] | None]:
+        """Return what another program did to the file, empty for nothing, and its stamp when looked at."""
+        if target is None:
+            return "", None
+        stamp = stamp_of(target)
+        if stamp is None:
+            return "", None
         if self.state is None:
-            return "another program made this file meanwhile"
+            return "another program made this file meanwhile", stamp
         if not self.state.is_at(target):
-            return "another program changed this file since it was read"
-        return ""
+            return "another program changed this file since it was read", stamp
+        return "", stamp
 
     @property
     def has_versions(self) -> bool:
@@ -548,13 +601,20 @@ class Editor:
     def put_aside(self) -> Path | None:
         """Put the journal aside as a file of its own; return it, or None where there is none.
 
-        The data set keeps its edits; only the next opening does not offer them.
+        This editor keeps none from then on: it is to be let go.
+
+        Raises
+        ------
+        CocoError
+            If it cannot be renamed.
         """
         journal = self._journal
         if journal is None or not journal.path.exists():
             return None
         journal.close()
-        return put_journal_aside(journal.path)
+        aside = put_journal_aside(journal.path)
+        self._journal = None
+        return aside
 
     def replaced(self, path: Path | str) -> None:
         """Note that something else, such as an export, was written to a file.
@@ -575,7 +635,8 @@ class Editor:
         """Let go of the file: the journal keeps what is not saved, the lock goes."""
         if self._journal is not None:
             self._journal.close()
-            if not self.dirty:  # everything was taken back
+            self._let_go = self._journal.entries
+            if not self.dirty and not self.is_undecided:  # everything was taken back
                 with contextlib.suppress(OSError):
                     self._journal.path.unlink(missing_ok=True)
                     self._journal.path.with_name(BASE).unlink(missing_ok=True)
@@ -589,27 +650,12 @@ class Editor:
             self.holder = self.work.lock()
             if self.holder is None:
                 self.protect(self.work)
-
-
-def put_journal_aside(path: Path) -> Path:
-    """Rename a journal so that it is not offered any more; return where it is."""
-    aside = _aside_name(path)
-    path.rename(aside)
-    return aside
-
-
-def _aside_name(path: Path) -> Path:
-    moment = time.strftime("%Y%m%d-%H%M%S")
-    aside = path.with_name(f"edits-{moment}.jsonl")
-    n = 1
-    while aside.exists():
-        n += 1
-        aside = path.with_name(f"edits-{moment}-{n}.jsonl")
-    return aside
+                if self._journal is not None:
+                    self._journal.take_over(self._let_go)
 
 
 def _same_path(a: Path, b: Path) -> bool:
     try:
         return a.resolve() == b.resolve()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):
         return a == b

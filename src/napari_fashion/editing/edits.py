@@ -15,7 +15,7 @@ import msgspec
 
 from napari_fashion.coco import Dataset, TableName, jsontext
 from napari_fashion.coco.store import RecordId, is_id
-from napari_fashion.errors import EditError, FashionError
+from napari_fashion.errors import EditError
 
 VERSION = 1
 """Of the line format; a reader refuses a later one."""
@@ -226,6 +226,15 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"ima
         return cls.from_dict(data)
 
 
+def require_an_image(dataset: Dataset, edit: Edit) -> None:
+    """Raise EditError where an edit would leave no image to look at."""
+    of_images = [c for c in edit.changes if c.table == "images"]
+    fewer = sum(isinstance(c, RemoveRecord) for c in of_images)
+    more = sum(isinstance(c, InsertRecord) for c in of_images)
+    if fewer and len(dataset.images) + more - fewer < 1:
+        raise EditError(f"{edit.label} would leave no image; expected at least one.")
+
+
 def joined(label: str, edits: Sequence[Edit | None]) -> Edit | None:
     """Return several edits of one image as one step, or None where they change nothing."""
     steps = [edit for edit in edits if edit is not None]
@@ -276,9 +285,10 @@ def _set_value(
         for key, item in value.items():
             changes += _set_value(dataset, table, record_id, (*path, key), texts.get(key), item)
         return changes
-    if old is not None and isinstance(known, list) and isinstance(value, list):
-        if len(known) == len(value):
-            return _set_elements(dataset, table, record_id, path, old, known, value)
+    if not (old and isinstance(known, list) and isinstance(value, list)):
+        known = None
+    if old is not None and known is not None and len(known) == len(value):
+        return _set_elements(dataset, table, record_id, path, old, known, value)
     return [SetValue(table, record_id, path, old, dataset.dumps(table, record_id, value))]
 
 

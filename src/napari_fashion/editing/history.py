@@ -17,6 +17,9 @@ from napari_fashion.coco import jsontext
 from napari_fashion.coco.store import RecordId
 from napari_fashion.editing.edits import Edit, SetValue
 
+_NAMES = {"image_id": "images", "category_id": "categories"}
+"""What a garment's record names, and in which table that is."""
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -40,15 +43,19 @@ class Step:
 
     @cached_property
     def uses(self) -> frozenset[Hashable]:
-        """The categories that its garments have before or after it."""
-        ids = []
+        """The categories and images that its garments have before or after it."""
+        keys: set[Hashable] = set()
         for change in self.edit.changes:
+            if change.table != "annotations":
+                continue
             if not isinstance(change, SetValue):
-                if change.table == "annotations":
-                    ids.append(jsontext.loads(change.record).get("category_id"))
-            elif change.path == ("category_id",):
-                ids += [jsontext.loads(t) for t in (change.before, change.after) if t is not None]
-        return frozenset(("categories", key) for key in ids)
+                record = jsontext.loads(change.record)
+                keys |= {(table, record.get(key)) for key, table in _NAMES.items()}
+            elif change.path[0] in _NAMES:
+                table = _NAMES[str(change.path[0])]
+                texts = (t for t in (change.before, change.after) if t is not None)
+                keys |= {(table, jsontext.loads(t)) for t in texts}
+        return frozenset(keys)
 
     def needs_order(self, other: Step) -> bool:
         """Whether the two have to stay in the order in which they were made."""
@@ -144,6 +151,11 @@ class History:
                 index[key].pop(step.number)
         self.undone.insert(0, step)
         self._undone_of[step.edit.image_id] += 1
+
+    def forget_undone(self, step: Step) -> None:
+        """Forget a step that was taken back."""
+        self.undone = [other for other in self.undone if other is not step]
+        self._undone_of[step.edit.image_id] -= 1
 
     def redo(self, step: Step) -> None:
         """Remember that a step was made again."""

@@ -30,8 +30,8 @@ from typing import Any, Final, Literal
 import msgspec
 from psygnal import Signal
 
-from napari_fashion.coco import Dataset, TableName
-from napari_fashion.editing.edits import Edit, Id, RecordKey
+from napari_fashion.coco import Dataset, TableName, jsontext
+from napari_fashion.editing.edits import Edit, Id, RecordKey, SetValue
 from napari_fashion.editing.workfiles import BASE, JOURNAL
 from napari_fashion.errors import CocoError, EditError
 from napari_fashion.files import sync_folder
@@ -278,10 +278,18 @@ class Journal:
     def _touched(self, edit: Edit) -> list[RecordKey]:
         """Return the records that an edit changes, and the images and categories that they name."""
         keys = list(edit.record_keys)
-        for table, key in edit.record_keys:
-            if table == "annotations" and self._dataset.has(table, key):
-                garment = self._dataset.garment(key)
-                keys += [("images", garment.image_id), ("categories", garment.category_id)]
+        for change in edit.changes:
+            if change.table != "annotations":
+                continue
+            if isinstance(change, SetValue):
+                if not self._dataset.has("annotations", change.id):
+                    continue
+                garment = self._dataset.garment(change.id)
+                named = garment.image_id, garment.category_id
+            else:
+                record = jsontext.loads(change.record)
+                named = record.get("image_id"), record.get("category_id")
+            keys += zip(("images", "categories"), named, strict=True)
         return [key for key in dict.fromkeys(keys) if key[1] is not None]
 
     def _append(self, line: dict[str, Any]) -> None:

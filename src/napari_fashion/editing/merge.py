@@ -3,17 +3,28 @@
 A record that only one side changed is taken from that side. A record that both changed is a conflict,
 which a person decides; nothing is decided silently. New records of both sides with one id are two
 records: ours gets a new id.
+
+An id means what its record says: an image is found by its file name and a category by its name, so that a
+program that counted them anew does not move our garments to other images. What cannot be found is a
+conflict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from napari_fashion.coco import Dataset, jsontext
+from napari_fashion.coco import Dataset, TableName, jsontext
 from napari_fashion.coco.store import TABLES, RecordId, Store
-from napari_fashion.editing.edits import Change, Edit, InsertRecord, RecordKey, RemoveRecord
+from napari_fashion.editing.edits import (
+    Change,
+    Edit,
+    InsertRecord,
+    RecordKey,
+    RemoveRecord,
+    require_an_image,
+)
 from napari_fashion.editing.history import Step
 from napari_fashion.editing.journal import Pending
 from napari_fashion.errors import FashionError
@@ -66,7 +77,7 @@ class Merge:
     conflicts
         What a person has to decide.
     renumbered
-        New records of ours whose id the other side has given to another one, with their new id.
+        Records of ours that have another id on the other side, with that id.
     """
 
     theirs: Dataset
@@ -88,11 +99,10 @@ class Merge:
                 wanted[conflict.key] = conflict.mine
         by_image: dict[RecordId, list[Change]] = {}
         first: list[Change] = []
-        order = {"categories": 0, "images": 1, "annotations": 2}
-        for key in sorted(wanted, key=lambda k: order[k[0]]):
+        for key in sorted(wanted, key=lambda k: _ORDER[k[0]]):
             text = wanted[key]
             now = self.theirs.text(*key) if self.theirs.has(*key) else None
-            if text == now:
+            if _equal(text, now):
                 continue
             changes: list[Change] = []
             if now is not None:
@@ -108,6 +118,10 @@ class Merge:
             image_id = next(iter(by_image), self.theirs.images.ids[0])
             by_image = {image_id: first + by_image.pop(image_id, []), **by_image}
         return [Edit(MERGE, key, tuple(changes)) for key, changes in by_image.items()]
+
+
+OurText = Callable[[RecordKey], str | None]
+"""Returns the text of a record as our side knows it: as it is now, or as it was before we removed it."""
 
 
 def unsaved_changes(dataset: Dataset) -> list[RecordChange]:
@@ -127,8 +141,20 @@ def unsaved_changes(dataset: Dataset) -> list[RecordChange]:
     return found
 
 
-def journal_changes(pending: Pending) -> list[RecordChange]:
-    """Return what a journal changes record by record, from the journal alone.
+def saved_text(dataset: Dataset) -> OurText:
+    """Return how to find a record of a data set, or of its file where the data set has it no more."""
+
+    def find(key: RecordKey) -> str | None:
+        if dataset.has(*key):
+            return dataset.text(*key)
+        saved = dataset.store.saved(*key)
+        return None if saved is None else saved.decode()
+
+    return find
+
+
+def journal_changes(pending: Pending) -> tuple[list[RecordChange], OurText]:
+    """Return what a journal changes record by record, and the records it knows: from the journal alone.
 
     Raises
     ------
@@ -140,8 +166,7 @@ def journal_changes(pending: Pending) -> list[RecordChange]:
         if text is not None:
             tables[table].append(text)
     body = ",".join(f'"{name}":[{",".join(texts)}]' for name, texts in tables.items())
-    store = Store(("{" + body + "}").encode())
-    scratch = Dataset.scratch(store)
+    scratch = Dataset.scratch(Store(("{" + body + "}").encode()))
     for entry in pending.entries:
         edit = entry.edit.inverse() if entry.do == "undo" else entry.edit
         edit.apply(scratch)
@@ -150,28 +175,24 @@ def journal_changes(pending: Pending) -> list[RecordChange]:
         mine = scratch.text(table, key) if scratch.has(table, key) else None
         if mine != base:
             found.append(RecordChange((table, key), base, mine))
-    return found
+    return found, saved_text(scratch)
 
 
-def merge(changes: Iterable[RecordChange], theirs: Dataset) -> Merge:
+def merge(changes: Iterable[RecordChange], theirs: Dataset, ours: OurText) -> Merge:
     """Bring our changes to another version of the file."""
     result = Merge(theirs)
-    changes = list(changes)
-    categories = _match_categories(changes, result)
-    taken = {table: theirs.next_id(table) for table in TABLES}
-    for change in changes:
-        if change.key in result.renumbered or (
-            change.key[0] == "categories" and change.base is None
-        ):
-            continue
-        _merge_record(_recategorised(change, categories), result, taken)
+    ordered = sorted(changes, key=lambda c: _ORDER[c.key[0]])
+    names = _Names(ordered, theirs, ours, result)
+    removed = {c.key[1] for c in ordered if c.key[0] == "annotations" and c.mine is None}
+    for change in ordered:
+        _merge_record(change, result, names, removed)
     return result
 
 
 def replay_steps(steps: Sequence[Step], merged: Merge) -> list[Edit]:
     """Apply the edits of a history that still fit the other version; return them in order.
 
-    Edits of records that are in conflict or got another id are left out, and so is what cannot be
+    Edits of records that are in conflict or have another id are left out, and so is what cannot be
     applied; `Merge.edits` makes up for them afterwards.
     """
     blocked = {conflict.key for conflict in merged.conflicts} | set(merged.renumbered)
@@ -184,6 +205,7 @@ def replay_steps(steps: Sequence[Step], merged: Merge) -> list[Edit]:
         if blocked & (set(step.edit.record_keys) | set(step.uses)):
             continue
         try:
+            require_an_image(merged.theirs, step.edit)
             step.edit.apply(merged.theirs)
         except FashionError:
             continue
@@ -191,74 +213,165 @@ def replay_steps(steps: Sequence[Step], merged: Merge) -> list[Edit]:
     return kept
 
 
-def _merge_record(change: RecordChange, result: Merge, taken: dict[Any, int]) -> None:
+_ORDER = {"categories": 0, "images": 1, "annotations": 2}
+_NAME_OF = {"images": "file_name", "categories": "name"}
+
+
+class _Names:
+    """Finds our images and categories on the other side, by what they are called."""
+
+    def __init__(
+        self, changes: Sequence[RecordChange], theirs: Dataset, ours: OurText, result: Merge
+    ) -> None:
+        self._theirs = theirs
+        self._ours = ours
+        self._result = result
+        self._known: dict[RecordKey, RecordId | None] = {}
+        self._by_name: dict[str, dict[Any, RecordId | None]] = {}
+        self._free: dict[str, int] = {table: theirs.next_id(table) for table in TABLES}
+        for change in changes:
+            if isinstance(change.key[1], int):
+                table = change.key[0]
+                self._free[table] = max(self._free[table], change.key[1] + 1)
+
+    def new_id(self, table: TableName) -> int:
+        """Return an id that no side uses."""
+        found = self._free[table]
+        self._free[table] += 1
+        return found
+
+    def find(self, table: TableName, key: RecordId, *, is_new: bool = False) -> RecordId | None:
+        """Return the other side's id of an image or category of ours; None where it has none.
+
+        A new one of ours that it lacks keeps its id, or gets a new one where that is taken.
+        """
+        place = (table, key)
+        if place not in self._known:
+            self._known[place] = self._search(table, key, is_new)
+            found = self._known[place]
+            if found is not None and found != key:
+                self._result.renumbered[place] = found
+        return self._known[place]
+
+    def _search(self, table: TableName, key: RecordId, is_new: bool) -> RecordId | None:
+        ours = self._ours((table, key))
+        if ours is None:  # our side does not have it either
+            return key
+        name = _value(ours, _NAME_OF[table])
+        theirs = self._theirs
+        if theirs.has(table, key) and _value(theirs.text(table, key), _NAME_OF[table]) == name:
+            return key
+        if table not in self._by_name:
+            names: dict[Any, RecordId | None] = {}
+            for other in theirs.store.ids(table):
+                called = theirs.store.record(table, other).get(_NAME_OF[table])
+                if isinstance(called, str):
+                    names[called] = None if called in names else other
+            self._by_name[table] = names
+        twin = self._by_name[table].get(name) if isinstance(name, str) else None
+        if twin is not None or not is_new:
+            return twin
+        return key if not theirs.has(table, key) else self.new_id(table)
+
+    def translated(self, text: str | None) -> tuple[str | None, str]:
+        """Return an annotation of ours in the other side's ids, and why that is not possible."""
+        if text is None:
+            return None, ""
+        for name, table, what in (
+            ("image_id", "images", "image"),
+            ("category_id", "categories", "category"),
+        ):
+            key = _value(text, name)
+            if key is None:
+                continue
+            found = self.find(table, key)  # type: ignore[arg-type]
+            gone = found is None or (
+                not self._theirs.has(table, found)  # type: ignore[arg-type]
+                and (table, found) not in self._result.wanted
+                and self._ours((table, key)) is not None  # type: ignore[arg-type]
+            )
+            if gone:
+                return text, f"its {what} is not on the disk any more, or called otherwise"
+            if table == "categories":
+                text = self._reordered(text, key, found)
+            if found != key:
+                text = _with_value(text, name, found)
+        return text, ""
+
+    def _reordered(self, text: str, key: RecordId, found: RecordId) -> str:
+        """Return an annotation with its keypoints in the order that the other side's category has."""
+        ours, theirs = self._ours(("categories", key)), self._theirs
+        if ours is None or not theirs.has("categories", found):
+            return text
+        old = _value(ours, "keypoints")
+        new = theirs.store.record("categories", found).get("keypoints")
+        span = jsontext.locate(text, ("keypoints",))
+        if old == new or span is None or not isinstance(old, list) or not isinstance(new, list):
+            return text
+        flat = text[span[0] : span[1]]
+        if not flat.startswith("["):
+            return text
+        words = [flat[a:b] for a, b in jsontext.elements(flat)]
+        if len(words) != 3 * len(old):
+            return text
+        place = {name: i for i, name in enumerate(old)}
+        triplets = [
+            words[3 * place[name] : 3 * place[name] + 3] if name in place else ["0", "0", "0"]
+            for name in new
+        ]
+        value = "[" + ", ".join(word for triplet in triplets for word in triplet) + "]"
+        return text[: span[0]] + value + text[span[1] :]
+
+
+def _merge_record(
+    change: RecordChange, result: Merge, names: _Names, removed: set[RecordId]
+) -> None:
     table, key = change.key
     theirs = result.theirs
-    now = theirs.text(table, key) if theirs.has(table, key) else None
-    base, mine = change.base, change.mine
-    if base is None:
-        if mine is None or _equal(now, mine):
+    base, mine, reason = change.base, change.mine, ""
+    place: RecordId | None = key
+    if table == "annotations":
+        base = names.translated(base)[0]
+        mine, reason = names.translated(mine)
+    else:
+        place = names.find(table, key, is_new=base is None)
+        if place is None:  # it is gone, or called otherwise
+            place = key
+            if theirs.has(table, key):
+                reason = "it is called otherwise on the disk"
+        elif place != key:
+            base, mine = (None if t is None else _with_value(t, "id", place) for t in (base, mine))
+    now = theirs.text(table, place) if theirs.has(table, place) else None
+    if _equal(now, mine):
+        return
+    if base is None:  # new on our side
+        if table == "categories" and now is not None:
+            return  # one category under one name
+        if (
+            table == "images"
+            and now is not None
+            and _value(now, "file_name") == _value(mine or "{}", "file_name")
+        ):
+            return
+        if mine is None:
             return
         if now is not None:  # both sides have a new record of this id
-            new = taken[table]
-            taken[table] += 1
-            result.renumbered[change.key] = new
-            result.wanted[table, new] = jsontext.replaced(
-                mine, ("id",), str(new), layout=theirs.store.layout(table)
-            )
-            return
-        if table == "annotations" and not theirs.has("images", _value(mine, "image_id")):
-            result.conflicts.append(
-                Conflict(change.key, base, mine, now, "its image was removed on the disk")
-            )
-            return
-        result.wanted[change.key] = mine
-        return
-    if _equal(now, base):
-        result.wanted[change.key] = mine
-    elif not _equal(now, mine):
+            place = names.new_id(table)
+            result.renumbered[change.key] = place
+            mine = _with_value(mine, "id", place)
+    elif not reason and not _equal(now, base):
         reason = "changed here and on the disk"
         if now is None:
             reason = "changed here, removed on the disk"
         elif mine is None:
             reason = "removed here, changed on the disk"
-        result.conflicts.append(Conflict(change.key, base, mine, now, reason))
-
-
-def _match_categories(changes: list[RecordChange], result: Merge) -> dict[RecordId, RecordId]:
-    """Find the other side's ids of categories that we added; return where ours go."""
-    theirs, moved = result.theirs, {}
-    by_name = {theirs.category_name(key): key for key in theirs.store.ids("categories")}
-    new_id = theirs.next_id("categories")
-    for change in changes:
-        table, key = change.key
-        if table != "categories" or change.base is not None or change.mine is None:
-            continue
-        twin = by_name.get(str(_value(change.mine, "name")))
-        if twin is not None:
-            if twin != key:
-                moved[key] = twin
-                result.renumbered[change.key] = twin
-        elif theirs.has("categories", key):
-            moved[key] = result.renumbered[change.key] = new_id
-            result.wanted["categories", new_id] = jsontext.replaced(
-                change.mine, ("id",), str(new_id), layout=theirs.store.layout("categories")
-            )
-            new_id += 1
-        else:
-            result.wanted[change.key] = change.mine
-    return moved
-
-
-def _recategorised(change: RecordChange, moved: Mapping[RecordId, RecordId]) -> RecordChange:
-    if change.key[0] != "annotations" or change.mine is None or not moved:
-        return change
-    category_id = _value(change.mine, "category_id")
-    if category_id not in moved:
-        return change
-    text = jsontext.dumps(moved[category_id])
-    mine = jsontext.replaced(change.mine, ("category_id",), text, layout=jsontext.Layout())
-    return RecordChange(change.key, change.base, mine)
+    left = set(theirs.store.of_image(place)) - removed if table == "images" else set()
+    if not reason and mine is None and left:
+        reason = "removed here; on the disk it has garments"
+    if reason:
+        result.conflicts.append(Conflict((table, place), base, mine, now, reason))
+    else:
+        result.wanted[table, place] = mine
 
 
 def _equal(a: str | None, b: str | None) -> bool:
@@ -267,8 +380,13 @@ def _equal(a: str | None, b: str | None) -> bool:
     return jsontext.same_content(a, b)
 
 
-def _value(text: str, key: str) -> Any:
-    return jsontext.loads(text).get(key)
+def _value(text: str | None, key: str) -> Any:
+    record = {} if text is None else jsontext.loads(text)
+    return record.get(key)
+
+
+def _with_value(text: str, key: str, value: Any) -> str:
+    return jsontext.replaced(text, (key,), jsontext.dumps(value), layout=jsontext.Layout())
 
 
 def _image_of(key: RecordKey, text: str | None) -> RecordId:

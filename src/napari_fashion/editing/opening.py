@@ -5,27 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from napari_fashion.coco import Dataset
+from napari_fashion.coco import Dataset, jsontext
 from napari_fashion.coco.dataset import image_records
 from napari_fashion.coco.pictures import picture_files
 from napari_fashion.editing import operations
-from napari_fashion.editing.editor import Editor, put_journal_aside
+from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import RecordKey
-from napari_fashion.editing.journal import Pending, read_journal
+from napari_fashion.editing.journal import Pending, put_journal_aside, read_journal
 from napari_fashion.editing.merge import (
     Merge,
     Side,
     journal_changes,
     merge,
     replay_steps,
+    saved_text,
     unsaved_changes,
 )
 from napari_fashion.editing.workfiles import ANNOTATIONS, BASE, JOURNAL, WorkFiles
 from napari_fashion.errors import CocoError, FashionError
-from napari_fashion.files import read_file
+from napari_fashion.files import checked_path, is_file, read_file
 from napari_fashion.schema import Schema
 
 
@@ -54,11 +55,11 @@ class Opening:
         """Decide without a person: make the changes again where none clashes, else put them aside."""
         if self.pending is None:
             return
-        n, path = len(self.pending.entries), self.pending.path
+        n = len(self.pending.entries)
+        if not self.conflict:
+            self.restore()
+            return
         try:
-            if not self.conflict:
-                self.restore()
-                return
             merged = self.merge()
             if not merged.conflicts:
                 self.adopt(merged, {})
@@ -66,7 +67,7 @@ class Opening:
                 return
         except FashionError:
             pass
-        aside = self.put_aside() if self.pending is not None else path.parent
+        aside = self.put_aside()
         self.note = f"{n} changes that were not saved do not fit the file; they are in {aside}."
 
     def restore(self) -> int:
@@ -75,23 +76,26 @@ class Opening:
         Where some cannot be read, or do not fit, what came before them is made, and the whole journal is
         kept as a file of its own (`note`).
         """
-        assert self.pending is not None
-        pending, self.pending = self.pending, None
-        made = self.editor.replay(pending.entries)
+        pending = self._decided()
+        made = self.editor.restore(pending)
         self.note = f"{made} changes that were not saved are here again. {self.note}".strip()
         if made < len(pending.entries) or pending.damage:
-            self.editor.rewrite_journal(replace(pending, entries=pending.entries[:made]))
             self.note += (
                 f" Others cannot be made; the whole journal is kept in {pending.path.parent}."
             )
         return made
 
-    def put_aside(self) -> Path | None:
-        """Keep the pending changes as a file of their own, and go on without; return the file."""
-        if self.pending is None:
-            return None
+    def put_aside(self) -> Path:
+        """Keep the pending changes as a file of their own, and go on without; return the file.
+
+        Raises
+        ------
+        CocoError
+            If the journal cannot be renamed; nothing is decided then.
+        """
+        assert self.pending is not None
         path = put_journal_aside(self.pending.path)
-        self.pending = None
+        self._decided()
         return path
 
     def merge(self) -> Merge:
@@ -103,19 +107,43 @@ class Opening:
             If the journal's edits do not fit each other; use `put_aside`.
         """
         assert self.pending is not None
-        return merge(journal_changes(self.pending), self.editor.dataset)
+        changes, base = journal_changes(self.pending)
+        return merge(changes, self.editor.dataset, base)
 
     def adopt(self, merged: Merge, choices: Mapping[RecordKey, Side]) -> None:
-        """Make the merged changes as edits; the journal that they came from is put aside."""
-        assert self.pending is not None
-        edits = merged.edits(choices)
-        self.pending = None
-        editor = self.editor
+        """Make the merged changes as edits; the journal that they came from is kept as a file.
+
+        Raises
+        ------
+        FashionError
+            If they cannot be made, or the new journal cannot be written; nothing is decided then.
+        """
+        editor, pending = self.editor, self.pending
         assert editor.work is not None
-        editor.protect(editor.work, anew=True)
-        for edit in edits:
-            editor.apply(edit)
-        editor.replace_journal(keep_old=True)
+        edits = merged.edits(choices)
+        self._decided()
+        editor.protect(editor.work, deferred=True)
+        made = 0
+        try:
+            for edit in edits:
+                editor.apply(edit)
+                made += 1
+            editor.replace_journal(keep_old=True)
+        except FashionError:
+            for _ in range(made):
+                editor.take_back_last()
+            editor.unprotect()
+            self.pending, editor.is_undecided = pending, True
+            raise
+
+    def _decided(self) -> Pending:
+        """Note that a decision was made: from now on there is a journal."""
+        assert self.pending is not None
+        pending, self.pending = self.pending, None
+        self.editor.is_undecided = False
+        if self.editor.work is not None:
+            self.editor.protect(self.editor.work)
+        return pending
 
 
 def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) -> Opening:
@@ -136,46 +164,64 @@ def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) ->
     CocoError
         If it cannot be read, or has no images.
     """
-    path = Path(path)
+    path = checked_path(path)
     is_folder = os.path.isdir(path)  # False for a name that the system refuses
     target = _folder_file(path) if is_folder else path
     work = WorkFiles(target)
-    base = work.find(BASE)
-    note = ""
-    if is_folder and not target.is_file():
-        if base is not None and work.find(JOURNAL) is not None:
-            dataset = Dataset.load(base, image_root=path)
-            dataset.path = dataset.state = None
-        else:
-            dataset = Dataset.from_folder(path, schema=schema)
+    if is_folder and not is_file(target):
+        dataset = _unsaved_folder(path, work) or Dataset.from_folder(path, schema=schema)
     else:
         dataset = Dataset.load(target, fallback=schema)
         if dataset.path is None:  # results: the annotated file gets a name of its own
             target = path.with_name(f"{path.stem}-annotated.json")
             work = WorkFiles(target)
-    if not len(dataset.images):
-        raise CocoError("lists no images; expected at least one.", path=target)
     editor = Editor(dataset, target)
     editor.work = work
     opening = Opening(editor)
-    if not read_only:
-        editor.holder = work.lock()
-    if editor.holder is None and not read_only:
+    if read_only:
+        return opening
+    told: list[str] = []
+    editor.problem.connect(told.append)
+    editor.holder = work.lock()
+    if editor.holder is not None:
+        return opening
+    try:
         work.clean()
         found = work.find(JOURNAL)
         digest = editor.document_digest
         if found is not None:
             opening.pending = read_journal(found, digest)
-            if opening.pending is None:
+        if opening.pending is not None:
+            opening.conflict = opening.pending.base not in ("", digest)
+            editor.is_undecided = True
+        else:
+            if found is not None:  # the file has everything of it
                 with contextlib.suppress(OSError):
                     found.unlink()
-            else:
-                opening.conflict = opening.pending.base not in ("", digest)
-        editor.protect(work)
-        if is_folder and opening.pending is None:
-            note = add_new_images(editor, path)
-    opening.note = note
+            editor.protect(work)
+            if is_folder:
+                opening.note = add_new_images(editor, path)
+    except BaseException:
+        work.release()
+        raise
+    editor.problem.disconnect(told.append)
+    opening.note = " ".join([opening.note, *told]).strip()
     return opening
+
+
+def _unsaved_folder(folder: Path, work: WorkFiles) -> Dataset | None:
+    """Return the document that the journal of a folder without a file is of; None where there is none."""
+    base, journal = work.find(BASE), work.find(JOURNAL)
+    if base is None or journal is None:
+        return None
+    dataset = Dataset.load(base, image_root=folder)
+    assert dataset.state is not None
+    digest = dataset.state.digest
+    pending = read_journal(journal, digest)
+    if pending is None or pending.base != digest:
+        return None
+    dataset.path = dataset.state = None
+    return dataset
 
 
 def add_new_images(editor: Editor, folder: Path) -> str:
@@ -202,11 +248,28 @@ def merge_with_disk(editor: Editor) -> Merge:
     CocoError
         If the file cannot be read.
     """
+    return merge(unsaved_changes(editor.dataset), _as_on_disk(editor), saved_text(editor.dataset))
+
+
+def _as_on_disk(editor: Editor) -> Dataset:
+    """Return the editor's file as it is on the disk now.
+
+    Raises
+    ------
+    CocoError
+        If it cannot be read, or has no images.
+    """
     assert editor.path is not None
     theirs = Dataset.load(
         editor.path, fallback=editor.dataset.schema, image_root=editor.dataset.image_root
     )
-    return merge(unsaved_changes(editor.dataset), theirs)
+    if not len(theirs.images):
+        raise CocoError(
+            "has no images now; expected at least one.",
+            path=editor.path,
+            remedy="Keep yours: theirs stays as an earlier version.",
+        )
+    return theirs
 
 
 def adopt(editor: Editor, merged: Merge, choices: Mapping[RecordKey, Side]) -> Editor:
@@ -214,10 +277,13 @@ def adopt(editor: Editor, merged: Merge, choices: Mapping[RecordKey, Side]) -> E
 
     The undo history comes along as far as its edits fit the other version. The old journal stays
     until the new one has everything, and as a file of its own where there were conflicts.
+
+    Raises
+    ------
+    FashionError
+        If the changes cannot be made, or the journal cannot be written; the old editor goes on.
     """
-    fresh = Editor(merged.theirs, editor.path)
-    if editor.work is not None:
-        fresh.protect(editor.work, anew=True)
+    fresh = _in_place_of(editor, merged.theirs, deferred=True)
     for edit in replay_steps(editor.steps, merged):
         fresh.remember(edit)
     for edit in merged.edits(choices):
@@ -235,16 +301,19 @@ def take_theirs(editor: Editor) -> tuple[Editor, Path | None]:
     CocoError
         If the file cannot be read; nothing is put aside then.
     """
-    assert editor.path is not None
-    theirs = Dataset.load(
-        editor.path, fallback=editor.dataset.schema, image_root=editor.dataset.image_root
-    )
+    theirs = _as_on_disk(editor)
     aside = editor.put_aside()
-    fresh = Editor(theirs, editor.path)
-    if editor.work is not None:
-        fresh.protect(editor.work)
+    fresh = _in_place_of(editor, theirs)
     fresh.go_to_image(editor.image_id)
     return fresh, aside
+
+
+def _in_place_of(editor: Editor, dataset: Dataset, *, deferred: bool = False) -> Editor:
+    fresh = Editor(dataset, editor.path)
+    fresh.holder, fresh.work = editor.holder, editor.work
+    if fresh.work is not None and fresh.holder is None:
+        fresh.protect(fresh.work, deferred=deferred)
+    return fresh
 
 
 def pending_of(path: Path | str) -> Pending | None:
@@ -272,7 +341,8 @@ def with_journal(dataset: Dataset, pending: Pending) -> Dataset:
             edit = entry.edit.inverse() if entry.do == "undo" else entry.edit
             edit.apply(dataset)
         return dataset
-    merged = merge(journal_changes(pending), dataset)
+    changes, base = journal_changes(pending)
+    merged = merge(changes, dataset, base)
     if merged.conflicts:
         raise CocoError(
             f"its journal has changes of {len(merged.conflicts)} records that another program changed as "
@@ -303,15 +373,26 @@ def _folder_file(folder: Path) -> Path:
     """Return the COCO file of a folder of images; another name where that one is something else."""
     path = folder / ANNOTATIONS
     n = 1
-    while path.is_file() and not _is_document(path):
+    while is_file(path) and not _is_document(path):
         n += 1
         path = folder / f"{Path(ANNOTATIONS).stem}-{n}.json"
     return path
 
 
 def _is_document(path: Path) -> bool:
+    """Whether a JSON file is a COCO document; CocoError where it is no JSON: it may be a damaged one."""
     try:
         Dataset.load(path, fallback=Schema.load("garments"))
-    except FashionError:
+    except CocoError:
+        try:
+            jsontext.loads(path.read_bytes())
+        except (ValueError, RecursionError, OSError) as error:
+            raise CocoError(
+                f"is damaged ({error}); expected the COCO file of this folder.",
+                path=path,
+                remedy="`napari-fashion versions` lists its earlier versions; or move it away.",
+            ) from error
+        if WorkFiles(path).folders:  # it was ours
+            raise
         return False
     return True

@@ -22,7 +22,7 @@ import filelock
 import platformdirs
 
 from napari_fashion.errors import CocoError
-from napari_fashion.files import atomic_write, checked_path, remove_stale_files
+from napari_fashion.files import FileState, atomic_write, checked_path, remove_stale_files
 
 KEPT_VERSIONS = 5
 """Number of saved versions kept beside the file itself."""
@@ -267,10 +267,12 @@ class WorkFiles:
         held = self.is_locked
         holder = self.lock()
         if holder is not None:
-            raise CocoError(f"is open elsewhere ({holder}); close it there first.", path=self.target)
+            raise CocoError(
+                f"is open elsewhere ({holder}); close it there first.", path=self.target
+            )
         try:
             data = version.path.read_bytes()
-            atomic_write(self.target, data, before_replace=lambda *_: self.keep_version())
+            atomic_write(self.target, data, before_replace=self._keep_before)
         except OSError as error:
             raise CocoError(
                 f"the version of {version.saved:%Y-%m-%d %H:%M:%S} cannot be restored "
@@ -280,6 +282,9 @@ class WorkFiles:
         finally:
             if not held:
                 self.release()
+
+    def _keep_before(self, _state: FileState, _target: Path) -> None:
+        self.keep_version()
 
     def _version_paths(self) -> list[Path]:
         found = [p for f in self.folders for p in (f / "versions").glob("*.json")]

@@ -184,7 +184,6 @@ class AnnotatorDock(Dock):
         name = opening.editor.path.name if opening.editor.path else "The data set"
         answer = files.ask_pending(self, name, str(pending), conflict=opening.conflict)
         if answer is None:
-            opening.editor.let_go()
             raise _NotOpenedError
         if answer == "restore":
             opening.restore()
@@ -193,7 +192,6 @@ class AnnotatorDock(Dock):
             merged = opening.merge()
             choices = ask_merge(self, merged.conflicts) if merged.conflicts else {}
             if choices is None:
-                opening.editor.let_go()
                 raise _NotOpenedError
             opening.adopt(merged, choices)
             opening.note = "Your changes were merged."
@@ -314,8 +312,10 @@ class AnnotatorDock(Dock):
         if editor is None:
             return
         try:
+            if editor.is_saved_at(path) and editor.work is not None:
+                editor.work.keep_version()
             report = export(editor.dataset, path, only_reviewed=only_reviewed, overwrite=True)
-        except FashionError as error:
+        except (FashionError, OSError) as error:
             self.session.say(str(error), "error")
             return
         editor.replaced(path)
@@ -341,10 +341,10 @@ class AnnotatorDock(Dock):
         if editor is None or not editor.dirty:
             return True
         place = editor.path or editor.dataset.path or editor.dataset.image_root
-        match files.ask_unsaved(self, place.name):
+        match files.ask_unsaved(self, place.name, kept=editor.is_journaled):
             case "save":
                 return self.save()
-            case "later":
+            case "later" | "discard":
                 return True
             case _:
                 return False

@@ -63,7 +63,9 @@ class DataRow(QWidget):
         editor = self._session.editor
         self.save_button.setEnabled(editor is not None)
         self.export.setEnabled(editor is not None)
-        self.earlier.setEnabled(editor is not None and editor.has_versions)
+        self.earlier.setEnabled(
+            editor is not None and editor.holder is None and editor.has_versions
+        )
         if editor is None:
             self.name.setText("No pictures yet")
             self.name.setToolTip("")
@@ -75,7 +77,8 @@ class DataRow(QWidget):
                 "  (read only)",
             )
         elif editor.dirty:
-            state, mark = "Not saved to the file yet; the journal has it", "  ●"
+            kept = "the journal has it" if editor.is_journaled else "it is in memory only"
+            state, mark = f"Not saved to the file yet; {kept}", "  ●"
         else:
             state, mark = "Saved", ""
         self.name.setText(f"{place.name}{mark}")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QWidget
 
-Answer = Literal["save", "later", "cancel"]
+Answer = Literal["save", "later", "discard", "cancel"]
 COCO_FILES = "COCO keypoint files (*.json)"
 
 
@@ -82,23 +82,32 @@ def ask(parent: QWidget | None, title: str, question: str) -> bool:
 # -- saving and its conflicts --------------------------------------------------------------------
 
 
-def ask_unsaved(parent: QWidget, what: str) -> Answer:
-    """Ask what becomes of changes that the file lacks; the journal keeps them in any case."""
+def ask_unsaved(parent: QWidget, what: str, *, kept: bool) -> Answer:
+    """Ask what becomes of changes that the file lacks.
+
+    Parameters
+    ----------
+    kept
+        Whether they are in a journal, which keeps them for later.
+    """
     buttons = QMessageBox.StandardButton
     box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Question)
+    box.setIcon(QMessageBox.Icon.Question if kept else QMessageBox.Icon.Warning)
     box.setWindowTitle("Changes that are not saved")
     box.setText(f"{what} has changes that are not saved.")
     box.setInformativeText(
         "Save them now, or leave them for later: the journal keeps them, and they are offered when "
         "the file is opened again."
+        if kept
+        else "Save them? There is no journal of them: what is discarded is gone."
     )
     box.setStandardButtons(buttons.Save | buttons.Cancel)
-    later = box.addButton("Leave for later", QMessageBox.ButtonRole.DestructiveRole)
+    label = "Leave for later" if kept else "Discard"
+    later = box.addButton(label, QMessageBox.ButtonRole.DestructiveRole)
     box.setDefaultButton(buttons.Save)
     box.exec()
     if box.clickedButton() is later:
-        return "later"
+        return "later" if kept else "discard"
     return "save" if box.clickedButton() is box.button(buttons.Save) else "cancel"
 
 

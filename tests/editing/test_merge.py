@@ -1,0 +1,165 @@
+"""Two sides of one file: what each changed is kept, ids mean what their records say, clashes show."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from napari_fashion.coco import Dataset
+from napari_fashion.editing import operations
+from napari_fashion.editing.editor import Editor
+from napari_fashion.editing.edits import Edit, remove_record
+from napari_fashion.editing.opening import adopt, merge_with_disk, open_editor
+from small import SCHEMA
+
+BLAZER = SCHEMA.category_index("Blazer")
+
+
+@pytest.fixture
+def editor(dataset_file) -> Editor:
+    return open_editor(dataset_file, schema=SCHEMA).editor
+
+
+def theirs(editor: Editor, change) -> None:
+    document = json.loads(editor.path.read_text())
+    change(document)
+    editor.path.write_text(json.dumps(document, indent=1))
+
+
+def merged(editor: Editor, choices=None) -> Dataset:
+    result = merge_with_disk(editor)
+    reasons = [c.reason for c in result.conflicts]
+    assert (reasons == []) == (choices is None), reasons
+    return adopt(editor, result, choices or {}).dataset
+
+
+def add(editor: Editor, image_id: int, category: int = BLAZER) -> int:
+    edit, key = operations.add_garment(editor.dataset, image_id, category)
+    editor.apply(edit)
+    return key
+
+
+def test_new_ids_are_above_those_of_both_sides(editor):
+    add(editor, 3)
+    add(editor, 2)
+    theirs(editor, lambda d: d["annotations"].append({**d["annotations"][0], "id": 13}))
+    after = merged(editor)
+    assert sorted((g.id, g.image_id) for g in after.garments) == [
+        (11, 1),
+        (12, 2),
+        (13, 1),
+        (14, 2),
+        (15, 3),
+    ]
+
+
+def test_images_that_they_counted_anew_keep_our_garments(editor):
+    key = add(editor, 3)
+    editor.apply(operations.set_reviewed(editor.dataset, 3, True))
+
+    def change(document):
+        for image in document["images"]:
+            image["id"] = 4 - image["id"]
+        for annotation in document["annotations"]:
+            annotation["image_id"] = 4 - annotation["image_id"]
+
+    theirs(editor, change)
+    after = merged(editor)
+    assert after.image(after.garment(key).image_id).file_name == "3.png"
+    assert [i.file_name for i in after.images if i.reviewed] == ["3.png"]
+    assert after.image(after.garment(11).image_id).file_name == "1.png"
+
+
+def test_categories_that_they_counted_anew_keep_their_names(editor):
+    key = add(editor, 3)
+
+    def change(document):
+        n = len(document["categories"])
+        for category in document["categories"]:
+            category["id"] = n + 1 - category["id"]
+        for annotation in document["annotations"]:
+            annotation["category_id"] = n + 1 - annotation["category_id"]
+
+    theirs(editor, change)
+    assert merged(editor).garment(key).category_name == "Blazer"
+
+
+def test_an_image_that_both_added_is_one_and_another_of_its_id_is_not(editor):
+    record = {"id": 4, "file_name": "mine.png", "width": 5, "height": 5}
+    editor.apply(operations.add_images(editor.dataset, [record]))
+    key = add(editor, 4)
+    other = {"id": 4, "file_name": "theirs.png", "width": 6, "height": 6}
+    theirs(editor, lambda d: d["images"].append(other))
+    after = merged(editor)
+    assert [i.file_name for i in after.images][3:] == ["theirs.png", "mine.png"]
+    assert after.image(after.garment(key).image_id).file_name == "mine.png"
+
+
+def test_an_image_that_both_added_under_other_ids_is_one(editor):
+    record = {"id": 4, "file_name": "4.png", "width": 5, "height": 5}
+    editor.apply(operations.add_images(editor.dataset, [record]))
+    key = add(editor, 4)
+    theirs(editor, lambda d: d["images"].append({**record, "id": 9}))
+    after = merged(editor)
+    assert [i.id for i in after.images] == [1, 2, 3, 9]
+    assert after.garment(key).image_id == 9
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda d: d["images"].pop(2), "its image is not on the disk any more"),
+        (
+            lambda d: d["images"][2].update(file_name="x.png"),
+            "its image is not on the disk any more",
+        ),
+        (
+            lambda d: d.update(categories=[c for c in d["categories"] if c["name"] != "Blazer"]),
+            "its category is not on the disk any more",
+        ),
+    ],
+)
+def test_a_garment_whose_image_or_category_went_is_a_conflict(editor, change, reason):
+    key = add(editor, 3)
+    theirs(editor, change)
+    (conflict,) = merge_with_disk(editor).conflicts
+    assert conflict.key == ("annotations", key)
+    assert conflict.reason.startswith(reason)
+
+
+def test_an_image_that_we_removed_and_they_annotated_is_a_conflict(editor):
+    dataset = editor.dataset
+    editor.apply(Edit("Drop image", 3, (remove_record(dataset, "images", 3),)))
+    theirs(
+        editor, lambda d: d["annotations"].append({**d["annotations"][0], "id": 13, "image_id": 3})
+    )
+    after = merged(editor, {("images", 3): "theirs"})
+    assert after.garment(13).image_id == 3
+    assert after.has("images", 3)
+
+
+def test_landmarks_in_another_order_are_put_in_theirs(editor):
+    editor.apply(operations.move_landmarks(editor.dataset, 11, {0: (41.5, 21)}))
+
+    def change(document):
+        for category in document["categories"]:
+            category["keypoints"].reverse()
+        for annotation in document["annotations"]:
+            flat = annotation["keypoints"]
+            annotation["keypoints"] = [v for i in range(21, -1, -3) for v in flat[i : i + 3]]
+
+    theirs(editor, change)
+    after = merged(editor)
+    left = after.schema.landmarks.index("left_collar")
+    assert after.garment(11).xy[left].tolist() == [41.5, 21]
+
+
+def test_a_file_laid_out_anew_has_no_changes_of_its_own(editor):
+    editor.apply(operations.move_landmarks(editor.dataset, 11, {0: (41.5, 21)}))
+    editor.path.write_text(json.dumps(json.loads(editor.path.read_text()), indent=3))
+    result = merge_with_disk(editor)
+    fresh = adopt(editor, result, {})
+    assert [edit.label for edit in fresh.history] == ["Move left collar"]
+    fresh.undo()
+    assert not fresh.dirty
