@@ -388,6 +388,27 @@ def test_train_keeps_the_data_that_it_learned_from(with_pending, tmp_path, capsy
     assert written["images"][0]["fashion"] == {"reviewed": True}
 
 
+def test_edits_that_were_put_aside_are_applied_to_a_copy(with_pending, tmp_path, capsys):
+    from napari_fashion.editing.opening import open_editor
+    from small import SCHEMA
+
+    before = with_pending.read_bytes()
+    opening = open_editor(with_pending, schema=SCHEMA)
+    aside = opening.put_aside()
+    opening.editor.let_go()
+    out = tmp_path / "out.json"
+    assert main(["apply", str(with_pending), str(aside), "--out", str(with_pending)]) == 1
+    assert "is the input itself" in capsys.readouterr().err
+    assert main(["apply", str(with_pending), str(aside), "--out", str(out)]) == 0
+    assert json.loads(out.read_text())["images"][0]["fashion"] == {"reviewed": True}
+    assert with_pending.read_bytes() == before
+    (tmp_path / "nothing.jsonl").write_text("x\n")
+    assert (
+        main(["apply", str(with_pending), str(tmp_path / "nothing.jsonl"), "--out", str(out)]) == 1
+    )
+    assert "has no edits that can be read" in capsys.readouterr().err
+
+
 def test_statistics_for_people(with_pending, capsys):
     assert main(["stats", str(with_pending)]) == 0
     out = capsys.readouterr().out

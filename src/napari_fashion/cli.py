@@ -1,4 +1,4 @@
-"""The command line: napari-fashion train | predict | evaluate | fetch | demo."""
+"""The command line, `napari-fashion COMMAND`."""
 
 from __future__ import annotations
 
@@ -120,6 +120,15 @@ def _parser() -> argparse.ArgumentParser:
     stats.add_argument("--json", action="store_true", help="as JSON on standard output")
     _journal_option(stats)
     stats.set_defaults(run=_stats)
+
+    apply = commands.add_parser(
+        "apply", help="apply edits that were put aside (edits-*.jsonl) to a COCO file"
+    )
+    apply.add_argument("data", type=Path, help="COCO file")
+    apply.add_argument("edits", type=Path, help="a journal, or one that was put aside")
+    apply.add_argument("--out", type=Path, required=True, help="COCO file to write")
+    apply.add_argument("--overwrite", action="store_true", help="replace an existing --out")
+    apply.set_defaults(run=_apply)
 
     versions = commands.add_parser(
         "versions", help="list the earlier saved versions of a COCO file, or restore one"
@@ -643,6 +652,27 @@ def _stats(options: argparse.Namespace) -> int:
         landmarks.add_row(name, *(f"{count:,}" for count in seen))
     for table in (counts, categories, landmarks):
         Console().print(table)
+    return 0
+
+
+def _apply(options: argparse.Namespace) -> int:
+    from napari_fashion.coco import Dataset
+    from napari_fashion.editing.journal import read_journal
+    from napari_fashion.editing.opening import with_journal
+    from napari_fashion.schema import Schema
+
+    if options.out.exists() and options.out.resolve() == options.data.resolve():
+        raise FashionError(f"{options.out} is the input itself; give another --out.")
+    dataset = Dataset.load(options.data, fallback=Schema.load("garments"))
+    pending = read_journal(options.edits, None)
+    if pending is None or not pending.entries:
+        raise FashionError(
+            f"{options.edits} has no edits that can be read. {pending.damage if pending else ''}".strip()
+        )
+    with_journal(dataset, pending).save(options.out, overwrite=options.overwrite)
+    print(
+        f"{options.out}: {len(pending.entries)} edits of {options.edits} applied. {pending.damage}".strip()
+    )
     return 0
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 
+import filelock
 import numpy as np
 import pytest
 from PIL import Image as PilImage
@@ -216,6 +217,20 @@ def test_a_journal_cannot_be_kept_and_the_person_is_told(dataset_file, monkeypat
     review(opening.editor, 1)
     opening.editor.save()  # without an earlier version, rather than not at all
     assert Dataset.load(dataset_file).image(1).reviewed
+
+
+@pytest.mark.parametrize("why", [OSError(errno.ENOLCK, "no locks"), NotImplementedError()])
+def test_two_windows_are_told_of_each_other_without_a_systems_lock(dataset_file, monkeypatch, why):
+    def refuse(*_args, **_kwargs):
+        raise why
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    first, second = opened(dataset_file), open_editor(dataset_file, schema=SCHEMA).editor
+    assert first.holder is None
+    assert second.holder.process == os.getpid()
+    first.let_go()
+    second.take_up()
+    assert second.holder is None
 
 
 # -- versions ----------------------------------------------------------------------------------
