@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_fashion.app.layer_data import title
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Garment
-from napari_fashion.coco.store import RecordId
+from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor, Selection
 from napari_fashion.editing.edits import joined

@@ -19,7 +19,7 @@ from qtpy.QtCore import QTimer
 
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.app.torch_import import import_torch
-from napari_fashion.coco.store import RecordId
+from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
 from napari_fashion.engine.fields import Fields

@@ -4,8 +4,8 @@ from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.export import export
 from napari_fashion.coco.problems import Problem, find_problems
 from napari_fashion.coco.results import write_results
+from napari_fashion.coco.spans import TableName
 from napari_fashion.coco.statistics import columns, statistics
-from napari_fashion.coco.store import TableName
 from napari_fashion.coco.views import Garment, Image
 
 __all__ = [

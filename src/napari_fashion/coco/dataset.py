@@ -10,14 +10,8 @@ from typing import Any
 from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.pictures import picture_files, picture_size
 from napari_fashion.coco.records import annotation_of_result, category_records, image_record
-from napari_fashion.coco.store import (
-    TABLES,
-    RecordId,
-    Store,
-    TableName,
-    document_bytes,
-    is_id,
-)
+from napari_fashion.coco.spans import RecordId, TableName, is_id
+from napari_fashion.coco.store import Store, document_bytes
 from napari_fashion.coco.views import Frame
 from napari_fashion.errors import CocoError, EditError, PictureError, SchemaError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
@@ -677,6 +671,3 @@ def _same_folder(a: Path, b: Path) -> bool:
         return a.resolve() == b.resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links
         return False
-
-
-__all__ = ["LISTING", "TABLES", "Dataset", "image_records", "write_file"]

@@ -19,7 +19,7 @@ from napari_fashion.coco.keypoints import (
     landmark_changes,
     parse_keypoints,
 )
-from napari_fashion.coco.store import RecordId
+from napari_fashion.coco.spans import RecordId
 from napari_fashion.errors import EditError
 
 Values = dict[str, Any]

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from napari_fashion.coco import provenance
 from napari_fashion.coco.keypoints import Keypoints, Order, parse_box, parse_keypoints
 from napari_fashion.coco.pictures import picture_size
-from napari_fashion.coco.store import RecordId, Store, TableName, Version
+from napari_fashion.coco.spans import RecordId, TableName
+from napari_fashion.coco.store import Store, Version
 from napari_fashion.files import is_file
 from napari_fashion.schema import Schema
 

@@ -19,7 +19,7 @@ from psygnal import Signal
 
 from napari_fashion.coco import Dataset, Garment, Image
 from napari_fashion.coco.dataset import write_file
-from napari_fashion.coco.store import RecordId
+from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing.edits import Edit, require_an_image
 from napari_fashion.editing.history import History, Step
 from napari_fashion.editing.journal import Do, Entry, Journal, Pending, put_journal_aside
@@ -500,7 +500,7 @@ class Editor:
         if target is None:
             raise CocoError("the data set has no file yet; give the name of one.")
         own = self.path is not None and _same_path(target, self.path)
-        if own:
+        if own or self.is_undecided:
             self._require_holding()
         managed = self.work is not None  # in a window; a script's editor holds no lock
         work = self.work if own and self.work is not None else WorkFiles(target)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from napari_fashion.coco import jsontext
-from napari_fashion.coco.store import RecordId
+from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing.edits import Edit, SetValue
 
 _NAMES = {"image_id": "images", "category_id": "categories"}

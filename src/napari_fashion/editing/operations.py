@@ -17,7 +17,7 @@ from napari_fashion.coco import Dataset, Garment
 from napari_fashion.coco.keypoints import Landmark
 from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.coco.records import annotation_record, category_record
-from napari_fashion.coco.store import RecordId
+from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.values import (
     category_values,
     landmark_values,

@@ -15,7 +15,7 @@ from napari_fashion.coco.records import (
     category_record,
     top_categories,
 )
-from napari_fashion.coco.store import RecordId
+from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.values import renewed_values, says_the_same
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
 from napari_fashion.engine.metrics import Landmarks, same_garment
