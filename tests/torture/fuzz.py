@@ -106,7 +106,7 @@ def read_lines(data: bytes) -> None:
         with contextlib.suppress(FashionError):
             read_line(line)
     try:
-        edit = Edit.from_json(data.decode("utf-8", "surrogateescape"))
+        edit = Edit.from_json(data.decode("utf-8", "replace"))
     except FashionError:
         return
     assert Edit.from_json(edit.to_json()) == edit

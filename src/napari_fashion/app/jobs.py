@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from qtpy.QtCore import QTimer
 
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.app.torch_import import import_torch
+from napari_fashion.coco import Dataset, Problem, find_problems
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
@@ -213,6 +215,48 @@ def _predict(
             continue
         ((fields, prediction),) = model.look([picture])
         yield Outcome(task, fields, prediction)
+
+
+# -- looking for oddities ----------------------------------------------------------------------
+
+
+class ProblemsJob:
+    """Looks for oddities in a data set in the background."""
+
+    found = Signal(object, list)
+    """The data set, and its problems; where the search was not ended before."""
+
+    def __init__(self) -> None:
+        self._worker: Any = None
+        self._stop = threading.Event()
+
+    def start(self, dataset: Dataset) -> None:
+        """Look through a data set; a search that runs is ended."""
+        self.close()
+        self._stop = stop = threading.Event()
+
+        def returned(problems: list[Problem]) -> None:
+            if not stop.is_set():
+                self.found.emit(dataset, problems)
+
+        self._worker = create_worker(
+            find_problems,
+            dataset,
+            stop=stop,
+            _start_thread=False,
+            _connect={"returned": returned, "finished": self._ended},
+        )
+        self._worker.start()
+
+    def close(self) -> None:
+        """End the search before the window goes: a thread must not outlive what it reports to."""
+        self._stop.set()
+        if self._worker is not None:
+            self._worker.await_workers(CLOSING_MILLISECONDS)
+            self._worker = None
+
+    def _ended(self) -> None:
+        self._worker = None
 
 
 # -- training ----------------------------------------------------------------------------------

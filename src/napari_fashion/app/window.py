@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_fashion.app import shortcuts
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.closing import CloseGuard
-from napari_fashion.app.jobs import PredictJob, TrainJob, load_model
+from napari_fashion.app.jobs import PredictJob, ProblemsJob, TrainJob, load_model
 from napari_fashion.app.layers import Layers
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.app.widgets import files
@@ -32,6 +32,7 @@ class FashionWindow:
         self.layers = Layers(self.session, self.actions, viewer)
         self.predicting = PredictJob(self.session)
         self.training = TrainJob()
+        self.checking = ProblemsJob()
         self.may_discard: Callable[[], bool] = lambda: True
         """Whether edits that are not saved may go; the annotator dock asks the person."""
         self._guard: CloseGuard | None = None
@@ -82,6 +83,7 @@ class FashionWindow:
 
     def _close(self) -> None:
         self.predicting.close()
+        self.checking.close()
         self.training.end_now()
         self.session.close()
         if _windows.pop(self.viewer, None) is not None:

@@ -397,7 +397,10 @@ class Dataset(Frame):
     def to_document(self) -> dict[str, Any]:
         """Return the whole document as it is now, decoded: for small data sets and scripts."""
         text = b"".join(self.chunks()).decode(self.store.encoding)
-        document: dict[str, Any] = jsontext.loads(text.removeprefix("\ufeff"))
+        try:
+            document: dict[str, Any] = jsontext.loads(text.removeprefix("\ufeff"))
+        except RecursionError as error:
+            raise CocoError("is nested too deeply to be decoded.", path=self.path) from error
         return document
 
     def chunks(

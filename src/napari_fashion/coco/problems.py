@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from napari_fashion.coco.dataset import Dataset
@@ -16,6 +19,9 @@ from napari_fashion.errors import CocoError
 
 MAX_PROBLEMS = 1000
 """The search ends after so many; a file that is wrong throughout is known to be by then."""
+
+WORK_SECONDS, REST_SECONDS = 0.001, 0.004
+"""In the background: how long it works, and rests then."""
 
 _VISIBILITIES = frozenset((0, 1, 2))
 Report = Callable[[str, str, str], "Problem"]
@@ -45,18 +51,49 @@ class Problem:
         return f"{where}: found {self.found}; expected {self.expected}."
 
 
-def find_problems(dataset: Dataset, limit: int = MAX_PROBLEMS) -> list[Problem]:
+def find_problems(
+    dataset: Dataset, limit: int = MAX_PROBLEMS, *, stop: Event | None = None
+) -> list[Problem]:
     """Return the first oddities in the records; no file but the document is looked at.
 
     It may run in a thread of its own while the data set is edited: a record that goes meanwhile is passed
     over.
+
+    Parameters
+    ----------
+    limit
+        The search ends after so many.
+    stop
+        For a search in the background: setting it ends the search. It then works a millisecond at a
+        time and lets others work in between: a thread that never rests makes a window slow, since
+        Python runs one of the two at a time.
     """
     found: list[Problem] = []
-    for problem in _search(dataset):
-        found.append(problem)
-        if len(found) >= limit:
-            break
+    pause = None if stop is None else _Pause(stop)
+    with contextlib.suppress(_StoppedError):
+        for problem in _search(dataset, pause):
+            found.append(problem)
+            if len(found) >= limit:
+                break
     return found
+
+
+class _StoppedError(Exception):
+    """Nobody wants to know any more."""
+
+
+class _Pause:
+    """Rests for most of the time."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop = stop
+        self._since = time.perf_counter()
+
+    def __call__(self) -> None:
+        if time.perf_counter() - self._since > WORK_SECONDS:
+            if self._stop.wait(REST_SECONDS):
+                raise _StoppedError
+            self._since = time.perf_counter()
 
 
 def missing_images(dataset: Dataset) -> list[Problem]:
@@ -67,7 +104,7 @@ def missing_images(dataset: Dataset) -> list[Problem]:
     ]
 
 
-def _search(dataset: Dataset) -> Iterator[Problem]:
+def _search(dataset: Dataset, pause: Callable[[], None] | None = None) -> Iterator[Problem]:
     def problem(place: str, found: str, expected: str) -> Problem:
         return Problem(dataset.path, place, found, expected)
 
@@ -77,7 +114,7 @@ def _search(dataset: Dataset) -> Iterator[Problem]:
         yield problem("info.fashion.schema", dataset.schema_problem, "a schema that fits the file")
     k = dataset.schema.n_landmarks
     store = dataset.store
-    for place, category in _records(dataset, "categories"):
+    for place, category in _records(dataset, "categories", pause):
         names = category.get("keypoints")
         if dataset.category_index(category["id"]) < 0:
             yield problem(
@@ -93,7 +130,7 @@ def _search(dataset: Dataset) -> Iterator[Problem]:
             )
         yield from _skeleton(problem, category, place, len(names or ()))
 
-    for place, image in _records(dataset, "images"):
+    for place, image in _records(dataset, "images", pause):
         if not isinstance(image.get("file_name"), str) or not image["file_name"]:
             yield problem(f"{place}.file_name", _short(image.get("file_name")), "a file's name")
         for key in ("width", "height"):
@@ -103,7 +140,7 @@ def _search(dataset: Dataset) -> Iterator[Problem]:
         yield from _fashion(problem, image, place)
 
     as_text: dict[str, Any] | None = None
-    for place, annotation in _records(dataset, "annotations"):
+    for place, annotation in _records(dataset, "annotations", pause):
         image_id = annotation.get("image_id")
         if not store.has("images", image_id):
             if as_text is None:
@@ -125,8 +162,12 @@ def _search(dataset: Dataset) -> Iterator[Problem]:
         yield from _fashion(problem, annotation, place)
 
 
-def _records(dataset: Dataset, table: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _records(
+    dataset: Dataset, table: Any, pause: Callable[[], None] | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     for i, key in enumerate(list(dataset.store.ids(table))):
+        if pause is not None:
+            pause()
         try:
             record = dataset.store.record(table, key)
         except CocoError:  # removed meanwhile

@@ -118,7 +118,7 @@ class Editor:
         self._index = 0
         self._history = History()
         self._journal: Journal | None = None
-        self._let_go: list[Entry] = []
+        self._rested: Journal | None = None
         self._file_lost = False
         self._last_nudge = float("-inf")
         self._select_first_garment()
@@ -401,8 +401,9 @@ class Editor:
             if made < len(pending.entries) or pending.damage:
                 try:
                     journal.rewrite(keep_old=True)
-                except OSError as error:
-                    self.problem.emit(f"{journal.path}: cannot be written anew ({error.strerror}).")
+                except (OSError, ValueError, RecursionError) as error:
+                    journal.is_whole = False
+                    self.problem.emit(f"{journal.path}: cannot be written anew ({error}).")
         return made
 
     def _replay(self, entry: Entry) -> None:
@@ -430,9 +431,11 @@ class Editor:
 
     def _write_base(self) -> None:
         """Keep the document that the journal's edits are of, where no file has it yet."""
-        if self.state is not None or self._journal is None or self._journal.entries:
+        if self.state is not None or self._journal is None:
             return
         base = self._journal.path.with_name(BASE)
+        if self._journal.entries and base.exists():
+            return
         with contextlib.suppress(OSError):
             atomic_write(base, self.dataset.store.data)
 
@@ -447,6 +450,17 @@ class Editor:
         """Take an edit into the history and the journal that the data set has already."""
         self._made(edit, merged=False)
 
+    def complete_journal(self) -> None:
+        """See that the journal on the disk has everything, before it is put aside.
+
+        Raises
+        ------
+        CocoError
+            If it cannot be written.
+        """
+        if self._journal is not None and not self._journal.is_whole:
+            self.replace_journal(keep_old=False)
+
     def replace_journal(self, *, keep_old: bool) -> None:
         """Let a deferred journal take the old one's place in one step.
 
@@ -459,9 +473,10 @@ class Editor:
             return
         try:
             self._journal.rewrite(keep_old=keep_old)
-        except OSError as error:
+        except (OSError, ValueError, RecursionError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise CocoError(
-                f"the journal cannot be written ({error.strerror}); nothing was changed.",
+                f"the journal cannot be written ({reason}); nothing was changed.",
                 path=self._journal.path,
                 remedy="Make room and try again.",
             ) from error
@@ -509,6 +524,8 @@ class Editor:
             raise CocoError(f"is open elsewhere ({holder}); nothing was written.", path=target)
         journal = self._journal if own else None
         kept: list[Path | None] = []
+        written: list[FileState] = []
+        inode = (stamp_of(target) or ())[:2]
         try:
             # Whether another program changed the file is found out while the new one is written.
             with ThreadPoolExecutor(1) as helper:
@@ -525,6 +542,13 @@ class Editor:
                     kept.append(self._keep_version(work))
                     if journal is not None:
                         journal.saving(state.digest)
+                    if not own and (other := work.find(JOURNAL)) is not None:
+                        aside = put_journal_aside(other)
+                        self.problem.emit(
+                            f"The file that was at {target} had changes that were not saved; they are "
+                            f"kept in {aside}."
+                        )
+                    written.append(state)
 
                 state = write_file(
                     self.dataset.chunks(target),
@@ -534,8 +558,10 @@ class Editor:
                     before_replace=before,
                 )
         except BaseException:
-            for version in kept:  # it is a link to the file, which is there as it was
-                if version is not None:
+            if written and (stamp_of(target) or ())[:2] != inode and written[0].is_at(target):
+                self._now_at(target, written[0], work if managed else None)  # it was all but said
+            else:
+                for version in filter(None, kept):  # of the file that is still there
                     with contextlib.suppress(OSError):
                         version.unlink()
             if work is not self.work:
@@ -566,17 +592,11 @@ class Editor:
         self._file_lost = False
         self._history.saved()
         self._last_nudge = float("-inf")
+        (work or WorkFiles(target)).prune_versions()
         if work is not None and (work is not self.work or journal is None):
             if self.work is not None and self.work is not work:
                 self.work.release()
             self.holder = None
-            other = work.find(JOURNAL)
-            if other is not None:
-                aside = put_journal_aside(other)
-                self.problem.emit(
-                    f"The file that was at {target} had changes that were not saved; they are kept in "
-                    f"{aside}."
-                )
             self.protect(work)
         self.history_changed.emit()
 
@@ -608,6 +628,7 @@ class Editor:
         CocoError
             If it cannot be renamed.
         """
+        self.complete_journal()
         journal = self._journal
         if journal is None or not journal.path.exists():
             return None
@@ -620,11 +641,10 @@ class Editor:
         """Note that something else, such as an export, was written to a file.
 
         Where it was the file that the work is saved in, the work is not saved any more, and the
-        next save asks where to.
+        next save finds a file that was changed.
         """
         if self.is_saved_at(path):
             self._file_lost = True
-            self.state = FileState("", (0,) * 5, 0)
             self.history_changed.emit()
 
     def is_saved_at(self, path: Path | str) -> bool:
@@ -633,25 +653,35 @@ class Editor:
 
     def let_go(self) -> None:
         """Let go of the file: the journal keeps what is not saved, the lock goes."""
-        if self._journal is not None:
-            self._journal.close()
-            self._let_go = self._journal.entries
+        journal = self._journal
+        if journal is not None:
             if not self.dirty and not self.is_undecided:  # everything was taken back
+                journal.close()
                 with contextlib.suppress(OSError):
-                    self._journal.path.unlink(missing_ok=True)
-                    self._journal.path.with_name(BASE).unlink(missing_ok=True)
-            self._journal = None
+                    journal.path.unlink(missing_ok=True)
+                    journal.path.with_name(BASE).unlink(missing_ok=True)
+            journal.rest()
+            self._journal, self._rested = None, journal
         if self.work is not None:
             self.work.release()
 
     def take_up(self) -> None:
         """Take the file up again after `let_go`; somebody else may have it by now."""
-        if self.work is not None:
-            self.holder = self.work.lock()
-            if self.holder is None:
+        if self.work is None:
+            return
+        self.holder = self.work.lock()
+        if self.holder is not None:
+            return
+        journal, self._rested = self._rested, None
+        if journal is None:
+            if not self.is_undecided:
                 self.protect(self.work)
-                if self._journal is not None:
-                    self._journal.take_over(self._let_go)
+            return
+        try:
+            journal.resume()
+        except CocoError as error:
+            self.problem.emit(str(error))
+        self._journal = journal
 
 
 def _same_path(a: Path, b: Path) -> bool:

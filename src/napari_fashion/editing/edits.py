@@ -88,8 +88,11 @@ class InsertRecord(
         return RemoveRecord(self.table, self.id, self.record)
 
     def apply(self, dataset: Dataset) -> None:
-        """Make the change; EditError if the id is taken."""
-        dataset.insert_text(self.table, self.record)
+        """Make the change; EditError if the id is taken, or not the record's."""
+        found = dataset.insert_text(self.table, self.record)
+        if found != self.id:
+            dataset.remove_record(self.table, found)
+            raise EditError(f"{self.table} {self.id!r}: the record has the id {found!r}.")
 
 
 class RemoveRecord(
@@ -260,6 +263,8 @@ def set_values(
             changes += _set_value(dataset, table, record_id, (key,), old, value)
     except RecursionError as error:
         raise EditError(f"{table} {record_id!r} is nested too deeply to be changed.") from error
+    except TypeError as error:
+        raise EditError(f"{table} {record_id!r}: {error}; expected JSON values.") from error
     return changes
 
 

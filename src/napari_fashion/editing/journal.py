@@ -34,7 +34,7 @@ from napari_fashion.coco import Dataset, TableName, jsontext
 from napari_fashion.editing.edits import Edit, Id, RecordKey, SetValue
 from napari_fashion.editing.workfiles import BASE, JOURNAL
 from napari_fashion.errors import CocoError, EditError
-from napari_fashion.files import sync_folder
+from napari_fashion.files import stamp_of, sync_folder
 
 VERSION = 1
 SYNC_SECONDS: Final = 0.05
@@ -141,8 +141,9 @@ class Journal:
         self.base = base
         self.entries: list[Entry] = []
         """What was done since the last save."""
-        self.is_whole = True
+        self.is_whole = not deferred
         """Whether the file has all of it."""
+        self._rested: tuple[int, ...] | None = None
         self._deferred = deferred
         self._dataset = dataset
         self._known: set[RecordKey] = set()
@@ -231,6 +232,27 @@ class Journal:
         self._known.clear()
         self.is_whole = True
 
+    def rest(self) -> None:
+        """Close the file, and remember what it is like (`resume`)."""
+        self.close()
+        self._rested = stamp_of(self.path)
+
+    def resume(self) -> None:
+        """Go on after `rest`; what another window made of the file meanwhile is put aside.
+
+        Raises
+        ------
+        CocoError
+            If that is not possible.
+        """
+        if stamp_of(self.path) != self._rested:
+            if self.path.exists():
+                put_journal_aside(self.path)
+            self.is_whole = not self.entries
+        if not self.is_whole:
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                self.rewrite()
+
     def sync(self) -> None:
         """Bring what is written to the disk."""
         with self._guard, contextlib.suppress(OSError, ValueError):
@@ -252,7 +274,7 @@ class Journal:
     def _is_in_place(self) -> bool:
         """Whether the file that is open is the one at the path: its folder may have vanished."""
         if self._stream is None:
-            return not self._known or self.path.exists()
+            return not self._known or stamp_of(self.path) is not None
         try:
             here, there = os.fstat(self._stream.fileno()), os.stat(self.path)
         except OSError:
@@ -348,11 +370,16 @@ def put_journal_aside(path: Path) -> Path:
         If it cannot be renamed.
     """
     aside = aside_name(path)
+    base = path.with_name(BASE)  # of a folder that was never saved: what its edits are of
     try:
-        path.rename(aside)
-        base = path.with_name(BASE)  # of a folder that was never saved: what its edits are of
         if base.exists():
             base.rename(aside.with_suffix(".base.json"))
+        try:
+            path.rename(aside)
+        except OSError:
+            with contextlib.suppress(OSError):
+                aside.with_suffix(".base.json").rename(base)
+            raise
     except OSError as error:
         raise CocoError(
             f"the journal cannot be put aside ({error.strerror}); it stays as it is.", path=path
@@ -423,7 +450,7 @@ def read_journal(path: Path, digest: str | None) -> Pending | None:
     except OSError as error:
         return Pending(path, damage=f"The journal {path} cannot be read ({error.strerror}).")
     lines = data.split(b"\n")
-    torn = lines.pop() != b""
+    lines.pop()  # empty, or torn: a line ends with its line end
     pending = Pending(path)
     for i, text in enumerate(lines):
         if not text:
@@ -431,12 +458,11 @@ def read_journal(path: Path, digest: str | None) -> Pending | None:
         try:
             line, edit = read_line(text)
         except EditError as error:
-            if any(lines[i + 1 :]) or not torn:
-                rest = sum(1 for more in lines[i:] if more)
-                pending.damage = (
-                    f"Line {i + 1} of the journal {path} cannot be read ({error}), and so {rest} "
-                    f"line{'s' if rest > 1 else ''} from there on are left out."
-                )
+            rest = sum(1 for more in lines[i:] if more)
+            pending.damage = (
+                f"Line {i + 1} of the journal {path} cannot be read ({error}), and so {rest} "
+                f"line{'s' if rest > 1 else ''} from there on are left out."
+            )
             break
         if edit is None:
             if line.to == digest:  # the file has everything up to here

@@ -79,7 +79,7 @@ class Opening:
         pending = self._decided()
         made = self.editor.restore(pending)
         self.note = f"{made} changes that were not saved are here again. {self.note}".strip()
-        if made < len(pending.entries) or pending.damage:
+        if (made < len(pending.entries) or pending.damage) and self.editor.is_journaled:
             self.note += (
                 f" Others cannot be made; the whole journal is kept in {pending.path.parent}."
             )
@@ -168,6 +168,7 @@ def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) ->
     is_folder = os.path.isdir(path)  # False for a name that the system refuses
     target = _folder_file(path) if is_folder else path
     work = WorkFiles(target)
+    note = ""
     if is_folder and not is_file(target):
         dataset = _unsaved_folder(path, work) or Dataset.from_folder(path, schema=schema)
     else:
@@ -175,9 +176,12 @@ def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) ->
         if dataset.path is None:  # results: the annotated file gets a name of its own
             target = path.with_name(f"{path.stem}-annotated.json")
             work = WorkFiles(target)
+            if is_file(target):
+                dataset = Dataset.load(target, fallback=schema)
+                note = f"{target.name} has what was annotated of these results."
     editor = Editor(dataset, target)
     editor.work = work
-    opening = Opening(editor)
+    opening = Opening(editor, note=note)
     if read_only:
         return opening
     told: list[str] = []
@@ -186,13 +190,16 @@ def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) ->
     if editor.holder is not None:
         return opening
     try:
+        if _changed_meanwhile(editor, target):  # between reading it and taking the lock
+            work.release()
+            return open_editor(path, schema=schema)
         work.clean()
         found = work.find(JOURNAL)
         digest = editor.document_digest
         if found is not None:
             opening.pending = read_journal(found, digest)
         if opening.pending is not None:
-            opening.conflict = opening.pending.base not in ("", digest)
+            opening.conflict = bool(opening.pending.entries) and opening.pending.base != digest
             editor.is_undecided = True
         else:
             if found is not None:  # the file has everything of it
@@ -209,12 +216,21 @@ def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) ->
     return opening
 
 
+def _changed_meanwhile(editor: Editor, target: Path) -> bool:
+    if editor.state is not None:
+        return not editor.state.is_at(target)
+    return is_file(target)
+
+
 def _unsaved_folder(folder: Path, work: WorkFiles) -> Dataset | None:
     """Return the document that the journal of a folder without a file is of; None where there is none."""
     base, journal = work.find(BASE), work.find(JOURNAL)
     if base is None or journal is None:
         return None
-    dataset = Dataset.load(base, image_root=folder)
+    try:
+        dataset = Dataset.load(base, image_root=folder)
+    except CocoError:
+        return None
     assert dataset.state is not None
     digest = dataset.state.digest
     pending = read_journal(journal, digest)
@@ -283,6 +299,8 @@ def adopt(editor: Editor, merged: Merge, choices: Mapping[RecordKey, Side]) -> E
     FashionError
         If the changes cannot be made, or the journal cannot be written; the old editor goes on.
     """
+    if merged.conflicts:
+        editor.complete_journal()
     fresh = _in_place_of(editor, merged.theirs, deferred=True)
     for edit in replay_steps(editor.steps, merged):
         fresh.remember(edit)

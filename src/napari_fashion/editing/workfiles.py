@@ -22,7 +22,7 @@ import filelock
 import platformdirs
 
 from napari_fashion.errors import CocoError
-from napari_fashion.files import FileState, atomic_write, checked_path, remove_stale_files
+from napari_fashion.files import FileState, atomic_write, checked_path, is_file, remove_stale_files
 
 KEPT_VERSIONS = 5
 """Number of saved versions kept beside the file itself."""
@@ -124,16 +124,16 @@ class WorkFiles:
 
     def find(self, name: str) -> Path | None:
         """Return a file of that name in one of the folders, or None."""
-        return next((f / name for f in self.folders if (f / name).is_file()), None)
+        return next((f / name for f in self.folders if is_file(f / name)), None)
 
     def clean(self) -> None:
         """Remove what killed processes left: temporary files, and links of saves that were not made."""
         for folder in (self.target.parent, *self.folders):
             remove_stale_files(folder)
         for folder in self.folders:
-            for path in folder.glob(f"{JOURNAL}.*.tmp"):
-                with contextlib.suppress(OSError):
-                    path.unlink()
+            with contextlib.suppress(OSError):
+                for path in [*folder.glob(f"{JOURNAL}.*.tmp"), *folder.glob("versions/*.tmp")]:
+                    path.unlink(missing_ok=True)
         for path in self._version_paths():
             with contextlib.suppress(OSError):
                 if os.path.samefile(path, self.target):
@@ -241,10 +241,13 @@ class WorkFiles:
                 os.replace(half, kept)
             finally:
                 half.unlink(missing_ok=True)
-        for old in [kept, *known][KEPT_VERSIONS:]:
+        return kept
+
+    def prune_versions(self) -> None:
+        """Let only the last few versions stay, after a file was replaced."""
+        for old in self._version_paths()[KEPT_VERSIONS:]:
             with contextlib.suppress(OSError):
                 old.unlink()
-        return kept
 
     def versions(self) -> list[SavedVersion]:
         """Return the earlier versions, the latest first."""
@@ -270,10 +273,19 @@ class WorkFiles:
             raise CocoError(
                 f"is open elsewhere ({holder}); close it there first.", path=self.target
             )
+        kept: list[Path | None] = []
+
+        def before(_state: FileState, _target: Path) -> None:
+            kept.append(self.keep_version())
+
         try:
             data = version.path.read_bytes()
-            atomic_write(self.target, data, before_replace=self._keep_before)
+            atomic_write(self.target, data, before_replace=before)
+            self.prune_versions()
         except OSError as error:
+            for path in filter(None, kept):  # of the file that is still there
+                with contextlib.suppress(OSError):
+                    path.unlink()
             raise CocoError(
                 f"the version of {version.saved:%Y-%m-%d %H:%M:%S} cannot be restored "
                 f"({error.strerror or error}); the file is unchanged.",
@@ -283,11 +295,11 @@ class WorkFiles:
             if not held:
                 self.release()
 
-    def _keep_before(self, _state: FileState, _target: Path) -> None:
-        self.keep_version()
-
     def _version_paths(self) -> list[Path]:
-        found = [p for f in self.folders for p in (f / "versions").glob("*.json")]
+        found: list[Path] = []
+        for folder in self.folders:
+            with contextlib.suppress(OSError):
+                found += (folder / "versions").glob("*.json")
         return sorted(found, key=lambda p: p.name, reverse=True)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari.qt.threading import create_worker
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -27,7 +26,7 @@ from napari_fashion.app.widgets.overlays import Overlays
 from napari_fashion.app.widgets.predict_row import PredictRow
 from napari_fashion.app.widgets.style import MARGIN, SPACING, quiet_button, rule, section
 from napari_fashion.app.window import RETRAIN
-from napari_fashion.coco import Dataset, Problem, columns, export, find_problems
+from napari_fashion.coco import Dataset, Problem, columns, export
 from napari_fashion.coco.problems import MAX_PROBLEMS
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.opening import (
@@ -106,10 +105,12 @@ class AnnotatorDock(Dock):
         follow(self, session.opened, self._follow)
         follow(self, session.model_changed, self.predict.refresh)
         follow(self, session.view.events.placing, lambda *_: self.landmarks.refresh())
+        follow(self, self.window_state.checking.found, self._tell_problems)
         follow(self, self.window_state.predicting.progress, self.predict.show_progress)
         follow(self, actions.category_asked, self.garments.open_category)
         follow(self, actions.help_asked, self.show_help)
         self._editor: Editor | None = None
+        self._opened_text = ""
         self.window_state.may_discard = self._may_discard
         self._follow(session.editor)
 
@@ -163,18 +164,17 @@ class AnnotatorDock(Dock):
         if editor.holder is not None:
             text += f" It is open elsewhere ({editor.holder}): here it can only be looked at."
         self.session.say(text.strip(), "warning" if editor.holder is not None else "info")
-        create_worker(
-            find_problems,
-            dataset,
-            _connect={"returned": lambda found: self._tell_problems(dataset, text, found)},
-        )
+        self._opened_text = text.strip()
+        self.window_state.checking.start(dataset)
 
-    def _tell_problems(self, dataset: Dataset, text: str, found: list[Problem]) -> None:
+    def _tell_problems(self, dataset: Dataset, found: list[Problem]) -> None:
         editor = self.session.editor
         if editor is None or editor.dataset is not dataset or not found:
             return
         count = f"{len(found)}{' or more' if len(found) >= MAX_PROBLEMS else ''}"
-        self.session.say(f"{text.strip()} {count} oddities kept as they are, first: {found[0]}")
+        self.session.say(
+            f"{self._opened_text} {count} oddities kept as they are, first: {found[0]}"
+        )
 
     def _decide(self, opening: Opening) -> None:
         """Ask what becomes of changes that only the journal has."""
