@@ -233,6 +233,73 @@ def test_two_windows_are_told_of_each_other_without_a_systems_lock(dataset_file,
     assert second.holder is None
 
 
+def test_what_a_journal_lacks_is_written_before_it_is_let_go_or_put_aside(
+    dataset_file, monkeypatch
+):
+    for leave in ("let go", "take theirs", "adopt"):
+        editor = opened(dataset_file)
+        review(editor, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "_append", full_disk)
+            review(editor, 2)
+        assert not editor.is_journaled
+        if leave == "let go":
+            editor.let_go()
+            editor.take_up()
+            review(editor, 3)
+            killed(editor)
+            assert reviewed(dataset_file) == [1, 2, 3]
+            open_editor(dataset_file, schema=SCHEMA).put_aside()
+            continue
+        before = dataset_file.read_text()
+        other_program(dataset_file, lambda d: d["images"][1].update(width=99))
+        if leave == "take theirs":
+            fresh, aside = take_theirs(editor)
+        else:
+            fresh = adopt(editor, merge_with_disk(editor), {("images", 2): "theirs"})
+            aside = sorted(editor.work.folders[0].glob("edits-*.jsonl"), key=os.path.getmtime)[-1]
+        assert aside.read_text().count('"Mark reviewed"') == 2
+        fresh.let_go()
+        dataset_file.write_text(before)
+        for path in editor.work.folders[0].glob("*.jsonl"):
+            path.unlink()
+
+
+@pytest.mark.parametrize("torn", [b"", b"half a li"])
+def test_what_comes_after_a_damaged_line_can_be_read(dataset_file, monkeypatch, torn):
+    editor = opened(dataset_file)
+    for image_id in (1, 2):
+        review(editor, image_id)
+    killed(editor)
+    journal = WorkFiles(dataset_file).find(JOURNAL)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(lines[0] + lines[1].replace(b"crc", b"CRC") + torn)
+    opening = open_editor(dataset_file, schema=SCHEMA)
+    assert "Line 2" in opening.pending.damage
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full_disk)
+        opening.restore()
+    assert not opening.editor.is_journaled
+    review(opening.editor, 3)
+    killed(opening.editor)
+    assert reviewed(dataset_file) == [1, 3]
+
+
+def test_a_journal_that_another_window_made_meanwhile_is_put_aside(dataset_file):
+    editor = opened(dataset_file)
+    review(editor, 1)
+    editor.let_go()
+    other = opened(dataset_file)
+    review(other, 2)
+    other.let_go()
+    editor.take_up()
+    review(editor, 3)
+    killed(editor)
+    assert reviewed(dataset_file) == [1, 3]
+    (aside,) = editor.work.folders[0].glob("edits-*.jsonl")
+    assert aside.read_text().count('"Mark reviewed"') == 2
+
+
 # -- versions ----------------------------------------------------------------------------------
 
 
@@ -294,6 +361,58 @@ def test_versions_stay_in_order_when_the_clock_goes_back(dataset_file, monkeypat
         editor.save()
         moment[0] -= 10**15
     assert [v.path.read_bytes() for v in editor.work.versions()] == texts[:-6:-1]
+
+
+def test_versions_stay_when_a_restore_or_a_save_fails(dataset_file, monkeypatch):
+    editor = opened(dataset_file)
+    for i in range(6):
+        review(editor, 1, i % 2 == 0)
+        editor.save()
+    before = [v.path.read_bytes() for v in editor.work.versions()]
+    review(editor, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full_disk)
+        for _ in range(3):
+            with pytest.raises(CocoError):
+                editor.work.restore(editor.work.versions()[-1])
+            with pytest.raises(CocoError):
+                editor.save()
+    assert [v.path.read_bytes() for v in editor.work.versions()] == before
+
+
+def test_an_interrupt_after_the_file_has_its_name_is_a_save(dataset_file, monkeypatch):
+    from napari_fashion import files
+
+    editor = opened(dataset_file)
+    before = dataset_file.read_bytes()
+    review(editor, 1)
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sync_folder", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            editor.save()
+    assert not editor.dirty
+    assert [v.path.read_bytes() for v in editor.work.versions()] == [before]
+    review(editor, 2)
+    editor.save()
+
+
+def test_a_file_saved_between_reading_and_locking_is_read_again(dataset_file, monkeypatch):
+    lock = WorkFiles.lock
+
+    def late(self):
+        monkeypatch.setattr(WorkFiles, "lock", lock)
+        other_program(dataset_file)
+        return lock(self)
+
+    monkeypatch.setattr(WorkFiles, "lock", late)
+    editor = open_editor(dataset_file, schema=SCHEMA).editor
+    assert editor.dataset.image(2).width == 99
+    review(editor, 1)
+    editor.save()
 
 
 # -- folders -----------------------------------------------------------------------------------

@@ -163,3 +163,109 @@ def test_a_file_laid_out_anew_has_no_changes_of_its_own(editor):
     assert [edit.label for edit in fresh.history] == ["Move left collar"]
     fresh.undo()
     assert not fresh.dirty
+
+
+def recount(document) -> None:
+    """Count images anew, as a program does that keeps no ids."""
+    new = {image["id"]: i for i, image in enumerate(document["images"], 1)}
+    for image in document["images"]:
+        image["id"] = new[image["id"]]
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] in new]
+    for annotation in document["annotations"]:
+        annotation["image_id"] = new[annotation["image_id"]]
+
+
+def test_ours_chosen_comes_beside_theirs_and_not_over_it(editor):
+    editor.apply(operations.set_reviewed(editor.dataset, 1, True))
+
+    def change(document):
+        document["images"] = document["images"][1:]
+        recount(document)
+
+    theirs(editor, change)
+    (conflict,) = merge_with_disk(editor).conflicts
+    assert conflict.theirs is None
+    after = merged(editor, {conflict.key: "mine"})
+    assert [i.file_name for i in after.images] == ["2.png", "3.png", "1.png"]
+    assert [i.file_name for i in after.images if i.reviewed] == ["1.png"]
+
+
+def test_a_garment_chosen_brings_its_image_and_category_along(editor):
+    key = add(editor, 2)
+
+    def change(document):
+        document["images"] = [i for i in document["images"] if i["id"] != 2]
+        recount(document)
+        document["categories"] = [c for c in document["categories"] if c["name"] != "Blazer"]
+        for i, category in enumerate(document["categories"], 50):
+            for annotation in document["annotations"]:
+                if annotation["category_id"] == category["id"]:
+                    annotation["category_id"] = -i
+            category["id"] = -i
+
+    theirs(editor, change)
+    result = merge_with_disk(editor)
+    mine = {c.key: "mine" for c in result.conflicts if c.key == ("annotations", key)}
+    after = merged(editor, mine)
+    garment = after.garment(key)
+    assert after.image(garment.image_id).file_name == "2.png"
+    assert garment.category_name == "Blazer"
+
+
+def test_a_placed_landmark_that_they_do_not_have_is_a_conflict(editor):
+    editor.apply(operations.move_landmarks(editor.dataset, 11, {0: (41.5, 21)}))
+
+    def change(document):
+        for category in document["categories"]:
+            del category["keypoints"][0]
+        for annotation in document["annotations"]:
+            del annotation["keypoints"][:3]
+
+    theirs(editor, change)
+    (conflict,) = merge_with_disk(editor).conflicts
+    assert conflict.reason == "the category on the disk lacks a landmark that is placed here"
+
+
+def test_scores_and_sources_follow_their_landmarks(editor):
+    editor.apply(operations.move_landmarks(editor.dataset, 12, {4: (50, 20)}))
+    scores = dict(zip(SCHEMA.landmarks, editor.dataset.garment(12).landmark_scores, strict=True))
+
+    def change(document):
+        for category in document["categories"]:
+            category["keypoints"].reverse()
+        for annotation in document["annotations"]:
+            flat = annotation["keypoints"]
+            annotation["keypoints"] = [v for i in range(21, -1, -3) for v in flat[i : i + 3]]
+            if "fashion" in annotation:
+                annotation["fashion"]["keypoint_scores"].reverse()
+
+    theirs(editor, change)
+    after = merged(editor)
+    garment, names = after.garment(12), after.schema.landmarks
+    found = dict(zip(names, garment.landmark_scores, strict=True))
+    assert {k: str(v) for k, v in found.items()} == {k: str(v) for k, v in scores.items()}
+    assert garment.landmark_sources[names.index("left_waistline")] == "human"
+
+
+@pytest.mark.parametrize("choice", ["mine", "theirs"])
+def test_no_garment_is_left_without_its_image(editor, choice):
+    """We remove an image and its garment; they changed the garment."""
+    dataset = editor.dataset
+    gone = tuple(remove_record(dataset, *key) for key in (("annotations", 11), ("images", 1)))
+    editor.apply(Edit("Drop image", 1, gone))
+    theirs(editor, lambda d: d["annotations"][0]["keypoints"].__setitem__(0, 77))
+    result = merge_with_disk(editor)
+    assert {c.key for c in result.conflicts} == {("annotations", 11), ("images", 1)}
+    after = merged(editor, {("images", 1): choice})
+    assert all(after.has("images", g.image_id) for g in after.garments)
+    assert after.has("images", 1) == (choice == "theirs")
+
+
+def test_an_image_that_both_added_and_we_reviewed_is_shown(editor):
+    record = {"id": 4, "file_name": "4.png", "width": 5, "height": 5}
+    editor.apply(operations.add_images(editor.dataset, [record]))
+    editor.apply(operations.set_reviewed(editor.dataset, 4, True))
+    theirs(editor, lambda d: d["images"].append(record))
+    (conflict,) = merge_with_disk(editor).conflicts
+    assert conflict.reason == "added here and on the disk"
+    assert merged(editor, {conflict.key: "mine"}).image(4).reviewed

@@ -11,6 +11,7 @@ conflict.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,7 +29,7 @@ from napari_fashion.editing.edits import (
 )
 from napari_fashion.editing.history import Step
 from napari_fashion.editing.journal import Pending
-from napari_fashion.errors import FashionError
+from napari_fashion.errors import EditError, FashionError
 
 Side = Literal["mine", "theirs"]
 MERGE = "Merge your changes"
@@ -56,6 +57,8 @@ class Conflict:
         JSON text on each side, None where the record is not there.
     reason
         What happened, for a person.
+    needs
+        Images and categories that have to come along where ours is chosen, and are not on the other side.
     """
 
     key: RecordKey
@@ -63,6 +66,7 @@ class Conflict:
     mine: str | None
     theirs: str | None
     reason: str
+    needs: dict[RecordKey, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,7 +101,9 @@ class Merge:
         wanted = dict(self.wanted)
         for conflict in self.conflicts:
             if (choices or {}).get(conflict.key) == "mine":
+                wanted |= {k: t for k, t in conflict.needs.items() if not self.theirs.has(*k)}
                 wanted[conflict.key] = conflict.mine
+        self._settle_removed_images(wanted)
         by_image: dict[RecordId, list[Change]] = {}
         first: list[Change] = []
         for key in sorted(wanted, key=lambda k: _ORDER[k[0]]):
@@ -120,9 +126,45 @@ class Merge:
             by_image = {image_id: first + by_image.pop(image_id, []), **by_image}
         return [Edit(MERGE, key, tuple(changes)) for key, changes in by_image.items()]
 
+    def _settle_removed_images(self, wanted: dict[RecordKey, str | None]) -> None:
+        """With an image go the garments that the other side has on it; one of ours keeps it."""
+        of_ours = {
+            _value(text, "image_id")
+            for (table, _), text in wanted.items()
+            if table == "annotations" and text is not None
+        }
+        for table, key in [k for k, text in wanted.items() if k[0] == "images" and text is None]:
+            if key in of_ours:
+                del wanted[table, key]
+                continue
+            for garment in self.theirs.store.of_image(key):
+                wanted.setdefault(("annotations", garment), None)
 
-OurText = Callable[[RecordKey], str | None]
-"""Returns the text of a record as our side knows it: as it is now, or as it was before we removed it."""
+
+@dataclass(frozen=True)
+class Known:
+    """What our side knows of a record: its text now, and in the file that we began with."""
+
+    now: Callable[[RecordKey], str | None]
+    saved: Callable[[RecordKey], str | None]
+
+    def text(self, key: RecordKey) -> str | None:
+        """Return the text of a record as our side has it, or had it before it was removed."""
+        now = self.now(key)
+        return self.saved(key) if now is None else now
+
+
+def known_to(dataset: Dataset) -> Known:
+    """Return what a data set knows of its records."""
+
+    def now(key: RecordKey) -> str | None:
+        return dataset.text(*key) if dataset.has(*key) else None
+
+    def saved(key: RecordKey) -> str | None:
+        text = dataset.store.saved(*key)
+        return None if text is None else text.decode()
+
+    return Known(now, saved)
 
 
 def unsaved_changes(dataset: Dataset) -> list[RecordChange]:
@@ -142,19 +184,7 @@ def unsaved_changes(dataset: Dataset) -> list[RecordChange]:
     return found
 
 
-def saved_text(dataset: Dataset) -> OurText:
-    """Return how to find a record of a data set, or of its file where the data set has it no more."""
-
-    def find(key: RecordKey) -> str | None:
-        if dataset.has(*key):
-            return dataset.text(*key)
-        saved = dataset.store.saved(*key)
-        return None if saved is None else saved.decode()
-
-    return find
-
-
-def journal_changes(pending: Pending) -> tuple[list[RecordChange], OurText]:
+def journal_changes(pending: Pending) -> tuple[list[RecordChange], Known]:
     """Return what a journal changes record by record, and the records it knows: from the journal alone.
 
     Raises
@@ -167,7 +197,10 @@ def journal_changes(pending: Pending) -> tuple[list[RecordChange], OurText]:
         if text is not None:
             tables[table].append(text)
     body = ",".join(f'"{name}":[{",".join(texts)}]' for name, texts in tables.items())
-    scratch = Dataset.scratch(Store(("{" + body + "}").encode()))
+    try:
+        scratch = Dataset.scratch(Store(("{" + body + "}").encode()))
+    except UnicodeEncodeError as error:
+        raise EditError(f"{pending.path}: a record that is no UTF-8 ({error}).") from error
     for entry in pending.entries:
         edit = entry.edit.inverse() if entry.do == "undo" else entry.edit
         edit.apply(scratch)
@@ -176,17 +209,28 @@ def journal_changes(pending: Pending) -> tuple[list[RecordChange], OurText]:
         mine = scratch.text(table, key) if scratch.has(table, key) else None
         if mine != base:
             found.append(RecordChange((table, key), base, mine))
-    return found, saved_text(scratch)
+    return found, known_to(scratch)
 
 
-def merge(changes: Iterable[RecordChange], theirs: Dataset, ours: OurText) -> Merge:
+def merge(changes: Iterable[RecordChange], theirs: Dataset, ours: Known) -> Merge:
     """Bring our changes to another version of the file."""
     result = Merge(theirs)
     ordered = sorted(changes, key=lambda c: _ORDER[c.key[0]])
     names = _Names(ordered, theirs, ours, result)
-    removed = {c.key[1] for c in ordered if c.key[0] == "annotations" and c.mine is None}
     for change in ordered:
-        _merge_record(change, result, names, removed)
+        _merge_record(change, result, names)
+    for (table, key), text in list(result.wanted.items()):
+        if table != "images" or text is not None:
+            continue
+        left = [k for k in theirs.store.of_image(key)
+                if result.wanted.get(("annotations", k), "") is not None]  # fmt: skip
+        if left:
+            del result.wanted[table, key]
+            now = theirs.text(table, key)
+            reason = (
+                f"removed here; on the disk it has {len(left)} garments, which would go with it"
+            )
+            result.conflicts.append(Conflict((table, key), now, None, now, reason))
     return result
 
 
@@ -203,7 +247,8 @@ def replay_steps(steps: Sequence[Step], merged: Merge) -> list[Edit]:
             now = merged.theirs.text(*key) if merged.theirs.has(*key) else None
             if key not in blocked:
                 merged.wanted.setdefault(key, now)
-        if blocked & (set(step.edit.record_keys) | set(step.uses)):
+        places = {*step.edit.record_keys, *step.uses, ("images", step.edit.image_id)}
+        if blocked & places:
             continue
         try:
             require_an_image(merged.theirs, step.edit)
@@ -222,12 +267,13 @@ class _Names:
     """Finds our images and categories on the other side, by what they are called."""
 
     def __init__(
-        self, changes: Sequence[RecordChange], theirs: Dataset, ours: OurText, result: Merge
+        self, changes: Sequence[RecordChange], theirs: Dataset, ours: Known, result: Merge
     ) -> None:
         self._theirs = theirs
         self._ours = ours
         self._result = result
         self._known: dict[RecordKey, RecordId | None] = {}
+        self._reserved: dict[RecordKey, RecordId] = {}
         self._by_name: dict[str, dict[Any, RecordId | None]] = {}
         self._free: dict[str, int] = {table: theirs.next_id(table) for table in TABLES}
         for change in changes:
@@ -241,138 +287,188 @@ class _Names:
         self._free[table] += 1
         return found
 
-    def find(self, table: TableName, key: RecordId, *, is_new: bool = False) -> RecordId | None:
-        """Return the other side's id of an image or category of ours; None where it has none.
-
-        A new one of ours that it lacks keeps its id, or gets a new one where that is taken.
-        """
+    def find(self, table: TableName, key: RecordId) -> RecordId | None:
+        """Return the other side's id of an image or category of ours; None where it has none."""
         place = (table, key)
         if place not in self._known:
-            self._known[place] = self._search(table, key, is_new)
-            found = self._known[place]
+            found = self._known[place] = self._search(table, key)
             if found is not None and found != key:
                 self._result.renumbered[place] = found
         return self._known[place]
 
-    def _search(self, table: TableName, key: RecordId, is_new: bool) -> RecordId | None:
-        ours = self._ours((table, key))
-        if ours is None:  # our side does not have it either
+    def reserve(self, table: TableName, key: RecordId) -> RecordId:
+        """Return the id that a record of ours has if it comes along: its own, where that is free."""
+        place = (table, key)
+        if place not in self._reserved:
+            found = key if not self._theirs.has(table, key) else self.new_id(table)
+            self._reserved[place] = found
+            if found != key:
+                self._result.renumbered[place] = found
+        return self._reserved[place]
+
+    def _search(self, table: TableName, key: RecordId) -> RecordId | None:
+        field = _NAME_OF[table]
+        texts = [t for t in (self._ours.now((table, key)), self._ours.saved((table, key))) if t]
+        if not texts:  # our side does not have it either
             return key
-        name = _value(ours, _NAME_OF[table])
-        theirs = self._theirs
-        if theirs.has(table, key) and _value(theirs.text(table, key), _NAME_OF[table]) == name:
-            return key
+        for name in dict.fromkeys(_hashable(_value(text, field)) for text in texts):
+            theirs = self._theirs
+            if theirs.has(table, key):
+                called = theirs.store.record(table, key).get(field)
+                if _hashable(called) == name:
+                    return key
+            twin = self._names(table).get(name) if isinstance(name, str) else None
+            if twin is not None:
+                return twin
+        return None
+
+    def _names(self, table: TableName) -> dict[Any, RecordId | None]:
         if table not in self._by_name:
             names: dict[Any, RecordId | None] = {}
-            for other in theirs.store.ids(table):
-                called = theirs.store.record(table, other).get(_NAME_OF[table])
+            for other in self._theirs.store.ids(table):
+                called = self._theirs.store.record(table, other).get(_NAME_OF[table])
                 if isinstance(called, str):
                     names[called] = None if called in names else other
             self._by_name[table] = names
-        twin = self._by_name[table].get(name) if isinstance(name, str) else None
-        if twin is not None or not is_new:
-            return twin
-        return key if not theirs.has(table, key) else self.new_id(table)
+        return self._by_name[table]
 
-    def translated(self, text: str | None) -> tuple[str | None, str]:
-        """Return an annotation of ours in the other side's ids, and why that is not possible."""
+    def translated(self, text: str | None) -> tuple[str | None, str, dict[RecordKey, str]]:
+        """Return an annotation of ours in the other side's ids.
+
+        Also why it cannot be there, and the records that it would need there.
+        """
         if text is None:
-            return None, ""
-        for name, table, what in (
-            ("image_id", "images", "image"),
-            ("category_id", "categories", "category"),
-        ):
+            return None, "", {}
+        reason, needs = "", {}
+        for name, table, what in _REFERENCES:
             key = _value(text, name)
             if key is None:
                 continue
-            found = self.find(table, key)  # type: ignore[arg-type]
-            gone = found is None or (
-                not self._theirs.has(table, found)  # type: ignore[arg-type]
-                and (table, found) not in self._result.wanted
-                and self._ours((table, key)) is not None  # type: ignore[arg-type]
-            )
-            if gone:
-                return text, f"its {what} is not on the disk any more, or called otherwise"
-            if table == "categories":
-                text = self._reordered(text, key, found)
-            if found != key:
-                text = _with_value(text, name, found)
-        return text, ""
+            found = self.find(table, key)
+            place: RecordKey = (table, found if found is not None else self.reserve(table, key))
+            ours = self._ours.text((table, key))
+            if ours is not None and not self._theirs.has(*place):
+                needs[place] = _with_value(ours, "id", place[1])
+                if place not in self._result.wanted:
+                    reason = (
+                        reason or f"its {what} is not on the disk any more, or called otherwise"
+                    )
+            elif table == "categories":
+                text, lost = self._reordered(text, key, place[1])
+                reason = reason or lost
+            if place[1] != key:
+                text = _with_value(text, name, place[1])
+        return text, reason, needs
 
-    def _reordered(self, text: str, key: RecordId, found: RecordId) -> str:
-        """Return an annotation with its keypoints in the order that the other side's category has."""
-        ours, theirs = self._ours(("categories", key)), self._theirs
-        if ours is None or not theirs.has("categories", found):
-            return text
+    def _reordered(self, text: str, key: RecordId, found: RecordId) -> tuple[str, str]:
+        """Return an annotation with its landmarks as the other side's category has them.
+
+        Also what would be lost by that.
+        """
+        ours = self._ours.text(("categories", key))
+        if ours is None or not self._theirs.has("categories", found):
+            return text, ""
         old = _value(ours, "keypoints")
-        new = theirs.store.record("categories", found).get("keypoints")
-        span = jsontext.locate(text, ("keypoints",))
-        if old == new or span is None or not isinstance(old, list) or not isinstance(new, list):
-            return text
-        flat = text[span[0] : span[1]]
-        if not flat.startswith("["):
-            return text
-        words = [flat[a:b] for a, b in jsontext.elements(flat)]
-        if len(words) != 3 * len(old):
-            return text
-        place = {name: i for i, name in enumerate(old)}
-        triplets = [
-            words[3 * place[name] : 3 * place[name] + 3] if name in place else ["0", "0", "0"]
-            for name in new
-        ]
-        value = "[" + ", ".join(word for triplet in triplets for word in triplet) + "]"
-        return text[: span[0]] + value + text[span[1] :]
+        new = self._theirs.store.record("categories", found).get("keypoints")
+        if old == new or not isinstance(old, list) or not isinstance(new, list):
+            return text, ""
+        place = {_hashable(name): i for i, name in enumerate(old)}
+        order = [place.get(_hashable(name)) for name in new]
+        record = jsontext.loads(text)
+        flat = record.get("keypoints")
+        if not isinstance(flat, list) or len(flat) != 3 * len(old):
+            return (
+                text,
+                "" if flat is None else "the landmarks of its category are others on the disk",
+            )
+        dropped = set(range(len(old))) - {i for i in order if i is not None}
+        reason = ""
+        if any(flat[3 * i + 2] for i in dropped):
+            reason = "the category on the disk lacks a landmark that is placed here"
+        for path, width in _PER_LANDMARK:
+            with contextlib.suppress(EditError):  # it has no such list
+                span = jsontext.locate(text, path)
+                if span is not None:
+                    value = _permuted(text[span[0] : span[1]], order, width, len(old))
+                    text = text[: span[0]] + value + text[span[1] :]
+        if "num_keypoints" in record:
+            seen = jsontext.loads(text)["keypoints"][2::3]
+            text = _with_value(text, "num_keypoints", sum(bool(v) for v in seen))
+        return text, reason
 
 
-def _merge_record(
-    change: RecordChange, result: Merge, names: _Names, removed: set[RecordId]
-) -> None:
+_REFERENCES: tuple[tuple[str, TableName, str], ...] = (
+    ("image_id", "images", "image"),
+    ("category_id", "categories", "category"),
+)
+_PER_LANDMARK: tuple[tuple[tuple[str, ...], int], ...] = (
+    (("keypoints",), 3),
+    (("keypoint_scores",), 1),
+    (("fashion", "keypoint_scores"), 1),
+    (("fashion", "keypoint_sources"), 1),
+)
+"""Lists of an annotation that have so many values for each landmark."""
+
+
+def _permuted(text: str, order: list[int | None], width: int, n: int) -> str:
+    """Return a list of `width` values a landmark in another order; nothing where one is not there."""
+    if not text.startswith("["):
+        return text
+    words = [text[a:b] for a, b in jsontext.elements(text)]
+    if len(words) != width * n:
+        return text
+    nothing = ["0"] * width if width > 1 else ["null"]
+    parts = [nothing if i is None else words[width * i : width * (i + 1)] for i in order]
+    return "[" + ", ".join(word for part in parts for word in part) + "]"
+
+
+def _merge_record(change: RecordChange, result: Merge, names: _Names) -> None:
     table, key = change.key
     theirs = result.theirs
     base, mine, reason = change.base, change.mine, ""
-    place: RecordId | None = key
+    needs: dict[RecordKey, str] = {}
+    place: RecordId = key
     if table == "annotations":
         base = names.translated(base)[0]
-        mine, reason = names.translated(mine)
+        mine, reason, needs = names.translated(mine)
     else:
-        place = names.find(table, key, is_new=base is None)
-        if place is None:  # it is gone, or called otherwise
-            place = key
-            if theirs.has(table, key):
-                reason = "it is called otherwise on the disk"
-        elif place != key:
+        found = names.find(table, key)
+        if found is not None and (base is not None or theirs.has(table, found)):
+            place = found
+        else:
+            place = names.reserve(table, key)
+            if base is not None and place != key:
+                reason = "it is not on the disk any more, or called otherwise"
+        if place != key:
             base, mine = (None if t is None else _with_value(t, "id", place) for t in (base, mine))
     now = theirs.text(table, place) if theirs.has(table, place) else None
     if _equal(now, mine):
         return
-    if base is None:  # new on our side
-        if table == "categories" and now is not None:
-            return  # one category under one name
-        if (
-            table == "images"
-            and now is not None
-            and _value(now, "file_name") == _value(mine or "{}", "file_name")
-        ):
-            return
+    if reason:
+        pass
+    elif base is None:
         if mine is None:
             return
-        if now is not None:  # both sides have a new record of this id
+        if now is not None and table != "annotations":
+            reason = "added here and on the disk"
+        elif now is not None:  # both sides have a new garment of this id
             place = names.new_id(table)
             result.renumbered[change.key] = place
             mine = _with_value(mine, "id", place)
-    elif not reason and not _equal(now, base):
+    elif not _equal(now, base):
         reason = "changed here and on the disk"
         if now is None:
             reason = "changed here, removed on the disk"
         elif mine is None:
             reason = "removed here, changed on the disk"
-    left = set(theirs.store.of_image(place)) - removed if table == "images" else set()
-    if not reason and mine is None and left:
-        reason = "removed here; on the disk it has garments"
     if reason:
-        result.conflicts.append(Conflict((table, place), base, mine, now, reason))
+        result.conflicts.append(Conflict((table, place), base, mine, now, reason, needs))
     else:
         result.wanted[table, place] = mine
+
+
+def _hashable(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, type(None))) else repr(value)
 
 
 def _equal(a: str | None, b: str | None) -> bool:

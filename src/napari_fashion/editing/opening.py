@@ -19,9 +19,9 @@ from napari_fashion.editing.merge import (
     Merge,
     Side,
     journal_changes,
+    known_to,
     merge,
     replay_steps,
-    saved_text,
     unsaved_changes,
 )
 from napari_fashion.editing.workfiles import ANNOTATIONS, BASE, JOURNAL, WorkFiles
@@ -264,7 +264,7 @@ def merge_with_disk(editor: Editor) -> Merge:
     CocoError
         If the file cannot be read.
     """
-    return merge(unsaved_changes(editor.dataset), _as_on_disk(editor), saved_text(editor.dataset))
+    return merge(unsaved_changes(editor.dataset), _as_on_disk(editor), known_to(editor.dataset))
 
 
 def _as_on_disk(editor: Editor) -> Dataset:
