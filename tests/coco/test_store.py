@@ -141,6 +141,33 @@ def test_records_go_and_leave_their_neighbours():
     assert written(dataset).decode() == rest + "[]}"
 
 
+@pytest.mark.parametrize(
+    "gaps", [[",", ", "], [", ", ","], [",", ",", ",\n", ","], [" ,  ", ",", ", "]]
+)
+def test_records_are_found_whatever_stands_between_them(gaps):
+    rows = [f'{{"id":{i},"x":"{"y" * (i % 3)}"}}' for i in range(len(gaps) + 1)]
+    body = rows[0] + "".join(gap + row for gap, row in zip(gaps, rows[1:], strict=True))
+    rest = (
+        '{"images":[{"id":1}],"categories":[{"id":1,"name":"T","keypoints":["a"]}],"annotations":['
+    )
+    dataset = opened((rest + body + "]}").encode())
+    assert [dataset.text("annotations", i) for i in range(len(rows))] == rows
+
+
+def test_a_key_that_is_put_back_takes_its_place_in_an_edited_record():
+    text = (
+        '{"images":[{"id":1,"a":1,"b":2,"c":3,"d":4}],'
+        '"categories":[{"id":1,"name":"T","keypoints":["a"]}]}'
+    )
+    dataset = opened(text.encode())
+    for key in ("b", "a"):
+        dataset.set_text("images", 1, (key,), None)
+    dataset.set_text("images", 1, ("d",), "5")
+    for key in ("a", "b"):
+        dataset.set_text("images", 1, (key,), "9")
+    assert dataset.text("images", 1) == '{"id":1,"a":9,"b":9,"c":3,"d":5}'
+
+
 def test_a_table_that_is_missing_is_added_at_the_end_and_goes_again():
     text = '{\n "images": [{"id": 1}],\n "categories": [{"id": 1, "name": "T", "keypoints": ["a"]}]\n}\n'
     dataset = opened(text.encode())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import random
+import subprocess
+import sys
 from datetime import datetime
 
 import pytest
@@ -158,34 +159,38 @@ def test_taken_back_wholly_leaves_nothing_behind(dataset_file):
     assert open_editor(dataset_file, schema=SCHEMA).pending is None
 
 
-def test_a_kill_between_the_journal_and_the_new_name_is_no_conflict(dataset_file, monkeypatch):
-    """Before the file is replaced the journal fits the old one, afterwards the new one."""
-    editor = opened(dataset_file)
-    editor.apply(operations.set_reviewed(editor.dataset, 1, True))
-    replace = os.replace
+DYING = """
+import os, sys
+from napari_fashion.editing import operations
+from napari_fashion.editing.opening import open_editor
+from napari_fashion.schema import Schema
 
-    def killed(*_):
-        raise KeyboardInterrupt
+editor = open_editor(sys.argv[1], schema=Schema.load("garments")).editor
+editor.apply(operations.set_reviewed(editor.dataset, 1, True))
+replace = os.replace
 
-    for moment in ("before", "after"):
+def dying(a, b):
+    if sys.argv[2] == "after":
+        replace(a, b)
+    os._exit(9)
 
-        def dying(a, b, moment=moment):
-            if moment == "after":
-                replace(a, b)
-            raise KeyboardInterrupt
+os.replace = dying
+editor.save()
+"""
 
-        monkeypatch.setattr(os, "replace", dying)
-        with pytest.raises(KeyboardInterrupt):
-            editor.save()
-        monkeypatch.undo()
-        editor._journal.close()
-        editor.work.release()
-        opening = open_editor(dataset_file, schema=SCHEMA)
-        assert not opening.conflict
-        assert (opening.pending is not None) == (moment == "before")
-        opening.settle()
-        assert opening.editor.dataset.image(1).reviewed
-        editor = opening.editor
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_kill_around_the_moment_when_the_file_gets_its_name_is_no_conflict(dataset_file, moment):
+    """Before it the journal fits the old file; afterwards it says that the new one has everything."""
+    done = subprocess.run([sys.executable, "-c", DYING, str(dataset_file), moment], check=False)
+    assert done.returncode == 9
+    assert journal_of(dataset_file) is not None
+    assert Dataset.load(dataset_file).image(1).reviewed == (moment == "after")
+    opening = open_editor(dataset_file, schema=SCHEMA)
+    assert not opening.conflict
+    assert (opening.pending is not None) == (moment == "before")
+    opening.settle()
+    assert opening.editor.dataset.image(1).reviewed
 
 
 def test_a_journal_that_cannot_be_written_is_told_and_the_edit_is_made(dataset_file, monkeypatch):
