@@ -548,7 +548,7 @@ def result_records(
 
     schema = dataset.schema
     ids = {name: dataset.category_id(i) for i, name in enumerate(schema.category_names)}
-    if not dataset.store.count("categories"):  # a file that only lists pictures
+    if not dataset.ids("categories"):  # a file that only lists pictures
         ids = {name: i + 1 for i, name in enumerate(schema.category_names)}
     records = []
     for garment in prediction.garments:

@@ -241,6 +241,29 @@ class Dataset(Frame):
             if not is_file(image.path):
                 yield i, image.path
 
+    def ids(self, table: TableName) -> list[RecordId]:
+        """Return the ids of a table's records, in order; not to be changed."""
+        return self.store.ids(table)
+
+    @property
+    def data(self) -> bytes:
+        """The document that the edits are of, in UTF-8."""
+        return self.store.data
+
+    @property
+    def unsaved(self) -> set[tuple[TableName, RecordId]]:
+        """The records whose text is not the last saved one; not to be changed."""
+        return self.store.unsaved
+
+    def saved_text(self, table: TableName, record_id: RecordId) -> str | None:
+        """Return the text of a record that was read or saved last; None where there was none."""
+        text = self.store.saved(table, record_id)
+        return None if text is None else text.decode()
+
+    def mark_saved(self) -> None:
+        """Remember the records as they are as saved."""
+        self.store.mark_saved()
+
     # -- changing --------------------------------------------------------------------------
 
     def text(self, table: TableName, record_id: RecordId, path: jsontext.Path = ()) -> str | None:

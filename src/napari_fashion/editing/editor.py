@@ -437,14 +437,14 @@ class Editor:
         if self._journal.entries and base.exists():
             return
         with contextlib.suppress(OSError):
-            atomic_write(base, self.dataset.store.data)
+            atomic_write(base, self.dataset.data)
 
     @property
     def document_digest(self) -> str:
         """SHA-256 of the file that edits are of; of a folder's document where it has no file yet."""
         if self.state is not None:
             return self.state.digest
-        return hashlib.sha256(self.dataset.store.data).hexdigest()
+        return hashlib.sha256(self.dataset.data).hexdigest()
 
     def remember(self, edit: Edit) -> None:
         """Take an edit into the history and the journal that the data set has already."""
@@ -486,7 +486,7 @@ class Editor:
     @property
     def dirty(self) -> bool:
         """Whether there is something that the file lacks."""
-        return self._file_lost or bool(self.dataset.store.unsaved)
+        return self._file_lost or bool(self.dataset.unsaved)
 
     def save(
         self, path: Path | str | None = None, *, overwrite: bool = False, keep_mine: bool = False
@@ -587,7 +587,7 @@ class Editor:
             journal.saved(state.digest)  # of a data set that moved, the new file has everything
             with contextlib.suppress(OSError):
                 journal.path.with_name(BASE).unlink(missing_ok=True)
-        self.dataset.store.mark_saved()
+        self.dataset.mark_saved()
         self.path, self.state = target, state
         self._file_lost = False
         self._history.saved()

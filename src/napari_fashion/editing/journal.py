@@ -292,8 +292,7 @@ class Journal:
         was = []
         for table, key in self._touched(entry.edit):
             if (table, key) not in self._known:
-                text = self._dataset.store.saved(table, key)
-                was.append([table, key, None if text is None else text.decode()])
+                was.append([table, key, self._dataset.saved_text(table, key)])
                 self._known.add((table, key))
         return line | ({"was": was} if was else {})
 

@@ -137,8 +137,8 @@ class Merge:
             if key in of_ours:
                 del wanted[table, key]
                 continue
-            for garment in self.theirs.store.of_image(key):
-                wanted.setdefault(("annotations", garment), None)
+            for garment in self.theirs.garments_of(key):
+                wanted.setdefault(("annotations", garment.id), None)
 
 
 @dataclass(frozen=True)
@@ -160,28 +160,19 @@ def known_to(dataset: Dataset) -> Known:
     def now(key: RecordKey) -> str | None:
         return dataset.text(*key) if dataset.has(*key) else None
 
-    def saved(key: RecordKey) -> str | None:
-        text = dataset.store.saved(*key)
-        return None if text is None else text.decode()
-
-    return Known(now, saved)
+    return Known(now, lambda key: dataset.saved_text(*key))
 
 
 def unsaved_changes(dataset: Dataset) -> list[RecordChange]:
     """Return what the data set has that its file lacks, record by record."""
-    store = dataset.store
-    found = []
-    for table, key in store.unsaved:
-        base = store.saved(table, key)
-        mine = store.version(table, key).text if store.has(table, key) else None
-        found.append(
-            RecordChange(
-                (table, key),
-                None if base is None else base.decode(),
-                None if mine is None else mine.decode(),
-            )
+    return [
+        RecordChange(
+            (table, key),
+            dataset.saved_text(table, key),
+            dataset.text(table, key) if dataset.has(table, key) else None,
         )
-    return found
+        for table, key in dataset.unsaved
+    ]
 
 
 def journal_changes(pending: Pending) -> tuple[list[RecordChange], Known]:
@@ -222,8 +213,8 @@ def merge(changes: Iterable[RecordChange], theirs: Dataset, ours: Known) -> Merg
     for (table, key), text in list(result.wanted.items()):
         if table != "images" or text is not None:
             continue
-        left = [k for k in theirs.store.of_image(key)
-                if result.wanted.get(("annotations", k), "") is not None]  # fmt: skip
+        gone = {k[1] for k, t in result.wanted.items() if k[0] == "annotations" and t is None}
+        left = [g for g in theirs.garments_of(key) if g.id not in gone]
         if left:
             del result.wanted[table, key]
             now = theirs.text(table, key)
@@ -314,7 +305,7 @@ class _Names:
         for name in dict.fromkeys(_hashable(_value(text, field)) for text in texts):
             theirs = self._theirs
             if theirs.has(table, key):
-                called = theirs.store.record(table, key).get(field)
+                called = _value(theirs.text(table, key), field)
                 if _hashable(called) == name:
                     return key
             twin = self._names(table).get(name) if isinstance(name, str) else None
@@ -325,8 +316,8 @@ class _Names:
     def _names(self, table: TableName) -> dict[Any, RecordId | None]:
         if table not in self._by_name:
             names: dict[Any, RecordId | None] = {}
-            for other in self._theirs.store.ids(table):
-                called = self._theirs.store.record(table, other).get(_NAME_OF[table])
+            for other in self._theirs.ids(table):
+                called = _value(self._theirs.text(table, other), _NAME_OF[table])
                 if isinstance(called, str):
                     names[called] = None if called in names else other
             self._by_name[table] = names
@@ -369,7 +360,7 @@ class _Names:
         if ours is None or not self._theirs.has("categories", found):
             return text, ""
         old = _value(ours, "keypoints")
-        new = self._theirs.store.record("categories", found).get("keypoints")
+        new = _value(self._theirs.text("categories", found), "keypoints")
         if old == new or not isinstance(old, list) or not isinstance(new, list):
             return text, ""
         place = {_hashable(name): i for i, name in enumerate(old)}
