@@ -20,7 +20,7 @@ from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
 from napari_fashion.editing.edits import Edit, insert_record
 from napari_fashion.editing.merge import Conflict
-from napari_fashion.editing.opening import open_editor, pending_of
+from napari_fashion.editing.opening import Opening, open_editor, pending_of
 from napari_fashion.errors import FashionError
 from small import SCHEMA, TROUSERS_XY, FakeModel
 
@@ -797,3 +797,38 @@ def test_napari_logs_no_errors(opened, caplog) -> None:
         opened.person.drag((40, 20), (50, 25))
         opened.person.key(Qt.Key.Key_N)
     assert not caplog.records
+
+
+def test_a_journal_and_another_program_are_merged_at_opening(
+    app, dataset_file, monkeypatch
+) -> None:
+    left_behind(app, dataset_file)
+    other_program(dataset_file, 33)
+    asked = []
+    monkeypatch.setattr(
+        files, "ask_pending", lambda *_, conflict: asked.append(conflict) or "merge"
+    )
+    app.dock.open(dataset_file)
+    editor = app.session.editor
+    assert asked == [True]
+    assert editor.dataset.image(1).reviewed
+    assert xy_of(app, 11, 0) == [33, 20]
+    assert editor.is_journaled
+    app.person.key(Qt.Key.Key_Z, CTRL)
+    assert not editor.dataset.image(1).reviewed
+
+
+def test_a_merge_that_cannot_be_made_says_what_to_do(app, dataset_file, monkeypatch) -> None:
+    left_behind(app, dataset_file)
+    other_program(dataset_file, 33)
+    monkeypatch.setattr(files, "ask_pending", lambda *_, conflict: "merge")
+
+    def fail(_):
+        raise FashionError("They do not fit.")
+
+    monkeypatch.setattr(Opening, "merge", fail)
+    app.dock.open(dataset_file)
+    assert "put your changes aside" in app.dock.message.text()
+    monkeypatch.setattr(files, "ask_pending", lambda *_, conflict: "aside")
+    app.dock.open(dataset_file)
+    assert app.session.editor.path == dataset_file

@@ -189,11 +189,18 @@ class AnnotatorDock(Dock):
             opening.restore()
             return
         if answer == "merge":
-            merged = opening.merge()
-            choices = ask_merge(self, merged.conflicts) if merged.conflicts else {}
-            if choices is None:
-                raise _NotOpenedError
-            opening.adopt(merged, choices)
+            try:
+                merged = opening.merge()
+                choices = ask_merge(self, merged.conflicts) if merged.conflicts else {}
+                if choices is None:
+                    raise _NotOpenedError
+                opening.adopt(merged, choices)
+            except _NotOpenedError:
+                raise
+            except FashionError as error:
+                raise FashionError(
+                    f"{error} Open the file again and put your changes aside as a file instead."
+                ) from error
             opening.note = "Your changes were merged."
             return
         opening.note = f"Your changes were put aside as {opening.put_aside()}."
