@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_fashion.coco import Dataset
 from napari_fashion.coco.records import category_record
+from napari_fashion.editing.editor import Editor
+from napari_fashion.editing.opening import open_editor
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.schema import Schema
@@ -72,6 +75,13 @@ def small_document(categories: list[str] | None = None) -> dict[str, Any]:
             if name in names
         ],
     }
+
+
+def opened(path: Path) -> Editor:
+    """Open a file as a window does where nobody has to be asked."""
+    opening = open_editor(path, schema=SCHEMA)
+    opening.settle()
+    return opening.editor
 
 
 def small_dataset(**changes: Any) -> Dataset:

@@ -91,3 +91,36 @@ def test_writes_through_a_link(tmp_path):
     atomic_write(tmp_path / "link", b"new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real" / "file").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away"
+)
+def test_keeps_the_owner(tmp_path):
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    os.chown(target, 12345, 12346)
+    state = atomic_write(target, b"new")
+    status = target.stat()
+    assert (status.st_uid, status.st_gid, state.note) == (12345, 12346, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "chown"), reason="owners of POSIX")
+def test_an_owner_that_cannot_be_kept_is_said(tmp_path, monkeypatch):
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    real = Path.stat
+
+    def of_another(self, **options):
+        status = real(self, **options)
+        if self != target:
+            return status
+        return os.stat_result((*status[:4], 54321, *status[5:10]))
+
+    def refuse(*_args):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "stat", of_another)
+    monkeypatch.setattr(os, "chown", refuse)
+    assert "it was user 54321's" in atomic_write(target, b"new").note
+    assert target.read_bytes() == b"new"

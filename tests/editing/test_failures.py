@@ -30,13 +30,7 @@ from napari_fashion.editing.opening import (
 )
 from napari_fashion.editing.workfiles import JOURNAL, WorkFiles
 from napari_fashion.errors import CocoError, ConflictError, EditError, FashionError
-from small import SCHEMA
-
-
-def opened(path) -> Editor:
-    opening = open_editor(path, schema=SCHEMA)
-    opening.settle()
-    return opening.editor
+from small import SCHEMA, opened
 
 
 def review(editor: Editor, image_id: int, reviewed: bool = True) -> None:

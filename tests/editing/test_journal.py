@@ -22,17 +22,11 @@ from napari_fashion.editing.merge import journal_changes, unsaved_changes
 from napari_fashion.editing.opening import open_editor
 from napari_fashion.editing.workfiles import JOURNAL, WorkFiles
 from napari_fashion.errors import EditError
-from small import SCHEMA, small_document
+from small import SCHEMA, opened, small_document
 
 
 def journal_of(path):
     return WorkFiles(path).find(JOURNAL)
-
-
-def opened(path) -> Editor:
-    opening = open_editor(path, schema=SCHEMA)
-    opening.settle()
-    return opening.editor
 
 
 def state(editor: Editor) -> tuple:

@@ -27,13 +27,7 @@ from napari_fashion.editing.opening import (
 )
 from napari_fashion.editing.workfiles import JOURNAL, KEPT_VERSIONS, WorkFiles
 from napari_fashion.errors import CocoError, ConflictError, EditError
-from small import SCHEMA, small_document
-
-
-def opened(path) -> Editor:
-    opening = open_editor(path, schema=SCHEMA)
-    opening.settle()
-    return opening.editor
+from small import SCHEMA, opened, small_document
 
 
 def move(editor: Editor, garment: int, x: float) -> None:

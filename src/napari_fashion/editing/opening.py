@@ -146,7 +146,7 @@ class Opening:
         return pending
 
 
-def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) -> Opening:
+def open_editor(path: Path | str, *, schema: Schema) -> Opening:
     """Open a COCO file, the results of `predict`, or a folder of images.
 
     A folder is saved to one COCO file in it; where that is there already it is opened, with the
@@ -156,8 +156,6 @@ def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) ->
     ----------
     schema
         What the landmarks mean where nothing says so.
-    read_only
-        Do not take the lock, nor keep a journal.
 
     Raises
     ------
@@ -182,8 +180,6 @@ def open_editor(path: Path | str, *, schema: Schema, read_only: bool = False) ->
     editor = Editor(dataset, target)
     editor.work = work
     opening = Opening(editor, note=note)
-    if read_only:
-        return opening
     told: list[str] = []
     editor.problem.connect(told.append)
     editor.holder = work.lock()
