@@ -594,6 +594,28 @@ def test_an_earlier_version_is_restored(opened, dataset_file, monkeypatch) -> No
     assert not opened.session.editor.image.reviewed
 
 
+def test_the_oldest_version_can_be_restored_though_work_is_saved_first(
+    opened, dataset_file, monkeypatch
+) -> None:
+    monkeypatch.setattr(files, "ask_save_place", lambda *_: "save")
+    opened.session.editor.select(11, 0)
+    for _ in range(6):
+        opened.person.key(Qt.Key.Key_Right)
+        opened.person.press(opened.dock.data.save_button)
+    opened.person.key(Qt.Key.Key_Right)  # not saved yet
+    monkeypatch.setattr(files, "ask_unsaved", lambda *_, **__: "save")
+    chosen = []
+
+    def oldest(_, names):
+        versions = opened.session.editor.work.versions()
+        chosen.append(versions[len(names) - 1].path.read_bytes())
+        return len(names) - 1
+
+    monkeypatch.setattr(files, "ask_version", oldest)
+    opened.dock.data.earlier.trigger()
+    assert dataset_file.read_bytes() == chosen[0]
+
+
 def test_a_data_set_open_elsewhere_can_be_looked_at(app, dataset_file) -> None:
     other = open_editor(dataset_file, schema=SCHEMA).editor
     app.dock.open(dataset_file)

@@ -285,10 +285,12 @@ class AnnotatorDock(Dock):
         editor = self.session.editor
         if editor is None or editor.work is None or editor.path is None:
             return
+        if not self._may_discard():  # a save makes a version, and may drop the oldest one
+            return
         versions = editor.work.versions()
         names = [f"{v.saved:%Y-%m-%d %H:%M:%S}   {v.size:,} bytes" for v in versions]
         place = files.ask_version(self, names) if names else None
-        if place is None or not self._may_discard():
+        if place is None:
             return
         try:
             editor.work.restore(versions[place])
