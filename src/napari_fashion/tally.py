@@ -1,0 +1,81 @@
+"""Counting what was found odd or left out: by kind, with the first few of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+EXAMPLES = 3
+"""So many of a kind are kept; the others are only counted."""
+
+
+class Tally:
+    """How often something of a kind was met, and the first few of them, in the order they came.
+
+    Its size is bounded by the number of kinds, however much is counted.
+
+    Attributes
+    ----------
+    counts
+        How many of each kind.
+    examples
+        The first `EXAMPLES` sentences of each kind.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.examples: dict[str, list[str]] = {}
+
+    def __repr__(self) -> str:
+        return f"Tally({self.counts})"
+
+    def __bool__(self) -> bool:
+        return bool(self.counts)
+
+    @property
+    def total(self) -> int:
+        """How many there are of all kinds."""
+        return sum(self.counts.values())
+
+    def add(self, kind: str, example: str = "", n: int = 1) -> None:
+        """Count something.
+
+        Parameters
+        ----------
+        kind
+            A plural: ``"images of another size than their record"``.
+        example
+            A sentence on this one; empty where the count says all.
+        n
+            How many it stands for.
+        """
+        self.counts[kind] = self.counts.get(kind, 0) + n
+        kept = self.examples.setdefault(kind, [])
+        if example and len(kept) < EXAMPLES:
+            kept.append(example)
+
+    def update(self, other: Tally) -> None:
+        """Count everything of another tally."""
+        for kind, n in other.counts.items():
+            self.add(kind, n=n)
+            kept = self.examples[kind]
+            kept += other.examples.get(kind, [])[: EXAMPLES - len(kept)]
+
+    def lines(self, examples: int = EXAMPLES) -> Iterator[str]:
+        """Yield a line a kind, and under it the first few, indented; ``... and 12 more`` at the end."""
+        for kind, n in self.counts.items():
+            shown = self.examples[kind][:examples]
+            if n == len(shown) == 1:
+                yield f"{kind}: {shown[0]}"
+                continue
+            yield f"{kind}: {n:,}"
+            yield from (f"  {text}" for text in shown)
+            if shown and n > len(shown):
+                yield f"  ... and {n - len(shown):,} more"
+
+    def __str__(self) -> str:
+        """Return one line: every kind with its count, and the first example."""
+        parts = []
+        for kind, n in self.counts.items():
+            first = f" ({self.examples[kind][0]})" if self.examples[kind] else ""
+            parts.append(f"{kind}: {n:,}{first}")
+        return "; ".join(parts)
