@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from napari_fashion.errors import CocoError
 
@@ -22,6 +23,8 @@ RACY_SECONDS = 2.0
 """A file that changed so shortly before it was read may change again without a new time stamp."""
 STALE_SECONDS = 24 * 3600
 """A temporary file of another machine is left alone for so long."""
+MAX_BYTES = 4 << 30
+"""No file is read into memory that is larger: 4 GiB."""
 
 _HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
@@ -102,8 +105,45 @@ def checked_path(path: Path | str) -> Path:
     )
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to be read; links are followed.
+
+    A pipe is not waited for, and a device is not opened.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is no regular file.
+    ValueError
+        If no file can have that name.
+    """
+    _check_regular(os.stat(path), path)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        _check_regular(os.fstat(descriptor), path)  # it may have become another one meanwhile
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a regular file of at most `limit` bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is no regular file, or is larger.
+    ValueError
+        If no file can have that name.
+    """
+    with open_regular(path) as stream:
+        return _read_up_to(stream, path, limit)
+
+
 def read_file(path: Path) -> tuple[bytes, FileState]:
-    """Return a file's bytes and its state.
+    """Return the bytes of a regular file of at most `MAX_BYTES`, and its state.
 
     Raises
     ------
@@ -111,16 +151,51 @@ def read_file(path: Path) -> tuple[bytes, FileState]:
         If it cannot be read.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             seen = time.time_ns()
             stamp = _stamp(os.fstat(stream.fileno()))
-            data = stream.read()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+            data = _read_up_to(stream, path, MAX_BYTES)
+    except (OSError, ValueError, MemoryError) as error:
         raise CocoError(
-            f"cannot be read ({reason}); expected a COCO keypoint file (JSON).", path=path
+            f"cannot be read ({why_unreadable(error)}); expected a COCO keypoint file (JSON).",
+            path=path,
         ) from error
     return data, FileState(hashlib.sha256(data).hexdigest(), stamp, seen)
+
+
+def why_unreadable(error: BaseException) -> str:
+    """Return what an error of reading a file says, without its number and the path."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it"
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _read_up_to(stream: BinaryIO, path: Path, limit: int) -> bytes:
+    size = os.fstat(stream.fileno()).st_size
+    if size > limit:
+        raise OSError(
+            errno.EFBIG, f"it has {size:,} bytes, and at most {limit:,} are read", str(path)
+        )
+    data = stream.read(limit + 1) if size < limit else stream.read(limit)
+    if len(data) > limit:  # it grew
+        raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
+    return data
+
+
+def _check_regular(status: os.stat_result, path: Path) -> None:
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    kinds = {
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    kind = kinds.get(stat.S_IFMT(mode), "something else")
+    raise OSError(errno.EINVAL, f"it is {kind}, not a regular file", str(path))
 
 
 def atomic_write(
