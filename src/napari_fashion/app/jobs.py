@@ -19,7 +19,6 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_fashion.app.session import Predictor, Session
-from napari_fashion.app.torch_import import import_torch
 from napari_fashion.coco import Dataset, Problem, find_problems
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing.editor import Editor
@@ -38,7 +37,6 @@ STDERR_LINES = 12
 
 def load_model(source: str) -> Predictor:
     """Load a model; torch comes in only now."""
-    import_torch()
     from napari_fashion.engine.model import Model
 
     return Model.load(source)

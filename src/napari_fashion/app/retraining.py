@@ -15,7 +15,7 @@ from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import PREDICT
 from napari_fashion.errors import FashionError
 from napari_fashion.files import atomic_write
-from napari_fashion.photos import default_folder
+from napari_fashion.paths import data_folder
 
 KEEP_START = 0.3
 """How much of the old model's weights stays: pictures of a few kinds must not make it forget the rest
@@ -103,7 +103,7 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
 
 def new_run_folder(base: Path | None = None) -> Path:
     """Return a folder for a run that does not exist yet."""
-    base = base or default_folder().parent / "runs"
+    base = base or data_folder() / "runs"
     name = f"{datetime.now():%Y%m%d-%H%M%S}"
     folder, n = base / name, 1
     while folder.exists():

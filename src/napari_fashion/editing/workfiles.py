@@ -19,13 +19,15 @@ from datetime import datetime
 from pathlib import Path
 
 import filelock
-import platformdirs
 
-from napari_fashion.errors import CocoError
+from napari_fashion.documents import read_json
+from napari_fashion.errors import CocoError, FashionError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, remove_stale_files
+from napari_fashion.paths import state_folder
 
 KEPT_VERSIONS = 5
 """Number of saved versions kept beside the file itself."""
+HOLDER_BYTES = 1 << 16
 JOURNAL = "journal.jsonl"
 BASE = "base.json"
 """The document of a folder of images that has no file yet; its journal's edits are of it."""
@@ -88,7 +90,7 @@ class WorkFiles:
         name = hashlib.sha256(str(self.target).encode("utf-8", "surrogateescape")).hexdigest()[:24]
         self._places = (
             self.target.with_name(f".{self.target.name}.fashion"),
-            platformdirs.user_state_path("napari-fashion") / "work" / name,
+            state_folder() / "work" / name,
         )
         self._lock: filelock.BaseFileLock | None = None
         self._lock_folder: Path | None = None
@@ -199,11 +201,11 @@ class WorkFiles:
     def _holder(self) -> Holder:
         path = self.find("holder.json")
         try:
-            data = json.loads(path.read_text("utf-8")) if path else {}
+            data = read_json(path, CocoError, limit=HOLDER_BYTES) if path else {}
             return Holder(
                 str(data["user"]), str(data["host"]), int(data["process"]), str(data["since"])
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FashionError, ValueError, KeyError, TypeError):
             return Holder()
 
     # -- earlier versions ------------------------------------------------------------------

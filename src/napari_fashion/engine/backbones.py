@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-import torchvision
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.ops import stochastic_depth
 
+from napari_fashion.engine.vision import torchvision
 from napari_fashion.errors import CheckpointError
 
 BackboneName = Literal[
@@ -143,7 +142,11 @@ class InvertedBottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's features."""
         y: Tensor = self.body(x)
-        return x + stochastic_depth(y, self.drop, "row", self.training) if self.residual else y
+        return (
+            x + torchvision.ops.stochastic_depth(y, self.drop, "row", self.training)
+            if self.residual
+            else y
+        )
 
 
 def _convolution(

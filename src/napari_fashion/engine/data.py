@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +17,17 @@ from torch.utils.data import Dataset as TorchDataset
 
 from napari_fashion import photos
 from napari_fashion.coco import Dataset, Garment, Image
+from napari_fashion.documents import shown
 from napari_fashion.engine.augment import Canvases
 from napari_fashion.engine.pictures import PADDING, Picture, read_picture, resize
 from napari_fashion.engine.recipe import Source
 from napari_fashion.engine.targets import GarmentBatch
 from napari_fashion.errors import RecipeError
+from napari_fashion.paths import cache_folder
 from napari_fashion.schema import Schema
+
+MAX_SAMPLES = 100_000
+"""So many procedural garments can be asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +132,13 @@ def _samples(rest: str) -> Path:
     try:
         count, seed = (int(part) for part in [*rest.split(":"), "0"][:2])
     except ValueError:
+        count = seed = -1
+    if not (1 <= count <= MAX_SAMPLES and 0 <= seed < 1 << 32):
         raise RecipeError(
-            f"samples:{rest}: expected samples:COUNT or samples:COUNT:SEED, such as samples:500:1."
-        ) from None
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "napari-fashion"
+            f"samples:{shown(rest)[1:-1]}: expected samples:COUNT or samples:COUNT:SEED, such as "
+            f"samples:500:1, with 1 to {MAX_SAMPLES:,} images and a seed below 2^32."
+        )
+    cache = cache_folder()
     code = hashlib.sha256()
     for source in sorted(Path(samples.__file__).parent.glob("*.[pt][yo]*")):
         code.update(source.read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -18,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from napari_fashion.documents import shown
 from napari_fashion.engine.decode import DecodedGarment, DecoderOptions, decode_fields
 from napari_fashion.engine.fields import Fields, average_fields
 from napari_fashion.engine.network import (
@@ -36,6 +38,8 @@ from napari_fashion.errors import CheckpointError
 from napari_fashion.files import atomic_write
 from napari_fashion.schema import Schema
 
+_log = logging.getLogger(__name__)
+
 FORMAT = "napari-fashion model"
 VERSION = 1
 
@@ -49,24 +53,43 @@ LIKELY_BODY_TYPE = 0.2
 """A body type counts as possible from this probability of the categories that can have it."""
 
 
+def devices() -> list[str]:
+    """Return the names of the devices that torch finds on this machine, the CPU first."""
+    found = ["cpu"]
+    if torch.cuda.is_available():
+        found += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    if hasattr(torch, "xpu") and torch.xpu.is_available():
+        found += ["xpu", *(f"xpu:{i}" for i in range(torch.xpu.device_count()))]
+    return found
+
+
 def choose_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; ``"auto"`` is the GPU where there is one.
 
     Raises
     ------
     CheckpointError
-        If the device asked for is not here.
+        If the device asked for is not here; the message lists those that are.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    here = devices()
+    if name not in here:
+        raise CheckpointError(
+            f"Device {shown(name, 30)} is not on this machine; expected auto, or one of those that "
+            f"are: {', '.join(here)}."
+        )
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise CheckpointError(
-            f"Device {name!r} cannot be used here ({str(error).splitlines()[0]}). "
-            "Expected auto, cpu, or cuda on a machine with a GPU."
+            f"Device {name!r} cannot be used here ({str(error).splitlines()[0][:200]}); expected "
+            f"auto, or one of: {', '.join(here)}."
         ) from error
+    _log.info("device %s", device)
     return device
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Literal
+
+from napari_fashion.paths import data_folder
 
 ENVIRONMENT = "NAPARI_FASHION_PHOTOS"
 """Names the photos' folder, before every other place."""
@@ -42,13 +43,7 @@ def locate() -> Path | None:
 
 def default_folder() -> Path:
     """Return where `fetch` puts the photos by default: the user's data folder of the system."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "napari-fashion" / "photos"
+    return data_folder() / "photos"
 
 
 def _with_photos(folder: Path) -> Path | None:
