@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from napari_fashion.coco.pictures import picture_files, picture_size
 from PIL import Image, ImageOps
 
-from napari_fashion.coco.pictures import picture_files, picture_size
 from napari_fashion.errors import PictureError
 
 

@@ -1,0 +1,34 @@
+"""Image files: the one place that opens them, and which of them may be opened."""
+
+from napari_fashion.images.folder import ImageFolder, image_files
+from napari_fashion.images.formats import EXPECTED, SUFFIXES
+from napari_fashion.images.reading import (
+    FORMATS,
+    MAX_PIXELS,
+    MAX_PIXELS_VARIABLE,
+    Rgb,
+    image_size,
+    pixel_limit,
+    read_image,
+    set_pixel_limit,
+    to_rgb,
+)
+from napari_fashion.images.roots import remember_root, remembered_roots
+
+__all__ = [
+    "EXPECTED",
+    "FORMATS",
+    "MAX_PIXELS",
+    "MAX_PIXELS_VARIABLE",
+    "SUFFIXES",
+    "ImageFolder",
+    "Rgb",
+    "image_files",
+    "image_size",
+    "pixel_limit",
+    "read_image",
+    "remember_root",
+    "remembered_roots",
+    "set_pixel_limit",
+    "to_rgb",
+]
