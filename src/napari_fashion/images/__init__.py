@@ -2,18 +2,15 @@
 
 from napari_fashion.images.folder import ImageFolder, image_files
 from napari_fashion.images.formats import EXPECTED, SUFFIXES
-from napari_fashion.images.reading import (
-    FORMATS,
+from napari_fashion.images.limits import (
     MAX_PIXELS,
     MAX_PIXELS_VARIABLE,
-    Rgb,
-    image_size,
     pixel_limit,
-    read_image,
     set_pixel_limit,
-    to_rgb,
 )
+from napari_fashion.images.reading import FORMATS, image_size, read_image
 from napari_fashion.images.roots import remember_root, remembered_roots
+from napari_fashion.images.values import Rgb, to_rgb
 
 __all__ = [
     "EXPECTED",
