@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import logging
 import os
 import stat
 from collections.abc import Iterator
@@ -36,6 +37,9 @@ from napari_fashion.images.limits import (
 )
 from napari_fashion.images.tiff import tiff_header
 from napari_fashion.images.values import Pixels, Rgb, convert, unturned
+
+for _name in ("PIL", "tifffile"):  # what they log of a damaged file is in the error that is raised
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 _WHOLE = frozenset(("WebP", "AVIF", "HEIC"))
 _QUARTER_TURNS = frozenset((5, 6, 7, 8))

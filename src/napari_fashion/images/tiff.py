@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -74,9 +73,6 @@ def _tifffile_header(path: Path, stream: BinaryIO, why: str, turn: int = 1) -> S
     """Read the header of a TIFF file by tifffile: planar, float colour, 16-bit grey with alpha."""
     import tifffile
 
-    log = logging.getLogger("tifffile")
-    if not log.handlers:
-        log.addHandler(logging.NullHandler())  # what it says is in the error that is raised
     file = tifffile.TiffFile(stream, name="image.tif")
     page: Any = file.pages[0]
     width, height, samples = int(page.imagewidth), int(page.imagelength), int(page.samplesperpixel)
