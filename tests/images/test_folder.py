@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from napari_fashion.coco import Dataset, export
+from napari_fashion.coco.records import category_records
 from napari_fashion.editing.opening import open_editor, take_theirs
 from napari_fashion.errors import CocoError, OutsideRootError, PictureError
 from napari_fashion.images import ImageFolder, image_files, remember_root, remembered_roots
@@ -451,3 +452,26 @@ def test_no_image_is_opened_anywhere_else():
     assert [Path(path).relative_to(source).as_posix() for path in found] == [
         "napari_fashion/images/tiff.py"
     ]
+
+
+def test_images_that_may_not_be_read_are_left_out_of_training_and_counted(root, tmp_path, caplog):
+    from napari_fashion.engine.data import load_sources
+    from napari_fashion.engine.recipe import Source
+    from napari_fashion.errors import RecipeError
+
+    doc = document("a.png", "../elsewhere/secret.png")
+    for image in doc["images"]:
+        image["fashion"] = {"reviewed": True}
+    path = root / "a.json"
+    path.write_text(json.dumps({**doc, "categories": category_records(GARMENTS)}), "utf-8")
+    left_out = Tally()
+    found = load_sources([Source(file=str(path))], GARMENTS, left_out)
+    assert [one.key for one in found] == ["a.png"]
+    assert left_out.total == 1
+    assert not caplog.records
+    load_sources([Source(file=str(path))], GARMENTS)
+    assert "secret.png" in caplog.text
+    doc["images"] = doc["images"][1:]
+    path.write_text(json.dumps({**doc, "categories": category_records(GARMENTS)}), "utf-8")
+    with pytest.raises(RecipeError, match=r"secret\.png"):
+        load_sources([Source(file=str(path))], GARMENTS)

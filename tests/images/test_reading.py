@@ -552,13 +552,13 @@ def test_a_folder_with_what_ends_pillow_still_gives_the_others(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="these are files of POSIX systems")
-def test_only_regular_files_are_opened(tmp_path):
+def test_only_regular_files_are_opened(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "zero.jpg").symlink_to("/dev/zero")
     (tmp_path / "loop.jpg").symlink_to("loop.jpg")
     with socket.socket(socket.AF_UNIX) as server:
-        os.chdir(tmp_path)  # the name of a socket must be short
+        monkeypatch.chdir(tmp_path)  # the name of a socket must be short
         server.bind("s.jpg")
         for name, what in {
             "pipe.jpg": "a pipe",
