@@ -476,7 +476,7 @@ def _open_input(inputs: list[str], images: Path | None, model: Model) -> tuple[D
     import glob
 
     from napari_fashion.coco import Dataset
-    from napari_fashion.coco.pictures import picture_files
+    from napari_fashion.images import image_files
 
     if len(inputs) == 1 and inputs[0].endswith(".json"):
         return Dataset.load(inputs[0], fallback=model.schema, image_root=images), True
@@ -486,7 +486,7 @@ def _open_input(inputs: list[str], images: Path | None, model: Model) -> tuple[D
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            files += [path / name for name in picture_files(path)]
+            files += [path / name for name in image_files(path)]
         elif path.is_file():
             files.append(path)
         else:
@@ -511,8 +511,8 @@ def predict_dataset(
     failures: list[str],
 ) -> Iterator[tuple[Any, Picture, Prediction]]:
     """Yield (image, picture, prediction) with a progress bar; unreadable pictures go to `failures`."""
-    from napari_fashion.engine.pictures import read_picture
     from napari_fashion.errors import PictureError
+    from napari_fashion.images import read_image
 
     images = dataset.images
     with _progress() as progress:
@@ -522,7 +522,7 @@ def predict_dataset(
             for image in images[start : start + batch]:
                 try:
                     size = (image.width, image.height)
-                    chunk.append((image, read_picture(image.path, size=size, exact=True)))
+                    chunk.append((image, read_image(image.path, size=size, exact=True)))
                 except (PictureError, FashionError) as error:
                     failures.append(str(error))
             predictions = model.predict(

@@ -71,7 +71,26 @@ class ConflictError(CocoError):
 
 
 class PictureError(FashionError):
-    """A picture cannot be read or has a shape that no picture has."""
+    """An image cannot be read or has a shape that no image has."""
+
+
+class OutsideRootError(PictureError):
+    """An image lies outside the folders that images may be read from.
+
+    Parameters
+    ----------
+    text
+        What was found, and what to do.
+    path
+        The image, as the file names it.
+    folder
+        What a person would have to allow for it to be read.
+    """
+
+    def __init__(self, text: str, *, path: str, folder: Path) -> None:
+        self.path = path
+        self.folder = folder
+        super().__init__(text)
 
 
 class RecipeError(FashionError):

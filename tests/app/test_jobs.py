@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_fashion.app.jobs import TrainJob
+from napari_fashion.app.jobs import Task, TrainJob, _predict
 from napari_fashion.errors import FashionError
+from napari_fashion.images import ImageFolder
 
 SPEAKS = """
 import json, sys, time
@@ -117,3 +118,19 @@ def test_closing_ends_it_at_once(job_of, qtbot) -> None:
     job.end_now()
     assert process.poll() is not None
     assert json.dumps(events[0])
+
+
+def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+
+    class Looks:
+        def look(self, images):
+            return [(image.shape, "prediction") for image in images]
+
+    tasks = [Task(1, "../b.png", None), Task(2, "a.png", (8, 6)), Task(3, "", None)]
+    first, second, third = _predict(Looks(), "", tasks, ImageFolder(tmp_path))
+    assert "leads out of" in first.problem
+    assert "file_name" in third.problem
+    assert (second.fields, second.prediction, second.problem) == ((6, 8, 3), "prediction", "")

@@ -374,7 +374,7 @@ def test_a_folder_without_pictures_is_an_error(tmp_path):
     with pytest.raises(CocoError, match="nowhere: no such folder"):
         Dataset.from_folder(tmp_path / "nowhere", schema=GARMENTS)
     (tmp_path / "broken.jpg").write_bytes(b"")
-    with pytest.raises(CocoError, match=r"no picture found \(1 cannot be read: .*broken.jpg"):
+    with pytest.raises(CocoError, match=r"no image found \(1 cannot be read: .*broken.jpg"):
         Dataset.from_folder(tmp_path, schema=GARMENTS)
 
 
@@ -601,5 +601,5 @@ def test_named_files_of_several_folders_become_one_data_set(tmp_path):
     assert [i.file_name for i in dataset.images] == ["a/b/2.png", "c.png"]
     assert dataset.image_root == tmp_path
     assert [i.path for i in dataset.images] == files[:2]
-    with pytest.raises(CocoError, match="no picture"):
+    with pytest.raises(CocoError, match="no image"):
         Dataset.from_files([tmp_path / "none.png"], schema=Schema.load("garments"))

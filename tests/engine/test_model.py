@@ -14,10 +14,10 @@ from napari_fashion.engine.data import load_sources
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluate import cut_box, evaluate_pictures
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.pictures import read_picture
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.recipe import Source
 from napari_fashion.errors import CheckpointError
+from napari_fashion.images import read_image
 
 from .drawn import SCHEMA
 
@@ -35,7 +35,7 @@ def pictures(drawn):
 def test_save_and_load_keep_the_model(model, pictures, tmp_path):
     path = model.save(tmp_path / "deep" / "copy")
     assert path == tmp_path / "deep" / "copy.json"
-    picture = read_picture(pictures[0].path)
+    picture = read_image(pictures[0].path)
     for source in (path, path.with_suffix(".safetensors")):
         again = Model.load(source, "cpu")
         assert again.id == model.id
@@ -78,7 +78,7 @@ def test_what_is_no_model_is_refused(model, tmp_path):
 
 
 def test_predictions_lie_on_the_garments(model, pictures):
-    loaded = [read_picture(p.path) for p in pictures[:12]]
+    loaded = [read_image(p.path) for p in pictures[:12]]
     found, errors = 0, []
     for p, prediction in zip(pictures, model.predict(loaded), strict=False):
         assert prediction.model_id == model.id
@@ -110,7 +110,7 @@ def test_any_size_and_any_kind_of_picture(model, size):
 
 
 def test_batches_give_what_single_pictures_give(model, pictures):
-    loaded = [read_picture(p.path) for p in pictures[:3]] + [np.zeros((40, 90, 3), np.uint8)]
+    loaded = [read_image(p.path) for p in pictures[:3]] + [np.zeros((40, 90, 3), np.uint8)]
     together = model.fields_batch(loaded)
     for picture, fields in zip(loaded, together, strict=True):
         alone = model.fields(picture)
@@ -123,7 +123,7 @@ def test_a_field_peak_lies_where_the_landmark_is_at_several_scales(model, pictur
     errors = {1: [], 2: [], 5: []}
     moved = []
     for p in pants:
-        picture = read_picture(p.path)
+        picture = read_image(p.path)
         first = {}
         for factor, distances in errors.items():
             big = np.repeat(np.repeat(picture, factor, 0), factor, 1)
@@ -149,7 +149,7 @@ def test_a_field_peak_lies_where_the_landmark_is_at_several_scales(model, pictur
 
 def test_averaging_with_the_mirrored_picture_mirrors_exactly(model, pictures):
     """Fields averaged so are the mirror image of those of the mirrored picture."""
-    picture = read_picture(pictures[1].path)
+    picture = read_image(pictures[1].path)
     one = model.fields_batch([picture], flip=True)[0]
     two = model.fields_batch([np.ascontiguousarray(picture[:, ::-1])], flip=True)[0]
     order = list(SCHEMA.flips)
@@ -167,7 +167,7 @@ def test_evaluation_agrees_with_the_training_and_with_plain_arithmetic(model, tr
     assert box.summary()["ne"] == pytest.approx(model.info.metrics["ne"])
     slow = []
     for p in val:
-        cut = cut_box(read_picture(p.path), p.xy[0][p.visibility[0] > 0])
+        cut = cut_box(read_image(p.path), p.xy[0][p.visibility[0] > 0])
         options = DecoderOptions(single=True, complete=True)
         garment = model.predict([cut.picture], options=options)[0].garments[0]
         delta = (garment.xy + np.array(cut.origin) - p.xy[0]) / np.array(cut.extent)
@@ -263,7 +263,7 @@ def test_a_recipe_decides_whether_the_mirror_is_asked(trained, pictures):
 
 def test_pictures_are_seen_at_several_sizes(trained, pictures):
     model = Model.load(trained[0], "cpu")
-    picture = read_picture(pictures[0].path)
+    picture = read_image(pictures[0].path)
     usual = model.fields(picture)
     assert model.sizes == (96,)
     (small,) = model.fields_batch([picture], sizes=[64])
@@ -287,7 +287,7 @@ def test_pictures_are_seen_at_several_sizes(trained, pictures):
 
 def test_weights_that_change_in_place_count_at_once(trained, pictures):
     model = Model.load(trained[0], "cpu")
-    picture = read_picture(pictures[0].path)
+    picture = read_image(pictures[0].path)
     before = model.fields(picture).pif_confidence
     with torch.no_grad():
         model.network.pif.conv.bias.add_(1.0)
@@ -299,7 +299,7 @@ def test_weights_that_change_in_place_count_at_once(trained, pictures):
 
 
 def test_no_landmark_lies_beyond_the_picture(model, pictures):
-    picture = read_picture(pictures[0].path)
+    picture = read_image(pictures[0].path)
     fields = model.fields(picture)
     options = DecoderOptions(single=True, complete=True)
     size = (picture.shape[1], picture.shape[0])

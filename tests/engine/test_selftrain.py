@@ -68,9 +68,9 @@ def test_what_does_not_agree_is_not_told(model, unlabelled):
 
 def test_agreement_is_measured_by_the_box(model, unlabelled):
     dataset, _ = unlabelled
-    from napari_fashion.engine.pictures import read_picture
+    from napari_fashion.images import read_image
 
-    picture = read_picture(dataset.images[0].path)
+    picture = read_image(dataset.images[0].path)
     category = SCHEMA.category_index("Pants")
     loose = read_garment([model], picture, category, AgreementOptions(tolerance=1e9, share=0))
     size = np.array([picture.shape[1], picture.shape[0]])
@@ -141,12 +141,12 @@ def test_another_schema_is_refused(model, tmp_path):
 
 
 def test_the_first_model_can_place_what_the_others_only_confirm(model, trained, unlabelled):
-    from napari_fashion.engine.pictures import read_picture
+    from napari_fashion.images import read_image
 
     other = Model.load(trained[0], "cpu")
     with torch.no_grad():
         other.network.pif.conv.bias.add_(0.05)  # votes a little beside
-    picture = read_picture(unlabelled[0].images[0].path)
+    picture = read_image(unlabelled[0].images[0].path)
     category = SCHEMA.category_index("Pants")
     options = AgreementOptions(tolerance=1e9)
     alone = read_garment([model], picture, category, options)
@@ -170,9 +170,9 @@ def test_only_the_second_look_is_at_a_cut_picture(trained, unlabelled, monkeypat
         return place(width, height, side, cut=cut)
 
     monkeypatch.setattr(model, "place", watched)
-    from napari_fashion.engine.pictures import read_picture
+    from napari_fashion.images import read_image
 
-    picture = read_picture(dataset.images[0].path)[8:]
+    picture = read_image(dataset.images[0].path)[8:]
     read_garment([model], picture, SCHEMA.category_index("Dress"))
     assert [cut for cut, _ in shapes] == [False, True]
     assert shapes[0][1][0] != shapes[0][1][1]

@@ -1,20 +1,29 @@
-"""Fuzzers of what comes from outside: files of our own generator, bytes, and lines of a journal.
+"""Fuzzers of what comes from outside: files of our own generator, bytes, lines of a journal, images.
 
-Each target takes bytes and must end in an answer or a FashionError; anything else is an escape. Bytes and
-lines are driven by atheris (coverage-guided), the generator by a seed::
+Each target takes bytes and must end in an answer or a FashionError; anything else is an escape. Bytes,
+lines and images are driven by atheris (coverage-guided) where it is installed, else by a plain mutator;
+the generator by a seed::
 
     python tests/torture/fuzz.py bytes --seconds 600
     python tests/torture/fuzz.py lines --seconds 600
+    python tests/torture/fuzz.py images --seconds 600
     python tests/torture/fuzz.py generated --files 10000
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import io
 import json
+import os
 import random
+import struct
 import sys
+import tempfile
 import time
+import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +130,161 @@ def read_lines(data: bytes) -> None:
     assert b"".join(dataset.chunks()) == before
 
 
+IMAGE_PIXELS = 4_000_000
+"""Images of more pixels are refused while fuzzing: a header with other numbers is soon a huge one."""
+IMAGE_SECONDS = 20
+IMAGE_BYTES = 3 << 30
+
+
+def read_image_bytes(data: bytes) -> None:
+    """Ask an image file for its size and its pixels; both agree, or both or the second refuse."""
+    from napari_fashion.errors import PictureError
+    from napari_fashion.images import image_size, read_image
+
+    os.environ["NAPARI_FASHION_MAX_PIXELS"] = str(IMAGE_PIXELS)
+    _IMAGE.write_bytes(data)
+    began = time.monotonic()
+    size = None
+    with contextlib.suppress(PictureError):
+        size = image_size(_IMAGE)
+    image = said = None
+    try:
+        image = read_image(_IMAGE)
+    except PictureError as error:
+        said = str(error)
+    if image is None:
+        assert str(_IMAGE) in said
+    else:
+        assert image.dtype == "uint8"
+        assert image.ndim == 3
+        assert image.shape[2] == 3
+        assert image.shape[0] * image.shape[1] <= IMAGE_PIXELS
+        assert size == image.shape[1::-1], (size, image.shape)
+    assert time.monotonic() - began < IMAGE_SECONDS
+
+
+_IMAGE = Path(tempfile.gettempdir()) / f"napari-fashion-fuzz-{os.getpid()}.jpg"
+"""Stays where a decoder ends the process."""
+
+
+def image_seeds() -> list[bytes]:
+    """Return a small file of every format and many of their kinds."""
+    import numpy as np
+    import tifffile
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 256, (9, 13, 4), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    found: list[bytes] = []
+
+    def add(image, kind: str, **options) -> None:
+        buffer = io.BytesIO()
+        image.save(buffer, kind, **options)
+        found.append(buffer.getvalue())
+
+    modes = {
+        m: Image.fromarray(array[..., :3]).convert(m) for m in ("1", "L", "LA", "P", "RGB", "RGBA")
+    }
+    modes["I;16"] = Image.fromarray(array[..., 0].astype(np.uint16) * 200)
+    modes["CMYK"] = Image.fromarray(array, "CMYK")
+    modes["RGBA"] = Image.fromarray(array)
+    for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
+        add(modes[mode], "PNG", exif=exif)
+    add(modes["P"], "PNG", transparency=3)
+    for mode in ("L", "RGB", "CMYK"):
+        add(modes[mode], "JPEG", exif=exif)
+    add(modes["RGB"], "JPEG", progressive=True, icc_profile=b"x" * 90)
+    add(modes["RGB"], "MPO", save_all=True, append_images=[modes["RGB"]])
+    for kind in ("GIF", "WEBP", "AVIF"):
+        add(modes["RGB"], kind)
+        add(modes["RGB"], kind, save_all=True, append_images=[modes["L"].convert("RGB")])
+    add(modes["RGBA"], "WEBP", lossless=True)
+    for mode in ("1", "L", "P", "RGB", "RGBA"):
+        add(modes[mode], "BMP")
+    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "group4"):
+        add(modes["1" if compression == "group4" else "RGB"], "TIFF", compression=compression)
+    for mode in ("1", "L", "LA", "P", "RGBA", "I;16", "CMYK"):
+        add(modes[mode], "TIFF")
+    deep = array.astype(np.uint16) * 257
+    grey = {"photometric": "minisblack"}
+    for values, options in (
+        (deep[..., :3], {"photometric": "rgb"}),
+        (deep[..., :3], {"photometric": "rgb", "byteorder": ">", "bigtiff": True}),
+        (deep[..., :3], {"photometric": "rgb", "compression": "deflate", "predictor": True}),
+        (deep[..., :3], {"photometric": "rgb", "tile": (16, 16), "compression": "deflate"}),
+        (deep, {"photometric": "rgb", "extrasamples": ["assocalpha"]}),
+        (deep[..., :2], {**grey, "extrasamples": ["unassalpha"]}),
+        (deep[..., :2], {**grey, "extrasamples": ["unassalpha"], "compression": "deflate"}),
+        (deep[..., :2], {**grey, "extrasamples": ["unassalpha"], "tile": (16, 16)}),
+        (np.moveaxis(deep[..., :3], 2, 0), {"photometric": "rgb", "planarconfig": "separate"}),
+        ((deep[..., 0] / 9).astype(np.float32), grey),
+        (deep[..., 0] / 9, grey),
+        (deep[..., :3].astype(np.float32), {"photometric": "rgb"}),
+        (deep[..., 0], {"photometric": "miniswhite"}),
+    ):
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, values, **options)
+        found.append(buffer.getvalue())
+    header = struct.pack(">IIBBBBB", 13, 9, 16, 6, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
+    found.append(_png([(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]))
+    return found
+
+
+def _png(chunks: list[tuple[bytes, bytes]]) -> bytes:
+    out = b"\x89PNG\r\n\x1a\n"
+    for name, data in chunks:
+        out += (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+    return out
+
+
+def _with_checksums(data: bytes) -> bytes:
+    """Return a PNG file whose checksums fit: wrong ones end the reading before anything happens."""
+    chunks, at = [], 8
+    while at + 12 <= len(data) and len(chunks) < 100:
+        length = int.from_bytes(data[at : at + 4], "big")
+        chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + min(length, len(data))]))
+        at += 12 + length
+    return _png(chunks)
+
+
+_NUMBERS = (0, 1, 2, 3, 4, 8, 16, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 1 << 16, 2**31 - 1)
+
+
+def mutate_image(data: bytes, rng: random.Random) -> bytes:
+    """Return an image file with a few bytes and numbers changed, most of them in its head."""
+    out = bytearray(data)
+    for _ in range(rng.randint(1, 5)):
+        at = rng.randrange(min(len(out), rng.choice((64, 200, 10_000))) or 1)
+        match rng.randrange(7):
+            case 0:
+                out[at : at + 1] = rng.randbytes(1)
+            case 1:
+                out[at : at + 1] = bytes([out[at] ^ (1 << rng.randrange(8))]) if out else b"\0"
+            case 2:
+                n = rng.choice((2, 4, 8))
+                number = rng.choice((*_NUMBERS, 2**32 - 1, 2**63)) % 256**n
+                out[at : at + n] = number.to_bytes(n, rng.choice(("big", "little")))
+            case 3:
+                out[at : at + rng.randint(1, 40)] = b""
+            case 4:
+                out[at:at] = rng.randbytes(rng.randint(1, 20))
+            case 5:
+                del out[at + 20 :]
+            case _:
+                other = rng.randrange(len(out) + 1)
+                out[at:at] = out[other : other + rng.randint(1, 60)]
+        if len(out) < 8:
+            break
+    if data.startswith(b"\x89PNG") and rng.random() < 0.7:
+        return _with_checksums(bytes(out))
+    return bytes(out)
+
+
 def _small():
     from napari_fashion.coco import Dataset
     from napari_fashion.coco.store import Store
@@ -130,6 +294,8 @@ def _small():
 
 def seeds(kind: str) -> list[bytes]:
     """Return inputs to begin with."""
+    if kind == "images":
+        return image_seeds()
     if kind == "bytes":
         return [make(document(random.Random(i), n=2)) for i, make in enumerate(LAYOUTS.values())]
     from edit_at_random import random_step
@@ -147,7 +313,11 @@ def seeds(kind: str) -> list[bytes]:
     return lines
 
 
-TARGETS: dict[str, Target] = {"bytes": read_bytes, "lines": read_lines}
+TARGETS: dict[str, Target] = {
+    "bytes": read_bytes,
+    "lines": read_lines,
+    "images": read_image_bytes,
+}
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
@@ -168,17 +338,33 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     return bytes(out)
 
 
-def mutation_run(kind: str, runs: int, seed: int = 0) -> int:
+def mutation_run(kind: str, runs: int, seed: int = 0, seconds: float = float("inf")) -> int:
     """Run a target on mutated seeds; return how many there were."""
     rng = random.Random(seed)
     known = seeds(kind)
+    change = mutate_image if kind == "images" else mutate
+    end = time.monotonic() + seconds
     for i in range(runs):
-        data = mutate(rng.choice(known), rng)
+        if time.monotonic() > end:
+            return i
+        data = change(rng.choice(known), rng)
         try:
-            TARGETS[kind](data)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                TARGETS[kind](data)
         except Exception as error:
             raise AssertionError(f"{kind} {i}: {data!r}") from error
+    _IMAGE.unlink(missing_ok=True)
     return runs
+
+
+def limit_memory() -> None:
+    """Let this process use `IMAGE_BYTES` and no more, where the system can."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (IMAGE_BYTES, IMAGE_BYTES))
 
 
 def generated_run(files: int, seed: int = 0) -> int:
@@ -200,9 +386,13 @@ def generated_run(files: int, seed: int = 0) -> int:
 def atheris_run(kind: str, seconds: int, folder: Path) -> None:
     import atheris
 
-    with atheris.instrument_imports(include=["napari_fashion.coco", "napari_fashion.editing"]):
+    rooms = ["napari_fashion.coco", "napari_fashion.editing"]
+    if kind == "images":
+        rooms = ["napari_fashion.images", "PIL", "tifffile"]
+    with atheris.instrument_imports(include=rooms):
         import napari_fashion.coco
-        import napari_fashion.editing.journal  # noqa: F401
+        import napari_fashion.editing.journal
+        import napari_fashion.images  # noqa: F401
     folder.mkdir(parents=True, exist_ok=True)
     for i, data in enumerate(seeds(kind)):
         (folder / f"seed-{i}").write_bytes(data)
@@ -219,6 +409,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=[*TARGETS, "generated"])
     parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=0, help="of the plain mutator")
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--folder", type=Path, default=Path("runs/torture"))
     options = parser.parse_args()
@@ -226,6 +417,12 @@ def main() -> int:
     if options.kind == "generated":
         n = generated_run(options.files)
         print(json.dumps({"generated files": n, "seconds": round(time.monotonic() - begin)}))
+        return 0
+    if options.kind == "images":
+        limit_memory()
+    if importlib.util.find_spec("atheris") is None:
+        n = mutation_run(options.kind, 1 << 62, options.seed, options.seconds)
+        print(json.dumps({options.kind: n, "seconds": round(time.monotonic() - begin)}))
     else:
         atheris_run(options.kind, options.seconds, options.folder / options.kind)
     return 0

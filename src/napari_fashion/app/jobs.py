@@ -24,9 +24,9 @@ from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
 from napari_fashion.engine.fields import Fields
-from napari_fashion.engine.pictures import read_picture
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import FashionError
+from napari_fashion.images import ImageFolder, read_image
 
 GRACE_SECONDS = 20
 """How long a training process may take to save and end before it is killed."""
@@ -47,7 +47,7 @@ class Task:
     """A picture to predict."""
 
     image_id: RecordId
-    path: Path
+    file_name: str
     size: tuple[int, int] | None
 
 
@@ -106,7 +106,7 @@ class PredictJob:
             return
         images = editor.dataset.images if everything else [editor.image]
         tasks = [
-            Task(image.id, image.path, image.known_size)
+            Task(image.id, image.file_name, image.known_size)
             for image in images
             if not (everything and image.reviewed)
         ]
@@ -121,6 +121,7 @@ class PredictJob:
             self._model,
             self._source,
             tasks,
+            editor.dataset.image_folder,
             _start_thread=False,
             _progress={"total": len(tasks), "desc": "Predicting"},
             _connect={
@@ -199,7 +200,7 @@ class PredictJob:
 
 
 def _predict(
-    model: Predictor | None, source: str, tasks: Sequence[Task]
+    model: Predictor | None, source: str, tasks: Sequence[Task], folder: ImageFolder
 ) -> Generator[Predictor | Outcome, None, None]:
     """Run in the worker's thread: touches neither the data set nor Qt."""
     if model is None:
@@ -207,7 +208,7 @@ def _predict(
         yield model
     for task in tasks:
         try:
-            picture = read_picture(task.path, size=task.size)
+            picture = read_image(folder.path(task.file_name), size=task.size)
         except FashionError as error:
             yield Outcome(task, problem=str(error))
             continue

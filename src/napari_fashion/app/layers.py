@@ -24,8 +24,8 @@ from napari_fashion.app.actions import Actions
 from napari_fashion.app.coordinates import xy_from_yx
 from napari_fashion.app.session import Session
 from napari_fashion.editing.editor import Applied, Editor, Selection
-from napari_fashion.engine.pictures import read_picture
 from napari_fashion.errors import FashionError
+from napari_fashion.images import read_image
 from napari_fashion.schema import Schema
 
 PICTURE = "picture"
@@ -165,7 +165,7 @@ class Layers:
             return
         image = editor.image
         try:
-            picture = read_picture(image.path, size=image.size)
+            picture = read_image(image.path, size=image.size)
         except FashionError as error:
             self.session.say(str(error), "error")
             width, height = image.known_size or (400, 400)

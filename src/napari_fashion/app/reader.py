@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from napari_fashion.app import layer_data
 from napari_fashion.app.session import DEFAULT_SCHEMA
 from napari_fashion.coco import Dataset
-from napari_fashion.engine.pictures import read_picture
+from napari_fashion.errors import FashionError
+from napari_fashion.images import SUFFIXES, read_image
 from napari_fashion.schema import Schema
 
 LayerData = tuple[Any, dict[str, Any], str]
 OPEN = "napari_fashion_open"
 """In a layer's metadata: the data set that this layer stands for until the annotator has it."""
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
@@ -48,6 +49,7 @@ def in_annotator(dataset: Dataset, place: Path) -> list[LayerData]:
     added them; without one (a script, another program) they are what was read.
     """
     import napari
+    from napari.utils.notifications import show_warning
 
     viewer = napari.current_viewer()
     if viewer is not None:
@@ -57,7 +59,12 @@ def in_annotator(dataset: Dataset, place: Path) -> list[LayerData]:
     if not dataset.images:
         return []
     image = dataset.images[0]
-    picture = read_picture(image.path, size=image.size)
+    try:
+        picture = read_image(image.path, size=image.size)
+    except FashionError as error:  # its garments are shown all the same
+        show_warning(str(error))
+        width, height = image.known_size or (400, 400)
+        picture = np.full((height, width, 3), 60, np.uint8)
     garments = dataset.garments_of(image.id)
     points = layer_data.landmarks(garments, dataset.schema)
     metadata = {OPEN: str(place)}
@@ -93,4 +100,4 @@ def _is_coco(path: Path) -> bool:
 
 
 def _has_pictures(folder: Path) -> bool:
-    return any(p.suffix.lower() in PICTURES for p in folder.iterdir())
+    return any(p.suffix.lower() in SUFFIXES for p in folder.iterdir())

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from napari_fashion.coco import jsontext, provenance
-from napari_fashion.coco.pictures import picture_files, picture_size
 from napari_fashion.coco.records import annotation_of_result, category_records, image_record
 from napari_fashion.coco.spans import RecordId, TableName, is_id
 from napari_fashion.coco.store import Store, document_bytes
 from napari_fashion.coco.views import Frame
 from napari_fashion.errors import CocoError, EditError, PictureError, SchemaError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
+from napari_fashion.images import EXPECTED, ImageFolder, image_files, image_size, remember_root
+from napari_fashion.images.folder import is_believed
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
 LISTING = ".images.json"
 """`predict` writes the images that its results are of beside them: ``predictions.images.json``."""
@@ -36,10 +38,12 @@ class Dataset(Frame):
         Identity and digest of that file as it was read or written last.
     schema
         What the landmarks mean.
-    image_root
-        Folder that ``file_name`` is relative to.
+    image_folder
+        Where the images lie, and which files may be read as such.
     left_out
         Files of a folder that cannot be read as images, with the reason.
+    passed_over
+        How many other files the folder has.
     schema_problem
         Why the schema that the file names was not used; empty where it was.
     """
@@ -52,18 +56,25 @@ class Dataset(Frame):
         fallback: Schema | None = None,
         path: Path | None = None,
         state: FileState | None = None,
-        image_root: Path | None = None,
+        image_root: Path | ImageFolder | None = None,
+        allow_roots: Iterable[Path | str] = (),
         check: bool = True,
     ) -> None:
         self.path = path
         self.state = state
         self.left_out: list[tuple[Path, str]] = []
+        self.passed_over = Tally()
         self.schema_problem = ""
         self.store = store
         self._info: Any = self._read_info()
         found = schema if schema and not check else self._find_schema(schema, fallback)
-        root = image_root if image_root is not None else self._find_image_root()
-        super().__init__(store, found, root)
+        if isinstance(image_root, ImageFolder):
+            folder = image_root
+        elif image_root is not None:
+            folder = ImageFolder(image_root, allow_roots)
+        else:
+            folder = self._find_images(tuple(allow_roots))
+        super().__init__(store, found, folder)
 
     def __repr__(self) -> str:
         return (
@@ -80,7 +91,8 @@ class Dataset(Frame):
         *,
         schema: Schema | None = None,
         fallback: Schema | None = None,
-        image_root: Path | str | None = None,
+        image_root: Path | str | ImageFolder | None = None,
+        allow_roots: Iterable[Path | str] = (),
     ) -> Dataset:
         """Read a COCO keypoint file, or the results of `predict` with the image list beside them.
 
@@ -101,6 +113,10 @@ class Dataset(Frame):
             Folder that ``file_name`` is relative to; by default what the file says under
             ``info.fashion.image_root``, else the file's folder, ``images`` in it, or the usual
             places beside it, wherever the first images lie.
+        allow_roots
+            Other folders that images may be read from. Without them they are read from the image root
+            only, and from one that the file notes only where it lies in the file's folder or the one
+            above, or is known on this account (`remember_root`).
 
         Raises
         ------
@@ -108,15 +124,24 @@ class Dataset(Frame):
             With the file, the place in it, what was found and what was expected.
         """
         path = Path(path)
-        root = None if image_root is None else Path(image_root)
+        root = Path(image_root) if isinstance(image_root, str) else image_root
+        allowed = tuple(allow_roots)
         data, state = read_file(path)
         if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":
             listing = path.with_name(path.stem + LISTING)
             if is_file(listing):
-                return cls._of_results(path, data, listing, schema or fallback, root)
+                return cls._of_results(path, data, listing, schema or fallback, root, allowed)
         store = Store(data, path)
         del data
-        return cls(store, schema=schema, fallback=fallback, path=path, state=state, image_root=root)
+        return cls(
+            store,
+            schema=schema,
+            fallback=fallback,
+            path=path,
+            state=state,
+            image_root=root,
+            allow_roots=allowed,
+        )
 
     @classmethod
     def from_document(
@@ -125,7 +150,8 @@ class Dataset(Frame):
         *,
         schema: Schema | None = None,
         fallback: Schema | None = None,
-        image_root: Path | None = None,
+        image_root: Path | ImageFolder | None = None,
+        allow_roots: Iterable[Path | str] = (),
     ) -> Dataset:
         """Make a data set of a COCO document in memory, which is copied.
 
@@ -140,7 +166,13 @@ class Dataset(Frame):
             raise CocoError(
                 f"a document that is no JSON ({error}); expected a COCO document."
             ) from error
-        return cls(Store(data), schema=schema, fallback=fallback, image_root=image_root)
+        return cls(
+            Store(data),
+            schema=schema,
+            fallback=fallback,
+            image_root=image_root,
+            allow_roots=allow_roots,
+        )
 
     @classmethod
     def scratch(cls, store: Store) -> Dataset:
@@ -149,10 +181,16 @@ class Dataset(Frame):
 
     @classmethod
     def _of_results(
-        cls, path: Path, data: bytes, listing: Path, schema: Schema | None, root: Path | None
+        cls,
+        path: Path,
+        data: bytes,
+        listing: Path,
+        schema: Schema | None,
+        root: Path | ImageFolder | None,
+        allowed: tuple[Path | str, ...],
     ) -> Dataset:
         """Make a data set of a list of results and the file that lists their images."""
-        base = cls.load(listing, fallback=schema, image_root=root)
+        base = cls.load(listing, fallback=schema, image_root=root, allow_roots=allowed)
         try:
             results = jsontext.loads(data)
         except (ValueError, RecursionError) as error:
@@ -171,14 +209,17 @@ class Dataset(Frame):
                 )
             annotations.append(annotation_of_result(result, first + i))
         document["annotations"] = annotations
-        return cls.from_document(document, schema=base.schema, image_root=base.image_root)
+        return cls.from_document(document, schema=base.schema, image_root=base.image_folder)
 
     @classmethod
-    def from_folder(cls, folder: Path | str, *, schema: Schema) -> Dataset:
+    def from_folder(
+        cls, folder: Path | str, *, schema: Schema, allow_roots: Iterable[Path | str] = ()
+    ) -> Dataset:
         """Make a data set of the images in a folder and below, without annotations.
 
         Only the images' headers are read. A file that cannot be read as an image is left out
-        and listed in `left_out`.
+        and listed in `left_out`, and so are links that lead out of the folder and `allow_roots`.
+        Files whose names are no images' are counted in `passed_over`.
 
         Raises
         ------
@@ -187,15 +228,22 @@ class Dataset(Frame):
         """
         root = Path(folder)
         if not root.is_dir():
-            raise CocoError("no such folder; expected a folder of pictures.", path=root)
-        return cls._from_images(root, picture_files(root), schema)
+            raise CocoError("no such folder; expected a folder of images.", path=root)
+        allowed = tuple(allow_roots)
+        left_out: list[tuple[Path, str]] = []
+        passed_over = Tally()
+        names = image_files(root, allowed=allowed, left_out=left_out, passed_over=passed_over)
+        dataset = cls._from_images(ImageFolder(root, allowed), names, schema)
+        dataset.left_out += left_out
+        dataset.passed_over = passed_over
+        return dataset
 
     @classmethod
     def from_files(cls, files: Iterable[Path | str], *, schema: Schema) -> Dataset:
         """Make a data set of some images, like `from_folder`.
 
         The folder that holds all of them becomes the data set's `image_root`; a file named twice
-        counts once.
+        counts once. Where a link was named, what it leads to may be read.
 
         Raises
         ------
@@ -204,18 +252,21 @@ class Dataset(Frame):
         """
         paths = list(dict.fromkeys(Path(os.path.abspath(f)) for f in files))
         if not paths:
-            raise CocoError("no pictures were named; expected at least one.")
+            raise CocoError("no images were named; expected at least one.")
         root = Path(os.path.commonpath([p.parent for p in paths]))
-        return cls._from_images(root, (p.relative_to(root).as_posix() for p in paths), schema)
+        # Each was named by a person, whatever its links lead to.
+        targets = dict.fromkeys(Path(os.path.realpath(p)).parent for p in paths)
+        beyond = [t for t in targets if not t.is_relative_to(os.path.realpath(root))]
+        names = (p.relative_to(root).as_posix() for p in paths)
+        return cls._from_images(ImageFolder(root, beyond), names, schema)
 
     @classmethod
-    def _from_images(cls, root: Path, names: Iterable[str], schema: Schema) -> Dataset:
-        images, left_out = image_records(root, names)
+    def _from_images(cls, folder: ImageFolder, names: Iterable[str], schema: Schema) -> Dataset:
+        root = folder.root
+        images, left_out = image_records(folder, names)
         if not images:
             why = f" ({len(left_out)} cannot be read: {left_out[0][1]})" if left_out else ""
-            raise CocoError(
-                f"no picture found{why}; expected JPEG, PNG, WebP, BMP or TIFF files.", path=root
-            )
+            raise CocoError(f"no image found{why}; expected {EXPECTED} files.", path=root)
         document = {
             "info": {
                 "description": f"Garments in {root.resolve().name}",
@@ -225,7 +276,7 @@ class Dataset(Frame):
             "annotations": [],
             "categories": category_records(schema),
         }
-        dataset = cls.from_document(document, schema=schema, image_root=root)
+        dataset = cls.from_document(document, schema=schema, image_root=folder)
         dataset.left_out = left_out
         return dataset
 
@@ -235,11 +286,16 @@ class Dataset(Frame):
         """Return an id that no record of the table has or had: one more than the highest."""
         return self.store.next_id(table)
 
-    def missing_images(self) -> Iterator[tuple[int, Path]]:
-        """Look for every image's file; yield place and path of those that are not there."""
+    def missing_images(self) -> Iterator[tuple[int, str]]:
+        """Look for every image's file; yield place and sentence of those that cannot be read."""
         for i, image in enumerate(self.images):
-            if not is_file(image.path):
-                yield i, image.path
+            try:
+                path = image.path
+            except PictureError as error:
+                yield i, str(error)
+                continue
+            if not is_file(path):
+                yield i, f"no file {path}"
 
     def ids(self, table: TableName) -> list[RecordId]:
         """Return the ids of a table's records, in order; not to be changed."""
@@ -470,12 +526,14 @@ class Dataset(Frame):
         if (
             self.path is not None
             and _same_folder(self.path.parent, folder)
-            and _same_folder(self._find_image_root(target), self.image_root)
+            and _same_folder(self._find_images((), target).root, self.image_root)
         ):
             return {}
         # Where `info` is no object, text say, the note stands beside it under our key.
         at_top = self._info is not None and not isinstance(self._info, dict)
         text = "{}" if not isinstance(self._info, dict) else self.store.top("info") or "{}"
+        if self.image_folder.trusted:
+            remember_root(self.image_root)
         try:
             noted = Path(os.path.relpath(self.image_root.resolve(), folder.resolve())).as_posix()
         except (OSError, RuntimeError, ValueError):  # another drive, a loop of links
@@ -522,7 +580,7 @@ class Dataset(Frame):
         annotations = {key for image_id in chosen for key in self.store.of_image(image_id)}
         data = b"".join(self.chunks(images=chosen, annotations=annotations))
         return Dataset(
-            Store(data, self.path), schema=self.schema, path=self.path, image_root=self.image_root
+            Store(data, self.path), schema=self.schema, path=self.path, image_root=self.image_folder
         )
 
     # -- inside ----------------------------------------------------------------------------
@@ -611,15 +669,17 @@ class Dataset(Frame):
             return None
         return schema
 
-    def _find_image_root(self, path: Path | None = None) -> Path:
+    def _find_images(
+        self, allowed: tuple[Path | str, ...], path: Path | None = None
+    ) -> ImageFolder:
         """Return where the images of a file lie: what it says, else the likeliest place."""
         path = path or self.path
         if path is None:
-            return Path()
+            return ImageFolder(Path(), allowed)
         folder = path.parent
         noted = self._ours().get("image_root")
         if isinstance(noted, str):
-            return folder / noted
+            return ImageFolder(folder / noted, allowed, trusted=is_believed(noted, folder))
         beside = folder.parent
         places = [
             folder,
@@ -631,12 +691,20 @@ class Dataset(Frame):
         ]
         records = [self.store.record("images", key) for key in self.store.ids("images")[:8]]
         names = [name for r in records if isinstance(name := r.get("file_name"), str)]
-        found = [sum(is_file(place / name) for name in names) for place in places]
-        return places[found.index(max(found))]
+        folders = [ImageFolder(place) for place in places]
+        found = [sum(_has_file(one, name) for name in names) for one in folders]
+        return ImageFolder(places[found.index(max(found))], allowed)
+
+
+def _has_file(folder: ImageFolder, name: str) -> bool:
+    try:
+        return is_file(folder.path(name))
+    except PictureError:
+        return False
 
 
 def image_records(
-    root: Path, names: Iterable[str], first_id: int = 1
+    folder: ImageFolder, names: Iterable[str], first_id: int = 1
 ) -> tuple[list[dict[str, Any]], list[tuple[Path, str]]]:
     """Read the sizes of image files below a folder.
 
@@ -648,9 +716,9 @@ def image_records(
     left_out: list[tuple[Path, str]] = []
     for name in names:
         try:
-            width, height = picture_size(root / name)
+            width, height = image_size(folder.path(name))
         except PictureError as error:
-            left_out.append((root / name, str(error)))
+            left_out.append((folder.root / name, str(error)))
             continue
         images.append(image_record(first_id + len(images), name, width, height))
     return images, left_out

@@ -99,8 +99,8 @@ class _Pause:
 def missing_images(dataset: Dataset) -> list[Problem]:
     """Look for every image's file, and return which are not there."""
     return [
-        Problem(dataset.path, f"images[{i}].file_name", f"no file {path}", "a picture")
-        for i, path in dataset.missing_images()
+        Problem(dataset.path, f"images[{i}].file_name", found, "an image file")
+        for i, found in dataset.missing_images()
     ]
 
 

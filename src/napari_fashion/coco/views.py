@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
@@ -12,10 +11,10 @@ import numpy.typing as npt
 
 from napari_fashion.coco import provenance
 from napari_fashion.coco.keypoints import Keypoints, Order, parse_box, parse_keypoints
-from napari_fashion.coco.pictures import picture_size
 from napari_fashion.coco.spans import RecordId, TableName
 from napari_fashion.coco.store import Store, Version
-from napari_fashion.files import is_file
+from napari_fashion.errors import OutsideRootError, PictureError
+from napari_fashion.images import ImageFolder, image_size
 from napari_fashion.schema import Schema
 
 Id = Hashable
@@ -32,15 +31,20 @@ class Frame:
         The records; private to `coco`.
     schema
         What the landmarks mean.
-    image_root
-        Folder that ``file_name`` is relative to.
+    image_folder
+        Where the images lie, and which files may be read as such.
     """
 
-    def __init__(self, store: Store, schema: Schema, image_root: Path) -> None:
+    def __init__(self, store: Store, schema: Schema, image_folder: ImageFolder) -> None:
         self.store = store
         self.schema = schema
-        self.image_root = image_root
+        self.image_folder = image_folder
         self._categories: dict[Any, tuple[int, str, Order | None]] | None = None
+
+    @property
+    def image_root(self) -> Path:
+        """Folder that ``file_name`` is relative to."""
+        return self.image_folder.root
 
     # -- looking up ------------------------------------------------------------------------
 
@@ -71,12 +75,6 @@ class Frame:
     def has(self, table: TableName, record_id: RecordId) -> bool:
         """Whether a table has a record with this id."""
         return self.store.has(table, record_id)
-
-    def resolve(self, file_name: str) -> Path:
-        """Return the path of an image by its ``file_name``."""
-        if os.sep == "/" and "\\" in file_name and not is_file(self.image_root / file_name):
-            file_name = file_name.replace("\\", "/")  # a file written on Windows
-        return self.image_root / file_name
 
     # -- categories ------------------------------------------------------------------------
 
@@ -215,8 +213,21 @@ class Image(_View):
 
     @property
     def path(self) -> Path:
-        """Where the image file lies, or should."""
-        return self._frame.resolve(self.file_name)
+        """Where the image file lies, or should.
+
+        Raises
+        ------
+        OutsideRootError
+            If that is outside the folders that images may be read from.
+        PictureError
+            If the record has no ``file_name``, or none that a file can have.
+        """
+        try:
+            return self._frame.image_folder.path(self._record.get("file_name"))
+        except OutsideRootError:
+            raise
+        except PictureError as error:
+            raise PictureError(f"image {self.id!r}: {error}") from None
 
     @property
     def known_size(self) -> tuple[int, int] | None:
@@ -233,7 +244,7 @@ class Image(_View):
         PictureError
             If the record has none and the file cannot be read.
         """
-        return self.known_size or picture_size(self.path)
+        return self.known_size or image_size(self.path)
 
     @property
     def width(self) -> int:

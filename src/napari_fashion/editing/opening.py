@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_fashion.coco import Dataset, jsontext
 from napari_fashion.coco.dataset import image_records
-from napari_fashion.coco.pictures import picture_files
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import RecordKey
@@ -27,7 +26,9 @@ from napari_fashion.editing.merge import (
 from napari_fashion.editing.workfiles import ANNOTATIONS, BASE, JOURNAL, WorkFiles
 from napari_fashion.errors import CocoError, FashionError
 from napari_fashion.files import checked_path, is_file, read_file
+from napari_fashion.images import image_files
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
 
 @dataclass
@@ -146,7 +147,9 @@ class Opening:
         return pending
 
 
-def open_editor(path: Path | str, *, schema: Schema) -> Opening:
+def open_editor(
+    path: Path | str, *, schema: Schema, allow_roots: Iterable[Path | str] = ()
+) -> Opening:
     """Open a COCO file, the results of `predict`, or a folder of images.
 
     A folder is saved to one COCO file in it; where that is there already it is opened, with the
@@ -156,6 +159,8 @@ def open_editor(path: Path | str, *, schema: Schema) -> Opening:
     ----------
     schema
         What the landmarks mean where nothing says so.
+    allow_roots
+        Other folders than the data set's own that images may be read from.
 
     Raises
     ------
@@ -163,19 +168,22 @@ def open_editor(path: Path | str, *, schema: Schema) -> Opening:
         If it cannot be read, or has no images.
     """
     path = checked_path(path)
+    allowed = tuple(allow_roots)
     is_folder = os.path.isdir(path)  # False for a name that the system refuses
     target = _folder_file(path) if is_folder else path
     work = WorkFiles(target)
     note = ""
     if is_folder and not is_file(target):
-        dataset = _unsaved_folder(path, work) or Dataset.from_folder(path, schema=schema)
+        dataset = _unsaved_folder(path, work, allowed) or Dataset.from_folder(
+            path, schema=schema, allow_roots=allowed
+        )
     else:
-        dataset = Dataset.load(target, fallback=schema)
+        dataset = Dataset.load(target, fallback=schema, allow_roots=allowed)
         if dataset.path is None:  # results: the annotated file gets a name of its own
             target = path.with_name(f"{path.stem}-annotated.json")
             work = WorkFiles(target)
             if is_file(target):
-                dataset = Dataset.load(target, fallback=schema)
+                dataset = Dataset.load(target, fallback=schema, allow_roots=allowed)
                 note = f"{target.name} has what was annotated of these results."
     editor = Editor(dataset, target)
     editor.work = work
@@ -188,7 +196,7 @@ def open_editor(path: Path | str, *, schema: Schema) -> Opening:
     try:
         if _changed_meanwhile(editor, target):  # between reading it and taking the lock
             work.release()
-            return open_editor(path, schema=schema)
+            return open_editor(path, schema=schema, allow_roots=allowed)
         work.clean()
         found = work.find(JOURNAL)
         digest = editor.document_digest
@@ -218,13 +226,15 @@ def _changed_meanwhile(editor: Editor, target: Path) -> bool:
     return is_file(target)
 
 
-def _unsaved_folder(folder: Path, work: WorkFiles) -> Dataset | None:
+def _unsaved_folder(
+    folder: Path, work: WorkFiles, allowed: tuple[Path | str, ...]
+) -> Dataset | None:
     """Return the document that the journal of a folder without a file is of; None where there is none."""
     base, journal = work.find(BASE), work.find(JOURNAL)
     if base is None or journal is None:
         return None
     try:
-        dataset = Dataset.load(base, image_root=folder)
+        dataset = Dataset.load(base, image_root=folder, allow_roots=allowed)
     except CocoError:
         return None
     assert dataset.state is not None
@@ -240,10 +250,15 @@ def add_new_images(editor: Editor, folder: Path) -> str:
     """Add the images of a folder that its file does not list; return what was done."""
     dataset = editor.dataset
     known = {image.file_name for image in dataset.images}
-    names = [name for name in picture_files(folder) if name not in known]
-    if not names or not known:
+    images = dataset.image_folder
+    passed_over, left_out = Tally(), list[tuple[Path, str]]()
+    found = image_files(folder, allowed=images.allowed, left_out=left_out, passed_over=passed_over)
+    names = [name for name in found if name not in known]
+    dataset.passed_over = passed_over
+    if not known:
         return ""
-    records, left_out = image_records(folder, names, dataset.next_id("images"))
+    records, unread = image_records(images, names, dataset.next_id("images"))
+    left_out += unread
     left_out_before = {path for path, _ in dataset.left_out}
     dataset.left_out += [item for item in left_out if item[0] not in left_out_before]
     if not records:
@@ -273,7 +288,7 @@ def _as_on_disk(editor: Editor) -> Dataset:
     """
     assert editor.path is not None
     theirs = Dataset.load(
-        editor.path, fallback=editor.dataset.schema, image_root=editor.dataset.image_root
+        editor.path, fallback=editor.dataset.schema, image_root=editor.dataset.image_folder
     )
     if not len(theirs.images):
         raise CocoError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +20,14 @@ from napari_fashion import photos
 from napari_fashion.coco import Dataset, Garment, Image
 from napari_fashion.documents import shown
 from napari_fashion.engine.augment import Canvases
-from napari_fashion.engine.pictures import PADDING, Picture, read_picture, resize
+from napari_fashion.engine.pictures import PADDING, Picture, resize
 from napari_fashion.engine.recipe import Source
 from napari_fashion.engine.targets import GarmentBatch
-from napari_fashion.errors import RecipeError
+from napari_fashion.errors import PictureError, RecipeError
+from napari_fashion.images import read_image
 from napari_fashion.paths import cache_folder
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
 MAX_SAMPLES = 100_000
 """So many procedural garments can be asked for."""
@@ -69,7 +72,7 @@ class Annotated:
 
     def read(self) -> Picture:
         """Read the picture, of exactly the size that its annotations know."""
-        return read_picture(self.path, size=self.size, exact=True)
+        return read_image(self.path, size=self.size, exact=True)
 
     @property
     def can_be_judged(self) -> bool:
@@ -152,7 +155,9 @@ def _samples(rest: str) -> Path:
     return found
 
 
-def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
+def load_sources(
+    sources: Iterable[Source], schema: Schema, left_out: Tally | None = None
+) -> list[Annotated]:
     """Read all sources' annotations; pictures themselves are read later.
 
     What a model said and no person touched or reviewed is no truth: such garments are regions to
@@ -160,12 +165,18 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
     no model is judged by them. Pictures that then have no garment are left out, unless the source calls
     empty pictures negative, or somebody reviewed the picture and left it empty.
 
+    Parameters
+    ----------
+    left_out
+        Counts the images that cannot be used; without it they are logged.
+
     Raises
     ------
     RecipeError
         If nothing is left to learn from, or the source has other landmarks than the schema.
     """
     pictures: list[Annotated] = []
+    unusable = Tally() if left_out is None else left_out
     for source in sources:
         dataset = dataset_of(source)
         if dataset.schema.landmarks != schema.landmarks:
@@ -189,15 +200,21 @@ def load_sources(sources: Iterable[Source], schema: Schema) -> list[Annotated]:
                 key = f"{source.file}/{key}"
             elif name.stem in groups:
                 key = name.name
-            picture = _annotated(
-                key, groups.get(name.stem, key), image, truth, ignored, dataset, schema
-            )
+            try:
+                picture = _annotated(
+                    key, groups.get(name.stem, key), image, truth, ignored, dataset, schema
+                )
+            except PictureError as error:
+                unusable.add("images that cannot be used", str(error))
+                continue
             judges = image.reviewed or all(g.touched_by_human for g in truth)
             pictures += [replace(picture, truth=judges)] * source.repeat
+    if left_out is None and unusable:
+        logging.getLogger(__name__).warning("%s", unusable)
     if not pictures:
         raise RecipeError(
             "No source has a picture with a garment that a person annotated or reviewed; there is "
-            "nothing to learn from, or to judge by."
+            f"nothing to learn from, or to judge by. {unusable}".strip()
         )
     return pictures
 

@@ -31,11 +31,12 @@ from napari_fashion.engine.network import (
     fold_norms,
     pool_category,
 )
-from napari_fashion.engine.pictures import PADDING, Cut, Picture, Placement, resize, to_rgb
+from napari_fashion.engine.pictures import PADDING, Cut, Picture, Placement, resize
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.refine import RefineOptions, cut_around, may_hide_more, merge, sees_more
 from napari_fashion.errors import CheckpointError
 from napari_fashion.files import atomic_write
+from napari_fashion.images import to_rgb
 from napari_fashion.schema import Schema
 
 _log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.schema import Schema
 
 _SMOOTH = 2  # drawn at twice the size and scaled down, so that lines are smooth
+_LEAST_UNIT = 1 / 8  # no letter is smaller than a font can be, and no line thinner than a pixel
 
 
 def draw_prediction(picture: Picture, prediction: Prediction, schema: Schema) -> Picture:
@@ -31,7 +32,7 @@ def draw_prediction(picture: Picture, prediction: Prediction, schema: Schema) ->
     height, width = picture.shape[:2]
     image = Image.fromarray(picture).resize((width * _SMOOTH, height * _SMOOTH))
     draw = ImageDraw.Draw(image)
-    unit = _SMOOTH * max(width, height) / 400
+    unit = max(_SMOOTH * max(width, height) / 400, _LEAST_UNIT)
     for garment in prediction.garments:
         _draw_garment(draw, garment, schema, unit)
     for garment in prediction.garments:
@@ -49,8 +50,8 @@ def _draw_garment(
     for a, b in schema.edges:
         if garment.scores[a] > 0 and garment.scores[b] > 0:
             ends = [_place(garment.xy[a]), _place(garment.xy[b])]
-            draw.line(ends, fill=(20, 20, 24), width=round(2.6 * unit))
-            draw.line(ends, fill=(245, 245, 245), width=round(1.4 * unit))
+            draw.line(ends, fill=(20, 20, 24), width=max(1, round(2.6 * unit)))
+            draw.line(ends, fill=(245, 245, 245), width=max(1, round(1.4 * unit)))
     for i in np.flatnonzero(garment.scores > 0):
         x, y = _place(garment.xy[i])
         for radius, color in ((4.6, (20, 20, 24)), (3.8, ImageColor.getrgb(schema.colors[i]))):

@@ -14,9 +14,10 @@ from napari_fashion.coco.keypoints import landmark_box
 from napari_fashion.coco.records import annotation_record
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.pictures import Picture, read_picture
+from napari_fashion.engine.pictures import Picture
 from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.errors import CheckpointError, PictureError
+from napari_fashion.images import read_image
 from napari_fashion.schema import Schema
 
 _ONE = DecoderOptions(single=True, complete=True)
@@ -179,9 +180,9 @@ def pseudo_label(
         name = dataset.schema.category_names[garments[0].category]
         if name not in known:
             continue
-        size = (int(image.width), int(image.height))
         try:
-            picture = read_picture(image.path, size=size, exact=True)
+            size = (int(image.width), int(image.height))
+            picture = read_image(image.path, size=size, exact=True)
         except PictureError as error:
             if failures is not None:
                 failures.append(str(error))

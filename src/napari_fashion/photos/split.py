@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from napari_fashion.coco.pictures import picture_size
 from napari_fashion.coco.records import annotation_record, category_records, image_record
+from napari_fashion.images import image_size
 from napari_fashion.photos.locate import DATA
 from napari_fashion.schema import Schema
 
@@ -70,7 +70,7 @@ def category_document(
         name = next((place for place in places if (folder / place).is_file()), None)
         if name is None:
             continue
-        width, height = picture_size(folder / name)
+        width, height = image_size(folder / name)
         i = len(images) + 1
         images.append(image_record(i, name, width, height))
         if split != "no_garment":

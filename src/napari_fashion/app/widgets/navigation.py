@@ -9,6 +9,7 @@ from superqt import QElidingLabel
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.shortcuts import keys_of
 from napari_fashion.app.widgets.style import SPACING, quiet_button, shrinking
+from napari_fashion.errors import PictureError
 
 
 class Navigation(QWidget):
@@ -67,7 +68,11 @@ class Navigation(QWidget):
         self.next.setEnabled(editor.index < editor.n_images - 1)
         self.reviewed.setChecked(editor.image.reviewed)
         self.file_name.setText(editor.image.file_name)
-        self.file_name.setToolTip(str(editor.image.path))
+        try:
+            tip = str(editor.image.path)
+        except PictureError as error:
+            tip = str(error)
+        self.file_name.setToolTip(tip)
 
     def _jump(self, number: int) -> None:
         if editor := self._actions.session.editor:
