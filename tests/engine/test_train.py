@@ -518,7 +518,7 @@ def test_recipes_survive_toml_and_json(drawn, tmp_path):
         "photos:train",
     ]
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
-    with pytest.raises(RecipeError, match="no such recipe"):
+    with pytest.raises(RecipeError, match="no such file; expected a training recipe"):
         Recipe.load(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("= 3")
     with pytest.raises(RecipeError, match="not valid TOML"):
