@@ -16,7 +16,7 @@ from napari_fashion.engine.augment import AugmentOptions
 from napari_fashion.engine.decode import decoder_options
 from napari_fashion.engine.losses import LossOptions
 from napari_fashion.engine.network import NetworkConfig
-from napari_fashion.engine.options import MAX_SIZE, Options, told
+from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
 from napari_fashion.engine.refine import RefineOptions
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
@@ -29,8 +29,6 @@ INHERITED = (
 
 NAME = r"^[A-Za-z0-9._-]+$"
 """What a model may be called."""
-MAX_LOOKS = 16
-"""At most so many sizes are averaged."""
 
 REGULARISERS = ("dropout", "drop_path")
 """Parts of `NetworkConfig` that change how a network learns, and not what it is."""
