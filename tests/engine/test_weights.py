@@ -98,8 +98,8 @@ def test_a_model_is_read_through_links_and_keeps_its_id(files, tmp_path):
         ({"recipe": {"refine": True}}, "recipe: refine: found True; expected a table"),
         ({"recipe": {"decoder": {"pif_threshold": 7}}}, "pif_threshold is 7.0; expected 0 to 1"),
         (
-            {"recipe": {"decoder": {"pif": 7}}},
-            "'pif' is no threshold; did you mean 'pif_threshold'",
+            {"recipe": {"decoder": {"pif_treshold": 7}}},
+            "'pif_treshold' is no threshold; did you mean 'pif_threshold'",
         ),
         ({"recipe": {"decoder": {"pif_threshold": "x"}}}, "found 'x'; expected a number"),
         ({"recipe": {"cut_aspect": -1}}, "cut_aspect: found -1; expected 0.0 or more"),
@@ -158,14 +158,14 @@ def first(header: dict, **changes) -> dict:
         (lambda h, d: with_header(h, d[:-1]), "bytes, and the file has"),
         (lambda h, d: with_header(h, d + b"\0"), "bytes, and the file has"),
         (lambda h, d: with_header([], d), "its header begins with"),
-        (lambda h, d: with_header(b"{" * 50_000, d), "its header: nested too deeply"),
+        (lambda h, d: with_header(b'{"a":' * 50_000, d), "its header: nested too deeply"),
         (lambda h, d: with_header(b'{"a"', d), "its header, line 1, column"),
         (lambda h, d: with_header(h | {"__metadata__": {"a": 1}}, d), "its header's texts are"),
         (lambda h, d: with_header(h | {"x": 5}, d), "'x' has numbers of the kind None"),
         (lambda h, d: with_header(first(h, dtype="F1024"), d), "numbers of the kind 'F1024'"),
         (lambda h, d: with_header(first(h, dtype=["F32"]), d), "numbers of the kind ['F32']"),
         (lambda h, d: with_header(first(h, shape=[-1]), d), "has the shape [-1]"),
-        (lambda h, d: with_header(first(h, shape=[10**12]), d), "has the shape [1000000000000], "),
+        (lambda h, d: with_header(first(h, shape=[10**12]), d), "I64 of the shape [1000000000000], lies at"),
         (lambda h, d: with_header(first(h, shape=None), d), "has the shape None"),
         (lambda h, d: with_header(first(h, shape=[1] * 100), d), "has the shape"),
         (lambda h, d: with_header(first(h, data_offsets=[4, 0]), d), "lies at [4, 0]"),
@@ -200,13 +200,13 @@ def test_a_header_without_end_and_a_huge_file_cost_nothing(files):
     with weights.open("wb") as stream:
         stream.write(with_header({"x": entry}, b""))
         stream.truncate(stream.tell() + (1 << 34))
-    assert "is not of the network" in refused(path) or "not of the network" in refused(path)
+    assert "not of the network" in refused(path)
 
 
 def test_what_is_no_file_is_refused(files, tmp_path):
     path, weights = files
     weights.unlink()
-    assert "there is no such file" in refused(path) or "No such file" in refused(path)
+    assert "cannot be read (No such file or directory)" in refused(path)
     os.mkfifo(weights)
     assert "it is a pipe, not a regular file" in refused(path)
     weights.unlink()
