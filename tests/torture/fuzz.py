@@ -180,8 +180,7 @@ def read_models(data: bytes) -> None:
     (folder / "m.safetensors").write_bytes(weights)
     try:
         model = Model.load(folder / "m", "cpu")
-    except FashionError as error:
-        assert "\n" not in str(error), error
+    except FashionError:
         return
     _ = (model.decoder_options, model.sizes, model.refining, model.mirror, model.cut_aspect)
 
