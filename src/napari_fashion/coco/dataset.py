@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from napari_fashion.documents import shown
 from napari_fashion.errors import CocoError, EditError, PictureError, SchemaError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
 from napari_fashion.schema import Schema
+
+_log = logging.getLogger(__name__)
 
 LISTING = ".images.json"
 """`predict` writes the images that its results are of beside them: ``predictions.images.json``."""
@@ -115,9 +119,12 @@ class Dataset(Frame):
             listing = path.with_name(path.stem + LISTING)
             if is_file(listing):
                 return cls._of_results(path, data, listing, schema or fallback, root)
+        began = time.perf_counter()
         store = Store(data, path)
         del data
-        return cls(store, schema=schema, fallback=fallback, path=path, state=state, image_root=root)
+        made = cls(store, schema=schema, fallback=fallback, path=path, state=state, image_root=root)
+        _log.info("%s: %r, %.2f s", path, made, time.perf_counter() - began)
+        return made
 
     @classmethod
     def from_document(

@@ -358,7 +358,8 @@ def _walk(data: bytes, top: Mapping[str, msgspec.Raw]) -> list[jsontext.Member]:
     i = _skip_bytes(data, _skip_bytes(data, 0) + 1)
     while data[i : i + 1] == b'"':
         end = scanstring_end(data, i)
-        key = json.loads(data[i:end])
+        text = data[i + 1 : end - 1]
+        key = json.loads(data[i:end]) if b"\\" in text else text.decode()
         start = _skip_bytes(data, _skip_bytes(data, end) + 1)
         raw = memoryview(top[key])
         stop = start + len(raw)
