@@ -59,8 +59,8 @@ def opened(tmp_path, text, encoding="utf-8"):
             r"categories\[0\]\.keypoints: found \[5, 5, 5, 5, \.\.\.\]; expected a list",
         ),
         (document(first='"info":' + "[" * 99_999 + "]" * 99_999 + ","), "nested too deeply"),
-        ("[" * 99_999, "nested too deeply|found a list"),
-        ("\0" * 1_000_000, "nested too deeply|not valid JSON|is empty"),
+        ("[" * 99_999, "nested too deeply"),
+        ("\0" * 1_000_000, r"line 1, column 1: not valid JSON \(Expecting value\)"),
         (" " * 1_000_000, "the file is empty"),
         ('{"' + "\\\\" * 1_000_000 + '":1}', "has no 'images'"),
         ('{"' + '\\"' * 1_000_000 + '":1}', "has no 'images'"),
@@ -69,7 +69,7 @@ def opened(tmp_path, text, encoding="utf-8"):
             document(
                 categories=",".join([CATEGORY.replace(":1,", f":{i},", 1) for i in range(10_001)])
             ),
-            "10,001 categories name landmarks; expected at most 10,000|is taken",
+            "10,001 categories name landmarks; expected at most 10,000",
         ),
     ],
     ids=lambda value: "" if isinstance(value, bytes) else value[:30],
