@@ -39,11 +39,13 @@ format: setup ## Format the code
 bench: setup ## Run the benchmarks
 	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
-torture: setup ## Fuzz files, bytes and journals for ten minutes each and kill a window 500 times (40 minutes)
+torture: setup ## Fuzz files, bytes, journals, TOML and models for ten minutes each and kill a window 500 times
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt atheris
 	@$(BIN)/python tests/torture/fuzz.py generated --files 10000
 	@$(BIN)/python tests/torture/fuzz.py bytes --seconds $(TORTURE_SECONDS)
 	@$(BIN)/python tests/torture/fuzz.py lines --seconds $(TORTURE_SECONDS)
+	@$(BIN)/python tests/torture/fuzz.py toml --seconds $(TORTURE_SECONDS)
+	@$(BIN)/python tests/torture/fuzz.py models --seconds $(TORTURE_SECONDS)
 	@$(BIN)/python tests/torture/killing.py --kills 500
 
 screenshots: setup ## Take the pictures in docs/img again

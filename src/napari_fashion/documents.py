@@ -10,12 +10,13 @@ COCO files have a reader of their own (`coco.spans`): they are large, and their 
 from __future__ import annotations
 
 import codecs
+import difflib
 import json
 import math
 import re
 import reprlib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,15 @@ def shown(value: object, letters: int = 60) -> str:
     shortener = _Shortener()
     shortener.maxstring = shortener.maxother = letters
     return shortener.repr(value)[: 4 * letters]
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return ``"did you mean 'epochs'?"`` where a known name is close, else what is known."""
+    known = list(known)
+    close = difflib.get_close_matches(str(name)[:100], known, 1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"expected one of {', '.join(known)}" if known else "expected none"
 
 
 class _Shortener(reprlib.Repr):

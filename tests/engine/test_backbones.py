@@ -52,7 +52,10 @@ def test_weights_of_another_backbone_are_refused(drawn, tmp_path):
         tmp_path / "w.safetensors",
     )
     (tmp_path / "broken.safetensors").write_bytes(b"no weights")
-    for name, said in (("w", "not the weights of this backbone"), ("broken", "cannot be read")):
+    for name, said in (
+        ("w", "not of the network that"),
+        ("broken", "without a header"),
+    ):
         recipe = Recipe.from_dict(
             tiny_recipe(drawn, network=LITE, pretrained=f"{name}.safetensors"), base=tmp_path
         )

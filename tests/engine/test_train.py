@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from napari_fashion import photos
 from napari_fashion.coco import Dataset, export
@@ -518,7 +518,7 @@ def test_recipes_survive_toml_and_json(drawn, tmp_path):
         "photos:train",
     ]
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
-    with pytest.raises(RecipeError, match="no such recipe"):
+    with pytest.raises(RecipeError, match="no such file; expected a training recipe"):
         Recipe.load(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_text("= 3")
     with pytest.raises(RecipeError, match="not valid TOML"):
@@ -845,3 +845,77 @@ def test_three_recipes_in_a_row(drawn, tmp_path):
     with pytest.raises(RecipeError, match="cannot start from each other"):
         train(third, runs / "last", device="cpu")
     assert not runs.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"step": "x"},
+            r"state\.json: no state of a run: step: found 'x'; expected a whole number",
+        ),
+        ({"step": -1}, "step: found -1; expected 0 or more"),
+        ({"lr_factor": 0}, "lr_factor: found 0; expected more than 0"),
+        ({"recent": [0.5] * 1000}, "recent: found .* expected 200 items or fewer"),
+        ({"optimiser": []}, r"optimiser: found \[\]; expected a table"),
+        ({"optimiser": {"scalars": {"x": 5}}}, "cannot be resumed"),
+        ({"scaler": None}, "scaler: found None; expected a table"),
+    ],
+)
+def test_a_damaged_state_is_refused_by_key(drawn, stopped, tmp_path, change, said):
+    folder = tmp_path / "run"
+    shutil.copytree(stopped, folder)
+    path = folder / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CheckpointError, match=said):
+        run(tiny_recipe(drawn), folder, resume=True)
+
+
+@pytest.fixture(scope="module")
+def stopped(drawn, tmp_path_factory):
+    """Folder of a run that was stopped after a step."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    run(tiny_recipe(drawn), folder, should_stop=lambda: True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "said"),
+    [
+        ("network.pif.conv.bias", torch.zeros(3), r"'network\.pif\.conv\.bias' of the shape \[3\]"),
+        ("network.more", torch.zeros(3), r"'network\.more' of the shape \[3\] is not of this run"),
+        ("optimiser.0.exp_avg", torch.zeros(99), r"'optimiser\.0\.exp_avg' of the shape \[99\]"),
+        ("optimiser.9999.exp_avg", torch.zeros(1), r"'optimiser\.9999\.exp_avg' of the shape"),
+        ("random.cpu", torch.zeros(7, dtype=torch.uint8), "cannot be resumed"),
+        ("random.cpu", torch.zeros(7), "cannot be resumed"),
+        ("evil", torch.zeros(1), "'evil' of the shape"),
+        ("network.pif.conv.bias", None, r"network\.pif\.conv\.bias is missing"),
+    ],
+)  # fmt: skip
+def test_tensors_of_another_run_are_refused_by_name(drawn, stopped, tmp_path, name, tensor, said):
+    folder = tmp_path / "run"
+    shutil.copytree(stopped, folder)
+    path = folder / "state.safetensors"
+    tensors = load_file(path) | {name: tensor}
+    step = json.loads((folder / "state.json").read_text())["step"]
+    kept = {k: v for k, v in tensors.items() if v is not None}
+    save_file(kept, path, metadata={"step": str(step)})
+    with pytest.raises(CheckpointError, match=said):
+        run(tiny_recipe(drawn), folder, resume=True)
+
+
+def test_a_log_that_ends_anyhow_is_no_finished_run(tmp_path):
+    (tmp_path / "model.json").write_text("{}")
+    log = tmp_path / "events.jsonl"
+    for text, done in (
+        (b"", False),
+        (b'{"event": "done"}\n', True),
+        (b'{"event": "step"}\n' * 100_000 + b'{"event": "done"}\n', True),
+        (b'{"event": "done"}\n[', False),
+        (b"5\n", False),
+        (b"[" * 100_000, False),
+        (b"\xff", False),
+        (b'{"event": {}}', False),
+    ):
+        log.write_bytes(text)
+        assert finished(tmp_path) == done

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import time
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -107,7 +109,7 @@ def test_unknown_names_and_broken_files_say_what_to_do(tmp_path):
         Schema.load("nope")
     broken = tmp_path / "broken.toml"
     broken.write_text("name = ")
-    with pytest.raises(SchemaError, match=r"broken\.toml: not valid TOML"):
+    with pytest.raises(SchemaError, match=r"broken\.toml, at its end: not valid TOML"):
         Schema.load(broken)
 
 
@@ -136,7 +138,10 @@ def test_is_frozen_and_compared_by_content():
         ({"landmarks": [], "flip_pairs": []}, "no landmarks"),
         ({"landmarks": small()["landmarks"][:1] * 3, "flip_pairs": []}, "landmark 'left_a' twice"),
         ({"flip_pairs": [["left_a", "right_a"], ["right_a", "tip"]]}, "undoes itself"),
-        ({"flip_pairs": [["left_a", "nobody"]]}, "malformed"),
+        (
+            {"flip_pairs": [["left_a", "nobody"]]},
+            r"flip_pairs\[0\]: found .*; expected the names of two",
+        ),
         ({"skeletons": {"only": [[1, 4]]}}, r"edge \(1, 4\) does not join"),
         ({"skeletons": {"only": [[2, 2]]}}, r"edge \(2, 2\)"),
         ({"skeletons": {"another": [[1, 2]]}}, "default skeleton 'only' is not one of"),
@@ -152,7 +157,7 @@ def test_is_frozen_and_compared_by_content():
             {"landmarks": [dict(entry, sigma=0) for entry in small()["landmarks"]]},
             "positive sigmas",
         ),
-        ({"body_types": None}, "malformed"),
+        ({"body_types": None}, "malformed: body_types: found None; expected a table"),
     ],
 )
 def test_malformed_schemas_are_refused_with_a_reason(changes, message):
@@ -163,7 +168,7 @@ def test_malformed_schemas_are_refused_with_a_reason(changes, message):
 def test_a_missing_key_is_named():
     data = small()
     del data["skeletons"]
-    with pytest.raises(SchemaError, match="'small' is malformed: KeyError 'skeletons'"):
+    with pytest.raises(SchemaError, match="skeletons: it is missing; expected a table"):
         Schema.from_dict(data)
 
 
@@ -290,3 +295,150 @@ def test_a_file_notes_a_bundled_schema_by_name_and_another_one_whole():
     for note in ("nobody's", 3, {"name": "x"}):
         with pytest.raises(SchemaError):
             Schema.from_note(note)
+
+
+def entry(**changes) -> dict:
+    return {"landmarks": [dict(one, **changes) for one in small()["landmarks"]]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (entry(sigma=float("nan")), "the sigma is nan; expected positive sigmas"),
+        (entry(sigma=float("inf")), "expected positive sigmas, up to 10"),
+        (entry(sigma=-1), r"the sigma is -1\.0; expected positive sigmas"),
+        (entry(sigma="0.1"), r"landmarks\[0\]\.sigma: found '0\.1'; expected a number"),
+        (entry(sigma=True), r"landmarks\[0\]\.sigma: found True; expected a number"),
+        (entry(sigma=10**5000), "expected positive sigmas"),
+        (entry(color="red"), "the colour is 'red'; expected one such as '#ff8800'"),
+        (entry(color=7), r"landmarks\[0\]\.color: found 7; expected text"),
+        (entry(name=7), r"landmarks\[0\]\.name: found 7; expected text"),
+        ({"landmarks": [{}] * 1_000_000}, "has 1,000,000 landmarks; expected at most 4,096"),
+        ({"landmarks": 5}, "landmarks: found 5; expected a list"),
+        ({"landmarks": [5]}, r"landmarks\[0\]: found 5; expected a table"),
+        ({"flip_pairs": [["left_a"]]}, r"flip_pairs\[0\]: found \['left_a'\]; expected the names"),
+        ({"flip_pairs": [["left_a", ["tip"]]]}, r"flip_pairs\[0\]: found .* expected the names"),
+        ({"skeletons": {"only": [[1, 2]] * 20_000}}, r"skeletons\.only: found .*at most 16,384"),
+        (
+            {"skeletons": {"only": [[1.5, 2]]}},
+            r"skeletons\.only: found \[1\.5, 2\]; expected pairs",
+        ),
+        ({"skeletons": {"only": [[True, 2]]}}, "expected pairs of landmarks' numbers"),
+        ({"skeletons": {"only": 3}}, r"skeletons\.only: found 3; expected a list"),
+        (
+            {"body_types": {"all": ["a"]}},
+            r"body_types\.all: found \['a'\]; expected a list of landm",
+        ),
+        (
+            {"categories": [{"name": "Hat", "body_types": "all"}]},
+            "found 'all'; expected a list of t",
+        ),
+        ({"name": None}, "name: found None; expected text"),
+    ],
+)
+def test_hostile_schemas_are_refused_at_once_by_key(changes, message):
+    began = time.perf_counter()
+    with pytest.raises(SchemaError, match=message) as caught:
+        Schema.from_dict(small(**changes))
+    assert time.perf_counter() - began < 2
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"\xff", r"s\.toml, line 1: byte 0 is not UTF-8"),
+        (b"a = " + b"[" * 9999, r"s\.toml, line 1: lists and tables nested"),
+        (b"", r"s\.toml: Schema .* is malformed: landmarks: it is missing; expected a list"),
+        (b"name = 'a\\tb'", "landmarks: it is missing"),
+    ],
+)
+def test_a_schema_file_that_cannot_be_read_is_named(tmp_path, text, message):
+    (tmp_path / "s.toml").write_bytes(text)
+    with pytest.raises(SchemaError, match=message):
+        Schema.load(tmp_path / "s.toml")
+
+
+def as_toml(data: dict) -> str:
+    """Write a schema of ours as TOML; its strings are written as JSON's."""
+    lines = [
+        f"{key} = {json.dumps(data[key])}" for key in ("name", "default_skeleton", "flip_pairs")
+    ]
+    for table in ("skeletons", "body_types"):
+        lines += [f"[{table}]", *(f"{json.dumps(k)} = {v}" for k, v in data[table].items())]
+    for table in ("landmarks", "categories"):
+        for one in data[table]:
+            lines += [f"[[{table}]]", *(f"{k} = {json.dumps(v)}" for k, v in one.items())]
+    return "\n".join(lines)
+
+
+def test_a_schema_file_with_a_byte_order_mark_is_read_and_names_must_be_shown(tmp_path):
+    path = tmp_path / "s.TOML"
+    path.write_text(as_toml(small()), "utf-8-sig")
+    assert Schema.load(path) == Schema.from_dict(small())
+    for name in ("a\u001b[31m", "", "  ", "two\nlines", "x" * 2000):
+        path.write_text(as_toml(small(categories=[{"name": name, "body_types": ["all"]}])))
+        with pytest.raises(SchemaError, match=r"TOML: categories: found the name .* can be shown"):
+            Schema.load(path)
+
+
+def test_a_pipe_is_no_schema(tmp_path):
+    os.mkfifo(tmp_path / "s.toml")
+    with pytest.raises(SchemaError, match="No schema"):
+        Schema.load(tmp_path / "s.toml")
+
+
+@pytest.mark.parametrize(
+    ("categories", "landmarks"),
+    [
+        ([points("cat", ["a", "b"], skeleton=[[1, 2]] * 10_000_000)], 2),
+        ([points("cat", ["a"] * 10_000_000)], 1),
+        ([points(f"cat {i}", ["a", f"b {i}"]) for i in range(4000)], 4001),
+        ([points("cat", ["a", f"b {i}"]) for i in range(4000)], 4001),
+        (
+            [
+                points(
+                    "cat", [f"left {i // 2}" if i % 2 else f"right {i // 2}" for i in range(4000)]
+                )
+            ],
+            4000,
+        ),
+    ],
+    ids=["skeleton", "one name", "categories", "one category's name", "landmarks"],
+)
+def test_large_categories_are_read_in_linear_time(categories, landmarks):
+    began = time.perf_counter()
+    assert Schema.from_coco(categories).n_landmarks == landmarks
+    assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("categories", "message"),
+    [
+        (
+            [points("cat", [str(i) for i in range(1_000_000)])],
+            "name 1,000,000 landmarks; expected at",
+        ),
+        ([points(f"cat {i}", ["a"]) for i in range(20_000)], "20,000 categories name landmarks"),
+        ([points("cat", "left"), points("dog", 5)], "No category of the document has 'keypoints'"),
+    ],
+    ids=["landmarks", "categories", "no lists"],
+)
+def test_categories_without_bounds_are_refused(categories, message):
+    with pytest.raises(SchemaError, match=message):
+        Schema.from_coco(categories)
+
+
+def test_two_categories_of_one_name_keep_their_own_landmarks():
+    schema = Schema.from_coco([points("cat", ["a", "b"]), points("cat", ["b", "c"])])
+    assert schema.landmarks == ("a", "b", "c")
+    assert schema.categories == (Category("cat", ("cat", "cat 2")),)
+    assert schema.landmarks_of("cat") == (0, 1)
+    assert schema.landmarks_of("cat 2") == (1, 2)
+
+
+def test_names_that_are_numbers_and_edges_between_equal_names_are_read():
+    schema = Schema.from_coco([points(7, ["a", 3, "a"], skeleton=[[1, 2], [1, 3]])])
+    assert schema.landmarks == ("a", "3")
+    assert schema.edges == ((0, 1),)
+    assert schema.category_names == ("7",)

@@ -1,11 +1,13 @@
-"""Fuzzers of what comes from outside: files of our own generator, bytes, lines of a journal, images.
+"""Fuzzers of what comes from outside: generated files, bytes, journals, TOML, model files, images.
 
-Each target takes bytes and must end in an answer or a FashionError; anything else is an escape. Bytes,
-lines and images are driven by atheris (coverage-guided) where it is installed, else by a plain mutator;
-the generator by a seed::
+Each target takes bytes and must end in an answer or a FashionError; anything else is an escape. All but the
+generator are driven by atheris (coverage-guided) where it is installed, else by a plain mutator; the generator
+by a seed::
 
     python tests/torture/fuzz.py bytes --seconds 600
     python tests/torture/fuzz.py lines --seconds 600
+    python tests/torture/fuzz.py toml --seconds 600
+    python tests/torture/fuzz.py models --seconds 600
     python tests/torture/fuzz.py images --seconds 600
     python tests/torture/fuzz.py generated --files 10000
 """
@@ -13,11 +15,15 @@ the generator by a seed::
 from __future__ import annotations
 
 import argparse
+import atexit
+import functools
+import hashlib
 import importlib.util
 import io
 import json
 import os
 import random
+import shutil
 import struct
 import sys
 import tempfile
@@ -292,10 +298,110 @@ def _small():
     return Dataset(Store(LAYOUTS["plain"](document(random.Random(2), n=3))))
 
 
+def read_toml_texts(data: bytes) -> None:
+    """Read a recipe and a schema, and whatever JSON it may be, as files and as what they hold."""
+    from napari_fashion.documents import parse_json, parse_toml
+    from napari_fashion.engine.recipe import Recipe
+    from napari_fashion.errors import FashionError, RecipeError
+    from napari_fashion.schema import Schema
+
+    with contextlib.suppress(FashionError):
+        parse_json(data, "fuzz", RecipeError)
+    try:
+        document = parse_toml(data, "fuzz", RecipeError)
+    except FashionError:
+        return
+    with contextlib.suppress(FashionError):
+        recipe = Recipe.from_dict(document, base=Path("/nowhere"))
+        assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    with contextlib.suppress(FashionError):
+        schema = Schema.from_dict(document)
+        assert Schema.from_dict(json.loads(json.dumps(schema.to_dict()))) == schema
+
+
+def read_models(data: bytes) -> None:
+    """Load a model whose description, header or weights are the input's.
+
+    The first byte says which; the rest is that part of a tiny model, changed.
+    """
+    from napari_fashion.engine.model import Model
+    from napari_fashion.errors import FashionError
+
+    folder, described, header, numbers = _tiny_model()
+    which, part = data[:1], data[1:]
+    if which == b"d":
+        described = part
+    elif which == b"h":  # with a length that fits
+        header = len(part).to_bytes(8, "little") + part
+    else:
+        header, numbers = part, b""
+    weights = header + numbers
+    if which != b"d":  # the digest fits, so that what is behind it is reached
+        digest = hashlib.sha256(weights).hexdigest()
+        described = json.dumps({**json.loads(described), "weights_sha256": digest}).encode()
+    (folder / "m.json").write_bytes(described)
+    (folder / "m.safetensors").write_bytes(weights)
+    try:
+        model = Model.load(folder / "m", "cpu")
+    except FashionError:
+        return
+    _ = (model.decoder_options, model.sizes, model.refining, model.mirror, model.cut_aspect)
+
+
+@functools.cache
+def _tiny_model() -> tuple[Path, bytes, bytes, bytes]:
+    """Return a folder, and a tiny model's description, header with its length, and numbers."""
+    import torch
+
+    from napari_fashion.engine.model import Model, ModelInfo
+    from napari_fashion.engine.network import NetworkConfig
+    from napari_fashion.schema import Schema
+
+    torch.set_num_threads(1)
+    folder = Path(tempfile.mkdtemp(prefix="fashion-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    schema = Schema.from_coco([{"name": "c", "keypoints": ["left", "right"], "skeleton": [[1, 2]]}])
+    config = NetworkConfig(backbone="shufflenet_v2_x0_5", neck="sum", width=8, blocks=0, upsample=1)
+    recipe = {
+        "mirror": True, "cut_aspect": 0.5, "look_sizes": [64], "refine": {"margin": 0.1},
+        "decoder": {"pif_threshold": 0.1},
+    }  # fmt: skip
+    info = ModelInfo(recipe=recipe)
+    path = Model.create(config, schema, info, torch.device("cpu")).save(folder / "m")
+    weights = path.with_suffix(".safetensors").read_bytes()
+    start = 8 + int.from_bytes(weights[:8], "little")
+    return folder, path.read_bytes(), weights[:start], weights[start:]
+
+
+def toml_seeds() -> list[bytes]:
+    """Return our recipes and schemas, and values of every kind."""
+    root = Path(__file__).resolve().parents[2]
+    files = [
+        *(root / "training" / "recipes").glob("*.toml"),
+        *(root / "src" / "napari_fashion" / "schema" / "data").glob("*.toml"),
+    ]
+    kinds = b"a = 1\nb.c = [1.5, 1e3, -0, 0x1f, true, 2026-11-30T01:02:03Z, 'x', \"y\", {z = 1}]\n"
+    return [
+        *(path.read_bytes()[:4000] for path in sorted(files)),
+        kinds,
+        b'{"a": [1, {"b": null}]}',
+    ]
+
+
+def model_seeds() -> list[bytes]:
+    """Return the parts of a tiny model, each with the letter that says which it is."""
+    _, described, header, numbers = _tiny_model()
+    return [b"d" + described, b"h" + header[8:], b"w" + header + numbers[:2000]]
+
+
 def seeds(kind: str) -> list[bytes]:
     """Return inputs to begin with."""
     if kind == "images":
         return image_seeds()
+    if kind == "toml":
+        return toml_seeds()
+    if kind == "models":
+        return model_seeds()
     if kind == "bytes":
         return [make(document(random.Random(i), n=2)) for i, make in enumerate(LAYOUTS.values())]
     from edit_at_random import random_step
@@ -317,7 +423,21 @@ TARGETS: dict[str, Target] = {
     "bytes": read_bytes,
     "lines": read_lines,
     "images": read_image_bytes,
+    "toml": read_toml_texts,
+    "models": read_models,
 }
+INSTRUMENTED = {
+    "images": ["napari_fashion.images", "PIL", "tifffile"],
+    "toml": ["napari_fashion.documents", "napari_fashion.schema", "tomllib"],
+    "models": [
+        "napari_fashion.documents",
+        "napari_fashion.schema",
+        "napari_fashion.engine.weights",
+    ],
+}
+"""What the coverage-guided fuzzer watches, where it is not `coco` and `editing`."""
+LONGEST = {"models": 40_000}
+"""The longest input, where it is not 4096 bytes."""
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
@@ -386,20 +506,26 @@ def generated_run(files: int, seed: int = 0) -> int:
 def atheris_run(kind: str, seconds: int, folder: Path) -> None:
     import atheris
 
-    rooms = ["napari_fashion.coco", "napari_fashion.editing"]
-    if kind == "images":
-        rooms = ["napari_fashion.images", "PIL", "tifffile"]
-    with atheris.instrument_imports(include=rooms):
+    watched = INSTRUMENTED.get(kind, ["napari_fashion.coco", "napari_fashion.editing"])
+    with atheris.instrument_imports(include=watched):
         import napari_fashion.coco
         import napari_fashion.editing.journal
         import napari_fashion.images  # noqa: F401
+
+        if kind == "models":
+            import napari_fashion.engine.model  # noqa: F401
     folder.mkdir(parents=True, exist_ok=True)
     for i, data in enumerate(seeds(kind)):
         (folder / f"seed-{i}").write_bytes(data)
     words = folder.with_suffix(".dict")
     escaped = ("".join(f"\\x{byte:02x}" for byte in word) for word in MUTATED)
     words.write_text("\n".join(f'"{word}"' for word in escaped) + "\n")
-    arguments = [f"-max_total_time={seconds}", "-max_len=4096", f"-dict={words}", "-timeout=20"]
+    arguments = [
+        f"-max_total_time={seconds}",
+        f"-max_len={LONGEST.get(kind, 4096)}",
+        f"-dict={words}",
+        "-timeout=20",
+    ]
     arguments += [f"-artifact_prefix={folder.parent}/escape-{kind}-"]
     atheris.Setup([sys.argv[0], *arguments, str(folder)], TARGETS[kind])
     atheris.Fuzz()

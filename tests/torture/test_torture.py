@@ -17,7 +17,10 @@ def test_a_killed_window_loses_the_last_edit_at_most(tmp_path, seed):
     kill_once(1000 + seed, tmp_path)
 
 
-@pytest.mark.parametrize(("kind", "runs"), [("bytes", 400), ("lines", 1500), ("images", 2000)])
+@pytest.mark.parametrize(
+    ("kind", "runs"),
+    [("bytes", 400), ("lines", 1500), ("images", 2000), ("toml", 1500), ("models", 60)],
+)
 def test_mutated_input_ends_in_an_answer_or_a_fashion_error(kind, runs):
     assert mutation_run(kind, runs) == runs
 

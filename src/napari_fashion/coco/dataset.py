@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ from napari_fashion.coco.records import annotation_of_result, category_records, 
 from napari_fashion.coco.spans import RecordId, TableName, is_id
 from napari_fashion.coco.store import Store, document_bytes
 from napari_fashion.coco.views import Frame
+from napari_fashion.documents import shown
 from napari_fashion.errors import CocoError, EditError, PictureError, SchemaError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
 from napari_fashion.images import EXPECTED, ImageFolder, image_files, image_size, remember_root
 from napari_fashion.images.folder import is_believed
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
+
+_log = logging.getLogger(__name__)
 
 LISTING = ".images.json"
 """`predict` writes the images that its results are of beside them: ``predictions.images.json``."""
@@ -131,9 +136,10 @@ class Dataset(Frame):
             listing = path.with_name(path.stem + LISTING)
             if is_file(listing):
                 return cls._of_results(path, data, listing, schema or fallback, root, allowed)
+        began = time.perf_counter()
         store = Store(data, path)
         del data
-        return cls(
+        made = cls(
             store,
             schema=schema,
             fallback=fallback,
@@ -142,6 +148,8 @@ class Dataset(Frame):
             image_root=root,
             allow_roots=allowed,
         )
+        _log.info("%s: %r, %.2f s", path, made, time.perf_counter() - began)
+        return made
 
     @classmethod
     def from_document(
@@ -616,7 +624,7 @@ class Dataset(Frame):
                 isinstance(names, list) and all(isinstance(name, str) for name in names)
             ):
                 raise CocoError(
-                    f"found {names!r}; expected a list of the landmarks' names.",
+                    f"found {shown(names)}; expected a list of the landmarks' names.",
                     path=self.path,
                     place=f"categories[{i}].keypoints",
                 )
@@ -639,11 +647,12 @@ class Dataset(Frame):
                     path=self.path,
                     place="categories",
                 ) from error
-        if named and not any(set(c["keypoints"]) <= set(schema.landmarks) for _, c in named):
+        known = set(schema.landmarks)
+        if named and not any(set(c["keypoints"]) <= known for _, c in named):
             i, category = named[0]
             raise CocoError(
-                f"found the landmarks {category['keypoints']}; expected those of the schema "
-                f"{schema.name!r}, {list(schema.landmarks)}, in this order.",
+                f"found the landmarks {shown(category['keypoints'])}; expected those of the schema "
+                f"{schema.name!r}, {shown(list(schema.landmarks))}, in this order.",
                 path=self.path,
                 place=f"categories[{i}].keypoints",
                 remedy="Give the schema that fits the file, or none to take the file's own.",
@@ -660,11 +669,12 @@ class Dataset(Frame):
         except SchemaError as error:
             self.schema_problem = str(error)
             return None
-        strange = [c for _, c in named if not set(c["keypoints"]) <= set(schema.landmarks)]
+        known = set(schema.landmarks)
+        strange = [c for _, c in named if not set(c["keypoints"]) <= known]
         if strange:
             self.schema_problem = (
                 f"The schema {schema.name!r} lacks landmarks of the category "
-                f"{strange[0].get('name')!r}."
+                f"{shown(strange[0].get('name'))}."
             )
             return None
         return schema

@@ -38,6 +38,8 @@ from napari_fashion.errors import CocoError, EditError
 _NOWHERE: Final = object()
 KEPT_VERSIONS = 4096
 """Number of unchanged records whose decoded form is kept."""
+KEPT_BYTES = 32 << 20
+"""Together these have no more text than this: decoded it takes several times as much memory."""
 
 
 class Version:
@@ -115,6 +117,7 @@ class Store:
         self._of_image: dict[RecordId, list[RecordId] | RecordId] = {}
         self._group(found.tables["annotations"].ids, found.image_ids)
         self._kept: dict[tuple[TableName, RecordId], Version] = {}
+        self._kept_bytes = 0
         self._saved: dict[tuple[TableName, RecordId], bytes | None] = {}
         self._letters_known: Layout | None = None
         self._layouts: dict[TableName, Layout] = {}
@@ -179,9 +182,12 @@ class Store:
             return changed
         kept = self._kept.get((table, record_id))
         if kept is None:
-            if len(self._kept) >= KEPT_VERSIONS:
+            text = self._file_text(t, t.rows[record_id])
+            self._kept_bytes += len(text)
+            if len(self._kept) >= KEPT_VERSIONS or self._kept_bytes > KEPT_BYTES:
                 self._kept.clear()
-            kept = self._kept[table, record_id] = Version(self._file_text(t, t.rows[record_id]))
+                self._kept_bytes = len(text)
+            kept = self._kept[table, record_id] = Version(text)
         return kept
 
     def record(self, table: TableName, record_id: RecordId) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from napari_fashion.coco import Dataset, TableName, jsontext
 from napari_fashion.editing.edits import Edit, Id, RecordKey, SetValue
 from napari_fashion.editing.workfiles import BASE, JOURNAL
 from napari_fashion.errors import CocoError, EditError
-from napari_fashion.files import stamp_of, sync_folder
+from napari_fashion.files import read_regular, stamp_of, sync_folder
 
 VERSION = 1
 SYNC_SECONDS: Final = 0.05
@@ -443,7 +443,7 @@ def read_journal(path: Path, digest: str | None) -> Pending | None:
         Of the file as it is; the edits before a save that it has are left out.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -25,7 +25,7 @@ from napari_fashion.editing.merge import (
 )
 from napari_fashion.editing.workfiles import ANNOTATIONS, BASE, JOURNAL, WorkFiles
 from napari_fashion.errors import CocoError, FashionError
-from napari_fashion.files import checked_path, is_file, read_file
+from napari_fashion.files import checked_path, is_file, read_file, read_regular
 from napari_fashion.images import image_files
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
@@ -414,7 +414,7 @@ def _is_document(path: Path) -> bool:
         Dataset.load(path, fallback=Schema.load("garments"))
     except CocoError:
         try:
-            jsontext.loads(path.read_bytes())
+            jsontext.loads(read_regular(path))
         except (ValueError, RecursionError, OSError) as error:
             raise CocoError(
                 f"is damaged ({error}); expected the COCO file of this folder.",

@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_fashion.engine.options import Options
 from napari_fashion.engine.pictures import PADDING
 from napari_fashion.engine.targets import GarmentBatch
 
 
-class AugmentOptions(BaseModel):
+class AugmentOptions(Options):
     """How far pictures are turned, scaled, moved and recoloured.
 
     Attributes
@@ -65,14 +66,12 @@ class AugmentOptions(BaseModel):
         Largest standard deviation of pixel noise, of 255.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     flip: float = Field(default=0.5, ge=0, le=1)
     rotation: float = Field(default=20.0, ge=0, le=180)
     quarter_turn: float = Field(default=0.0, ge=0, le=1)
     scale: tuple[float, float] = (0.6, 1.1)
     stretch: tuple[float, float] = (0.85, 1.18)
-    shift: float = Field(default=0.05, ge=0)
+    shift: float = Field(default=0.05, ge=0, le=10)
     box_view: float = Field(default=0.5, ge=0, le=1)
     box_margin: tuple[float, float] = (0.0, 0.3)
     box_tight: float = Field(default=0.3, ge=0, le=1)
@@ -81,12 +80,22 @@ class AugmentOptions(BaseModel):
     mosaic: float = Field(default=0.0, ge=0, le=1)
     background: float = Field(default=0.0, ge=0, le=1)
     erase: float = Field(default=0.0, ge=0, le=1)
-    brightness: float = Field(default=0.4, ge=0)
-    contrast: float = Field(default=0.3, ge=0)
-    saturation: float = Field(default=0.4, ge=0)
-    hue: float = Field(default=15.0, ge=0)
+    brightness: float = Field(default=0.4, ge=0, le=100)
+    contrast: float = Field(default=0.3, ge=0, le=100)
+    saturation: float = Field(default=0.4, ge=0, le=100)
+    hue: float = Field(default=15.0, ge=0, le=360)
     grey: float = Field(default=0.05, ge=0, le=1)
-    noise: float = Field(default=6.0, ge=0)
+    noise: float = Field(default=6.0, ge=0, le=255)
+
+    @field_validator("scale", "stretch", "box_margin")
+    @classmethod
+    def _a_range(cls, value: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
+        low = 0.0 if info.field_name == "box_margin" else 0.01
+        if not low <= value[0] <= value[1] <= 100:
+            raise ValueError(
+                f"found {list(value)}; expected a least and a greatest value of {low:g} to 100"
+            )
+        return value
 
     def milder(self) -> AugmentOptions:
         """Return options that turn, scale, move, hide and recolour pictures half as far as these.

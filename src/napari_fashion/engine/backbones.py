@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from napari_fashion.engine.vision import torchvision
-from napari_fashion.errors import CheckpointError
+from napari_fashion.engine.weights import expect_shapes_of, read_weights
 
 BackboneName = Literal[
     "shufflenet_v2_x0_5",
@@ -82,21 +80,13 @@ class Backbone(nn.Module):
         CheckpointError
             If the file cannot be read, or holds the weights of another backbone.
         """
-        try:
-            state = {
-                k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()
-            }
-            self.load_state_dict(state)
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(
-                f"{path}: the backbone's weights cannot be read ({error}). Expected a safetensors "
-                "file, as training/backbones has."
-            ) from error
-        except RuntimeError as error:
-            raise CheckpointError(
-                f"{path}: these are not the weights of this backbone "
-                f"({str(error).splitlines()[0]}). Name the file that belongs to [network] backbone."
-            ) from error
+        check = expect_shapes_of(
+            self, path, "[network] backbone names", "Name the file that belongs to it."
+        )
+        state = read_weights(path, check).tensors
+        self.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+        )
 
 
 def _torchvision(name: str) -> tuple[nn.Module, nn.ModuleList]:

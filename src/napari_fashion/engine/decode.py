@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -22,6 +23,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_fashion.documents import did_you_mean, shown
 from napari_fashion.engine.fields import Fields
 from napari_fashion.schema import Schema
 
@@ -109,14 +111,40 @@ class DecoderOptions:
             "garment_threshold",
             "paf_weight",
         ):
-            value = float(getattr(self, name))  # an int would compile everything anew
-            if not 0 <= value <= 1:
-                raise ValueError(f"{name} is {value}; expected 0 to 1.")
-            object.__setattr__(self, name, value)
-        if self.min_landmarks < 1:
-            raise ValueError(f"min_landmarks is {self.min_landmarks}; expected 1 or more.")
-        if not self.cells_per_landmark > 0:
-            raise ValueError(f"cells_per_landmark is {self.cells_per_landmark}; expected > 0.")
+            self._set_number(name, 0, 1)
+        self._set_number("cells_per_landmark", 1e-6, 1e6)
+        self._set_number("min_landmarks", 1, 1_000_000)
+        if self.min_landmarks != int(self.min_landmarks):
+            raise ValueError(f"min_landmarks is {self.min_landmarks}; expected a whole number.")
+        object.__setattr__(self, "min_landmarks", int(self.min_landmarks))
+        for name in ("complete", "single"):
+            if getattr(self, name) not in (True, False):
+                raise ValueError(f"{name} is {shown(getattr(self, name))}; expected true or false.")
+            object.__setattr__(self, name, bool(getattr(self, name)))
+
+    def _set_number(self, name: str, low: float, high: float) -> None:
+        """Make an option a float, as the compiled code expects it: an int would compile it anew."""
+        value: Any = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            raise ValueError(f"{name} is {shown(value)}; expected a number of {low:g} to {high:g}.")
+        if not low <= value <= high:
+            raise ValueError(f"{name} is {shown(value)}; expected {low:g} to {high:g}.")
+        object.__setattr__(self, name, float(value))
+
+
+def decoder_options(values: Mapping[str, Any]) -> DecoderOptions:
+    """Return options of their dictionary form.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or a value out of range.
+    """
+    known = [f.name for f in fields_of(DecoderOptions)]
+    for name in values:
+        if name not in known:
+            raise ValueError(f"{shown(name)} is no threshold; {did_you_mean(name, known)}")
+    return DecoderOptions(**values)
 
 
 @dataclass(frozen=True, eq=False)

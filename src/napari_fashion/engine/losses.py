@@ -6,15 +6,23 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, field_validator
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_fashion.documents import did_you_mean, shown
 from napari_fashion.engine.network import Heads, bounded_log_spread, pool_category
+from napari_fashion.engine.options import Options
 from napari_fashion.engine.targets import PointTargets, Targets
 
+COMPONENTS = (
+    *(f"{head}.{part}" for head in ("pif", "paf") for part in ("confidence", "vector", "size")),
+    "category",
+)
+"""Names of the losses."""
 
-class LossOptions(BaseModel):
+
+class LossOptions(Options):
     """Which losses, and the weight lambda of each component.
 
     Attributes
@@ -36,14 +44,22 @@ class LossOptions(BaseModel):
         unlearned; at 0 rare ones are given up where they look like common ones.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     confidence: Literal["focal", "smooth_l1"] = "focal"
-    focal_gamma: float = Field(default=1.0, ge=0)
+    focal_gamma: float = Field(default=1.0, ge=0, le=100)
     vector: Literal["laplace", "smooth_l1"] = "laplace"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     category_prior: float = Field(default=0.0, ge=0, le=1)
     weights: dict[str, float] = Field(default_factory=dict)
+
+    @field_validator("weights")
+    @classmethod
+    def _of_components(cls, value: dict[str, float]) -> dict[str, float]:
+        for name, weight in value.items():
+            if name not in COMPONENTS:
+                raise ValueError(f"{shown(name)} is no loss; {did_you_mean(name, COMPONENTS)}")
+            if not 0 <= weight <= 1e6:
+                raise ValueError(f"{name} is {weight}; expected 0 to 1000000")
+        return value
 
 
 def compute_losses(

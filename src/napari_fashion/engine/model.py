@@ -10,17 +10,22 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+from safetensors.torch import save
 from torch import Tensor
 
-from napari_fashion.documents import shown
-from napari_fashion.engine.decode import DecodedGarment, DecoderOptions, decode_fields
+from napari_fashion.documents import read_json, shown
+from napari_fashion.engine.decode import (
+    DecodedGarment,
+    DecoderOptions,
+    decode_fields,
+    decoder_options,
+)
 from napari_fashion.engine.fields import Fields, average_fields
 from napari_fashion.engine.network import (
     Heads,
@@ -31,10 +36,12 @@ from napari_fashion.engine.network import (
     fold_norms,
     pool_category,
 )
+from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
 from napari_fashion.engine.pictures import PADDING, Cut, Picture, Placement, resize
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.refine import RefineOptions, cut_around, may_hide_more, merge, sees_more
-from napari_fashion.errors import CheckpointError
+from napari_fashion.engine.weights import expect_shapes_of, read_weights
+from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
 from napari_fashion.images import to_rgb
 from napari_fashion.schema import Schema
@@ -122,6 +129,57 @@ class ModelInfo:
     history: dict[str, Any] = field(default_factory=dict)
 
 
+class Usage(Options):
+    """What a model's recipe says of its use; the rest of the recipe was for its training.
+
+    Attributes
+    ----------
+    mirror, cut_aspect, look_sizes, refine, decoder
+        As `Recipe` has them.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    mirror: bool = False
+    cut_aspect: float = Field(default=1.0, ge=0, le=1)
+    look_sizes: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
+        default_factory=list, max_length=MAX_LOOKS
+    )
+    refine: RefineOptions | None = None
+    decoder: dict[str, float] = Field(default_factory=dict)
+
+    @field_validator("decoder")
+    @classmethod
+    def _known_thresholds(cls, value: dict[str, float]) -> dict[str, float]:
+        decoder_options(value)
+        return value
+
+
+class Description(Options):
+    """What stands in a model's JSON file, as far as it is relied on; see `ModelInfo`."""
+
+    model_config = ConfigDict(extra="ignore", str_max_length=None)
+
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    schema_: dict[str, Any] = Field(alias="schema")
+    network: NetworkConfig
+    name: str = Field(max_length=100)
+    working_size: int = Field(ge=32, le=MAX_SIZE)
+    recipe: dict[str, Any]
+    data: dict[str, Any]
+    metrics: dict[str, Any]
+    history: dict[str, Any]
+
+    @field_validator("recipe")
+    @classmethod
+    def _usable(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            Usage.model_validate(value)
+        except ValidationError as error:
+            raise ValueError(told(error, Usage)) from error
+        return value
+
+
 class Model:
     """A network with everything that is needed to use it.
 
@@ -167,7 +225,7 @@ class Model:
     @property
     def decoder_options(self) -> DecoderOptions:
         """Thresholds that the model's recipe gives; otherwise the published ones."""
-        return DecoderOptions(**self.info.recipe.get("decoder", {}))
+        return decoder_options(self.info.recipe.get("decoder", {}))
 
     @property
     def cut_aspect(self) -> float:
@@ -269,47 +327,49 @@ class Model:
         stem = _find(source)
         described = stem.with_name(stem.name + ".json")
         weights_path = stem.with_name(stem.name + ".safetensors")
-        try:
-            document = json.loads(described.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise CheckpointError(
-                f"{described}: cannot be read as JSON ({error}). Expected the model's description "
-                "beside its weights."
-            ) from error
+        document = read_json(
+            described, CheckpointError, expected="the model's description (JSON) beside its weights"
+        )
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise CheckpointError(
                 f"{described}: not a napari-fashion model; expected a JSON file with "
                 f'"format": "{FORMAT}", as `napari-fashion train` writes it.'
             )
-        if document.get("version") != VERSION:
+        if (found := document.get("version")) != VERSION or isinstance(found, bool):
             raise CheckpointError(
-                f"{described}: format version {document.get('version')!r}; this napari-fashion "
+                f"{described}: format version {shown(document.get('version'))}; this napari-fashion "
                 f"reads version {VERSION}. Use the version that wrote it."
             )
         try:
-            schema = Schema.from_dict(document["schema"])
-            config = NetworkConfig.model_validate(document["network"])
-            info = ModelInfo(**{key: document[key] for key in ModelInfo.__dataclass_fields__})
-            weights = weights_path.read_bytes()
-            if hashlib.sha256(weights).hexdigest() != document["weights_sha256"]:
-                raise ValueError(f"{weights_path.name} has other weights than it was saved with")
-            state = _in_full(load(weights))
-        except (KeyError, ValueError, OSError, SafetensorError) as error:
+            made = Description.model_validate(document)
+            schema = Schema.from_dict(made.schema_)
+        except ValidationError as error:
             raise CheckpointError(
-                f"{stem}: the model cannot be loaded ({type(error).__name__}: {error}). Its "
-                f"{described.name} and {weights_path.name} must both be there and whole."
+                f"{described}: does not describe a model: {told(error, Description)}."
             ) from error
+        except SchemaError as error:
+            raise CheckpointError(f"{described}: does not describe a model: {error}") from error
+        sizes = (schema.n_landmarks, len(schema.edges), len(schema.categories))
+        with torch.device("meta"):  # shapes without memory, however large they are
+            shapes = Network(made.network, *sizes)
+        together = "Keep the two files of one model together."
+        weights = read_weights(
+            weights_path,
+            expect_shapes_of(shapes, weights_path, f"{described.name} describes", together),
+        )
+        if weights.sha256 != made.weights_sha256:
+            raise CheckpointError(
+                f"{weights_path}: these are other weights than {described.name} was saved with. "
+                f"{together}"
+            )
         if isinstance(device, str):
             device = choose_device(device)
-        network = Network(config, schema.n_landmarks, len(schema.edges), len(schema.categories))
-        try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            raise CheckpointError(
-                f"{weights_path}: these weights are not of the network that {described.name} "
-                f"describes ({str(error).splitlines()[0]}). Keep the two files of one model together."
-            ) from error
-        return cls(network, schema, info, device)
+        network = Network(made.network, *sizes)
+        network.load_state_dict(_in_full(weights.tensors))
+        info = ModelInfo(**{key: getattr(made, key) for key in ModelInfo.__dataclass_fields__})
+        model = cls(network, schema, info, device)
+        _log.info("model %s of %s on %s", document.get("id"), stem, device)
+        return model
 
     # -- using it --------------------------------------------------------------------------
 

@@ -6,12 +6,13 @@ import copy
 from typing import Any, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_fashion.engine.backbones import Backbone, BackboneName, normalisation
+from napari_fashion.engine.options import Options
 
 PIF_CHANNELS = 5
 """A landmark's channels: confidence logit, x, y (cells, from the cell), log spread, size."""
@@ -22,7 +23,7 @@ LOG_SPREAD_BOUND = 4.0
 """The predicted log of the Laplace spread stays within this, so that no loss can run away."""
 
 
-class NetworkConfig(BaseModel):
+class NetworkConfig(Options):
     """The shape of a network; with a schema it says everything that is needed to build it.
 
     Attributes
@@ -52,12 +53,10 @@ class NetworkConfig(BaseModel):
         stochastic depth). Backbone ``"efficientnet_lite0"`` only.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     backbone: BackboneName = "shufflenet_v2_x1_0"
     neck: Literal["plain", "sum"] = "plain"
-    width: int = Field(default=128, ge=8)
-    blocks: int = Field(default=2, ge=0)
+    width: int = Field(default=128, ge=8, le=4096)
+    blocks: int = Field(default=2, ge=0, le=64)
     upsample: Literal[1, 2, 4] = 2
     category_pool: Literal["max", "mean"] = "max"
     fork_beta: float = Field(default=0.5, ge=0.0, le=1.0)

@@ -1,18 +1,22 @@
-"""Recipes: a whole training configuration, read from TOML and checked before anything runs."""
+"""Recipes: a whole training configuration, read from TOML and checked before anything runs.
+
+Every number has a range, which is wider than what is of use: what lies outside is a slip, and is refused
+before it costs memory or time. The ranges stand at the fields.
+"""
 
 from __future__ import annotations
 
-import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from napari_fashion.documents import read_json, read_toml
 from napari_fashion.engine.augment import AugmentOptions
-from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.decode import decoder_options
 from napari_fashion.engine.losses import LossOptions
 from napari_fashion.engine.network import NetworkConfig
+from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
 from napari_fashion.engine.refine import RefineOptions
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
@@ -23,15 +27,14 @@ INHERITED = (
 """Parts of a recipe that a training which starts from a model takes from that model's recipe."""
 
 
+NAME = r"^[A-Za-z0-9._-]+$"
+"""What a model may be called."""
+
 REGULARISERS = ("dropout", "drop_path")
 """Parts of `NetworkConfig` that change how a network learns, and not what it is."""
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Options):
+class Source(Options):
     """Annotated pictures to learn from.
 
     Attributes
@@ -55,12 +58,12 @@ class Source(_Options):
 
     file: str
     images: str | None = None
-    repeat: int = Field(default=1, ge=1)
+    repeat: int = Field(default=1, ge=1, le=10_000)
     empty: Literal["skip", "negative"] = "skip"
     pseudo: bool = False
 
 
-class DataOptions(_Options):
+class DataOptions(Options):
     """What to learn from and what to judge by.
 
     Attributes
@@ -85,16 +88,16 @@ class DataOptions(_Options):
         Up to how much memory decoded pictures are kept (with 0 workers).
     """
 
-    train: list[Source] = Field(min_length=1)
-    validation: list[Source] = Field(default_factory=list)
+    train: list[Source] = Field(min_length=1, max_length=10_000)
+    validation: list[Source] = Field(default_factory=list, max_length=10_000)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
     balance: float = Field(default=0.0, ge=0, le=1)
-    canvas: int = Field(default=320, ge=32)
-    workers: int = Field(default=0, ge=0)
-    cache_gb: float = Field(default=4.0, ge=0)
+    canvas: int = Field(default=320, ge=32, le=MAX_SIZE)
+    workers: int = Field(default=0, ge=0, le=256)
+    cache_gb: float = Field(default=4.0, ge=0, le=100_000)
 
 
-class OptimiserOptions(_Options):
+class OptimiserOptions(Options):
     """How weights move.
 
     Attributes
@@ -125,13 +128,13 @@ class OptimiserOptions(_Options):
     """
 
     kind: Literal["adamw", "sgd"] = "adamw"
-    lr: float = Field(default=2e-3, gt=0)
-    backbone_lr: float = Field(default=1.0, gt=0)
-    weight_decay: float = Field(default=1e-2, ge=0)
+    lr: float = Field(default=2e-3, gt=0, le=100)
+    backbone_lr: float = Field(default=1.0, gt=0, le=1000)
+    weight_decay: float = Field(default=1e-2, ge=0, le=100)
     momentum: float = Field(default=0.95, ge=0, lt=1)
     nesterov: bool = True
-    clip_value: float = Field(default=0.0, ge=0)
-    clip_norm: float = Field(default=5.0, ge=0)
+    clip_value: float = Field(default=0.0, ge=0, le=1e9)
+    clip_norm: float = Field(default=5.0, ge=0, le=1e9)
     freeze_norms: bool = False
     keep_start: float = Field(default=0.0, ge=0, lt=1)
     ema: float = Field(default=0.998, ge=0, lt=1)
@@ -146,7 +149,7 @@ def _not_skippable(network: NetworkConfig) -> str | None:
     )
 
 
-class TeacherOptions(_Options):
+class TeacherOptions(Options):
     """A model whose answers are learned from, beside the labels.
 
     Attributes
@@ -164,7 +167,7 @@ class TeacherOptions(_Options):
     category: float = Field(default=0.5, ge=0, le=1)
 
 
-class ScheduleOptions(_Options):
+class ScheduleOptions(Options):
     """How long, and how the learning rate changes.
 
     Attributes
@@ -195,15 +198,17 @@ class ScheduleOptions(_Options):
         2019, data augmentation revisited).
     """
 
-    epochs: int = Field(default=50, ge=1)
-    batch: int = Field(default=32, ge=1)
-    warmup_epochs: float = Field(default=1.0, ge=0)
+    epochs: int = Field(default=50, ge=1, le=1_000_000)
+    batch: int = Field(default=32, ge=1, le=65_536)
+    warmup_epochs: float = Field(default=1.0, ge=0, le=1_000_000)
     kind: Literal["cosine", "steps", "constant"] = "cosine"
-    steps: list[int] = Field(default_factory=list)
+    steps: list[Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
+        default_factory=list, max_length=1000
+    )
     final_lr: float = Field(default=0.01, ge=0, le=1)
-    validate_every: int = Field(default=1, ge=1)
-    max_steps: int = Field(default=0, ge=0)
-    sizes: list[tuple[float, int]] = Field(default_factory=list)
+    validate_every: int = Field(default=1, ge=1, le=1_000_000)
+    max_steps: int = Field(default=0, ge=0, le=1_000_000_000)
+    sizes: list[tuple[float, int]] = Field(default_factory=list, max_length=64)
     mild: float = Field(default=1.0, gt=0, le=1)
 
     @field_validator("sizes")
@@ -212,8 +217,8 @@ class ScheduleOptions(_Options):
         shares = [share for share, _ in value]
         if value and (shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1):
             raise ValueError("expected rising shares of the steps below 1, the first of them 0")
-        if any(size < 32 or size % 32 for _, size in value):
-            raise ValueError("expected sizes that are multiples of 32")
+        if any(not 32 <= size <= MAX_SIZE or size % 32 for _, size in value):
+            raise ValueError(f"expected sizes that are multiples of 32, up to {MAX_SIZE}")
         return value
 
     def size_at(self, done: float, usual: int) -> int:
@@ -221,7 +226,7 @@ class ScheduleOptions(_Options):
         return next((size for share, size in reversed(self.sizes) if done >= share), usual)
 
 
-class ExplosionOptions(_Options):
+class ExplosionOptions(Options):
     """What to do when the loss is not finite, or far above its running median.
 
     Attributes
@@ -236,11 +241,11 @@ class ExplosionOptions(_Options):
     """
 
     policy: Literal["skip", "back", "stop"] = "skip"
-    factor: float = Field(default=20.0, gt=1)
-    patience: int = Field(default=20, ge=1)
+    factor: float = Field(default=20.0, gt=1, le=1e9)
+    patience: int = Field(default=20, ge=1, le=1_000_000)
 
 
-class Recipe(_Options):
+class Recipe(Options):
     """Everything that a training run is made of.
 
     Attributes
@@ -277,7 +282,7 @@ class Recipe(_Options):
     precision
         ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
     seed
-        Of everything random.
+        Of everything random; 0 to 2^32 - 1.
     teacher
         A model to learn from beside the labels (`TeacherOptions`); None for the labels alone.
     decoder
@@ -285,19 +290,21 @@ class Recipe(_Options):
         best chosen on validation pictures.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
-    name: str = Field(default="model", pattern=r"^[A-Za-z0-9._-]+$")
+    name: str = Field(default="model", pattern=NAME, max_length=100)
     schema_name: str = Field(default="garments", alias="schema")
     start_from: str | None = None
     pretrained: str | None = None
-    working_size: int = Field(default=192, ge=32, multiple_of=32)
+    working_size: int = Field(default=192, ge=32, le=MAX_SIZE, multiple_of=32)
     mirror: bool = False
     cut_aspect: float = Field(default=1.0, ge=0, le=1)
-    look_sizes: list[Annotated[int, Field(ge=32)]] = Field(default_factory=list)
+    look_sizes: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
+        default_factory=list, max_length=MAX_LOOKS
+    )
     refine: RefineOptions | None = None
     precision: Literal["auto", "float32", "mixed"] = "auto"
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=1 << 32)
     network: NetworkConfig = NetworkConfig()
     data: DataOptions
     augment: AugmentOptions = AugmentOptions()
@@ -339,10 +346,7 @@ class Recipe(_Options):
     @field_validator("decoder")
     @classmethod
     def _known_thresholds(cls, value: dict[str, float]) -> dict[str, float]:
-        try:
-            DecoderOptions(**value)  # type: ignore[arg-type]
-        except TypeError as error:
-            raise ValueError(str(error)) from error
+        decoder_options(value)
         return value
 
     @classmethod
@@ -358,12 +362,7 @@ class Recipe(_Options):
             message names each of them.
         """
         path = Path(path)
-        try:
-            data = tomllib.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            raise RecipeError(f"{path}: no such recipe.") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: not valid TOML ({error}).") from error
+        data = read_toml(path, RecipeError, expected="a training recipe (TOML)")
         return cls.from_dict(data, base=path.parent, where=str(path))
 
     @classmethod
@@ -375,12 +374,7 @@ class Recipe(_Options):
         RecipeError
             If the file is missing, or not a recipe.
         """
-        try:
-            data = json.loads(Path(path).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise RecipeError(
-                f"{path}: cannot be read as JSON ({error}); expected the recipe of a training run."
-            ) from error
+        data = read_json(path, RecipeError, expected="the recipe of a training run (JSON)")
         return cls.from_dict(data, where=str(path))
 
     @classmethod
@@ -391,11 +385,7 @@ class Recipe(_Options):
         try:
             recipe = cls.model_validate(data)
         except ValidationError as error:
-            lines = [
-                f"  {'.'.join(str(p) for p in e['loc'])}: {e['msg']} (found {e['input']!r})"
-                for e in error.errors()
-            ]
-            raise RecipeError(f"{where}: not a valid recipe:\n" + "\n".join(lines)) from error
+            raise RecipeError(f"{where}: not a valid recipe: {told(error, cls)}.") from error
         return recipe if base is None else recipe._resolved(base)
 
     def _resolved(self, base: Path) -> Recipe:

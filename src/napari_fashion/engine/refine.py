@@ -15,8 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from napari_fashion.engine.options import MAX_SIZE, Options
 from napari_fashion.engine.pictures import Cut, Picture, cut_box
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 
@@ -38,7 +39,7 @@ one garment have it longer (98 % of those that the bundled model learned from, 9
 split)."""
 
 
-class RefineOptions(BaseModel):
+class RefineOptions(Options):
     """How a model looks closer at what it has found in a whole picture.
 
     Attributes
@@ -54,11 +55,9 @@ class RefineOptions(BaseModel):
         garments (`sees_more`). None for never.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     margin: float = Field(default=0.25, ge=0, le=2)
-    find_size: int | None = Field(default=None, ge=32)
-    find_again: int | None = Field(default=None, ge=32)
+    find_size: int | None = Field(default=None, ge=32, le=MAX_SIZE)
+    find_again: int | None = Field(default=None, ge=32, le=MAX_SIZE)
 
 
 def may_hide_more(prediction: Prediction, landmark_threshold: float) -> bool:

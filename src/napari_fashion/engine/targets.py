@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from napari_fashion.engine.network import cell_grid
+from napari_fashion.engine.options import Options
 from napari_fashion.schema import Schema
 
 
@@ -56,7 +57,7 @@ class GarmentBatch:
         return GarmentBatch(*(getattr(self, f).to(device) for f in self.__dataclass_fields__))
 
 
-class TargetOptions(BaseModel):
+class TargetOptions(Options):
     """How landmarks become targets.
 
     Attributes
@@ -72,12 +73,10 @@ class TargetOptions(BaseModel):
         By what share of its size a garment's box grows where something in it is ignored.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    side: float = Field(default=4.0, gt=0)
-    edge_width: float = Field(default=3.0, gt=0)
+    side: float = Field(default=4.0, gt=0, le=1000)
+    edge_width: float = Field(default=3.0, gt=0, le=1000)
     foreign: Literal["ignore", "negative"] = "ignore"
-    margin: float = Field(default=0.1, ge=0)
+    margin: float = Field(default=0.1, ge=0, le=100)
 
 
 class PointTargets(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import platform
 import statistics
 import time
@@ -15,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from pydantic import ConfigDict, Field, ValidationError
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from napari_fashion import __version__
+from napari_fashion.documents import parse_json, read_json, shown
 from napari_fashion.engine.augment import Canvases, augment_batch
 from napari_fashion.engine.data import (
     Annotated,
@@ -35,16 +37,37 @@ from napari_fashion.engine.data import (
 )
 from napari_fashion.engine.evaluate import evaluate_pictures
 from napari_fashion.engine.losses import compute_losses
-from napari_fashion.engine.model import Model, ModelInfo, choose_device
-from napari_fashion.engine.network import Network, NetworkConfig, fold_norms
+from napari_fashion.engine.model import Description, Model, ModelInfo, choose_device
+from napari_fashion.engine.network import Network, fold_norms
+from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.recipe import OptimiserOptions, Recipe, ScheduleOptions
 from napari_fashion.engine.targets import encode_targets
-from napari_fashion.errors import CheckpointError, RecipeError
-from napari_fashion.files import atomic_write
+from napari_fashion.engine.weights import Shapes, read_weights
+from napari_fashion.errors import CheckpointError, FashionError, RecipeError
+from napari_fashion.files import atomic_write, open_regular
 from napari_fashion.schema import Schema
 
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
+
+
+LAST_LINE = 1 << 20
+"""The last event of a run's log is looked for in so many of its last bytes."""
+
+
+class State(Options):
+    """What ``state.json`` says of a run, beside the tensors of ``state.safetensors``."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    epoch: int = Field(ge=0, lt=1 << 53)
+    step: int = Field(ge=0, lt=1 << 53)
+    seconds: float = Field(ge=0)
+    fingerprint: str
+    lr_factor: float = Field(gt=0, le=1)
+    recent: list[float] = Field(max_length=200)
+    optimiser: dict[str, Any]
+    scaler: dict[str, Any]
 
 
 class Stopped(Exception):
@@ -139,11 +162,14 @@ def finished(run: Path) -> bool:
     log = run / "events.jsonl"
     if not (log.is_file() and (run / "model.json").is_file()):
         return False
-    lines = log.read_text("utf-8").splitlines()
     try:
-        return bool(lines) and json.loads(lines[-1])["event"] == "done"
-    except ValueError:  # the machine stopped in the middle of a line
+        with open_regular(log) as stream:
+            stream.seek(max(stream.seek(0, os.SEEK_END) - LAST_LINE, 0))
+            last = stream.read().splitlines()[-1:]
+        event = parse_json(last[0], str(log), CheckpointError) if last else None
+    except (OSError, FashionError):  # the machine stopped in the middle of a line
         return False
+    return isinstance(event, dict) and event.get("event") == "done"
 
 
 def refuse_to_overwrite(run: Path) -> None:
@@ -610,17 +636,20 @@ class Trainer:
         return path
 
     def _load_state(self) -> None:
-        state = _read_json(self.folder / "state.json")
         try:
-            path = self.folder / "state.safetensors"
-            with safe_open(path, framework="pt") as opened:
-                step = int(opened.metadata()["step"])
-            if step != state["step"]:
-                raise ValueError(f"tensors of step {step}, state.json of step {state['step']}")
+            state = State.model_validate(_read_json(self.folder / "state.json"))
+        except ValidationError as error:
+            raise CheckpointError(
+                f"{self.folder / 'state.json'}: no state of a run: {told(error, State)}."
+            ) from error
+        try:
             learned = self.averaged.info.data["fingerprint"]
-            if state["fingerprint"] != learned:
+            if state.fingerprint != learned:
                 raise ValueError("the annotations have changed since")
-            tensors = load_file(path)
+            read = read_weights(self.folder / "state.safetensors", self._expect_state)
+            step, tensors = int(read.metadata["step"]), read.tensors
+            if step != state.step:
+                raise ValueError(f"tensors of step {step}, state.json of step {state.step}")
             network = {
                 k.removeprefix("network."): v
                 for k, v in tensors.items()
@@ -628,33 +657,57 @@ class Trainer:
             }
             self.network.load_state_dict(network)
             optimiser: dict[int, dict[str, Any]] = {
-                int(i): dict(v) for i, v in state["optimiser"]["scalars"].items()
+                int(i): dict(v) for i, v in state.optimiser.get("scalars", {}).items()
             }
             for key, value in tensors.items():
                 if key.startswith("optimiser."):
                     _, index, name = key.split(".", 2)
                     optimiser.setdefault(int(index), {})[name] = value
-            self.optimiser.load_state_dict(
-                {"state": optimiser, "param_groups": state["optimiser"]["param_groups"]}
-            )
+            groups = self.optimiser.state_dict()["param_groups"]  # the recipe's, as they were
+            self.optimiser.load_state_dict({"state": optimiser, "param_groups": groups})
             averaged = Model.load(self.folder / "model", self.device)
             self.averaged.network.load_state_dict(
                 self._without_start(averaged.network.state_dict())
             )
             self.averaged.info.metrics = averaged.info.metrics
-            self.scaler.load_state_dict(state["scaler"])
+            self.scaler.load_state_dict(state.scaler)
             torch.set_rng_state(tensors["random.cpu"])
             if "random.cuda" in tensors and self.device.type == "cuda":
                 torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-        except (KeyError, TypeError, RuntimeError, ValueError, OSError, SafetensorError) as error:
+        except (
+            *(AttributeError, IndexError, KeyError, TypeError),
+            *(RuntimeError, ValueError, OverflowError, OSError, CheckpointError),
+        ) as error:
             raise CheckpointError(
                 f"{self.folder}: the saved state cannot be resumed ({error}). Start a new run from "
                 "its model instead (start_from)."
             ) from error
-        self.epoch, self.step = int(state["epoch"]), int(state["step"])
-        self.seconds = float(state["seconds"])
-        self.lr_factor = float(state["lr_factor"])
-        self._recent.extend(state["recent"])
+        self.epoch, self.step = state.epoch, state.step
+        self.seconds = state.seconds
+        self.lr_factor = state.lr_factor
+        self._recent.extend(state.recent)
+
+    def _expect_state(self, found: Shapes) -> None:
+        """Refuse tensors that are not those of this run's network, optimiser and random state."""
+        network = {f"network.{k}": tuple(v.shape) for k, v in self.network.state_dict().items()}
+        groups = self.optimiser.param_groups
+        moving = [tuple(p.shape) for group in groups for p in group["params"]]
+        for name in network.keys() - found.keys():
+            raise ValueError(f"{name} is missing in state.safetensors")
+        for name, shape in found.items():
+            match name.split("."):
+                case ["network", *_]:
+                    fits = network.get(name) == shape
+                case ["optimiser", i, _] if i.isascii() and i.isdecimal() and len(i) < 9:
+                    fits = int(i) < len(moving) and shape in ((), (1,), moving[int(i)])
+                case ["random", "cpu" | "cuda"]:
+                    fits = len(shape) == 1 and shape[0] <= 1 << 20
+                case _:
+                    fits = False
+            if not fits:
+                raise ValueError(
+                    f"{shown(name)} of the shape {shown(list(shape))} is not of this run"
+                )
 
 
 def _as_its_model(recipe: Recipe, run: Path) -> Recipe:
@@ -663,14 +716,14 @@ def _as_its_model(recipe: Recipe, run: Path) -> Recipe:
     Runs that go on from a model had these from it, before their recipes said so.
     """
     path = run / "model.json"
-    made = _read_json(path)
     try:
-        network = NetworkConfig.model_validate(made["network"])
-        return recipe.model_copy(update={"network": network, "working_size": made["working_size"]})
-    except (KeyError, TypeError, ValueError) as error:
+        made = Description.model_validate(_read_json(path))
+    except ValidationError as error:
         raise CheckpointError(
-            f"{path}: does not describe a model ({error}); the run cannot be resumed. Start a new one."
+            f"{path}: does not describe a model ({told(error, Description)}); the run cannot be "
+            "resumed. Start a new one."
         ) from error
+    return recipe.model_copy(update={"network": made.network, "working_size": made.working_size})
 
 
 def make_optimiser(network: Network, options: OptimiserOptions) -> torch.optim.Optimizer:
@@ -728,12 +781,7 @@ def _device_name(device: torch.device) -> str:
 
 
 def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read as JSON ({error}); expected a file of a training run."
-        ) from error
+    return read_json(path, CheckpointError, expected="a file of a training run (JSON)")
 
 
 def _write_json(path: Path, data: Any) -> None:

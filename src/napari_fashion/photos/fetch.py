@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import time
-import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from napari_fashion.documents import read_toml
 from napari_fashion.errors import FetchError
 from napari_fashion.files import atomic_write
 from napari_fashion.photos.locate import DATA, default_folder
@@ -178,7 +178,7 @@ class _Source:
         self.folder: Path | None = None
         self.address = ""
         if source is None:
-            settings = tomllib.loads((DATA / "source.toml").read_text("utf-8"))
+            settings = read_toml(DATA / "source.toml", FetchError)
             source = str(settings["address"])
         text = str(source)
         scheme = urllib.parse.urlsplit(text).scheme if isinstance(source, str) else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_fashion.coco.records import annotation_record, category_records, image_record
+from napari_fashion.documents import read_json
+from napari_fashion.errors import FetchError
 from napari_fashion.images import image_size
 from napari_fashion.photos.locate import DATA
 from napari_fashion.schema import Schema
@@ -33,7 +34,7 @@ def senders() -> dict[str, str]:
 
 def _agreed() -> dict[str, dict[str, Any]]:
     """Return the boxes and landmarks on which models agreed, and which models, by photo."""
-    document = json.loads((DATA / "pseudo.json").read_text("utf-8"))
+    document = read_json(DATA / "pseudo.json", FetchError)
     names = {image["id"]: Path(image["file_name"]).stem for image in document["images"]}
     return {
         names[a["image_id"]]: {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
+
+from napari_fashion.documents import parse_toml
+from napari_fashion.errors import FashionError
 
 Range = tuple[float, float]
 
@@ -81,7 +83,7 @@ def _load() -> dict[str, tuple[Cut, ...]]:
             kinds[cut["shape"]](**{key: frozen(value) for key, value in cut.items()})
             for cut in cuts
         )
-        for category, cuts in tomllib.loads(text).items()
+        for category, cuts in parse_toml(text, "cuts.toml", FashionError).items()
     }
 
 

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fashion.coco import jsontext
 from napari_fashion.editing.edits import RecordKey
 from napari_fashion.editing.merge import Conflict, Side
 
@@ -135,7 +136,7 @@ def _side_by_side(mine: str | None, theirs: str | None) -> tuple[str, str]:
 def _lines(text: str | None) -> list[str]:
     if text is None:
         return ["removed"]
-    record = json.loads(text)
+    record = jsontext.loads(text)
     return [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in record.items()]
 
 
