@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.keypoints import number, parse_keypoints
+from napari_fashion.coco.store import other_form
 
 _BLOCK = 20_000
 
@@ -287,9 +288,10 @@ def _fashion_text(dataset: Dataset, table: Any, key: Any) -> bytes:
 
 def _row(places: dict[Any, int], image_id: Any) -> int:
     try:
-        return places.get(image_id, -1)
+        row = places.get(image_id, -1)
     except TypeError:
         return -1
+    return row if row >= 0 else places.get(other_form(image_id), -1)
 
 
 def _objects(values: list[Any]) -> npt.NDArray[np.object_]:

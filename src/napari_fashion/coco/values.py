@@ -166,8 +166,9 @@ def reviewed_values(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Val
 def rejected_values(dataset: Dataset, garment_id: RecordId) -> Values:
     """Return what an image has to have when a person deletes a model's garment of it."""
     record = dataset.store.record("annotations", garment_id)
-    image = dataset.store.record("images", record.get("image_id"))
-    _require_own_key(image, record.get("image_id"))
+    image_id = dataset.garment(garment_id).image_id
+    image = dataset.store.record("images", image_id)
+    _require_own_key(image, image_id)
     return {provenance.KEY: provenance.with_rejected(image, record)}
 
 

@@ -14,7 +14,7 @@ from napari_fashion.coco import provenance
 from napari_fashion.coco.keypoints import Keypoints, Order, parse_box, parse_keypoints
 from napari_fashion.coco.pictures import picture_size
 from napari_fashion.coco.spans import RecordId, TableName
-from napari_fashion.coco.store import Store, Version
+from napari_fashion.coco.store import Store, Version, other_form
 from napari_fashion.files import is_file
 from napari_fashion.schema import Schema
 
@@ -72,6 +72,13 @@ class Frame:
         """Whether a table has a record with this id."""
         return self.store.has(table, record_id)
 
+    def find_id(self, table: TableName, record_id: RecordId) -> RecordId | None:
+        """Return the id of the record that a reference means; None where there is none.
+
+        ``1`` and ``"1"`` match where no record has exactly the id.
+        """
+        return self.store.find(table, record_id)
+
     def resolve(self, file_name: str) -> Path:
         """Return the path of an image by its ``file_name``."""
         if os.sep == "/" and "\\" in file_name and not is_file(self.image_root / file_name):
@@ -110,10 +117,14 @@ class Frame:
         return self._category(category_id)[2]
 
     def _category(self, category_id: RecordId) -> tuple[int, str, Order | None]:
+        known = self._all_categories()
         try:
-            return self._all_categories().get(category_id, (-1, "?", None))
+            found = known.get(category_id)
         except TypeError:  # no id: a list, say
             return (-1, "?", None)
+        if found is None and (twin := other_form(category_id)) is not None:
+            found = known.get(twin)
+        return found or (-1, "?", None)
 
     def _all_categories(self) -> dict[Any, tuple[int, str, Order | None]]:
         if self._categories is None:
@@ -278,13 +289,17 @@ class Garment(_View):
 
     @property
     def image_id(self) -> RecordId:
-        """The id of the image that it is in."""
-        return self._record.get("image_id")
+        """The id of the image that it is in; where there is none, what the record says."""
+        said = self._record.get("image_id")
+        found = self._frame.store.find("images", said)
+        return said if found is None else found
 
     @property
     def category_id(self) -> RecordId:
-        """The file's id of its category."""
-        return self._record.get("category_id")
+        """The file's id of its category; where there is none, what the record says."""
+        said = self._record.get("category_id")
+        found = self._frame.store.find("categories", said)
+        return said if found is None else found
 
     @property
     def category(self) -> int:
