@@ -12,7 +12,7 @@ GARMENTS = Schema.load("garments")
 
 
 def test_a_sound_document_has_none(dataset):
-    assert find_problems(dataset) == []
+    assert not find_problems(dataset)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,8 @@ def test_a_sound_document_has_none(dataset):
             "annotations",
             1,
             {"image_id": "20"},
-            "annotations[1].image_id: found '20'; expected the id of an image; there is 20.",
+            "annotations[1].image_id: found '20', text; expected the image's id, the number 20; they "
+            "are taken for the same.",
         ),
         (
             "annotations",
@@ -73,7 +74,12 @@ def test_a_sound_document_has_none(dataset):
             "annotations[0].fashion: found 3; expected an object of ours; it is ignored.",
         ),
         ("images", 2, {"file_name": None}, "images[2].file_name: found nothing; expected a file's"),
-        ("images", 2, {"width": "70"}, "images[2].width: found '70'; expected a number of pixels."),
+        (
+            "images",
+            2,
+            {"width": "70"},
+            "images[2].width: found '70'; expected a number of pixels; it is read as 70.",
+        ),
         ("images", 2, {"height": 0}, "images[2].height: found 0; expected a number of pixels."),
         (
             "categories",
@@ -128,4 +134,4 @@ def test_boxes_crowds_and_masks_are_no_problem(doc):
         {"id": 90, "image_id": 10, "category_id": 9, "bbox": [0, 0, 5, 5]},
         {"id": 91, "image_id": 10, "category_id": 9, "segmentation": [[0, 0, 5, 0, 5, 5]]},
     ]
-    assert find_problems(Dataset.from_document(doc)) == []
+    assert not find_problems(Dataset.from_document(doc))

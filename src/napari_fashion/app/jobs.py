@@ -20,7 +20,7 @@ from qtpy.QtCore import QTimer
 
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.app.torch_import import import_torch
-from napari_fashion.coco import Dataset, Problem, find_problems
+from napari_fashion.coco import Dataset, Problems, find_problems
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
@@ -223,7 +223,7 @@ def _predict(
 class ProblemsJob:
     """Looks for oddities in a data set in the background."""
 
-    found = Signal(object, list)
+    found = Signal(object, object)
     """The data set, and its problems; where the search was not ended before."""
 
     def __init__(self) -> None:
@@ -235,7 +235,7 @@ class ProblemsJob:
         self.close()
         self._stop = stop = threading.Event()
 
-        def returned(problems: list[Problem]) -> None:
+        def returned(problems: Problems) -> None:
             if not stop.is_set():
                 self.found.emit(dataset, problems)
 

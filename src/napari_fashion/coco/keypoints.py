@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,13 +80,13 @@ def _triplets(value: Any, n: int) -> tuple[npt.NDArray[np.float64], str]:
     if value is None:
         return triplets, ""
     if not isinstance(value, list):
-        return triplets, f"{_short(value)}"
+        return triplets, f"{short(value)}"
     flat = value[: 3 * n]
     strange = next((v for v in flat if type(v) is not float and type(v) is not int), None)
     if strange is not None or any(v is None for v in flat):
         if isinstance(strange, (list, dict)):
             return triplets, f"a list of {type(strange).__name__}s"
-        problem = f"{_short(strange)} among the numbers"
+        problem = f"{'None' if strange is None else short(strange)} among the numbers"
     else:
         problem = ""
     if len(value) % 3 and len(value) < 3 * n:
@@ -229,6 +230,48 @@ def _same(old: Any, new: Any) -> bool:
     return type(old) is type(new) and bool(old == new)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def flag(value: object) -> bool:
+    """Return the truth of a flag by its value: ``"0"``, ``"false"`` and what is no flag are no."""
+    if isinstance(value, str):
+        value = value.strip().lower()
+        if value == "true":
+            return True
+    return abs(number(value)) > 0  # NaN is not
+
+
+def far_outside(x: float, y: float, size: tuple[int, int]) -> bool:
+    """Whether a place is more than an image's own width or height away from it.
+
+    A landmark a little outside is no mistake: the garment goes on beyond the image.
+
+    Parameters
+    ----------
+    x, y
+        Pixels.
+    size
+        Width and height of the image, pixels.
+    """
+    width, height = size
+    return not (-width <= x <= 2 * width and -height <= y <= 2 * height)
+
+
+class _Repr(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxdict = 3, 8, 4
+        self.maxstring = self.maxlong = self.maxother = _SHORT
+
+
+_SHORT = 60
+_repr = _Repr()
+
+
+def short(value: object) -> str:
+    """Return a JSON value for a message: at most 60 letters, however large it is."""
+    if value is None:
+        return "nothing"
+    try:
+        text = _repr.repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _SHORT else text[: _SHORT - 3] + "..."

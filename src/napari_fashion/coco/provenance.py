@@ -34,7 +34,7 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from napari_fashion.coco.keypoints import number, parse_box
+from napari_fashion.coco.keypoints import flag, number, parse_box
 
 KEY = "fashion"
 HUMAN = "human"
@@ -52,7 +52,7 @@ def of(record: Record) -> Mapping[str, Any]:
 
 def is_reviewed(image: Record) -> bool:
     """Whether a person has said that the picture's garments are right."""
-    return of(image).get("reviewed") is True
+    return flag(of(image).get("reviewed"))
 
 
 def source(annotation: Record) -> str:
@@ -119,7 +119,7 @@ def touched_by_human(annotation: Record) -> bool:
 def edited(annotation: Record) -> bool:
     """Whether a person changed the garment since it came from a file or a model."""
     if source(annotation) == HUMAN:
-        return of(annotation).get("edited") is True
+        return flag(of(annotation).get("edited"))
     return touched_by_human(annotation)
 
 

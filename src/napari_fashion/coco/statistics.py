@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.dataset import Dataset
-from napari_fashion.coco.keypoints import number, parse_keypoints
+from napari_fashion.coco.keypoints import flag, parse_keypoints
 from napari_fashion.coco.store import other_form
 
 _BLOCK = 20_000
@@ -88,7 +88,7 @@ def columns(dataset: Dataset) -> Columns:
     image_ids = store.ids("images")
     reviewed = np.zeros(len(image_ids), np.bool_)
     for i, fashion in enumerate(_images(dataset)):
-        if b"true" in fashion:
+        if b"reviewed" in fashion or b"\\" in fashion:
             reviewed[i] = provenance.is_reviewed({provenance.KEY: jsontext.loads(fashion)})
 
     rows = _annotations(dataset)
@@ -267,7 +267,7 @@ def _annotations(dataset: Dataset) -> list[_Annotation]:
             rows.append(_Annotation(**known, fashion=msgspec.Raw(ours)))
     for row in rows:
         if type(row.iscrowd) is not int:
-            row.iscrowd = number(row.iscrowd) == 1
+            row.iscrowd = flag(row.iscrowd)
     return rows
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fashion.coco import provenance
-from napari_fashion.coco.keypoints import Keypoints, Order, parse_box, parse_keypoints
+from napari_fashion.coco.keypoints import Keypoints, Order, flag, parse_box, parse_keypoints
 from napari_fashion.coco.pictures import picture_size
 from napari_fashion.coco.spans import RecordId, TableName
 from napari_fashion.coco.store import Store, Version, other_form
@@ -232,7 +232,7 @@ class Image(_View):
     @property
     def known_size(self) -> tuple[int, int] | None:
         """Width and height in pixels as the record has them, after EXIF rotation; else None."""
-        width, height = (_pixels(self._record.get(key)) for key in ("width", "height"))
+        width, height = (pixels(self._record.get(key)) for key in ("width", "height"))
         return (width, height) if width and height else None
 
     @property
@@ -348,7 +348,7 @@ class Garment(_View):
     @property
     def is_crowd(self) -> bool:
         """Whether the annotation marks a crowd: a region to ignore, not one garment."""
-        return _flag(self._record.get("iscrowd"))
+        return flag(self._record.get("iscrowd"))
 
     @property
     def source(self) -> str:
@@ -402,14 +402,7 @@ class Garment(_View):
         return provenance.edited(self._record)
 
 
-def _flag(value: Any) -> bool:
-    """Return the truth of a flag by its value: ``"0"`` and ``"false"`` are no."""
-    if isinstance(value, str):
-        return value.strip().lower() not in ("", "0", "0.0", "false", "no", "none", "null")
-    return bool(value)
-
-
-def _pixels(value: Any) -> int:
+def pixels(value: Any) -> int:
     """Return a size by its value, 0 where it is none: ``640``, ``640.0`` and ``"640"`` are one."""
     try:
         size = float(value) if isinstance(value, (int, float, str)) else 0.0
