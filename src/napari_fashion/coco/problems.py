@@ -446,7 +446,7 @@ class _Search:
 
     def _places(self, where: str, xs: list[float], ys: list[float], size: tuple[int, int]) -> None:
         """Look at where the labelled landmarks are."""
-        normalised = len(xs) > 1 and 0 <= min(xs) and max(xs) <= 1 and 0 <= min(ys) and max(ys) <= 1
+        normalised = len(xs) > 1 and min(*xs, *ys) >= 0 and max(*xs, *ys) <= 1
         if normalised and (size == (0, 0) or max(size) > 2) and len({*xs, *ys}) > 1:
             self._say(
                 "landmarks that all lie in 0..1",
