@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
+import math
+from typing import Any
+
 import pytest
 
+from napari_fashion.coco import Dataset, export
 from napari_fashion.editing import operations
 from napari_fashion.errors import EditError
-from small import SCHEMA, category_id, small_dataset
+from small import SCHEMA, category_id, small_dataset, small_document
 
 
 def apply(dataset, edit):
@@ -143,3 +148,82 @@ def test_reviewed(dataset) -> None:
     apply(dataset, operations.set_reviewed(dataset, 1, True))
     assert dataset.image(1).reviewed
     assert operations.set_reviewed(dataset, 1, True) is None
+
+
+# -- what was not understood is never rewritten --------------------------------------------------
+
+UNLIKE = [{"a": 1}, "text", ["1", 2], [[1, 2]], True, math.nan, "9000", ["5", "5", "110", "110"]]
+
+
+def strange(**changes: Any) -> Dataset:
+    """A garment whose box, area and count are the landmarks' own, but for the changes."""
+    document = small_document()
+    document["annotations"][1] |= changes
+    return Dataset.from_document(document, schema=SCHEMA)
+
+
+@pytest.mark.parametrize("value", UNLIKE, ids=repr)
+@pytest.mark.parametrize("field", ["bbox", "area", "num_keypoints", "iscrowd", "segmentation"])
+def test_a_field_of_another_form_is_left_alone_by_edits(field, value) -> None:
+    if field == "area" and value != value:
+        pytest.skip("NaN is a number: the area follows the box")
+    dataset = strange(**{field: value})
+    before = dataset.text("annotations", 12, (field,))
+    for edit in (
+        operations.move_landmarks(dataset, 12, {4: (46.0, 13.0)}),
+        operations.delete_landmarks(dataset, 12, [4]),
+        operations.set_category(dataset, 12, SCHEMA.category_index("Shorts")),
+    ):
+        apply(dataset, edit)
+        assert dataset.text("annotations", 12, (field,)) == before
+        edit.inverse().apply(dataset)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, "text", ["human"], 3], ids=repr)
+@pytest.mark.parametrize(
+    ("table", "field", "edit"),
+    [
+        (
+            "annotations",
+            "keypoint_sources",
+            lambda d: operations.move_landmarks(d, 12, {4: (46, 13)}),
+        ),
+        ("images", "rejected", lambda d: operations.delete_garment(d, 12)),
+    ],
+)
+def test_a_value_of_ours_of_another_form_is_refused(table, field, edit, value) -> None:
+    document = small_document()
+    record = document[table][1]
+    record["fashion"] = {**record.get("fashion", {}), field: value}
+    dataset = Dataset.from_document(document, schema=SCHEMA)
+    before = dataset.to_document()
+    with pytest.raises(EditError, match=f"under fashion.{field}; expected a list"):
+        edit(dataset)
+    assert dataset.to_document() == before
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, "text", ["human"]], ids=repr)
+def test_other_values_of_ours_are_refused_too(value) -> None:
+    document = small_document()
+    document["annotations"][1]["fashion"]["category_source"] = value
+    document["images"][2]["fashion"] = {"reviewed": value}
+    dataset = Dataset.from_document(document, schema=SCHEMA)
+    if not isinstance(value, str):
+        with pytest.raises(EditError, match=r"under fashion.category_source; expected text"):
+            operations.set_category(dataset, 12, 0)
+    with pytest.raises(EditError, match=r"under fashion.reviewed; expected true or false"):
+        operations.set_reviewed(dataset, 3, True)
+
+
+def test_export_keeps_what_it_does_not_know_among_the_regions(tmp_path) -> None:
+    document = small_document()
+    document["annotations"].append(json.loads(json.dumps(document["annotations"][1])) | {"id": 13})
+    document["annotations"][1]["fashion"]["category_source"] = "human"
+    document["images"][1]["fashion"] = {"ignore": [[1, 2, 3, 4], "a region"]}
+    export(Dataset.from_document(document, schema=SCHEMA), tmp_path / "e.json")
+    written = json.loads((tmp_path / "e.json").read_text())
+    assert written["images"][1]["fashion"]["ignore"] == [
+        [1, 2, 3, 4],
+        "a region",
+        [35.0, 12.0, 50.0, 103.0],
+    ]

@@ -107,8 +107,8 @@ def landmark_changes(
     Only the triplets named are written anew; the others, and whatever follows the last triplet, keep
     their numbers. The box follows the landmarks if it was their box before (within 1 px), or
     if there was none; likewise the area if it was the box's. Otherwise they say something of
-    their own (the garment's silhouette, say) and are left alone. Where no landmark is left, a box
-    that followed is empty.
+    their own (the garment's silhouette, say) and are left alone, and so is a box, an area or a count
+    of another form (text, say). Where no landmark is left, a box that followed is empty.
 
     Parameters
     ----------
@@ -150,20 +150,24 @@ def landmark_changes(
     old, new = parse_keypoints(raw, k, order), parse_keypoints(flat, k, order)
     before = landmark_box(old.xy, old.visibility)
     after = landmark_box(new.xy, new.visibility)
-    values: dict[str, Any] = {
-        "keypoints": flat,
-        "num_keypoints": int(np.count_nonzero(new.visibility)),
-    }
-    box = parse_box(annotation.get("bbox"))
-    follows = box is None or box[2:] == (0.0, 0.0)
+    values: dict[str, Any] = {"keypoints": flat}
+    if is_count(annotation.get("num_keypoints")):
+        values["num_keypoints"] = int(np.count_nonzero(new.visibility))
+    theirs = annotation.get("bbox")
+    box = parse_box(theirs)
+    follows = theirs in (None, []) or (box is not None and box[2:] == (0.0, 0.0))
     if box is not None and before is not None:
         follows |= all(abs(a - b) <= 1 for a, b in zip(box, before, strict=True))
+    follows &= box is None or all_numbers(theirs)
     if follows and (after is not None or before is not None):
         after = after or (0.0, 0.0, 0.0, 0.0)
         values["bbox"] = [rounded(value, whole) for value in after]
         area: Any = annotation.get("area")
         size = 0.0 if box is None else box[2] * box[3]
-        if not math.isfinite(number(area)) or abs(area - size) <= max(1.0, 1e-3 * size):
+        if area is None or (
+            all_numbers([area])
+            and (not math.isfinite(number(area)) or abs(area - size) <= max(1.0, 1e-3 * size))
+        ):
             values["area"] = rounded(after[2] * after[3], whole)
     return {key: value for key, value in values.items() if not _same(annotation.get(key), value)}
 
@@ -218,6 +222,16 @@ def number(value: object) -> float:
         return float(value) if isinstance(value, (int, float, str)) else math.nan
     except (OverflowError, ValueError):
         return math.nan
+
+
+def all_numbers(values: Sequence[Any]) -> bool:
+    """Whether all of some JSON values are numbers, not text that has one, nor true or false."""
+    return all(type(value) is int or type(value) is float for value in values)
+
+
+def is_count(value: object) -> bool:
+    """Whether a value can be a number of landmarks, or none is given."""
+    return value is None or type(value) is int
 
 
 def rounded(value: float, whole: bool) -> float | int:

@@ -50,6 +50,34 @@ def of(record: Record) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def form_problem(field: str, value: object, k: int) -> str:
+    """Return what was expected of a value under our key where it has another form; else empty text.
+
+    Parameters
+    ----------
+    field
+        Its name.
+    value
+        What is there; None for nothing.
+    k
+        Number of landmarks of the schema.
+    """
+    match field:
+        case _ if value is None:
+            return ""
+        case "keypoint_sources":
+            fits = isinstance(value, list) and len(value) == k
+            return "" if fits else f"a list of {k} names"
+        case "category_source":
+            return "" if isinstance(value, str) else "text"
+        case "rejected":
+            fits = isinstance(value, list) and all(isinstance(v, dict) for v in value)
+            return "" if fits else "a list of objects"
+        case "reviewed" | "edited":
+            return "" if isinstance(value, (bool, int)) else "true or false"
+    return ""
+
+
 def is_reviewed(image: Record) -> bool:
     """Whether a person has said that the picture's garments are right."""
     return flag(of(image).get("reviewed"))
@@ -148,8 +176,12 @@ def with_rejected(image: Record, annotation: Record) -> dict[str, Any]:
 
 
 def with_ignored(image: Record, boxes: Sequence[Any]) -> dict[str, Any]:
-    """Return an image's ``"fashion"`` value with these regions noted as ones to ignore."""
-    return {**of(image), "ignore": [*map(list, ignored_boxes(image)), *boxes]}
+    """Return an image's ``"fashion"`` value with these regions noted as ones to ignore.
+
+    What stands there already is kept; where it is no list, it makes place.
+    """
+    known = of(image).get("ignore")
+    return {**of(image), "ignore": [*(known if isinstance(known, list) else []), *boxes]}
 
 
 def with_human(

@@ -16,8 +16,10 @@ from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.keypoints import (
     Landmark,
     flat_keypoints,
+    is_count,
     landmark_changes,
     parse_keypoints,
+    short,
 )
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.errors import EditError
@@ -62,7 +64,7 @@ def landmark_values(
         raise EditError(
             f"Landmarks cannot be put at {list(places.values())}; expected finite places."
         )
-    _require_own_key(record, garment_id)
+    _require_own_key(record, garment_id, "keypoint_sources", "edited", k=k)
     for i in places:
         if order is not None and i not in order:
             raise EditError(
@@ -75,14 +77,32 @@ def landmark_values(
     return values
 
 
-def _require_own_key(record: Mapping[str, Any], record_id: RecordId) -> None:
-    """Raise EditError where another tool keeps something of its own under our key."""
+def _require_own_key(
+    record: Mapping[str, Any], record_id: RecordId, *fields: str, k: int = 0
+) -> None:
+    """Raise EditError where another tool keeps something of its own under our key.
+
+    Parameters
+    ----------
+    fields
+        What is about to be written there.
+    k
+        Number of landmarks.
+    """
     value = record.get(provenance.KEY)
     if value is not None and not isinstance(value, dict):
         raise EditError(
-            f"{record_id!r} has {value!r:.60} under {provenance.KEY!r}; expected an object of ours. "
+            f"{record_id!r} has {short(value)} under {provenance.KEY!r}; expected an object of ours. "
             "It is left as it is; rename the key in the file to edit this record."
         )
+    for field in fields:
+        found = provenance.of(record).get(field)
+        expected = provenance.form_problem(field, found, k)
+        if expected:
+            raise EditError(
+                f"{record_id!r} has {short(found)} under {provenance.KEY}.{field}; expected {expected}. "
+                "It is left as it is; mend the file to edit this record."
+            )
 
 
 def category_values(dataset: Dataset, garment_id: RecordId, category_id: RecordId) -> Values:
@@ -101,7 +121,7 @@ def category_values(dataset: Dataset, garment_id: RecordId, category_id: RecordI
     garment = dataset.garment(garment_id)
     record = dataset.store.record("annotations", garment_id)
     schema = dataset.schema
-    _require_own_key(record, garment_id)
+    _require_own_key(record, garment_id, "category_source", "edited")
     values: Values = {
         "category_id": category_id,
         provenance.KEY: provenance.with_human(record, schema.n_landmarks, category=True),
@@ -111,7 +131,9 @@ def category_values(dataset: Dataset, garment_id: RecordId, category_id: RecordI
         landmark_values(dataset, garment_id, {})  # refuses keypoints of another form
         flat = flat_keypoints(garment.xy.tolist(), garment.visibility.tolist(), new_order)
         kept = parse_keypoints(flat, schema.n_landmarks, new_order)
-        values |= {"keypoints": flat, "num_keypoints": int(np.count_nonzero(kept.visibility))}
+        values["keypoints"] = flat
+        if is_count(record.get("num_keypoints")):
+            values["num_keypoints"] = int(np.count_nonzero(kept.visibility))
     return values
 
 
@@ -159,7 +181,7 @@ def renewed_values(
 def reviewed_values(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Values:
     """Return what an image has to have when it is marked as reviewed, or not."""
     record = dataset.store.record("images", image_id)
-    _require_own_key(record, image_id)
+    _require_own_key(record, image_id, "reviewed")
     return {provenance.KEY: provenance.with_reviewed(record, reviewed)}
 
 
@@ -168,7 +190,7 @@ def rejected_values(dataset: Dataset, garment_id: RecordId) -> Values:
     record = dataset.store.record("annotations", garment_id)
     image_id = dataset.garment(garment_id).image_id
     image = dataset.store.record("images", image_id)
-    _require_own_key(image, image_id)
+    _require_own_key(image, image_id, "rejected")
     return {provenance.KEY: provenance.with_rejected(image, record)}
 
 
