@@ -227,3 +227,116 @@ def test_export_keeps_what_it_does_not_know_among_the_regions(tmp_path) -> None:
         "a region",
         [35.0, 12.0, 50.0, 103.0],
     ]
+
+
+# -- an image of another size than its record ----------------------------------------------------
+
+
+def larger(**changes: Any) -> dict[str, Any]:
+    """The second image's record says 240 x 240, and its garment is of that size."""
+    document = small_document()
+    document["images"][1] |= {"width": 240, "height": 240}
+    document["annotations"][1] |= changes
+    return document
+
+
+def test_everything_of_an_image_is_rescaled_in_one_step() -> None:
+    document = larger(segmentation=[[0, 0, 240.0, 0, 240, 240.5]])
+    document["images"][1]["fashion"] = {
+        "ignore": [[10, 20, 30, 41]],
+        "rejected": [{"keypoints": [39, 19, 2, *[0] * 21]}],
+    }
+    crowd = {"id": 13, "image_id": "2", "category_id": 1, "iscrowd": 1, "bbox": [0, 0, 240, 120]}
+    document["annotations"].append(crowd)
+    dataset = Dataset.from_document(document, schema=SCHEMA)
+    before = dataset.to_document()
+    edit = apply(dataset, operations.rescale_landmarks(dataset, 2, (120, 120)))
+    assert edit.image_id == 2
+    after = dataset.to_document()
+    image, garment = after["images"][1], after["annotations"][1]
+    assert (image["width"], image["height"]) == (120, 120)
+    assert image["fashion"]["ignore"] == [[5, 10, 15, 20.5]]
+    assert image["fashion"]["rejected"] == [{"keypoints": [19.25, 9.25, 2, *[0] * 21]}]
+    assert garment["keypoints"][12:15] == [22.25, 5.75, 2]  # (45 + 0.5) / 2 - 0.5
+    assert garment["keypoints"][:12] == [0, 0, 0] * 4
+    assert garment["bbox"] == [17.25, 5.75, 25.0, 51.5]  # the landmarks' own stays their own
+    assert garment["area"] == 25 * 51.5
+    assert garment["segmentation"] == [[0.0, 0.0, 120.0, 0.0, 120.0, 120.25]]
+    assert garment["fashion"] == before["annotations"][1]["fashion"]
+    assert after["annotations"][2] == crowd | {"bbox": [0, 0, 120, 60]}
+    assert after["annotations"][0] == before["annotations"][0]
+    edit.inverse().apply(dataset)
+    assert dataset.to_document() == before
+    assert operations.rescale_landmarks(dataset, 2, (240, 240)) is None
+
+
+def test_a_silhouettes_box_is_rescaled_by_its_corners() -> None:
+    document = larger(bbox=[0, 0, 240, 240], area=30_000)
+    document["images"][1] |= {"width": "240", "height": 240.0}
+    dataset = Dataset.from_document(document, schema=SCHEMA)
+    apply(dataset, operations.rescale_landmarks(dataset, 2, (480, 480)))
+    garment = dataset.to_document()["annotations"][1]
+    assert (garment["bbox"], garment["area"]) == ([0, 0, 480, 480], 120_000)
+    image = dataset.to_document()["images"][1]
+    assert (image["width"], image["height"]) == ("480", 480.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [((120, 200), "another cut of the image"), ((121, 120), None), ((120, 119), None)],
+)
+def test_another_shape_is_no_rescaling(size, words) -> None:
+    dataset = Dataset.from_document(larger(), schema=SCHEMA)
+    if words is None:  # rounded by whoever made it smaller
+        edit = operations.rescale_landmarks(dataset, 2, size)
+        assert edit is not None
+        return
+    with pytest.raises(EditError, match=words):
+        operations.rescale_landmarks(dataset, 2, size)
+
+
+def test_exchanged_sides_are_said_to_be_so() -> None:
+    document = larger()
+    document["images"][1] |= {"width": 300, "height": 200}
+    dataset = Dataset.from_document(document, schema=SCHEMA)
+    with pytest.raises(EditError, match=r"300 x 200 pixels in the file and 100 x 150.*exchanged"):
+        operations.rescale_landmarks(dataset, 2, (100, 150))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"keypoints": [40, 20] * 8},
+        {"keypoints": [math.nan, 20, 2] * 8},
+        {"keypoints": ["40", "20", "2"] * 8},
+        {"keypoints": [40, 20, 2] * 9},
+        {"bbox": "10 20 30 40"},
+        {"bbox": [math.nan] * 4},
+        {"bbox": ["1", 2, 3, 4]},
+        {"area": "9000"},
+        {"area": [9000]},
+        {"segmentation": {"counts": "abc", "size": [240, 240]}},
+        {"segmentation": [[1, 2, 3]]},
+        {"segmentation": [["1", 2]]},
+        {"fashion": "ours"},
+    ],
+    ids=repr,
+)
+def test_what_was_not_understood_is_not_rescaled(changes) -> None:
+    dataset = Dataset.from_document(larger(**changes), schema=SCHEMA)
+    if "fashion" in changes:  # nothing of it is written
+        assert operations.rescale_landmarks(dataset, 2, (120, 120)) is not None
+        return
+    before = dataset.to_document()
+    with pytest.raises(EditError, match="expected"):
+        operations.rescale_landmarks(dataset, 2, (120, 120))
+    assert repr(dataset.to_document()) == repr(before)
+
+
+@pytest.mark.parametrize("size", [(None, 240), ("wide", 240), (0, 240), (-240, 240)])
+def test_without_a_known_size_there_is_nothing_to_rescale_from(size) -> None:
+    document = larger()
+    document["images"][1] |= {"width": size[0], "height": size[1]}
+    dataset = Dataset.from_document(document, schema=SCHEMA)
+    with pytest.raises(EditError, match="expected numbers of pixels"):
+        operations.rescale_landmarks(dataset, 2, (120, 120))

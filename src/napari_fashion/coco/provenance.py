@@ -73,6 +73,8 @@ def form_problem(field: str, value: object, k: int) -> str:
         case "rejected":
             fits = isinstance(value, list) and all(isinstance(v, dict) for v in value)
             return "" if fits else "a list of objects"
+        case "ignore":
+            return "" if isinstance(value, list) else "a list of boxes"
         case "reviewed" | "edited":
             return "" if isinstance(value, (bool, int)) else "true or false"
     return ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -15,13 +15,18 @@ from napari_fashion.coco import provenance
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.keypoints import (
     Landmark,
+    all_numbers,
     flat_keypoints,
     is_count,
+    landmark_box,
     landmark_changes,
+    number,
     parse_keypoints,
+    rounded,
     short,
 )
 from napari_fashion.coco.spans import RecordId
+from napari_fashion.coco.views import Garment
 from napari_fashion.errors import EditError
 
 Values = dict[str, Any]
@@ -54,12 +59,7 @@ def landmark_values(
     k = dataset.schema.n_landmarks
     order = dataset.landmark_order(garment.category_id)
     n = k if order is None else len(order)
-    if garment.keypoints.problem:
-        raise EditError(
-            f"The keypoints of garment {garment_id!r} are {garment.keypoints.problem}; expected "
-            f"{3 * n} numbers: x, y and visibility of {n} landmarks. They are left as they are; "
-            "mend the file to edit them."
-        )
+    _require_triplets(garment, n)
     if not all(math.isfinite(v) for x, y, _ in places.values() for v in (x, y)):
         raise EditError(
             f"Landmarks cannot be put at {list(places.values())}; expected finite places."
@@ -75,6 +75,16 @@ def landmark_values(
     if values and by_human:
         values[provenance.KEY] = provenance.with_human(record, k, places.keys())
     return values
+
+
+def _require_triplets(garment: Garment, n: int) -> None:
+    """Raise EditError where a record's keypoints are no list of triplets that could be changed."""
+    if garment.keypoints.problem:
+        raise EditError(
+            f"The keypoints of garment {garment.id!r} are {garment.keypoints.problem}; expected "
+            f"{3 * n} numbers: x, y and visibility of {n} landmarks. They are left as they are; "
+            "mend the file to edit them."
+        )
 
 
 def _require_own_key(
@@ -192,6 +202,153 @@ def rejected_values(dataset: Dataset, garment_id: RecordId) -> Values:
     image = dataset.store.record("images", image_id)
     _require_own_key(image, image_id, "rejected")
     return {provenance.KEY: provenance.with_rejected(image, record)}
+
+
+def rescaled_values(
+    dataset: Dataset, image_id: RecordId, size: tuple[int, int]
+) -> tuple[Values, dict[RecordId, Values]]:
+    """Return what an image and its garments have to have when they are brought to another size.
+
+    Landmarks are places of pixel centres, ``(x + 0.5) * scale - 0.5``; boxes and polygons have
+    corners, ``x * scale``. A box that is the landmarks' own stays their own.
+
+    Parameters
+    ----------
+    size
+        Width and height of the image, pixels.
+
+    Returns
+    -------
+    The image's new values, and each garment's.
+
+    Raises
+    ------
+    EditError
+        If the record has no size, one of another shape, or a place in the image is of a form that was
+        not understood.
+    """
+    record = dataset.store.record("images", image_id)
+    known = dataset.image(image_id).known_size
+    if known is None:
+        raise EditError(
+            f"Image {image_id!r} has the width {short(record.get('width'))} and the height "
+            f"{short(record.get('height'))} in the file; expected numbers of pixels. Its landmarks cannot "
+            "be rescaled; mend the file."
+        )
+    _require_same_shape(image_id, known, size)
+    _require_own_key(record, image_id, "rejected", "ignore")
+    scale = (size[0] / known[0], size[1] / known[1])
+    image: Values = {
+        key: type(record[key])(new)  # text stays text
+        for key, new in zip(("width", "height"), size, strict=True)
+    }
+    ours = dict(provenance.of(record))
+    if ours.get("ignore"):
+        ours["ignore"] = [_scaled_box(box, scale, image_id) for box in ours["ignore"]]
+    if ours.get("rejected"):
+        ours["rejected"] = [
+            {**gone, "keypoints": _scaled_keypoints(gone["keypoints"], scale, image_id)}
+            if gone.get("keypoints") is not None
+            else gone
+            for gone in ours["rejected"]
+        ]
+    if ours:
+        image[provenance.KEY] = ours
+    return image, {
+        key: _rescaled_garment(dataset, key, scale) for key in dataset.store.of_image(image_id)
+    }
+
+
+def _require_same_shape(image_id: RecordId, known: tuple[int, int], size: tuple[int, int]) -> None:
+    (w, h), (width, height) = known, size
+    said = f"Image {image_id!r} has {w} x {h} pixels in the file and {width} x {height} as it is"
+    if abs(w * height / h - width) <= 1 or abs(width * h / height - w) <= 1:
+        return
+    if abs(h * height / w - width) <= 1 or abs(width * w / height - h) <= 1:
+        raise EditError(
+            f"{said}: the sides are exchanged, as where a program passed over the image's orientation "
+            "(EXIF). Rescaling would not put the landmarks right; annotate the image as it stands, or "
+            "mend the file."
+        )
+    raise EditError(
+        f"{said}: another shape, so that the landmarks are of another cut of the image. They cannot be "
+        "rescaled; find the image that they were made on, or place them anew."
+    )
+
+
+def _rescaled_garment(dataset: Dataset, garment_id: RecordId, scale: tuple[float, float]) -> Values:
+    garment = dataset.garment(garment_id)
+    record = dataset.store.record("annotations", garment_id)
+    values: Values = {}
+    if record.get("keypoints") is not None:
+        order = dataset.landmark_order(garment.category_id)
+        n = dataset.schema.n_landmarks if order is None else len(order)
+        _require_triplets(garment, n)
+        if len(record["keypoints"]) > 3 * n:
+            _refuse_place(garment_id, "keypoints", record["keypoints"], f"{3 * n} numbers")
+        values["keypoints"] = _scaled_keypoints(record["keypoints"], scale, garment_id)
+    box = record.get("bbox")
+    if box not in (None, []):
+        values["bbox"] = _scaled_box(box, scale, garment_id)
+        before = landmark_box(garment.xy, garment.visibility)
+        if before is not None and all(abs(a - b) <= 1 for a, b in zip(box, before, strict=True)):
+            k, order = dataset.schema.n_landmarks, dataset.landmark_order(garment.category_id)
+            new = parse_keypoints(values["keypoints"], k, order)
+            after = landmark_box(new.xy, new.visibility) or (0.0, 0.0, 0.0, 0.0)
+            values["bbox"] = [rounded(v, _whole(box)) for v in after]
+    area = record.get("area")
+    if area is not None:
+        if not _finite([area]):
+            _refuse_place(garment_id, "area", area, "a finite number")
+        values["area"] = rounded(area * scale[0] * scale[1], _whole([area]))
+        if garment.bbox is not None and abs(area - garment.bbox[2] * garment.bbox[3]) <= 1:
+            values["area"] = rounded(values["bbox"][2] * values["bbox"][3], _whole([area]))
+    outline = record.get("segmentation")
+    if outline not in (None, []):
+        fits = isinstance(outline, list) and all(
+            isinstance(part, list) and len(part) % 2 == 0 and _finite(part) for part in outline
+        )
+        if not fits:
+            _refuse_place(garment_id, "segmentation", outline, "polygons, lists of x, y")
+        values["segmentation"] = [
+            [rounded(v * scale[i % 2], _whole(part)) for i, v in enumerate(part)]
+            for part in outline
+        ]
+    return values
+
+
+def _scaled_keypoints(value: Any, scale: tuple[float, float], record_id: RecordId) -> list[Any]:
+    """Return a flat list of triplets at another scale; what is not labelled, at 0, 0, stays."""
+    if not (isinstance(value, list) and len(value) % 3 == 0 and _finite(value)):
+        _refuse_place(record_id, "keypoints", value, "finite numbers: x, y, v of each landmark")
+    whole, flat = _whole(value), list(value)
+    for at in range(0, len(flat), 3):
+        x, y, v = flat[at : at + 3]
+        if v or x or y:
+            flat[at] = rounded((x + 0.5) * scale[0] - 0.5, whole)
+            flat[at + 1] = rounded((y + 0.5) * scale[1] - 0.5, whole)
+    return flat
+
+
+def _scaled_box(value: Any, scale: tuple[float, float], record_id: RecordId) -> list[Any]:
+    if not (isinstance(value, list) and len(value) == 4 and _finite(value)):
+        _refuse_place(record_id, "box", value, "four finite numbers x, y, width, height")
+    return [rounded(v * scale[i % 2], _whole(value)) for i, v in enumerate(value)]
+
+
+def _refuse_place(record_id: RecordId, what: str, found: Any, expected: str) -> NoReturn:
+    raise EditError(
+        f"The {what} of {record_id!r} is {short(found)}; expected {expected}. Nothing of the image was "
+        "rescaled; mend the file first."
+    )
+
+
+def _finite(values: list[Any]) -> bool:
+    return all_numbers(values) and all(math.isfinite(number(v)) for v in values)
+
+
+def _whole(values: list[Any]) -> bool:
+    return all(type(v) is int for v in values)
 
 
 def says_the_same(dataset: Dataset, garment_id: RecordId, record: Mapping[str, Any]) -> bool:

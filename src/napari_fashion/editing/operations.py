@@ -22,6 +22,7 @@ from napari_fashion.coco.values import (
     category_values,
     landmark_values,
     rejected_values,
+    rescaled_values,
     reviewed_values,
 )
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
@@ -161,6 +162,36 @@ def set_reviewed(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Edit |
     label = "Mark reviewed" if reviewed else "Mark not reviewed"
     changes = set_values(dataset, "images", image_id, reviewed_values(dataset, image_id, reviewed))
     return Edit(label, image_id, tuple(changes))
+
+
+def rescale_landmarks(dataset: Dataset, image_id: RecordId, size: tuple[int, int]) -> Edit | None:
+    """Bring everything that the file says of an image to the size that the image has.
+
+    Width and height, landmarks, boxes, areas and outlines, regions to ignore and deleted garments; one
+    step to undo. Who placed a landmark stays.
+
+    Parameters
+    ----------
+    size
+        Width and height of the image as it is, pixels.
+
+    Returns
+    -------
+    None where the file has this size already.
+
+    Raises
+    ------
+    EditError
+        If the image has another shape than the file says, or something cannot be rescaled since its
+        form was not understood; nothing is then.
+    """
+    if dataset.image(image_id).known_size == tuple(size):
+        return None
+    image, garments = rescaled_values(dataset, image_id, size)
+    changes = set_values(dataset, "images", image_id, image)
+    for garment_id, values in garments.items():
+        changes += set_values(dataset, "annotations", garment_id, values)
+    return Edit(f"Rescale to {size[0]} x {size[1]}", image_id, tuple(changes))
 
 
 def add_images(dataset: Dataset, records: Sequence[Mapping[str, Any]]) -> Edit | None:
