@@ -15,7 +15,7 @@ from napari_fashion.coco.store import Store, document_bytes
 from napari_fashion.coco.views import Frame
 from napari_fashion.errors import CocoError, EditError, PictureError, SchemaError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
-from napari_fashion.schema import Schema
+from napari_fashion.schema import BUNDLED, Category, Schema
 
 LISTING = ".images.json"
 """`predict` writes the images that its results are of beside them: ``predictions.images.json``."""
@@ -64,6 +64,7 @@ class Dataset(Frame):
         found = schema if schema and not check else self._find_schema(schema, fallback)
         root = image_root if image_root is not None else self._find_image_root()
         super().__init__(store, found, root)
+        self._file_schema = found
 
     def __repr__(self) -> str:
         return (
@@ -342,7 +343,7 @@ class Dataset(Frame):
         except ValueError as error:
             raise EditError(f"{table} {record_id!r}: {text!r:.60} is no JSON ({error}).") from None
         if table == "categories":
-            self._categories = None
+            self._categories_changed()
 
     def set_value(
         self, table: TableName, record_id: RecordId, path: jsontext.Path, value: Any
@@ -391,7 +392,7 @@ class Dataset(Frame):
             )
         self.store.put(table, record_id, data)
         if table == "categories":
-            self._categories = None
+            self._categories_changed()
         return record_id
 
     def insert_record(self, table: TableName, record: Mapping[str, Any]) -> None:
@@ -412,7 +413,7 @@ class Dataset(Frame):
         """
         text = self.store.remove(table, record_id)
         if table == "categories":
-            self._categories = None
+            self._categories_changed()
         return text.decode()
 
     # -- writing ---------------------------------------------------------------------------
@@ -546,6 +547,16 @@ class Dataset(Frame):
         value = None if self._info is None else self._read_top(provenance.KEY)
         return value if isinstance(value, dict) else {}
 
+    def _categories_changed(self) -> None:
+        """Look up categories anew; the schema has those that were added to the file, too."""
+        self._categories = None
+        added = [
+            self.store.record("categories", key)
+            for key in self.store.ids("categories")
+            if self.store.original("categories", key) is None
+        ]
+        self.schema = with_categories_of(self._file_schema, added)
+
     def _category_records(self) -> list[dict[str, Any]]:
         return [self.store.record("categories", key) for key in self.store.ids("categories")]
 
@@ -609,7 +620,9 @@ class Dataset(Frame):
                 f"{strange[0].get('name')!r}."
             )
             return None
-        return schema
+        # Those that were added for a model's garments (`coco.categories`) are the schema's from then on.
+        added = (c for _, c in named if provenance.MODEL_CATEGORIES in provenance.of(c))
+        return with_categories_of(schema, added)
 
     def _find_image_root(self, path: Path | None = None) -> Path:
         """Return where the images of a file lie: what it says, else the likeliest place."""
@@ -633,6 +646,31 @@ class Dataset(Frame):
         names = [name for r in records if isinstance(name := r.get("file_name"), str)]
         found = [sum(is_file(place / name) for name in names) for place in places]
         return places[found.index(max(found))]
+
+
+def with_categories_of(schema: Schema, records: Iterable[Mapping[str, Any]]) -> Schema:
+    """Return a schema that also has the categories of records whose landmarks it has.
+
+    Their body types are those of a bundled schema with the same landmarks, else any.
+    """
+    more: dict[str, Category] = {}
+    for record in records:
+        name, names = record.get("name"), record.get("keypoints")
+        if not isinstance(name, str) or name in schema.category_names or not names:
+            continue
+        if not isinstance(names, list) or not {str(n) for n in names} <= set(schema.landmarks):
+            continue
+        more[name] = next(
+            (
+                category
+                for bundled in map(Schema.load, BUNDLED)
+                if bundled.landmarks == schema.landmarks
+                for category in bundled.categories
+                if category.name == name and set(category.body_types) <= set(schema.body_type_names)
+            ),
+            Category(name, schema.body_type_names),
+        )
+    return schema.with_categories([*schema.categories, *more.values()]) if more else schema
 
 
 def image_records(

@@ -153,7 +153,7 @@ def landmark_changes(
     values: dict[str, Any] = {"keypoints": flat}
     if is_count(annotation.get("num_keypoints")):
         values["num_keypoints"] = int(np.count_nonzero(new.visibility))
-    theirs = annotation.get("bbox")
+    theirs: Any = annotation.get("bbox")
     box = parse_box(theirs)
     follows = theirs in (None, []) or (box is not None and box[2:] == (0.0, 0.0))
     if box is not None and before is not None:

@@ -17,6 +17,10 @@ a picture. These stand under one key of ours, so that a file stays plain COCO fo
         "rejected": [...],                   # garments of a model that a person deleted
         "ignore": [[x, y, w, h], ...],       # on export: garments that nobody has looked at
     }
+    category["fashion"] = {
+        "model_categories": [...],           # names of a model's categories that it stands for
+        "left_out": [...],                   # names of those whose garments are left out of the file
+    }
     info["fashion"] = {
         "image_root": "../photos",           # where file_name is relative to
         "schema": "garments",                # what the landmarks mean: a name, or all of it
@@ -40,6 +44,9 @@ KEY = "fashion"
 HUMAN = "human"
 MODEL = "model:"
 """What the source of a model's garment begins with; every other source is a person's."""
+
+MODEL_CATEGORIES = "model_categories"
+LEFT_OUT = "left_out"
 
 Record = Mapping[str, Any]
 
@@ -73,11 +80,20 @@ def form_problem(field: str, value: object, k: int) -> str:
         case "rejected":
             fits = isinstance(value, list) and all(isinstance(v, dict) for v in value)
             return "" if fits else "a list of objects"
+        case "model_categories" | "left_out":
+            fits = isinstance(value, list) and all(isinstance(v, str) for v in value)
+            return "" if fits else "a list of names"
         case "ignore":
             return "" if isinstance(value, list) else "a list of boxes"
         case "reviewed" | "edited":
             return "" if isinstance(value, (bool, int)) else "true or false"
     return ""
+
+
+def names_of(ours: Record, field: str) -> list[str]:
+    """Return a list of names under our key; empty where there is none."""
+    value = ours.get(field)
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
 
 
 def is_reviewed(image: Record) -> bool:

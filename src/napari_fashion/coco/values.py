@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from napari_fashion.coco import provenance
+from napari_fashion.coco.categories import CategoryAnswer, remembered_values
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.keypoints import (
     Landmark,
@@ -28,6 +29,7 @@ from napari_fashion.coco.keypoints import (
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.views import Garment
 from napari_fashion.errors import EditError
+from napari_fashion.schema import Schema
 
 Values = dict[str, Any]
 
@@ -186,6 +188,17 @@ def renewed_values(
     if category_id is not None:
         values["category_id"] = category_id
     return values
+
+
+def category_record_values(
+    dataset: Dataset, schema: Schema, answer: CategoryAnswer
+) -> dict[RecordId, Values]:
+    """Return what category records have to have to remember an answer (`CategoryRule`)."""
+    found = remembered_values(dataset, schema, answer)
+    for key in found:
+        record = dataset.store.record("categories", key)
+        _require_own_key(record, key, provenance.MODEL_CATEGORIES, provenance.LEFT_OUT)
+    return {key: {provenance.KEY: ours} for key, ours in found.items()}
 
 
 def reviewed_values(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Values:
