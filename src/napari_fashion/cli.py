@@ -341,6 +341,8 @@ class _TrainingBar:
         elif kind == "epoch":
             loss = "" if event["loss"] is None else f"loss {event['loss']:.3f}"
             out(f"epoch {event['epoch']}: {loss}{_figures(event.get('val'))}")
+        elif kind == "left_out":
+            out(f"left out: {event['what']}: {event['count']:,}", *event["first"][:1], markup=False)
         elif kind == "explosion":
             out(f"explosion at step {event['step']} in {event['head']}: {event['loss']}")
         elif kind == "compare":
@@ -374,27 +376,27 @@ def _pseudo_label(options: argparse.Namespace) -> int:
     images = None if options.images is None else str(options.images)
     with tempfile.TemporaryDirectory() as folder:
         file = _use_journal(options.input, options.with_journal, Path(folder))
-        dataset = dataset_of(Source(file=file, images=images))
-    models = [Model.load(name, options.device) for name in options.model or ["bundled"]]
+        models = [Model.load(name, options.device) for name in options.model or ["bundled"]]
+        dataset = dataset_of(Source(file=file, images=images), models[0].schema)
     agreement = AgreementOptions(place=options.place)
     if options.tolerance is not None:
         agreement = replace(agreement, tolerance=options.tolerance)
     if options.out.exists() and dataset.path is not None and options.out.samefile(dataset.path):
         raise FashionError(f"{options.out} is the input itself; give another --out.")
-    failures: list[str] = []
+    tally = Tally()
     with _progress() as progress:
         task = progress.add_task("reading", total=len(dataset.images))
         result, counts = pseudo_label(
-            models, dataset, agreement, lambda n: progress.update(task, advance=n), failures
+            models, dataset, agreement, lambda n: progress.update(task, advance=n), tally
         )
     result.save(options.out, overwrite=options.overwrite)
     print(
         f"{options.out}: {counts['garments']} garments of {counts['pictures']} pictures got "
         f"landmarks; {counts['landmarks']} of {counts['asked']} landmarks agreed"
     )
-    for failure in failures:
-        print(f"left out: {failure}", file=sys.stderr)
-    return 0
+    for line in tally.lines():
+        print(f"left out: {line}", file=sys.stderr)
+    return 0 if counts["garments"] else 1
 
 
 # -- predict -------------------------------------------------------------------------------------
@@ -550,7 +552,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         file = _use_journal(options.data, options.with_journal, Path(folder))
         source = Source(file=file, images=str(options.images) if options.images else None)
-        pictures = load_sources([source], model.schema)
+        tally = Tally()
+        pictures = load_sources([source], model.schema, tally)
     protocols = ["box", "whole"] if options.protocol == "both" else [options.protocol]
     figures: dict[str, Any] = {"model": model.id, "data": options.data}
     for protocol in protocols:
@@ -565,12 +568,15 @@ def _evaluate(options: argparse.Namespace) -> int:
                 refine=options.refine,
                 margin=options.margin,
                 batch=options.batch,
+                tally=tally,
                 advance=lambda n, task=task, progress=progress: progress.update(task, advance=n),  # type: ignore[misc]
             )
         report.print()
         figures[protocol] = report.to_dict()
     if options.json is not None:
         atomic_write(options.json, json.dumps(figures, indent=1).encode() + b"\n")
+    for line in tally.lines():
+        print(f"left out: {line}", file=sys.stderr)
     return 0
 
 

@@ -14,6 +14,7 @@ from napari_fashion.engine.recipe import Source
 from napari_fashion.engine.selftrain import AgreementOptions, pseudo_label, read_garment
 from napari_fashion.errors import CheckpointError, RecipeError
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
 from .drawn import SCHEMA, draw_dataset
 
@@ -115,12 +116,13 @@ def test_reviewed_and_unreadable_pictures_keep_what_they_have(model, unlabelled)
     dataset, _ = unlabelled
     dataset.set_value("images", 1, ["fashion"], {"reviewed": True})
     (dataset.image_root / "002.png").write_bytes(b"no picture")
-    failures: list[str] = []
+    tally = Tally()
     options = AgreementOptions(tolerance=0.5)
-    result, counts = pseudo_label([model], dataset, options, failures=failures)
+    result, counts = pseudo_label([model], dataset, options, tally=tally)
     assert counts["pictures"] == 6
-    assert len(failures) == 1
-    assert "002.png" in failures[0]
+    assert tally.counts["images that a person has reviewed"] == 1
+    (unreadable,) = tally.examples["images that are missing or cannot be read"]
+    assert "002.png" in unreadable
     for image_id in (1, 2):
         (garment,) = dataset.garments_of(image_id)
         assert result.text("annotations", garment.id) == dataset.text("annotations", garment.id)

@@ -224,6 +224,21 @@ def number(value: object) -> float:
         return math.nan
 
 
+def box_problem(value: Any) -> str:
+    """Return why a box cannot be used; empty where it can, or where there is none.
+
+    Four zeros are none: a garment without landmarks has them.
+    """
+    if value is None or value == []:
+        return ""
+    box = parse_box(value)
+    if box is None:
+        return f"{short(value)}, no four finite numbers"
+    if any(box) and (box[2] <= 0 or box[3] <= 0):
+        return f"{short(value)}, without an area"
+    return ""
+
+
 def all_numbers(values: Sequence[Any]) -> bool:
     """Whether all of some JSON values are numbers, not text that has one, nor true or false."""
     return all(type(value) is int or type(value) is float for value in values)

@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fashion.coco import provenance
-from napari_fashion.coco.keypoints import Keypoints, Order, flag, parse_box, parse_keypoints
+from napari_fashion.coco.keypoints import (
+    Keypoints,
+    Order,
+    box_problem,
+    flag,
+    parse_box,
+    parse_keypoints,
+)
 from napari_fashion.coco.pictures import picture_size
 from napari_fashion.coco.spans import RecordId, TableName
 from napari_fashion.coco.store import Store, Version, other_form
@@ -346,9 +353,19 @@ class Garment(_View):
         return parse_box(self._record.get("bbox"))
 
     @property
+    def bbox_problem(self) -> str:
+        """Why the record's box cannot be used; empty where it can, or where there is none."""
+        return box_problem(self._record.get("bbox"))
+
+    @property
     def is_crowd(self) -> bool:
         """Whether the annotation marks a crowd: a region to ignore, not one garment."""
         return flag(self._record.get("iscrowd"))
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another tool keeps something of its own under our key."""
+        return not isinstance(self._record.get(provenance.KEY, {}), dict)
 
     @property
     def source(self) -> str:
