@@ -27,6 +27,7 @@ from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Recipe, ScheduleOptions, Source
 from napari_fashion.engine.train import Trainer, finished, learning_rate, train
 from napari_fashion.errors import CheckpointError, PictureError, RecipeError
+from napari_fashion.tally import Tally
 
 from .drawn import SCHEMA, draw_dataset, tiny_recipe
 

@@ -165,7 +165,7 @@ def category_ranks(probabilities: ArrayLike, truth: ArrayLike) -> NDArray[np.int
     foreign = true == FOREIGN
     own = np.take_along_axis(table, np.where(foreign, 0, true)[:, None], axis=1)
     ranks = np.asarray((table >= own).sum(axis=1) - 1, np.int64)
-    ranks[foreign] = table.shape[1]
+    ranks[foreign] = np.iinfo(np.int64).max
     return ranks
 
 
