@@ -28,6 +28,7 @@ from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.pictures import read_picture
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import FashionError
+from napari_fashion.tally import Tally
 
 GRACE_SECONDS = 20
 """How long a training process may take to save and end before it is killed."""
@@ -91,6 +92,7 @@ class PredictJob:
         self._total, self._done = total, 0
         self._found, self._kept, self._reviewed, self._problems = 0, 0, 0, list[str]()
         self._last: MergeResult | None = None
+        self._left_out = Tally()
 
     @property
     def running(self) -> bool:
@@ -177,6 +179,8 @@ class PredictJob:
         self._last = taken
         self._found += taken.added
         self._kept += taken.kept + taken.updated
+        for name in taken.left_out:
+            self._left_out.add(f"{name} garments, for which the file has no category")
         self._reviewed += taken.reviewed
 
     def _failed(self, error: Exception) -> None:
@@ -196,7 +200,10 @@ class PredictJob:
         else:
             kept = f", {self._kept} of yours kept" if self._kept else ""
             cut = f" Canceled after {self._done} of {self._total}." * (self._done < self._total)
-            self.session.say(f"{self._found} garments on {self._done} pictures{kept}.{cut}")
+            lacking = f" Left out: {self._left_out}." if self._left_out else ""
+            self.session.say(
+                f"{self._found} garments on {self._done} pictures{kept}.{lacking}{cut}"
+            )
         self.finished.emit()
 
 

@@ -320,8 +320,22 @@ class _Names:
                 called = _value(self._theirs.text(table, other), _NAME_OF[table])
                 if isinstance(called, str):
                     names[called] = None if called in names else other
+            if table == "categories":  # of two of one name, the one that has keypoints
+                for called, found in names.items():
+                    if found is None:
+                        names[called] = self._with_keypoints(called)
             self._by_name[table] = names
         return self._by_name[table]
+
+    def _with_keypoints(self, name: str) -> RecordId | None:
+        """Return the other side's only category of a name that has keypoints; None where there is none."""
+        records = [
+            jsontext.loads(t)
+            for k in self._theirs.ids("categories")
+            if (t := self._theirs.text("categories", k)) is not None
+        ]
+        found = [r["id"] for r in records if r.get("name") == name and r.get("keypoints")]
+        return found[0] if len(found) == 1 else None
 
     def translated(self, text: str | None) -> tuple[str | None, str, dict[RecordKey, str]]:
         """Return an annotation of ours in the other side's ids.
