@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_fashion import __version__
 from napari_fashion.errors import FashionError
+from napari_fashion.tally import Tally
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -340,6 +341,8 @@ class _TrainingBar:
         elif kind == "epoch":
             loss = "" if event["loss"] is None else f"loss {event['loss']:.3f}"
             out(f"epoch {event['epoch']}: {loss}{_figures(event.get('val'))}")
+        elif kind == "left_out":
+            out(f"left out: {event['what']}: {event['count']:,}", *event["first"][:1], markup=False)
         elif kind == "explosion":
             out(f"explosion at step {event['step']} in {event['head']}: {event['loss']}")
         elif kind == "compare":
@@ -373,34 +376,35 @@ def _pseudo_label(options: argparse.Namespace) -> int:
     images = None if options.images is None else str(options.images)
     with tempfile.TemporaryDirectory() as folder:
         file = _use_journal(options.input, options.with_journal, Path(folder))
-        dataset = dataset_of(Source(file=file, images=images))
-    models = [Model.load(name, options.device) for name in options.model or ["bundled"]]
+        models = [Model.load(name, options.device) for name in options.model or ["bundled"]]
+        dataset = dataset_of(Source(file=file, images=images), models[0].schema)
     agreement = AgreementOptions(place=options.place)
     if options.tolerance is not None:
         agreement = replace(agreement, tolerance=options.tolerance)
     if options.out.exists() and dataset.path is not None and options.out.samefile(dataset.path):
         raise FashionError(f"{options.out} is the input itself; give another --out.")
-    failures: list[str] = []
+    tally = Tally()
     with _progress() as progress:
         task = progress.add_task("reading", total=len(dataset.images))
         result, counts = pseudo_label(
-            models, dataset, agreement, lambda n: progress.update(task, advance=n), failures
+            models, dataset, agreement, lambda n: progress.update(task, advance=n), tally
         )
     result.save(options.out, overwrite=options.overwrite)
     print(
         f"{options.out}: {counts['garments']} garments of {counts['pictures']} pictures got "
         f"landmarks; {counts['landmarks']} of {counts['asked']} landmarks agreed"
     )
-    for failure in failures:
-        print(f"left out: {failure}", file=sys.stderr)
-    return 0
+    for line in tally.lines():
+        print(f"left out: {line}", file=sys.stderr)
+    return 0 if counts["garments"] else 1
 
 
 # -- predict -------------------------------------------------------------------------------------
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from napari_fashion.coco.results import write_results
+    from napari_fashion.coco.categories import CategoryRule
+    from napari_fashion.coco.results import result_records, write_results
     from napari_fashion.engine.model import Model
     from napari_fashion.engine.overlays import draw_prediction
     from napari_fashion.engine.pictures import write_png
@@ -426,6 +430,8 @@ def _predict(options: argparse.Namespace) -> int:
         if path.exists() and not options.overwrite:
             raise FashionError(f"{path} exists. Give another --out, or --overwrite.")
     decoder = replace(model.decoder_options, single=options.single, complete=options.complete)
+    rule = CategoryRule.of(dataset, model.schema)
+    left_out = Tally()
     results: list[dict[str, Any]] = []
     failures = [reason for _, reason in dataset.left_out]
     pictures = 0
@@ -440,12 +446,9 @@ def _predict(options: argparse.Namespace) -> int:
         failures=failures,
     ):
         pictures += 1
-        found = result_records(dataset, image.id, prediction, model)
-        if len(found) < len(prediction.garments):
-            failures.append(
-                f"{image.file_name}: {len(prediction.garments) - len(found)} garments, since the file "
-                "has none of their likely categories"
-            )
+        found, unplaced = result_records(dataset, image.id, prediction, rule)
+        for name in unplaced:
+            left_out.add("garments of categories that the file lacks", f"{image.file_name}: {name}")
         results += found
         if options.overlays is not None:
             target = _overlay_path(options.overlays, image.file_name)
@@ -460,7 +463,7 @@ def _predict(options: argparse.Namespace) -> int:
         dataset.save(listing, overwrite=options.overwrite)
         print(f"{listing}: the pictures that the ids name")
     print(f"{options.out}: {len(results)} garments in {pictures} pictures, by {model.id}")
-    for failure in failures:
+    for failure in [*failures, *left_out.lines()]:
         print(f"left out: {failure}", file=sys.stderr)
     return 1 if failures and not pictures else 0
 
@@ -533,50 +536,6 @@ def predict_dataset(
             progress.update(task, advance=min(batch, len(images) - start))
 
 
-def result_records(
-    dataset: Dataset, image_id: Any, prediction: Prediction, model: Model
-) -> list[dict[str, Any]]:
-    """Return the COCO results of one picture.
-
-    A garment's category is the likeliest of those that the data set has; without one it is left
-    out.
-    """
-    import numpy as np
-
-    from napari_fashion.coco import provenance
-    from napari_fashion.coco.records import annotation_record, result_record, top_categories
-
-    schema = dataset.schema
-    ids = {name: dataset.category_id(i) for i, name in enumerate(schema.category_names)}
-    if not dataset.ids("categories"):  # a file that only lists pictures
-        ids = {name: i + 1 for i, name in enumerate(schema.category_names)}
-    records = []
-    for garment in prediction.garments:
-        ranked = top_categories(model.schema, garment.category, len(garment.category))
-        category_id = next((ids[name] for name in ranked if ids.get(name) is not None), None)
-        if category_id is None:
-            continue
-        records.append(
-            result_record(
-                annotation_record(
-                    0,
-                    image_id,
-                    category_id,
-                    xy=garment.xy,
-                    visibility=np.where(garment.found, 2, 0),
-                    order=dataset.landmark_order(category_id),
-                    fashion=provenance.of_model(
-                        f"model:{prediction.model_id}",
-                        garment.score,
-                        garment.scores.tolist(),
-                        top_categories(model.schema, garment.category),
-                    ),
-                )
-            )
-        )
-    return records
-
-
 # -- evaluate ------------------------------------------------------------------------------------
 
 
@@ -593,7 +552,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         file = _use_journal(options.data, options.with_journal, Path(folder))
         source = Source(file=file, images=str(options.images) if options.images else None)
-        pictures = load_sources([source], model.schema)
+        tally = Tally()
+        pictures = load_sources([source], model.schema, tally)
     protocols = ["box", "whole"] if options.protocol == "both" else [options.protocol]
     figures: dict[str, Any] = {"model": model.id, "data": options.data}
     for protocol in protocols:
@@ -608,12 +568,15 @@ def _evaluate(options: argparse.Namespace) -> int:
                 refine=options.refine,
                 margin=options.margin,
                 batch=options.batch,
+                tally=tally,
                 advance=lambda n, task=task, progress=progress: progress.update(task, advance=n),  # type: ignore[misc]
             )
         report.print()
         figures[protocol] = report.to_dict()
     if options.json is not None:
         atomic_write(options.json, json.dumps(figures, indent=1).encode() + b"\n")
+    for line in tally.lines():
+        print(f"left out: {line}", file=sys.stderr)
     return 0
 
 

@@ -634,7 +634,7 @@ def test_oddities_are_told_from_the_background(app, dataset_file, qtbot) -> None
     document["annotations"][0]["keypoints"].pop()
     dataset_file.write_text(json.dumps(document))
     app.dock.open(dataset_file)
-    qtbot.waitUntil(lambda: "1 oddities kept as they are" in app.dock.message.text())
+    qtbot.waitUntil(lambda: "keypoints of another form: 1 (" in app.dock.message.text())
     assert "annotations[0].keypoints: found 23 numbers; expected 24" in app.dock.message.text()
 
 

@@ -221,7 +221,7 @@ def test_next_id_of_odd_ids(doc, ids, expected):
 
 
 def test_problems_are_looked_for_anew_after_an_edit(dataset):
-    assert find_problems(dataset) == []
+    assert not find_problems(dataset)
     dataset.set_value("annotations", 7, ("image_id",), 31)
     assert [p.place for p in find_problems(dataset)] == ["annotations[1].image_id"]
 

@@ -164,13 +164,15 @@ def test_no_change_is_no_change():
         ([0.0, 0.0, 100.0, 200.0], False),
         ([0.0, 0.0, 0.0, 0.0], True),
         (None, True),
-        ("broken", True),
-        ([1, 2], True),
-        ([math.nan, 0, 1, 1], True),
+        ([], True),
+        ("broken", False),  # what was not understood is left alone
+        ([1, 2], False),
+        ([math.nan, 0, 1, 1], False),
+        (["10.0", 20.0, 30.0, 40.0], False),
     ],
 )
 def test_the_box_follows_only_if_it_was_the_landmarks(box, follows):
-    area = box[2] * box[3] if isinstance(box, list) and len(box) == 4 else None
+    area = float(box[2]) * box[3] if isinstance(box, list) and len(box) == 4 else None
     changes = landmark_changes(garment(bbox=box, area=area), 3, {0: (0.0, 0.0, 2)})
     assert ("bbox" in changes) is follows
     if follows:

@@ -68,7 +68,7 @@ def test_a_prediction_in_the_data_set(dataset):
     np.testing.assert_allclose(garment.xy[VISIBILITY > 0], XY[VISIBILITY > 0], atol=0.005)
     np.testing.assert_allclose(garment.landmark_scores, SCORES, atol=5e-5)
     assert garment.category_scores == {"Dress": 0.75, "Skirt": 0.125}
-    assert find_problems(dataset) == []
+    assert not find_problems(dataset)
 
 
 def test_top_categories_come_likeliest_first():

@@ -178,7 +178,7 @@ def test_categories_with_landmarks_of_their_own_open_as_one_schema_and_are_edite
     ]
     dataset = Dataset.from_document(base)
     assert dataset.schema.landmarks == ("left_collar", "right_collar", "hem", "waist")
-    assert find_problems(dataset) == []
+    assert not find_problems(dataset)
     assert dataset.garment(2).xy.tolist() == [[0, 0], [0, 0], [9, 10], [7, 8]]
     assert dataset.garment(2).visibility.tolist() == [0, 0, 2, 2]
     before = b"".join(dataset.chunks())

@@ -10,8 +10,9 @@ from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import Edit, remove_record
+from napari_fashion.editing.merge import known_to, merge, unsaved_changes
 from napari_fashion.editing.opening import adopt, merge_with_disk, open_editor
-from small import SCHEMA
+from small import SCHEMA, small_dataset, small_document
 
 BLAZER = SCHEMA.category_index("Blazer")
 
@@ -269,3 +270,22 @@ def test_an_image_that_both_added_and_we_reviewed_is_shown(editor):
     (conflict,) = merge_with_disk(editor).conflicts
     assert conflict.reason == "added here and on the disk"
     assert merged(editor, {conflict.key: "mine"}).image(4).reviewed
+
+
+def test_of_two_categories_of_one_name_on_the_disk_ours_is_the_one_with_keypoints():
+    mine = small_dataset(categories=["Shirt", "Pants"])
+    mine.set_value("annotations", 11, ("keypoints", 0), 41)
+    theirs = small_document(categories=["Shirt", "Pants"])
+    for record in theirs["categories"]:
+        record["id"] += 100
+    for record in theirs["annotations"]:
+        record["category_id"] += 100
+    shirt = next(c for c in theirs["categories"] if c["name"] == "Shirt")
+    theirs["categories"].insert(0, {"id": 50, "name": "Shirt", "supercategory": "none"})
+    other = Dataset.from_document(theirs, schema=SCHEMA)
+    merged = merge(unsaved_changes(mine), other, known_to(mine))
+    assert merged.conflicts == []
+    for edit in merged.edits():
+        edit.apply(other)
+    assert other.garment(11).category_id == shirt["id"]
+    assert other.garment(11).xy[0, 0] == 41

@@ -4,10 +4,20 @@ from dataclasses import replace
 
 import pytest
 
+from napari_fashion.coco import Dataset
+from napari_fashion.coco.categories import CategoryAnswer
 from napari_fashion.editing import operations
 from napari_fashion.editing.predictions import take_prediction
 from napari_fashion.errors import FashionError
-from small import SCHEMA, SHIRT_XY, TROUSERS_XY, predicted, prediction, small_dataset
+from small import (
+    SCHEMA,
+    SHIRT_XY,
+    TROUSERS_XY,
+    predicted,
+    prediction,
+    small_dataset,
+    small_document,
+)
 
 
 def take(dataset, image_id, *garments, **options):
@@ -93,13 +103,58 @@ def test_the_same_prediction_again_is_no_edit(dataset) -> None:
     assert (again.edit, again.added) == (None, 1)
 
 
-def test_categories_that_the_file_lacks_come_with_the_edit() -> None:
+def test_garments_of_categories_that_the_file_lacks_are_left_out_and_counted() -> None:
     dataset = small_dataset(categories=["Pants", "Shirt"])
-    taken = take(dataset, 3, predicted(SHIRT_XY, "Dress"), predicted(TROUSERS_XY, "Skirt"))
+    found = predicted(SHIRT_XY, "Dress"), predicted(TROUSERS_XY, "Pants")
+    taken = take(dataset, 3, *found)
+    assert [g.category_name for g in dataset.garments_of(3)] == ["Pants"]
+    assert (taken.added, taken.left_out) == (1, ("Dress",))
+    assert "1 left out, since the file has no category for Dress" in str(taken)
+
+
+def test_categories_that_the_file_lacks_come_with_the_edit_where_a_person_said_so() -> None:
+    dataset = small_dataset(categories=["Pants", "Shirt"])
+    found = prediction(predicted(SHIRT_XY, "Dress"), predicted(TROUSERS_XY, "Skirt"))
+    taken = take_prediction(dataset, 3, found, SCHEMA, CategoryAnswer("add"))
+    taken.edit.apply(dataset)
     # The schema knows all 15 categories, though the file names two.
     assert [g.category_name for g in dataset.garments_of(3)] == ["Dress", "Skirt"]
+    assert taken.left_out == ()
     taken.edit.inverse().apply(dataset)
     assert len(dataset.to_document()["categories"]) == 2
+
+
+def test_a_file_of_one_category_gives_it_to_every_garment() -> None:
+    document = small_document()
+    document["categories"] = [{**document["categories"][0], "name": "clothing"}]
+    dataset = Dataset.from_document(document)
+    taken = take(dataset, 3, predicted(SHIRT_XY, "Dress"), predicted(TROUSERS_XY, "Pants"))
+    assert [g.category_name for g in dataset.garments_of(3)] == ["clothing"] * 2
+    assert taken.left_out == ()
+
+
+def test_a_corrected_garment_keeps_its_category_where_the_file_lacks_the_new_one() -> None:
+    dataset = small_dataset(categories=["Pants", "Shirt"])
+    operations.move_landmarks(dataset, 12, {6: (20, 118)}).apply(dataset)
+    taken = take(dataset, 2, predicted(TROUSERS_XY, "Shorts"))
+    assert (taken.updated, taken.left_out) == (1, ())
+    assert dataset.garment(12).category_name == "Pants"
+    assert dataset.garment(12).landmark_sources[7] == "model:new"
+
+
+def test_a_file_without_categories_gets_all_of_the_models() -> None:
+    """One alone would be given to every garment from then on."""
+    document = small_document() | {"annotations": [], "categories": []}
+    dataset = Dataset.from_document(document, schema=SCHEMA)
+    edit, key = operations.add_garment(dataset, 1, 3)
+    edit.apply(dataset)
+    assert dataset.garment(key).category == 3
+    assert len(dataset.to_document()["categories"]) == len(SCHEMA.categories)
+    edit.inverse().apply(dataset)
+    take(dataset, 3, predicted(SHIRT_XY, "Dress"))
+    take(dataset, 2, predicted(TROUSERS_XY, "Pants"))
+    assert [g.category_name for g in dataset.garments] == ["Dress", "Pants"]
+    assert len(dataset.to_document()["categories"]) == len(SCHEMA.categories)
 
 
 def test_another_schemas_model_is_refused(dataset) -> None:

@@ -14,6 +14,7 @@ from napari_fashion.engine.recipe import Source
 from napari_fashion.engine.selftrain import AgreementOptions, pseudo_label, read_garment
 from napari_fashion.errors import CheckpointError, RecipeError
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
 from .drawn import SCHEMA, draw_dataset
 
@@ -115,12 +116,13 @@ def test_reviewed_and_unreadable_pictures_keep_what_they_have(model, unlabelled)
     dataset, _ = unlabelled
     dataset.set_value("images", 1, ["fashion"], {"reviewed": True})
     (dataset.image_root / "002.png").write_bytes(b"no picture")
-    failures: list[str] = []
+    tally = Tally()
     options = AgreementOptions(tolerance=0.5)
-    result, counts = pseudo_label([model], dataset, options, failures=failures)
+    result, counts = pseudo_label([model], dataset, options, tally=tally)
     assert counts["pictures"] == 6
-    assert len(failures) == 1
-    assert "002.png" in failures[0]
+    assert tally.counts["images that a person has reviewed"] == 1
+    (unreadable,) = tally.examples["images that are missing or cannot be read"]
+    assert "002.png" in unreadable
     for image_id in (1, 2):
         (garment,) = dataset.garments_of(image_id)
         assert result.text("annotations", garment.id) == dataset.text("annotations", garment.id)
@@ -177,3 +179,51 @@ def test_only_the_second_look_is_at_a_cut_picture(trained, unlabelled, monkeypat
     assert [cut for cut, _ in shapes] == [False, True]
     assert shapes[0][1][0] != shapes[0][1][1]
     assert shapes[1][1][0] == shapes[1][1][1]
+
+
+def test_what_is_passed_over_is_counted_by_reason(model, unlabelled):
+    dataset, _ = unlabelled
+    document = dataset.to_document()
+    garments = {a["image_id"]: a for a in document["annotations"]}
+    document["annotations"].append(garments[1] | {"id": 90})
+    document["annotations"].remove(garments[2])
+    garments[3]["category_id"] = 99
+    garments[4]["keypoints"] = [1, 2] * 8
+    garments[5]["keypoints"] = [9, 9, 2, *[0] * 21]
+    garments[6]["fashion"] = "ours"
+    document["images"][6]["file_name"] = None
+    document["categories"][0]["name"] = "Toga"
+    garments[8]["category_id"] = document["categories"][0]["id"]
+    odd = Dataset.from_document(document, image_root=dataset.image_root)
+    tally = Tally()
+    result, counts = pseudo_label([model], odd, tally=tally)
+    assert counts["pictures"] == 0
+    assert sorted(tally.counts.values()) == [1] * 8
+    for words in (
+        "several garments",
+        "no garment",
+        "category is not recorded",
+        "keypoints of another form",
+        "landmarks already",
+        "another tool",
+        "without a file_name",
+        "category that the model lacks",
+    ):
+        assert any(words in kind for kind in tally.counts), words
+    assert result.to_document()["annotations"] == odd.to_document()["annotations"]
+
+
+def test_a_detection_file_gets_landmarks_and_their_names(model, unlabelled):
+    dataset, _ = unlabelled
+    document = dataset.to_document()
+    for category in document["categories"]:
+        del category["keypoints"], category["skeleton"]
+    for annotation in document["annotations"]:
+        del annotation["keypoints"], annotation["num_keypoints"]
+    boxes = Dataset.from_document(document, fallback=SCHEMA, image_root=dataset.image_root)
+    result, counts = pseudo_label([model], boxes, AgreementOptions(tolerance=0.1))
+    assert counts["garments"] >= 6
+    again = Dataset.from_document(result.to_document())  # says itself what its landmarks are
+    assert again.schema.landmarks == SCHEMA.landmarks
+    assert sum(int((g.visibility > 0).sum()) for g in again.garments) == counts["landmarks"]
+    assert dataset.schema.landmarks == SCHEMA.landmarks

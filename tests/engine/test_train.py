@@ -27,6 +27,7 @@ from napari_fashion.engine.model import Model
 from napari_fashion.engine.recipe import Recipe, ScheduleOptions, Source
 from napari_fashion.engine.train import Trainer, finished, learning_rate, train
 from napari_fashion.errors import CheckpointError, PictureError, RecipeError
+from napari_fashion.tally import Tally
 
 from .drawn import SCHEMA, draw_dataset, tiny_recipe
 
@@ -431,13 +432,19 @@ def test_what_only_a_model_said_is_no_truth_and_no_background_either(drawn, tmp_
     np.testing.assert_allclose(both.box[1], [x, y, x + w, y + h], rtol=1e-5)
 
 
-def test_a_picture_of_another_size_is_refused(drawn, tmp_path):
+def test_a_picture_of_another_size_is_left_out_and_counted(drawn, tmp_path):
+    whole = load_sources([Source(file=str(drawn))], SCHEMA)
+    with pytest.raises(PictureError, match="96 x 96 pixels, but its annotation file says 48 x 96"):
+        replace(whole[0], size=(48, 96)).read()
     document = json.loads(drawn.read_text())
     document["images"][0]["width"] = 48
     path = drawn.with_name("wrong.json")
     path.write_text(json.dumps(document))
-    with pytest.raises(PictureError, match="96 x 96 pixels, but its annotation file says 48 x 96"):
-        load_sources([Source(file=str(path))], SCHEMA)[0].read()
+    tally = Tally()
+    pictures = load_sources([Source(file=str(path))], SCHEMA, tally)
+    assert keys(pictures) == keys(whole) - {whole[0].key}
+    assert tally.counts == {"images of another size than their record": 1}
+    assert "001.png has 96 x 96 pixels, the file says 48 x 96" in str(tally)
 
 
 def test_a_state_whose_parts_or_data_do_not_belong_together_is_refused(drawn, tmp_path):

@@ -70,7 +70,7 @@ def read_bytes(data: bytes) -> None:
     except FashionError:
         return
     assert b"".join(dataset.chunks()) == data
-    assert all(str(problem) for problem in find_problems(dataset, limit=50))
+    assert all(str(problem) for problem in find_problems(dataset))
     columns(dataset)
     statistics(dataset)
     for image in dataset.images[:20]:

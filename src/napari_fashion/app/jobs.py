@@ -19,7 +19,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_fashion.app.session import Predictor, Session
-from napari_fashion.coco import Dataset, Problem, find_problems
+from napari_fashion.coco import Dataset, Problems, find_problems
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
@@ -27,6 +27,7 @@ from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import FashionError
 from napari_fashion.images import ImageFolder, read_image
+from napari_fashion.tally import Tally
 
 GRACE_SECONDS = 20
 """How long a training process may take to save and end before it is killed."""
@@ -89,6 +90,7 @@ class PredictJob:
         self._total, self._done = total, 0
         self._found, self._kept, self._reviewed, self._problems = 0, 0, 0, list[str]()
         self._last: MergeResult | None = None
+        self._left_out = Tally()
 
     @property
     def running(self) -> bool:
@@ -176,6 +178,8 @@ class PredictJob:
         self._last = taken
         self._found += taken.added
         self._kept += taken.kept + taken.updated
+        for name in taken.left_out:
+            self._left_out.add(f"{name} garments, for which the file has no category")
         self._reviewed += taken.reviewed
 
     def _failed(self, error: Exception) -> None:
@@ -195,7 +199,10 @@ class PredictJob:
         else:
             kept = f", {self._kept} of yours kept" if self._kept else ""
             cut = f" Canceled after {self._done} of {self._total}." * (self._done < self._total)
-            self.session.say(f"{self._found} garments on {self._done} pictures{kept}.{cut}")
+            lacking = f" Left out: {self._left_out}." if self._left_out else ""
+            self.session.say(
+                f"{self._found} garments on {self._done} pictures{kept}.{lacking}{cut}"
+            )
         self.finished.emit()
 
 
@@ -222,7 +229,7 @@ def _predict(
 class ProblemsJob:
     """Looks for oddities in a data set in the background."""
 
-    found = Signal(object, list)
+    found = Signal(object, object)
     """The data set, and its problems; where the search was not ended before."""
 
     def __init__(self) -> None:
@@ -234,7 +241,7 @@ class ProblemsJob:
         self.close()
         self._stop = stop = threading.Event()
 
-        def returned(problems: list[Problem]) -> None:
+        def returned(problems: Problems) -> None:
             if not stop.is_set():
                 self.found.emit(dataset, problems)
 

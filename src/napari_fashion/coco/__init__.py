@@ -2,7 +2,7 @@
 
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.export import export
-from napari_fashion.coco.problems import Problem, find_problems
+from napari_fashion.coco.problems import Problem, Problems, find_problems
 from napari_fashion.coco.results import write_results
 from napari_fashion.coco.spans import TableName
 from napari_fashion.coco.statistics import columns, statistics
@@ -13,6 +13,7 @@ __all__ = [
     "Garment",
     "Image",
     "Problem",
+    "Problems",
     "TableName",
     "columns",
     "export",

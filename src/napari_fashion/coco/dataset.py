@@ -19,7 +19,7 @@ from napari_fashion.errors import CocoError, EditError, PictureError, SchemaErro
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
 from napari_fashion.images import EXPECTED, ImageFolder, image_files, image_size, remember_root
 from napari_fashion.images.folder import is_believed
-from napari_fashion.schema import Schema
+from napari_fashion.schema import BUNDLED, Category, Schema
 from napari_fashion.tally import Tally
 
 _log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ class Dataset(Frame):
         else:
             folder = self._find_images(tuple(allow_roots))
         super().__init__(store, found, folder)
+        self._file_schema = found
 
     def __repr__(self) -> str:
         return (
@@ -406,7 +407,7 @@ class Dataset(Frame):
         except ValueError as error:
             raise EditError(f"{table} {record_id!r}: {text!r:.60} is no JSON ({error}).") from None
         if table == "categories":
-            self._categories = None
+            self._categories_changed()
 
     def set_value(
         self, table: TableName, record_id: RecordId, path: jsontext.Path, value: Any
@@ -455,7 +456,7 @@ class Dataset(Frame):
             )
         self.store.put(table, record_id, data)
         if table == "categories":
-            self._categories = None
+            self._categories_changed()
         return record_id
 
     def insert_record(self, table: TableName, record: Mapping[str, Any]) -> None:
@@ -476,7 +477,7 @@ class Dataset(Frame):
         """
         text = self.store.remove(table, record_id)
         if table == "categories":
-            self._categories = None
+            self._categories_changed()
         return text.decode()
 
     # -- writing ---------------------------------------------------------------------------
@@ -612,6 +613,16 @@ class Dataset(Frame):
         value = None if self._info is None else self._read_top(provenance.KEY)
         return value if isinstance(value, dict) else {}
 
+    def _categories_changed(self) -> None:
+        """Look up categories anew; the schema has those that were added to the file, too."""
+        self._categories = None
+        added = [
+            self.store.record("categories", key)
+            for key in self.store.ids("categories")
+            if self.store.original("categories", key) is None
+        ]
+        self.schema = with_categories_of(self._file_schema, added)
+
     def _category_records(self) -> list[dict[str, Any]]:
         return [self.store.record("categories", key) for key in self.store.ids("categories")]
 
@@ -677,7 +688,9 @@ class Dataset(Frame):
                 f"{shown(strange[0].get('name'))}."
             )
             return None
-        return schema
+        # Those that were added for a model's garments (`coco.categories`) are the schema's from then on.
+        added = (c for _, c in named if provenance.MODEL_CATEGORIES in provenance.of(c))
+        return with_categories_of(schema, added)
 
     def _find_images(
         self, allowed: tuple[Path | str, ...], path: Path | None = None
@@ -711,6 +724,31 @@ def _has_file(folder: ImageFolder, name: str) -> bool:
         return is_file(folder.path(name))
     except PictureError:
         return False
+
+
+def with_categories_of(schema: Schema, records: Iterable[Mapping[str, Any]]) -> Schema:
+    """Return a schema that also has the categories of records whose landmarks it has.
+
+    Their body types are those of a bundled schema with the same landmarks, else any.
+    """
+    more: dict[str, Category] = {}
+    for record in records:
+        name, names = record.get("name"), record.get("keypoints")
+        if not isinstance(name, str) or name in schema.category_names or not names:
+            continue
+        if not isinstance(names, list) or not {str(n) for n in names} <= set(schema.landmarks):
+            continue
+        more[name] = next(
+            (
+                category
+                for bundled in map(Schema.load, BUNDLED)
+                if bundled.landmarks == schema.landmarks
+                for category in bundled.categories
+                if category.name == name and set(category.body_types) <= set(schema.body_type_names)
+            ),
+            Category(name, schema.body_type_names),
+        )
+    return schema.with_categories([*schema.categories, *more.values()]) if more else schema
 
 
 def image_records(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,13 +80,13 @@ def _triplets(value: Any, n: int) -> tuple[npt.NDArray[np.float64], str]:
     if value is None:
         return triplets, ""
     if not isinstance(value, list):
-        return triplets, f"{_short(value)}"
+        return triplets, f"{short(value)}"
     flat = value[: 3 * n]
     strange = next((v for v in flat if type(v) is not float and type(v) is not int), None)
     if strange is not None or any(v is None for v in flat):
         if isinstance(strange, (list, dict)):
             return triplets, f"a list of {type(strange).__name__}s"
-        problem = f"{_short(strange)} among the numbers"
+        problem = f"{'None' if strange is None else short(strange)} among the numbers"
     else:
         problem = ""
     if len(value) % 3 and len(value) < 3 * n:
@@ -106,8 +107,8 @@ def landmark_changes(
     Only the triplets named are written anew; the others, and whatever follows the last triplet, keep
     their numbers. The box follows the landmarks if it was their box before (within 1 px), or
     if there was none; likewise the area if it was the box's. Otherwise they say something of
-    their own (the garment's silhouette, say) and are left alone. Where no landmark is left, a box
-    that followed is empty.
+    their own (the garment's silhouette, say) and are left alone, and so is a box, an area or a count
+    of another form (text, say). Where no landmark is left, a box that followed is empty.
 
     Parameters
     ----------
@@ -149,20 +150,24 @@ def landmark_changes(
     old, new = parse_keypoints(raw, k, order), parse_keypoints(flat, k, order)
     before = landmark_box(old.xy, old.visibility)
     after = landmark_box(new.xy, new.visibility)
-    values: dict[str, Any] = {
-        "keypoints": flat,
-        "num_keypoints": int(np.count_nonzero(new.visibility)),
-    }
-    box = parse_box(annotation.get("bbox"))
-    follows = box is None or box[2:] == (0.0, 0.0)
+    values: dict[str, Any] = {"keypoints": flat}
+    if is_count(annotation.get("num_keypoints")):
+        values["num_keypoints"] = int(np.count_nonzero(new.visibility))
+    theirs: Any = annotation.get("bbox")
+    box = parse_box(theirs)
+    follows = theirs in (None, []) or (box is not None and box[2:] == (0.0, 0.0))
     if box is not None and before is not None:
         follows |= all(abs(a - b) <= 1 for a, b in zip(box, before, strict=True))
+    follows &= box is None or all_numbers(theirs)
     if follows and (after is not None or before is not None):
         after = after or (0.0, 0.0, 0.0, 0.0)
         values["bbox"] = [rounded(value, whole) for value in after]
         area: Any = annotation.get("area")
         size = 0.0 if box is None else box[2] * box[3]
-        if not math.isfinite(number(area)) or abs(area - size) <= max(1.0, 1e-3 * size):
+        if area is None or (
+            all_numbers([area])
+            and (not math.isfinite(number(area)) or abs(area - size) <= max(1.0, 1e-3 * size))
+        ):
             values["area"] = rounded(after[2] * after[3], whole)
     return {key: value for key, value in values.items() if not _same(annotation.get(key), value)}
 
@@ -219,6 +224,31 @@ def number(value: object) -> float:
         return math.nan
 
 
+def box_problem(value: Any) -> str:
+    """Return why a box cannot be used; empty where it can, or where there is none.
+
+    Four zeros are none: a garment without landmarks has them.
+    """
+    if value is None or value == []:
+        return ""
+    box = parse_box(value)
+    if box is None:
+        return f"{short(value)}, no four finite numbers"
+    if any(box) and (box[2] <= 0 or box[3] <= 0):
+        return f"{short(value)}, without an area"
+    return ""
+
+
+def all_numbers(values: Sequence[Any]) -> bool:
+    """Whether all of some JSON values are numbers, not text that has one, nor true or false."""
+    return all(type(value) is int or type(value) is float for value in values)
+
+
+def is_count(value: object) -> bool:
+    """Whether a value can be a number of landmarks, or none is given."""
+    return value is None or type(value) is int
+
+
 def rounded(value: float, whole: bool) -> float | int:
     """Round to what we write: whole numbers stay integers in a file that has integers."""
     value = round(float(value), DECIMALS) + 0.0  # no -0.0
@@ -229,6 +259,48 @@ def _same(old: Any, new: Any) -> bool:
     return type(old) is type(new) and bool(old == new)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def flag(value: object) -> bool:
+    """Return the truth of a flag by its value: ``"0"``, ``"false"`` and what is no flag are no."""
+    if isinstance(value, str):
+        value = value.strip().lower()
+        if value == "true":
+            return True
+    return abs(number(value)) > 0  # NaN is not
+
+
+def far_outside(x: float, y: float, size: tuple[int, int]) -> bool:
+    """Whether a place is more than an image's own width or height away from it.
+
+    A landmark a little outside is no mistake: the garment goes on beyond the image.
+
+    Parameters
+    ----------
+    x, y
+        Pixels.
+    size
+        Width and height of the image, pixels.
+    """
+    width, height = size
+    return not (-width <= x <= 2 * width and -height <= y <= 2 * height)
+
+
+class _Repr(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxdict = 3, 8, 4
+        self.maxstring = self.maxlong = self.maxother = _SHORT
+
+
+_SHORT = 60
+_repr = _Repr()
+
+
+def short(value: object) -> str:
+    """Return a JSON value for a message: at most 60 letters, however large it is."""
+    if value is None:
+        return "nothing"
+    try:
+        text = _repr.repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _SHORT else text[: _SHORT - 3] + "..."

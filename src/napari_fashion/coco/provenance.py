@@ -17,6 +17,10 @@ a picture. These stand under one key of ours, so that a file stays plain COCO fo
         "rejected": [...],                   # garments of a model that a person deleted
         "ignore": [[x, y, w, h], ...],       # on export: garments that nobody has looked at
     }
+    category["fashion"] = {
+        "model_categories": [...],           # names of a model's categories that it stands for
+        "left_out": [...],                   # names of those whose garments are left out of the file
+    }
     info["fashion"] = {
         "image_root": "../photos",           # where file_name is relative to
         "schema": "garments",                # what the landmarks mean: a name, or all of it
@@ -34,12 +38,15 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from napari_fashion.coco.keypoints import number, parse_box
+from napari_fashion.coco.keypoints import flag, number, parse_box
 
 KEY = "fashion"
 HUMAN = "human"
 MODEL = "model:"
 """What the source of a model's garment begins with; every other source is a person's."""
+
+MODEL_CATEGORIES = "model_categories"
+LEFT_OUT = "left_out"
 
 Record = Mapping[str, Any]
 
@@ -50,9 +57,48 @@ def of(record: Record) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def form_problem(field: str, value: object, k: int) -> str:
+    """Return what was expected of a value under our key where it has another form; else empty text.
+
+    Parameters
+    ----------
+    field
+        Its name.
+    value
+        What is there; None for nothing.
+    k
+        Number of landmarks of the schema.
+    """
+    match field:
+        case _ if value is None:
+            return ""
+        case "keypoint_sources":
+            fits = isinstance(value, list) and len(value) == k
+            return "" if fits else f"a list of {k} names"
+        case "category_source":
+            return "" if isinstance(value, str) else "text"
+        case "rejected":
+            fits = isinstance(value, list) and all(isinstance(v, dict) for v in value)
+            return "" if fits else "a list of objects"
+        case "model_categories" | "left_out":
+            fits = isinstance(value, list) and all(isinstance(v, str) for v in value)
+            return "" if fits else "a list of names"
+        case "ignore":
+            return "" if isinstance(value, list) else "a list of boxes"
+        case "reviewed" | "edited":
+            return "" if isinstance(value, (bool, int)) else "true or false"
+    return ""
+
+
+def names_of(ours: Record, field: str) -> list[str]:
+    """Return a list of names under our key; empty where there is none."""
+    value = ours.get(field)
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
+
+
 def is_reviewed(image: Record) -> bool:
     """Whether a person has said that the picture's garments are right."""
-    return of(image).get("reviewed") is True
+    return flag(of(image).get("reviewed"))
 
 
 def source(annotation: Record) -> str:
@@ -119,7 +165,7 @@ def touched_by_human(annotation: Record) -> bool:
 def edited(annotation: Record) -> bool:
     """Whether a person changed the garment since it came from a file or a model."""
     if source(annotation) == HUMAN:
-        return of(annotation).get("edited") is True
+        return flag(of(annotation).get("edited"))
     return touched_by_human(annotation)
 
 
@@ -148,8 +194,12 @@ def with_rejected(image: Record, annotation: Record) -> dict[str, Any]:
 
 
 def with_ignored(image: Record, boxes: Sequence[Any]) -> dict[str, Any]:
-    """Return an image's ``"fashion"`` value with these regions noted as ones to ignore."""
-    return {**of(image), "ignore": [*map(list, ignored_boxes(image)), *boxes]}
+    """Return an image's ``"fashion"`` value with these regions noted as ones to ignore.
+
+    What stands there already is kept; where it is no list, it makes place.
+    """
+    known = of(image).get("ignore")
+    return {**of(image), "ignore": [*(known if isinstance(known, list) else []), *boxes]}
 
 
 def with_human(

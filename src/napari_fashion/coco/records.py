@@ -29,9 +29,9 @@ def category_record(schema: Schema, index: int, record_id: Any) -> Record:
     }
 
 
-def category_records(schema: Schema) -> list[Record]:
-    """Return the records of all categories of a schema; their ids count from 1."""
-    return [category_record(schema, i, i + 1) for i in range(len(schema.categories))]
+def category_records(schema: Schema, first_id: int = 1) -> list[Record]:
+    """Return the records of all categories of a schema; their ids count from `first_id`."""
+    return [category_record(schema, i, first_id + i) for i in range(len(schema.categories))]
 
 
 def image_record(record_id: Any, file_name: str, width: int, height: int) -> Record:

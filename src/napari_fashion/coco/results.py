@@ -4,10 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_fashion.coco.dataset import write_file
+import numpy as np
+
+from napari_fashion.coco import provenance
+from napari_fashion.coco.categories import CategoryRule
+from napari_fashion.coco.dataset import Dataset, write_file
 from napari_fashion.coco.jsontext import Layout, dump_object
+from napari_fashion.coco.records import annotation_record, result_record, top_categories
+from napari_fashion.coco.spans import RecordId
+
+if TYPE_CHECKING:
+    from napari_fashion.engine.prediction import Prediction
+
+
+def result_records(
+    dataset: Dataset, image_id: RecordId, prediction: Prediction, rule: CategoryRule
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the COCO results of one image.
+
+    A garment's category is the model's likeliest one, as the file has it; where it has none, the garment
+    is left out.
+
+    Parameters
+    ----------
+    rule
+        Which of the file's categories each of the model's becomes.
+
+    Returns
+    -------
+    records
+        One a garment (`records.result_record`).
+    left_out
+        The categories of the garments that were left out, one a garment.
+    """
+    records: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    for garment in prediction.garments:
+        likeliest = int(garment.category.argmax()) if garment.category.size else -1
+        category_id = rule.id_of(likeliest)
+        top = top_categories(rule.schema, garment.category)
+        if category_id is None:
+            left_out.append(next(iter(top), "garments without a category"))
+            continue
+        annotation = annotation_record(
+            0,
+            image_id,
+            category_id,
+            xy=garment.xy,
+            visibility=np.where(garment.found, 2, 0),
+            order=dataset.landmark_order(category_id),
+            fashion=provenance.of_model(
+                f"model:{prediction.model_id}", garment.score, garment.scores.tolist(), top
+            ),
+        )
+        records.append(result_record(annotation))
+    return records, left_out
 
 
 def write_results(

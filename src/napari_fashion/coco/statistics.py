@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.dataset import Dataset
-from napari_fashion.coco.keypoints import number, parse_keypoints
+from napari_fashion.coco.keypoints import flag, parse_keypoints
+from napari_fashion.coco.store import other_form
 
 _BLOCK = 20_000
 
@@ -87,7 +88,7 @@ def columns(dataset: Dataset) -> Columns:
     image_ids = store.ids("images")
     reviewed = np.zeros(len(image_ids), np.bool_)
     for i, fashion in enumerate(_images(dataset)):
-        if b"true" in fashion:
+        if b"reviewed" in fashion or b"\\" in fashion:
             reviewed[i] = provenance.is_reviewed({provenance.KEY: jsontext.loads(fashion)})
 
     rows = _annotations(dataset)
@@ -266,7 +267,7 @@ def _annotations(dataset: Dataset) -> list[_Annotation]:
             rows.append(_Annotation(**known, fashion=msgspec.Raw(ours)))
     for row in rows:
         if type(row.iscrowd) is not int:
-            row.iscrowd = number(row.iscrowd) == 1
+            row.iscrowd = flag(row.iscrowd)
     return rows
 
 
@@ -287,9 +288,10 @@ def _fashion_text(dataset: Dataset, table: Any, key: Any) -> bytes:
 
 def _row(places: dict[Any, int], image_id: Any) -> int:
     try:
-        return places.get(image_id, -1)
+        row = places.get(image_id, -1)
     except TypeError:
         return -1
+    return row if row >= 0 else places.get(other_form(image_id), -1)
 
 
 def _objects(values: list[Any]) -> npt.NDArray[np.object_]:

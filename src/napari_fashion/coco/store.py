@@ -36,6 +36,8 @@ from napari_fashion.coco.spans import (
 from napari_fashion.errors import CocoError, EditError
 
 _NOWHERE: Final = object()
+_LONGEST_NUMBER: Final = 40
+"""Text of more letters is taken for no number."""
 KEPT_VERSIONS = 4096
 """Number of unchanged records whose decoded form is kept."""
 KEPT_BYTES = 32 << 20
@@ -205,8 +207,33 @@ class Store:
         key = (table, record_id)
         return self._saved[key] if key in self._saved else self.original(table, record_id)
 
+    def find(self, table: TableName, record_id: RecordId) -> RecordId | None:
+        """Return the id of the record that a reference means, or None where there is none.
+
+        It is the record with exactly this id; else the one whose id is the same number or text in its
+        other form, ``1`` and ``"1"``.
+        """
+        if self.has(table, record_id):
+            return record_id
+        twin = other_form(record_id)
+        return twin if twin is not None and self.has(table, twin) else None
+
     def of_image(self, image_id: RecordId) -> list[RecordId]:
-        """Return the ids of an image's annotations, in order."""
+        """Return the ids of an image's annotations, in order.
+
+        Those that name it in the other form of its id belong to it, unless an image has that id.
+        """
+        found = self.find("images", image_id)
+        if found is None:
+            return self._named(image_id)
+        ids = self._named(found)
+        twin = other_form(found)
+        if twin is not None and twin in self._of_image and not self.has("images", twin):
+            ids = sorted(ids + self._named(twin), key=self._place)
+        return ids
+
+    def _named(self, image_id: RecordId) -> list[RecordId]:
+        """Return the ids of the annotations that name exactly this image, in order."""
         try:
             found = self._of_image.get(image_id, _NOWHERE)
         except TypeError:
@@ -553,6 +580,28 @@ def document_bytes(document: Mapping[str, Any]) -> bytes:
 
 
 # -- inside --------------------------------------------------------------------------------------
+
+
+def other_form(record_id: RecordId) -> RecordId | None:
+    """Return an id's other form: ``"1"`` for 1, 1 for ``"1"``; None where it has none."""
+    if isinstance(record_id, str):
+        if not 0 < len(record_id) <= _LONGEST_NUMBER:
+            return None
+        for kind in (int, float):
+            try:
+                number = kind(record_id)
+            except ValueError:
+                continue
+            if str(number) == record_id and number == number:
+                return number
+        return None
+    if isinstance(record_id, float) and record_id.is_integer():
+        record_id = int(record_id)
+    if isinstance(record_id, bool) or not isinstance(record_id, (int, float)):
+        return None
+    if abs(record_id) >= 10**_LONGEST_NUMBER:
+        return None
+    return str(record_id)
 
 
 def _order(record_id: RecordId) -> tuple[int, Any]:

@@ -10,9 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fashion.coco import provenance
-from napari_fashion.coco.keypoints import Keypoints, Order, parse_box, parse_keypoints
+from napari_fashion.coco.keypoints import (
+    Keypoints,
+    Order,
+    box_problem,
+    flag,
+    parse_box,
+    parse_keypoints,
+)
 from napari_fashion.coco.spans import RecordId, TableName
-from napari_fashion.coco.store import Store, Version
+from napari_fashion.coco.store import Store, Version, other_form
 from napari_fashion.errors import OutsideRootError, PictureError
 from napari_fashion.images import ImageFolder, image_size
 from napari_fashion.schema import Schema
@@ -76,6 +83,13 @@ class Frame:
         """Whether a table has a record with this id."""
         return self.store.has(table, record_id)
 
+    def find_id(self, table: TableName, record_id: RecordId) -> RecordId | None:
+        """Return the id of the record that a reference means; None where there is none.
+
+        ``1`` and ``"1"`` match where no record has exactly the id.
+        """
+        return self.store.find(table, record_id)
+
     # -- categories ------------------------------------------------------------------------
 
     def category_index(self, category_id: RecordId) -> int:
@@ -108,10 +122,14 @@ class Frame:
         return self._category(category_id)[2]
 
     def _category(self, category_id: RecordId) -> tuple[int, str, Order | None]:
+        known = self._all_categories()
         try:
-            return self._all_categories().get(category_id, (-1, "?", None))
+            found = known.get(category_id)
         except TypeError:  # no id: a list, say
             return (-1, "?", None)
+        if found is None and (twin := other_form(category_id)) is not None:
+            found = known.get(twin)
+        return found or (-1, "?", None)
 
     def _all_categories(self) -> dict[Any, tuple[int, str, Order | None]]:
         if self._categories is None:
@@ -232,7 +250,7 @@ class Image(_View):
     @property
     def known_size(self) -> tuple[int, int] | None:
         """Width and height in pixels as the record has them, after EXIF rotation; else None."""
-        width, height = (_pixels(self._record.get(key)) for key in ("width", "height"))
+        width, height = (pixels(self._record.get(key)) for key in ("width", "height"))
         return (width, height) if width and height else None
 
     @property
@@ -289,13 +307,17 @@ class Garment(_View):
 
     @property
     def image_id(self) -> RecordId:
-        """The id of the image that it is in."""
-        return self._record.get("image_id")
+        """The id of the image that it is in; where there is none, what the record says."""
+        said = self._record.get("image_id")
+        found = self._frame.store.find("images", said)
+        return said if found is None else found
 
     @property
     def category_id(self) -> RecordId:
-        """The file's id of its category."""
-        return self._record.get("category_id")
+        """The file's id of its category; where there is none, what the record says."""
+        said = self._record.get("category_id")
+        found = self._frame.store.find("categories", said)
+        return said if found is None else found
 
     @property
     def category(self) -> int:
@@ -342,9 +364,19 @@ class Garment(_View):
         return parse_box(self._record.get("bbox"))
 
     @property
+    def bbox_problem(self) -> str:
+        """Why the record's box cannot be used; empty where it can, or where there is none."""
+        return box_problem(self._record.get("bbox"))
+
+    @property
     def is_crowd(self) -> bool:
         """Whether the annotation marks a crowd: a region to ignore, not one garment."""
-        return _flag(self._record.get("iscrowd"))
+        return flag(self._record.get("iscrowd"))
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another tool keeps something of its own under our key."""
+        return not isinstance(self._record.get(provenance.KEY, {}), dict)
 
     @property
     def source(self) -> str:
@@ -398,14 +430,7 @@ class Garment(_View):
         return provenance.edited(self._record)
 
 
-def _flag(value: Any) -> bool:
-    """Return the truth of a flag by its value: ``"0"`` and ``"false"`` are no."""
-    if isinstance(value, str):
-        return value.strip().lower() not in ("", "0", "0.0", "false", "no", "none", "null")
-    return bool(value)
-
-
-def _pixels(value: Any) -> int:
+def pixels(value: Any) -> int:
     """Return a size by its value, 0 where it is none: ``640``, ``640.0`` and ``"640"`` are one."""
     try:
         size = float(value) if isinstance(value, (int, float, str)) else 0.0

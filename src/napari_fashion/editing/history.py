@@ -15,6 +15,7 @@ from functools import cached_property
 
 from napari_fashion.coco import jsontext
 from napari_fashion.coco.spans import RecordId
+from napari_fashion.coco.store import other_form
 from napari_fashion.editing.edits import Edit, SetValue
 
 _NAMES = {"image_id": "images", "category_id": "categories"}
@@ -44,7 +45,7 @@ class Step:
     @cached_property
     def uses(self) -> frozenset[Hashable]:
         """The categories and images that its garments have before or after it."""
-        keys: set[Hashable] = set()
+        keys: set[tuple[str, RecordId]] = set()
         for change in self.edit.changes:
             if change.table != "annotations":
                 continue
@@ -55,6 +56,8 @@ class Step:
                 table = _NAMES[str(change.path[0])]
                 texts = (t for t in (change.before, change.after) if t is not None)
                 keys |= {(table, jsontext.loads(t)) for t in texts}
+        # A number in text may name the record whose id is the number.
+        keys |= {(table, other_form(key)) for table, key in keys if isinstance(key, str)}
         return frozenset(keys)
 
     def needs_order(self, other: Step) -> bool:

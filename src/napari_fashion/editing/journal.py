@@ -309,7 +309,11 @@ class Journal:
                 named = garment.image_id, garment.category_id
             else:
                 record = jsontext.loads(change.record)
-                named = record.get("image_id"), record.get("category_id")
+                image_id, category_id = record.get("image_id"), record.get("category_id")
+                named = (
+                    self._dataset.find_id("images", image_id),
+                    self._dataset.find_id("categories", category_id),
+                )
             keys += zip(("images", "categories"), named, strict=True)
         return [key for key in dict.fromkeys(keys) if key[1] is not None]
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from napari_fashion.coco import Dataset, TableName, jsontext
 from napari_fashion.coco.spans import TABLES, RecordId
-from napari_fashion.coco.store import Store
+from napari_fashion.coco.store import Store, other_form
 from napari_fashion.editing.edits import (
     Change,
     Edit,
@@ -116,7 +116,7 @@ class Merge:
                 changes.append(RemoveRecord(*key, now))
             if text is not None:
                 changes.append(InsertRecord(*key, text))
-            image_id = _image_of(key, text if text is not None else now)
+            image_id = _image_of(self.theirs, key, text if text is not None else now)
             if key[0] == "categories":
                 first += changes
             else:
@@ -129,7 +129,7 @@ class Merge:
     def _settle_removed_images(self, wanted: dict[RecordKey, str | None]) -> None:
         """With an image go the garments that the other side has on it; one of ours keeps it."""
         of_ours = {
-            _value(text, "image_id")
+            self.theirs.find_id("images", _value(text, "image_id"))
             for (table, _), text in wanted.items()
             if table == "annotations" and text is not None
         }
@@ -320,8 +320,22 @@ class _Names:
                 called = _value(self._theirs.text(table, other), _NAME_OF[table])
                 if isinstance(called, str):
                     names[called] = None if called in names else other
+            if table == "categories":  # of two of one name, the one that has keypoints
+                for called, found in names.items():
+                    if found is None:
+                        names[called] = self._with_keypoints(called)
             self._by_name[table] = names
         return self._by_name[table]
+
+    def _with_keypoints(self, name: str) -> RecordId | None:
+        """Return the other side's only category of a name that has keypoints; None where there is none."""
+        records = [
+            jsontext.loads(t)
+            for k in self._theirs.ids("categories")
+            if (t := self._theirs.text("categories", k)) is not None
+        ]
+        found = [r["id"] for r in records if r.get("name") == name and r.get("keypoints")]
+        return found[0] if len(found) == 1 else None
 
     def translated(self, text: str | None) -> tuple[str | None, str, dict[RecordKey, str]]:
         """Return an annotation of ours in the other side's ids.
@@ -332,9 +346,13 @@ class _Names:
             return None, "", {}
         reason, needs = "", {}
         for name, table, what in _REFERENCES:
-            key = _value(text, name)
+            key = said = _value(text, name)
             if key is None:
                 continue
+            if self._ours.text((table, key)) is None:  # 1 and "1" are one, where that is clear
+                twin = other_form(key)
+                if twin is not None and self._ours.text((table, twin)) is not None:
+                    key = twin
             found = self.find(table, key)
             place: RecordKey = (table, found if found is not None else self.reserve(table, key))
             ours = self._ours.text((table, key))
@@ -347,7 +365,7 @@ class _Names:
             elif table == "categories":
                 text, lost = self._reordered(text, key, place[1])
                 reason = reason or lost
-            if place[1] != key:
+            if place[1] != key or (said != key and self._theirs.has(table, said)):
                 text = _with_value(text, name, place[1])
         return text, reason, needs
 
@@ -477,7 +495,9 @@ def _with_value(text: str, key: str, value: Any) -> str:
     return jsontext.replaced(text, (key,), jsontext.dumps(value), layout=jsontext.Layout())
 
 
-def _image_of(key: RecordKey, text: str | None) -> RecordId:
+def _image_of(dataset: Dataset, key: RecordKey, text: str | None) -> RecordId:
     if key[0] == "images" or text is None:
         return key[1]
-    return _value(text, "image_id")
+    said = _value(text, "image_id")
+    found = dataset.find_id("images", said)
+    return said if found is None else found

@@ -14,18 +14,22 @@ from typing import Any
 import numpy as np
 
 from napari_fashion.coco import Dataset, Garment
+from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
 from napari_fashion.coco.keypoints import Landmark
 from napari_fashion.coco.provenance import HUMAN
-from napari_fashion.coco.records import annotation_record, category_record
+from napari_fashion.coco.records import annotation_record, category_record, category_records
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.values import (
+    category_record_values,
     category_values,
     landmark_values,
     rejected_values,
+    rescaled_values,
     reviewed_values,
 )
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
 from napari_fashion.errors import EditError
+from napari_fashion.schema import Schema
 
 XY = tuple[float, float]
 
@@ -163,6 +167,78 @@ def set_reviewed(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Edit |
     return Edit(label, image_id, tuple(changes))
 
 
+def rescale_landmarks(dataset: Dataset, image_id: RecordId, size: tuple[int, int]) -> Edit | None:
+    """Bring everything that the file says of an image to the size that the image has.
+
+    Width and height, landmarks, boxes, areas and outlines, regions to ignore and deleted garments; one
+    step to undo. Who placed a landmark stays.
+
+    Parameters
+    ----------
+    size
+        Width and height of the image as it is, pixels.
+
+    Returns
+    -------
+    None where the file has this size already.
+
+    Raises
+    ------
+    EditError
+        If the image has another shape than the file says, or something cannot be rescaled since its
+        form was not understood; nothing is then.
+    """
+    if dataset.image(image_id).known_size == tuple(size):
+        return None
+    image, garments = rescaled_values(dataset, image_id, size)
+    changes = set_values(dataset, "images", image_id, image)
+    for garment_id, values in garments.items():
+        changes += set_values(dataset, "annotations", garment_id, values)
+    return Edit(f"Rescale to {size[0]} x {size[1]}", image_id, tuple(changes))
+
+
+def remember_categories(
+    dataset: Dataset,
+    schema: Schema,
+    answer: CategoryAnswer,
+    image_id: RecordId | None = None,
+) -> Edit | None:
+    """Remember in the file what becomes of a model's categories that it does not have.
+
+    Those that are mapped or left out are noted on category records under our key; those to be added come
+    as new records. `CategoryRule.of` then finds the same without an answer.
+
+    Parameters
+    ----------
+    schema
+        The model's.
+    answer
+        What the person said.
+    image_id
+        The image at which it was asked; by default the first one.
+
+    Returns
+    -------
+    None where the file says so already.
+
+    Raises
+    ------
+    FashionError
+        If the answer names a category that one of the sides does not have, or a record keeps something
+        else under our key.
+    """
+    changes: list[Change] = []
+    for key, values in category_record_values(dataset, schema, answer).items():
+        changes += set_values(dataset, "categories", key, values)
+    rule = CategoryRule.of(dataset, schema, answer)
+    changes += [insert_record(dataset, "categories", record) for record in rule.new]
+    if not changes:
+        return None
+    if image_id is None and len(dataset.images):
+        image_id = dataset.images.ids[0]
+    return Edit("Settle the model's categories", image_id, tuple(changes))
+
+
 def add_images(dataset: Dataset, records: Sequence[Mapping[str, Any]]) -> Edit | None:
     """Add images (`coco.dataset.image_records`), as when a folder has new ones."""
     if not records:
@@ -176,7 +252,12 @@ def category_change(dataset: Dataset, category: int) -> tuple[list[Change], Reco
     category_id = dataset.category_id(category)
     if category_id is not None:
         return [], category_id
-    record = category_record(dataset.schema, category, dataset.next_id("categories"))
+    first = dataset.next_id("categories")
+    if not dataset.ids("categories"):  # one alone would be given to every garment (`CategoryRule`)
+        records = category_records(dataset.schema, first)
+        changes = [insert_record(dataset, "categories", record) for record in records]
+        return list(changes), first + category
+    record = category_record(dataset.schema, category, first)
     return [insert_record(dataset, "categories", record)], record["id"]
 
 

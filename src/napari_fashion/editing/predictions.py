@@ -8,13 +8,9 @@ from typing import Any
 import numpy as np
 
 from napari_fashion.coco import Dataset, Garment, provenance
+from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
 from napari_fashion.coco.provenance import HUMAN
-from napari_fashion.coco.records import (
-    TOP_CATEGORIES,
-    annotation_record,
-    category_record,
-    top_categories,
-)
+from napari_fashion.coco.records import annotation_record, top_categories
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.values import renewed_values, says_the_same
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
@@ -43,6 +39,8 @@ class MergeResult:
         Predictions left out because a person made that garment.
     rejected
         Predictions left out because a person deleted that garment before.
+    left_out
+        The categories of predictions that were left out since the file has none for them, one a garment.
     reviewed
         The picture is reviewed, so that nothing was taken.
     """
@@ -52,6 +50,7 @@ class MergeResult:
     updated: int = 0
     kept: int = 0
     rejected: int = 0
+    left_out: tuple[str, ...] = ()
     reviewed: bool = False
 
     def __str__(self) -> str:
@@ -64,11 +63,20 @@ class MergeResult:
             parts.append(f"{self.kept} of yours kept")
         if self.rejected:
             parts.append(f"{self.rejected} that you had deleted left out")
+        if self.left_out:
+            names = ", ".join(dict.fromkeys(self.left_out))
+            parts.append(
+                f"{len(self.left_out)} left out, since the file has no category for {names}"
+            )
         return ", ".join(parts) + "."
 
 
 def take_prediction(
-    dataset: Dataset, image_id: RecordId, prediction: Prediction, schema: Schema
+    dataset: Dataset,
+    image_id: RecordId,
+    prediction: Prediction,
+    schema: Schema,
+    answer: CategoryAnswer | None = None,
 ) -> MergeResult:
     """Return what a prediction changes on a picture.
 
@@ -77,10 +85,16 @@ def take_prediction(
     person corrected in part, landmarks and category set by the person stay and the rest is
     renewed. A reviewed picture stays as it is.
 
+    A garment's category is the model's likeliest one, as the file has it (`CategoryRule`); where the file
+    has none for it, the garment is left out.
+
     Parameters
     ----------
     schema
         The model's, whose landmarks must be the data set's.
+    answer
+        What becomes of the model's categories that the file does not have; by default what the file
+        remembers.
 
     Raises
     ------
@@ -103,7 +117,9 @@ def take_prediction(
     deleted = [_placed(gone.xy, gone.visibility) for gone in dataset.image(image_id).rejected]
 
     source = f"model:{prediction.model_id}"
-    categories = _Categories(dataset)
+    rule = CategoryRule.of(dataset, schema, answer)
+    left_out: list[str] = []
+    taken: set[RecordId] = set()
     renewed: list[Change] = []
     fresh: list[dict[str, Any]] = []
     updated = kept = rejected = 0
@@ -115,13 +131,17 @@ def take_prediction(
         if any(same_garment(gone, found, dataset.schema.sigmas) for gone in deleted):
             rejected += 1
             continue
-        scores = _category_scores(predicted, schema, dataset.schema)
-        category_id = categories.id_of(next(iter(scores), dataset.schema.category_names[0]))
+        scores = top_categories(schema, predicted.category)
+        likeliest = int(predicted.category.argmax()) if predicted.category.size else -1
+        category_id = rule.id_of(likeliest)
         twin = _twin(corrected, found, dataset.schema)
         if twin is not None:
             corrected.remove(twin)
             renewed += _renew(dataset, twin, predicted, scores, category_id, source)
+            taken.add(category_id)
             updated += 1
+        elif category_id is None:
+            left_out.append(next(iter(scores), "garments without a category"))
         else:
             fresh.append(
                 annotation_record(
@@ -144,31 +164,12 @@ def take_prediction(
         replaced += [remove_record(dataset, "annotations", g.id) for g in of_model]
         replaced += [insert_record(dataset, "annotations", record) for record in fresh]
     changes = renewed + replaced
-    if changes:
-        changes = categories.missing + changes
+    used = {record["category_id"] for record in fresh} | taken
+    if changes and any(record["id"] in used for record in rule.new):
+        added: list[Change] = [insert_record(dataset, "categories", r) for r in rule.new]
+        changes = added + changes
     edit = Edit(PREDICT, image_id, tuple(changes)) if changes else None
-    return MergeResult(edit, len(fresh), updated, kept, rejected)
-
-
-class _Categories:
-    """Ids of the file's categories, with new ones for those that it lacks."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._ids: dict[str, RecordId] = {}
-        self.missing: list[Change] = []
-
-    def id_of(self, name: str) -> RecordId:
-        if name not in self._ids:
-            index = self._dataset.schema.category_index(name)
-            known = self._dataset.category_id(index)
-            if known is None:
-                n = len(self.missing)
-                known = self._dataset.next_id("categories") + n
-                record = category_record(self._dataset.schema, index, known)
-                self.missing.append(insert_record(self._dataset, "categories", record))
-            self._ids[name] = known
-        return self._ids[name]
+    return MergeResult(edit, len(fresh), updated, kept, rejected, tuple(left_out))
 
 
 def _renew(
@@ -176,7 +177,7 @@ def _renew(
     garment: Garment,
     predicted: PredictedGarment,
     scores: dict[str, float],
-    category_id: RecordId,
+    category_id: RecordId | None,
     source: str,
 ) -> list[Change]:
     """Renew what the model said about a garment, and leave what a person said."""
@@ -185,7 +186,7 @@ def _renew(
         for i, ((x, y), score) in enumerate(zip(predicted.xy, predicted.scores, strict=True))
         if garment.landmark_sources[i] != HUMAN
     }
-    theirs = garment.category_source != HUMAN and scores
+    theirs = garment.category_source != HUMAN
     values = renewed_values(
         dataset,
         garment.id,
@@ -194,17 +195,6 @@ def _renew(
         category_id=category_id if theirs else None,
     )
     return set_values(dataset, "annotations", garment.id, values)
-
-
-def _category_scores(
-    predicted: PredictedGarment, schema: Schema, target: Schema
-) -> dict[str, float]:
-    """Return the probabilities of the likeliest categories that both schemas have, best first."""
-    if not predicted.category.size:
-        return {}
-    ranked = top_categories(schema, predicted.category, n=len(schema.categories))
-    known = [(name, p) for name, p in ranked.items() if name in target.category_names]
-    return dict(known[:TOP_CATEGORIES])
 
 
 def _twin(corrected: list[Garment], found: Landmarks, schema: Schema) -> Garment | None:

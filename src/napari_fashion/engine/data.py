@@ -17,20 +17,24 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from napari_fashion import photos
-from napari_fashion.coco import Dataset, Garment, Image
+from napari_fashion.coco import Dataset, Garment, Image, columns
+from napari_fashion.coco.categories import FOREIGN, UNCLEAR, CategoryAnswer, CategoryRule
+from napari_fashion.coco.keypoints import far_outside
 from napari_fashion.documents import shown
 from napari_fashion.engine.augment import Canvases
 from napari_fashion.engine.pictures import PADDING, Picture, resize
 from napari_fashion.engine.recipe import Source
 from napari_fashion.engine.targets import GarmentBatch
 from napari_fashion.errors import PictureError, RecipeError
-from napari_fashion.images import read_image
+from napari_fashion.images import image_size, read_image
 from napari_fashion.paths import cache_folder
 from napari_fashion.schema import Schema
-from napari_fashion.tally import Tally
+from napari_fashion.tally import EXAMPLES, Tally
 
+HEADER_THREADS = 8
 MAX_SAMPLES = 100_000
 """So many procedural garments can be asked for."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,8 @@ class Annotated:
     box
         (N, 4) float32: x0, y0, x1, y1.
     category
-        (N,) int64, -1 where unknown.
+        (N,) int64, index into the model's; `UNCLEAR` (-1) where the record does not say it, `FOREIGN` (-2)
+        where the file's has a name that the model lacks.
     crowd
         (N,) bool.
     truth
@@ -82,12 +87,26 @@ class Annotated:
 
 def garment_can_be_judged(picture: Annotated, i: int) -> bool:
     """Whether garment `i` has a box to divide by, and a visible landmark to compare."""
+    return not why_not_judged(picture, i)
+
+
+def why_not_judged(picture: Annotated, i: int) -> str:
+    """Return why garment `i` cannot be judged, as a plural; empty where it can."""
     visibility = picture.visibility[i]
-    return bool(not picture.crowd[i] and (visibility > 0).sum() >= 2 and (visibility == 2).any())
+    if picture.crowd[i]:
+        return "crowds and regions to ignore"
+    if (visibility > 0).sum() < 2:
+        return "garments with fewer than two labelled landmarks"
+    return "" if (visibility == 2).any() else "garments without a visible landmark (v = 2)"
 
 
-def dataset_of(source: Source) -> Dataset:
+def dataset_of(source: Source, fallback: Schema | None = None) -> Dataset:
     """Open the data set that a source names.
+
+    Parameters
+    ----------
+    fallback
+        What the landmarks mean where no category of a file names any.
 
     Raises
     ------
@@ -101,7 +120,7 @@ def dataset_of(source: Source) -> Dataset:
         return _photos(rest, source)
     if kind == "samples":
         return Dataset.load(_samples(rest))
-    return Dataset.load(source.file, image_root=source.images)
+    return Dataset.load(source.file, fallback=fallback, image_root=source.images)
 
 
 def _photos(split: str, source: Source) -> Dataset:
@@ -156,102 +175,251 @@ def _samples(rest: str) -> Path:
 
 
 def load_sources(
-    sources: Iterable[Source], schema: Schema, left_out: Tally | None = None
+    sources: Iterable[Source],
+    schema: Schema,
+    tally: Tally | None = None,
+    *,
+    answer: CategoryAnswer | None = None,
 ) -> list[Annotated]:
-    """Read all sources' annotations; pictures themselves are read later.
+    """Read all sources' annotations, and the headers of their images; images are read later.
 
     What a model said and no person touched or reviewed is no truth: such garments are regions to
     ignore, like crowds, unless the source says that they are to be learned from (`Source.pseudo`);
-    no model is judged by them. Pictures that then have no garment are left out, unless the source calls
-    empty pictures negative, or somebody reviewed the picture and left it empty.
+    no model is judged by them. Images that then have no garment are left out, unless the source calls
+    empty images negative, or somebody reviewed the image and left it empty. So are images that are missing,
+    are none, or have another size than their record says; and of a garment what cannot be used:
+    keypoints of another form (it becomes a region to ignore), landmarks far outside the image, a box that
+    is none.
 
     Parameters
     ----------
-    left_out
-        Counts the images that cannot be used; without it they are logged.
+    sources
+        Where the annotations are.
+    schema
+        The model's.
+    tally
+        Counts what is left out, and why.
+    answer
+        What the categories that the model lacks stand for (`CategoryRule`); by default what the file
+        remembers.
 
     Raises
     ------
     RecipeError
         If nothing is left to learn from, or the source has other landmarks than the schema.
     """
+    tally = Tally() if tally is None else tally
     pictures: list[Annotated] = []
-    unusable = Tally() if left_out is None else left_out
     for source in sources:
-        dataset = dataset_of(source)
+        dataset = dataset_of(source, schema)
         if dataset.schema.landmarks != schema.landmarks:
             raise RecipeError(
                 f"{source.file} has the landmarks {', '.join(dataset.schema.landmarks)}; expected "
                 f"those of schema {schema.name!r}: {', '.join(schema.landmarks)}."
             )
-        groups = photos.senders()
-        for image in dataset.images:
-            garments = dataset.garments_of(image.id)
-            believed = image.reviewed or source.pseudo
-            truth = [g for g in garments if believed or g.touched_by_human]
-            if not truth and source.empty == "skip" and not image.reviewed:
-                continue
-            ignored = [g.bbox for g in garments if g not in truth and g.bbox is not None]
-            if not image.reviewed:
-                ignored += image.ignored_boxes
-            name = Path(image.file_name)
-            key = image.file_name
-            if source.file.startswith("samples:"):
-                key = f"{source.file}/{key}"
-            elif name.stem in groups:
-                key = name.name
-            try:
-                picture = _annotated(
-                    key, groups.get(name.stem, key), image, truth, ignored, dataset, schema
-                )
-            except PictureError as error:
-                unusable.add("images that cannot be used", str(error))
-                continue
-            judges = image.reviewed or all(g.touched_by_human for g in truth)
-            pictures += [replace(picture, truth=judges)] * source.repeat
-    if left_out is None and unusable:
-        logging.getLogger(__name__).warning("%s", unusable)
+        pictures += _Reading(source, dataset, schema, tally, answer).pictures()
     if not pictures:
         raise RecipeError(
-            "No source has a picture with a garment that a person annotated or reviewed; there is "
-            f"nothing to learn from, or to judge by. {unusable}".strip()
+            "No source has an image with a garment that a person annotated or reviewed; there is "
+            f"nothing to learn from, or to judge by. Left out: {tally or 'nothing'}."
         )
     return pictures
 
 
-def _annotated(
-    key: str,
-    group: str,
-    image: Image,
-    garments: list[Garment],
-    ignored: Sequence[tuple[float, float, float, float]],
-    dataset: Dataset,
-    schema: Schema,
-) -> Annotated:
-    k = schema.n_landmarks
-    n = len(garments) + len(ignored)
-    names = dataset.schema.category_names
-    index = {name: i for i, name in enumerate(schema.category_names)}
-    xy = np.zeros((n, k, 2), np.float32)
-    visibility = np.zeros((n, k), np.int64)
-    member = np.zeros((n, k), np.bool_)
-    box = np.zeros((n, 4), np.float32)
-    category = np.full(n, -1, np.int64)
-    crowd = np.zeros(n, np.bool_)
-    for i, garment in enumerate(garments):
-        xy[i] = garment.xy
-        visibility[i] = garment.visibility
-        crowd[i] = garment.is_crowd
-        if garment.category >= 0:
-            category[i] = index.get(names[garment.category], -1)
-        present = np.flatnonzero(visibility[i] > 0)
-        member[i, _members(schema, garment, int(category[i]), present)] = True
-        box[i] = garment.bbox or _box(xy[i, present], image.width, image.height)
-    for i, region in enumerate(ignored, start=len(garments)):
-        box[i], crowd[i] = region, True
-    box[:, 2:] += box[:, :2]
-    size = (int(image.width), int(image.height))
-    return Annotated(key, group, image.path, size, xy, visibility, member, box, category, crowd)
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    """What is known of one image."""
+
+    image: Image
+    path: Path
+    garments: list[Garment]
+    ignored: list[tuple[float, float, float, float]]
+    whole: bool
+    """Whether there is a garment that nobody knows where."""
+
+
+class _Reading:
+    """The images of one source."""
+
+    def __init__(
+        self,
+        source: Source,
+        dataset: Dataset,
+        schema: Schema,
+        tally: Tally,
+        answer: CategoryAnswer | None,
+    ) -> None:
+        self.source, self.dataset, self.schema, self.tally = source, dataset, schema, tally
+        self.rule = CategoryRule.of(dataset, schema, answer)
+
+    def pictures(self) -> list[Annotated]:
+        """Return the images to learn from or to judge by; the others are counted."""
+        self._count_orphans()
+        known = [t for image in self.dataset.images if (t := self._truth(image)) is not None]
+        groups = photos.senders()
+        pictures: list[Annotated] = []
+        with ThreadPoolExecutor(HEADER_THREADS) as pool:
+            for truth, size in zip(known, pool.map(_size_of, known), strict=True):
+                if isinstance(size, str):
+                    self.tally.add("images that are missing or cannot be read", size)
+                    continue
+                said = truth.image.known_size
+                if said is not None and size not in (said, said[::-1]):
+                    self.tally.add(
+                        "images of another size than their record",
+                        f"{truth.path} has {size[0]} x {size[1]} pixels, the file says "
+                        f"{said[0]} x {said[1]}",
+                    )
+                    continue
+                name = Path(truth.image.file_name)
+                key = truth.image.file_name
+                if self.source.file.startswith("samples:"):
+                    key = f"{self.source.file}/{key}"
+                elif name.stem in groups:
+                    key = name.name
+                picture = self._annotated(key, groups.get(name.stem, key), truth, said or size)
+                judges = truth.image.reviewed or all(g.touched_by_human for g in truth.garments)
+                pictures += [replace(picture, truth=judges)] * self.source.repeat
+        return pictures
+
+    def _count_orphans(self) -> None:
+        found = columns(self.dataset)
+        lost = np.flatnonzero(found.annotation_image < 0)
+        for row in lost[:EXAMPLES].tolist():
+            garment = self.dataset.garment(found.annotation_ids[row])
+            self.tally.add(
+                "annotations of no image",
+                f"{self.source.file}: annotation {garment.id!r} has the image_id {garment.image_id!r}, "
+                "which no image has",
+            )
+        if len(lost) > EXAMPLES:
+            self.tally.add("annotations of no image", n=len(lost) - EXAMPLES)
+
+    def _truth(self, image: Image) -> _Truth | None:
+        """Return what is known of an image; None, counted, where it teaches nothing."""
+        garments = image.garments
+        believed = image.reviewed or self.source.pseudo
+        truth, ignored, whole = [], [], False
+        for garment in garments:
+            usable = True
+            if garment.keypoints.problem:
+                self.tally.add(
+                    "garments whose keypoints have another form",
+                    f"{self._called(image)}: annotation {garment.id!r} has keypoints of "
+                    f"{garment.keypoints.problem}",
+                )
+                usable = False
+            elif not (believed or garment.touched_by_human):
+                self.tally.add("predicted garments that nobody has reviewed")
+                usable = False
+            if usable:
+                truth.append(garment)
+            elif garment.bbox is not None and not garment.bbox_problem:
+                ignored.append(garment.bbox)
+            else:
+                whole |= bool(garment.keypoints.problem)
+        if not truth and self.source.empty == "skip" and not image.reviewed:
+            self.tally.add("images without a garment to learn from or to judge by")
+            return None
+        if not image.reviewed:
+            ignored += image.ignored_boxes
+        try:
+            if not image.file_name:
+                raise PictureError(f"{self.source.file}: image {image.id!r} has no file_name")
+            return _Truth(image, image.path, truth, ignored, whole)
+        except PictureError as error:
+            self.tally.add("images that are missing or cannot be read", str(error))
+            return None
+
+    def _called(self, image: Image) -> str:
+        return image.file_name or f"image {image.id!r}"
+
+    def _annotated(self, key: str, group: str, truth: _Truth, size: tuple[int, int]) -> Annotated:
+        schema = self.schema
+        k = schema.n_landmarks
+        ignored = [box for box in truth.ignored if _is_region(box, size)]
+        if truth.whole:
+            ignored.append((0.0, 0.0, float(size[0]), float(size[1])))
+        n = len(truth.garments) + len(ignored)
+        xy = np.zeros((n, k, 2), np.float32)
+        visibility = np.zeros((n, k), np.int64)
+        member = np.zeros((n, k), np.bool_)
+        box = np.zeros((n, 4), np.float32)
+        category = np.full(n, UNCLEAR, np.int64)
+        crowd = np.zeros(n, np.bool_)
+        for i, garment in enumerate(truth.garments):
+            crowd[i] = garment.is_crowd
+            places, visibility[i] = self._landmarks(garment, truth, size)
+            xy[i] = places
+            category[i] = self._category(garment, truth)
+            present = np.flatnonzero(visibility[i] > 0)
+            member[i, _members(schema, garment, int(category[i]), present)] = True
+            box[i] = self._box(garment, truth, size) or _box(xy[i, present], *size)
+        for i, region in enumerate(ignored, start=len(truth.garments)):
+            box[i], crowd[i] = region, True
+        box[:, 2:] += box[:, :2]
+        return Annotated(key, group, truth.path, size, xy, visibility, member, box, category, crowd)
+
+    def _landmarks(
+        self, garment: Garment, truth: _Truth, size: tuple[int, int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return places and visibilities; those far outside are not labelled."""
+        xy, visibility = garment.xy.copy(), garment.visibility.copy()
+        seen = np.flatnonzero(visibility > 0).tolist()
+        far = [i for i in seen if far_outside(float(xy[i, 0]), float(xy[i, 1]), size)]
+        if far:
+            x, y = xy[far[0]].tolist()
+            self.tally.add(
+                "landmarks far outside their image",
+                f"{self._called(truth.image)}: annotation {garment.id!r} has {len(far)}, such as "
+                f"({x:g}, {y:g}) in {size[0]} x {size[1]} pixels",
+                n=len(far),
+            )
+            xy[far], visibility[far] = 0.0, 0
+        if garment.is_crowd:
+            self.tally.add("crowds, which are regions to ignore")
+        elif not (visibility > 0).any():
+            self.tally.add("garments without landmarks, of which only the category counts")
+        return xy, visibility
+
+    def _category(self, garment: Garment, truth: _Truth) -> int:
+        index = self.rule.index_of(garment.category_id)
+        if index == FOREIGN and not garment.is_crowd:
+            self.tally.add(
+                "garments of categories that the model lacks: nothing to learn, wrong in top-1, 3 and 5",
+                f"{self._called(truth.image)}: {garment.category_name}",
+            )
+        return index
+
+    def _box(
+        self, garment: Garment, truth: _Truth, size: tuple[int, int]
+    ) -> tuple[float, float, float, float] | None:
+        box, problem = garment.bbox, garment.bbox_problem
+        if box is not None and not problem and any(box) and not _is_region(box, size):
+            problem = f"{box}, far outside {size[0]} x {size[1]} pixels"
+        if problem:
+            self.tally.add(
+                "boxes that cannot be used, in place of which the landmarks' own counts",
+                f"{self._called(truth.image)}: annotation {garment.id!r} has {problem}",
+            )
+            return None
+        return box if box is not None and any(box) else None
+
+
+def _is_region(box: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
+    """Whether a box has an area and does not go far beyond its image."""
+    x, y, w, h = box
+    if not (w > 0 and h > 0):
+        return False
+    return not (far_outside(x, y, size) or far_outside(x + w, y + h, size))
+
+
+def _size_of(truth: _Truth) -> tuple[int, int] | str:
+    """Return the size of an image file from its header, or why there is none."""
+    try:
+        return image_size(truth.path)
+    except PictureError as error:
+        return str(error)
 
 
 def _members(
@@ -435,6 +603,7 @@ class CanvasDataset(TorchDataset[tuple[Tensor, tuple[float, float], float, float
         paths = {p.path for p in self.pictures}
         self._keep = len(paths) * side * side * 3 <= cache_gb * 2**30
         self._cache: dict[Path, Picture] = {}
+        self._broken: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -443,7 +612,26 @@ class CanvasDataset(TorchDataset[tuple[Tensor, tuple[float, float], float, float
         """Decode everything that will be kept, in threads."""
         if self._keep:
             with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(self._small, range(len(self.pictures))))
+                list(pool.map(self._readable, range(len(self.pictures))))
+
+    def _readable(self, index: int) -> tuple[int, Picture]:
+        """Return a picture and its index: the next one's, where it cannot be read any more.
+
+        Headers were read before the run began; a picture that went since, or is damaged further on, must
+        not end it.
+        """
+        problem: PictureError | None = None
+        for step in range(len(self.pictures)):
+            place = (index + step) % len(self.pictures)
+            if place in self._broken:
+                continue
+            try:
+                return place, self._small(place)
+            except PictureError as error:
+                self._broken.add(place)
+                _log.warning("left out of training: %s", error)
+                problem = problem or error
+        raise problem or PictureError("None of the images can be read any more.")
 
     def _small(self, index: int) -> Picture:
         picture = self.pictures[index]
@@ -458,7 +646,7 @@ class CanvasDataset(TorchDataset[tuple[Tensor, tuple[float, float], float, float
         return small
 
     def __getitem__(self, index: int) -> tuple[Tensor, tuple[float, float], float, float, int]:
-        small = self._small(index)
+        index, small = self._readable(index)
         canvas = np.full((self.side, self.side, 3), PADDING, np.uint8)
         canvas[: small.shape[0], : small.shape[1]] = small
         width, height = self.pictures[index].size

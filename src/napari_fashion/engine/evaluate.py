@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_fashion.engine import metrics
-from napari_fashion.engine.data import Annotated, garment_can_be_judged
+from napari_fashion.engine.data import Annotated, garment_can_be_judged, why_not_judged
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import Picture, cut_box
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.errors import FashionError, PictureError
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
 Protocol = Literal["box", "whole"]
 Advance = Callable[[int], None]
@@ -43,7 +46,7 @@ class Judged:
     visibility
         (K,) of the truth.
     category
-        Index of the true category, -1 where unknown.
+        Index of the true category, `UNCLEAR` or `FOREIGN` (`coco.categories`).
     probabilities
         (C,) predicted.
     """
@@ -168,6 +171,7 @@ def evaluate_pictures(
     batch: int = 16,
     rounds: int = 1000,
     advance: Advance = lambda n: None,
+    tally: Tally | None = None,
 ) -> Evaluation:
     """Judge a model.
 
@@ -198,14 +202,23 @@ def evaluate_pictures(
         Of the bootstrap; 0 for no intervals.
     advance
         Called with the number of pictures done since the last call.
+    tally
+        Counts the garments that cannot be judged, with the reason, and the pictures that cannot be read;
+        without it, the first of these is an error.
+
+    Raises
+    ------
+    FashionError
+        If no landmark can be judged.
     """
+    _require_something(pictures, protocol, tally)
     if protocol == "box":
-        look = _Look(model, flip, sizes, None, options or BOX_OPTIONS)
+        look = _Look(model, flip, sizes, None, options or BOX_OPTIONS, tally)
         judged, seconds, detection, shares = _judge_cut(look, pictures, margin, batch, advance)
     else:
         # Any number of garments; every landmark of one that is found gets a position.
         complete = options or replace(model.decoder_options, complete=True)
-        look = _Look(model, flip, sizes, refine, complete)
+        look = _Look(model, flip, sizes, refine, complete, tally)
         judged, seconds, detection, shares = _judge_whole(look, pictures, batch, advance)
     k, c = model.schema.n_landmarks, len(model.schema.categories)
     visibility = np.array([j.visibility for j in judged]).reshape(-1, k)
@@ -242,6 +255,20 @@ class _Look:
     sizes: Sequence[int] | None
     refine: bool | None
     options: DecoderOptions
+    tally: Tally | None
+    broken: set[Path] = field(default_factory=set)
+
+    def read(self, picture: Annotated) -> Picture | None:
+        """Read a picture; None, counted, where it cannot be read."""
+        try:
+            return picture.read()
+        except PictureError as error:
+            if self.tally is None:
+                raise
+            if picture.path not in self.broken:  # a picture is cut for each of its garments
+                self.tally.add("images that are missing or cannot be read", str(error))
+            self.broken.add(picture.path)
+            return None
 
     def predict(self, pictures: Sequence[Picture], *, cut: bool) -> list[Prediction]:
         return self.model.predict(
@@ -254,6 +281,29 @@ class _Look:
         )
 
 
+def _require_something(
+    pictures: Sequence[Annotated], protocol: Protocol, tally: Tally | None
+) -> None:
+    """Count the garments that cannot be judged; raise FashionError where none can."""
+    reasons = Tally()
+    for picture in pictures:
+        for i in range(len(picture.category)):
+            if reason := why_not_judged(picture, i):
+                reasons.add(reason)
+    garments = sum(len(p.category) for p in pictures)
+    empty = any(not len(p.category) for p in pictures)
+    if reasons.total == garments and not (protocol == "whole" and empty):
+        raise FashionError(
+            f"No landmark can be judged in {len(pictures)} images with {garments} garments: expected "
+            "garments with two labelled landmarks, of which one is visible (v = 2). Found "
+            f"{reasons or 'no garment'}."
+        )
+    if tally is not None:
+        for reason, n in reasons.counts.items():
+            if reason not in tally.counts:  # not twice where there are two protocols
+                tally.add(reason, n=n)
+
+
 def _judge_cut(
     look: _Look, pictures: Sequence[Annotated], margin: float, batch: int, advance: Advance
 ) -> _Judgement:
@@ -263,14 +313,20 @@ def _judge_cut(
     jobs = [(p, i) for p in pictures for i in range(len(p.category)) if garment_can_be_judged(p, i)]
     for start in range(0, len(jobs), batch):
         chunk = jobs[start : start + batch]
-        cuts = [cut_box(p.read(), p.xy[i][p.visibility[i] > 0], margin) for p, i in chunk]
+        loaded = [(p, i, look.read(p)) for p, i in chunk]
+        chunk = [(p, i) for p, i, picture in loaded if picture is not None]
+        cuts = [
+            cut_box(picture, p.xy[i][p.visibility[i] > 0], margin)
+            for p, i, picture in loaded
+            if picture is not None
+        ]
         began = time.perf_counter()
         predictions = look.predict([c.picture for c in cuts], cut=True)
         seconds += time.perf_counter() - began
         for (p, i), cut, prediction in zip(chunk, cuts, predictions, strict=True):
             found = prediction.garments[0] if prediction.garments else None
             judged.append(_compare(p, i, found, np.asarray(cut.origin, np.float64), cut.extent, c))
-        advance(len({id(p) for p, _ in chunk}))
+        advance(len({id(p) for p, _, _ in loaded}))
     return judged, seconds, {}, {}
 
 
@@ -286,9 +342,11 @@ def _judge_whole(
     one_found: list[bool] = []
     second_found: list[bool] = []
     none_found: list[bool] = []
+    read: list[Annotated] = []
     for start in range(0, len(pictures), batch):
-        chunk = pictures[start : start + batch]
-        loaded = [p.read() for p in chunk]
+        opened = [(p, look.read(p)) for p in pictures[start : start + batch]]
+        chunk = [p for p, picture in opened if picture is not None]
+        loaded = [picture for _, picture in opened if picture is not None]
         began = time.perf_counter()
         predictions = look.predict(loaded, cut=False)
         seconds += time.perf_counter() - began
@@ -314,8 +372,10 @@ def _judge_whole(
                 second_found.append(len(garments) > 1)
             elif not len(p.category):
                 none_found.append(not garments)
-            results += [_result(start + offset, g) for g in garments]
-        advance(len(chunk))
+            results += [_result(len(read) + offset, g) for g in garments]
+        read += chunk
+        advance(len(opened))
+    pictures = read
     n = sum(garment_can_be_judged(p, i) for p in pictures for i in range(len(p.category)))
     precision, recall = metrics.precision_recall(matches, n)
     detection: dict[str, float | None] = {"precision": precision, "recall": recall}

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_fashion.coco.categories import FOREIGN
+
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
@@ -153,13 +155,18 @@ def category_ranks(probabilities: ArrayLike, truth: ArrayLike) -> NDArray[np.int
     probabilities
         (N, C) or logits.
     truth
-        (N,) category indices; negative ones (unknown) are left out of the answer.
+        (N,) category indices; `UNCLEAR` ones are left out of the answer, and those that the model does not
+        know (`FOREIGN`) rank behind all.
     """
     table = np.asarray(probabilities, np.float64)
     true = np.asarray(truth, np.int64)
-    table, true = table[true >= 0], true[true >= 0]
-    own = np.take_along_axis(table, true[:, None], axis=1)
-    return np.asarray((table >= own).sum(axis=1) - 1, np.int64)
+    counted = (true >= 0) | (true == FOREIGN)
+    table, true = table[counted], true[counted]
+    foreign = true == FOREIGN
+    own = np.take_along_axis(table, np.where(foreign, 0, true)[:, None], axis=1)
+    ranks = np.asarray((table >= own).sum(axis=1) - 1, np.int64)
+    ranks[foreign] = np.iinfo(np.int64).max
+    return ranks
 
 
 def top(ranks: ArrayLike, n: int) -> float | None:
@@ -473,7 +480,7 @@ def report(
     groups
         (N,) which picture each garment is from.
     probabilities, categories
-        (N, C) and (N,); categories below 0 are unknown. Without them there is no top-n.
+        (N, C) and (N,); categories as of `category_ranks`. Without them there is no top-n.
     detection
         ``precision``, ``recall`` and what `average_precision` returns, where it applies.
     rounds, seed

@@ -9,9 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fashion.coco import Dataset, provenance
+from napari_fashion.coco import Dataset, Image, provenance
+from napari_fashion.coco.categories import FOREIGN, CategoryRule
 from napari_fashion.coco.keypoints import landmark_box
-from napari_fashion.coco.records import annotation_record
+from napari_fashion.coco.records import annotation_record, category_record
+from napari_fashion.coco.spans import RecordId
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import Picture
@@ -19,6 +21,7 @@ from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.errors import CheckpointError, PictureError
 from napari_fashion.images import read_image
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
 _ONE = DecoderOptions(single=True, complete=True)
 
@@ -129,7 +132,7 @@ def pseudo_label(
     dataset: Dataset,
     options: AgreementOptions | None = None,
     advance: Callable[[int], None] = lambda n: None,
-    failures: list[str] | None = None,
+    tally: Tally | None = None,
 ) -> tuple[Dataset, dict[str, int]]:
     """Fill in the landmarks of pictures of which only the category is known.
 
@@ -138,14 +141,15 @@ def pseudo_label(
     models
         One or more models of the data set's schema.
     dataset
-        Its pictures with exactly one garment, which has a category and no landmark, are read;
-        the others are left as they are, and so are those that a person has reviewed.
+        Its pictures with exactly one garment, which has a category that the models know and no
+        landmark, are read; the others are left as they are, and so are those that a person has
+        reviewed. Categories that do not name the landmarks get them, where a garment of theirs does.
     options
         See `AgreementOptions`.
     advance
         Called with 1 for each picture.
-    failures
-        Gets a line for each picture that cannot be read; its annotation is left as it is.
+    tally
+        Counts the pictures that were passed over, and why.
 
     Returns
     -------
@@ -169,28 +173,25 @@ def pseudo_label(
     result = dataset.subset([image.id for image in dataset.images])
     source = "model:" + "+".join(model.id for model in models)
     counts = {"pictures": 0, "garments": 0, "landmarks": 0, "asked": 0}
-    known = {name: i for i, name in enumerate(models[0].schema.category_names)}
+    tally = Tally() if tally is None else tally
+    rule = CategoryRule.of(dataset, models[0].schema)
     for image in dataset.images:
-        garments = dataset.garments_of(image.id)
         advance(1)
-        if image.reviewed or len(garments) != 1 or garments[0].category < 0:
-            continue
-        if (garments[0].visibility > 0).any():
-            continue
-        name = dataset.schema.category_names[garments[0].category]
-        if name not in known:
+        if reason := _why_passed_over(image, rule):
+            tally.add(reason, image.file_name or f"image {image.id!r}")
             continue
         try:
-            size = (int(image.width), int(image.height))
-            picture = read_image(image.path, size=size, exact=True)
+            picture = read_image(image.path, size=image.known_size, exact=True)
         except PictureError as error:
-            if failures is not None:
-                failures.append(str(error))
+            tally.add("images that are missing or cannot be read", str(error))
             continue
-        reading = read_garment(models, picture, known[name], options)
+        garments = image.garments
+        known = rule.index_of(garments[0].category_id)
+        reading = read_garment(models, picture, known, options)
         counts["pictures"] += 1
         counts["asked"] += int(reading.member.sum())
         if not reading.agreed.any():
+            tally.add("images whose readings do not agree", image.file_name)
             continue
         counts["garments"] += 1
         counts["landmarks"] += int(reading.agreed.sum())
@@ -212,7 +213,40 @@ def pseudo_label(
         )
         for key in ("bbox", "area", "num_keypoints", "keypoints", provenance.KEY):
             result.set_value("annotations", garments[0].id, (key,), values[key])
+        _name_landmarks(result, garments[0].category_id)
     return result, counts
+
+
+def _why_passed_over(image: Image, rule: CategoryRule) -> str:
+    """Return why a picture gets no landmarks, as a plural; empty where it may get some."""
+    garments = image.garments
+    if image.reviewed:
+        return "images that a person has reviewed"
+    if len(garments) != 1:
+        return f"images with {'several garments' if garments else 'no garment'}, not exactly one garment"
+    (garment,) = garments
+    if garment.keypoints.problem:
+        return "images with keypoints of another form"
+    if (garment.visibility > 0).any():
+        return "images that have landmarks already"
+    if garment.is_crowd:
+        return "images with a crowd"
+    if garment.is_foreign:
+        return "images with something of another tool under our key"
+    match rule.index_of(garment.category_id):
+        case category if category == FOREIGN:
+            return "images with a garment of a category that the model lacks"
+        case category if category < 0:
+            return "images with a garment whose category is not recorded"
+    return "" if image.file_name else "images without a file_name"
+
+
+def _name_landmarks(dataset: Dataset, category_id: RecordId) -> None:
+    """Give a category the landmarks' names, where it has none: a detection file's."""
+    if dataset.text("categories", category_id, ("keypoints",)) in (None, "null", "[]"):
+        record = category_record(dataset.schema, 0, category_id)
+        for key in ("keypoints", "skeleton"):
+            dataset.set_value("categories", category_id, (key,), record[key])
 
 
 def _only(model: Model, picture: Picture, *, flip: bool, cut: bool) -> PredictedGarment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import math
 import os
 import platform
@@ -46,7 +47,9 @@ from napari_fashion.engine.weights import Shapes, read_weights
 from napari_fashion.errors import CheckpointError, FashionError, RecipeError
 from napari_fashion.files import atomic_write, open_regular
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
+_log = logging.getLogger(__name__)
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
 
@@ -209,7 +212,8 @@ class Trainer:
         self.start = start
         self.schema = start.schema if start is not None else make_schema(recipe)
         self.teacher = self._load_teacher()
-        pictures = load_sources(recipe.data.train, self.schema)
+        self.left_out = Tally()
+        pictures = load_sources(recipe.data.train, self.schema, self.left_out)
         self.train_pictures, self.val_pictures = self._split(pictures, resume)
         self._held_out = {p.key for p in [*pictures, *self.val_pictures]}
         self._held_out -= {p.key for p in self.train_pictures}
@@ -301,7 +305,7 @@ class Trainer:
         """Return training and validation pictures, as this run's (or its model's) split says."""
         data = self.recipe.data
         if data.validation:
-            validation = load_sources(data.validation, self.schema)
+            validation = load_sources(data.validation, self.schema, self.left_out)
             groups = {p.group for p in validation}  # a picture without a group is one by itself
             train = [p for p in pictures if p.group not in groups]
             return train, [p for p in validation if p.can_be_judged]
@@ -336,6 +340,9 @@ class Trainer:
                 "device": _device_name(self.device),
             }
         )
+        for what, count in self.left_out.counts.items():
+            first = self.left_out.examples[what]
+            self.emit({"event": "left_out", "what": what, "count": count, "first": first})
         self.dataset.preload()
         try:
             while self.step < self.total_steps:
@@ -535,7 +542,11 @@ class Trainer:
 
     def _validate(self, model: Model) -> dict[str, Any]:
         model.network.eval()
-        return evaluate_pictures(model, self.val_pictures, protocol="box", rounds=0).summary()
+        gone = Tally()
+        found = evaluate_pictures(model, self.val_pictures, protocol="box", rounds=0, tally=gone)
+        if gone:
+            _log.warning("left out of validation: %s", gone)
+        return found.summary()
 
     def _compare(self) -> dict[str, Any]:
         assert self.start is not None

@@ -26,8 +26,7 @@ from napari_fashion.app.widgets.overlays import Overlays
 from napari_fashion.app.widgets.predict_row import PredictRow
 from napari_fashion.app.widgets.style import MARGIN, SPACING, quiet_button, rule, section
 from napari_fashion.app.window import RETRAIN
-from napari_fashion.coco import Dataset, Problem, columns, export
-from napari_fashion.coco.problems import MAX_PROBLEMS
+from napari_fashion.coco import Dataset, Problems, columns, export
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.opening import (
     Opening,
@@ -167,14 +166,11 @@ class AnnotatorDock(Dock):
         self._opened_text = text.strip()
         self.window_state.checking.start(dataset)
 
-    def _tell_problems(self, dataset: Dataset, found: list[Problem]) -> None:
+    def _tell_problems(self, dataset: Dataset, found: Problems) -> None:
         editor = self.session.editor
         if editor is None or editor.dataset is not dataset or not found:
             return
-        count = f"{len(found)}{' or more' if len(found) >= MAX_PROBLEMS else ''}"
-        self.session.say(
-            f"{self._opened_text} {count} oddities kept as they are, first: {found[0]}"
-        )
+        self.session.say(f"{self._opened_text} Oddities, kept as they are: {found}.")
 
     def _decide(self, opening: Opening) -> None:
         """Ask what becomes of changes that only the journal has."""

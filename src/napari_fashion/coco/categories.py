@@ -1,0 +1,293 @@
+"""Which of a file's categories each of a model's categories becomes: one rule, for window and commands.
+
+A file with exactly one category gives it to every garment. Else a category of the model becomes the file's
+of the same name. Else nobody guesses: a person answers once a file, and the answer is remembered on the
+file's category records, under our key::
+
+    category["fashion"] = {
+        "model_categories": ["Blouse"],  # categories of models that this one of the file stands for
+        "left_out": ["Skirt"],           # categories of models whose garments are left out of the file
+    }
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from napari_fashion.coco import provenance
+from napari_fashion.coco.dataset import Dataset
+from napari_fashion.coco.keypoints import short
+from napari_fashion.coco.records import category_record
+from napari_fashion.coco.spans import RecordId
+from napari_fashion.errors import FashionError
+from napari_fashion.files import read_file
+from napari_fashion.schema import Schema
+
+UNCLEAR: Final = -1
+"""In place of a model's category: the record does not say it, or says one that stands for several."""
+FOREIGN: Final = -2
+"""In place of a model's category: the file's has a name that the model does not know."""
+
+
+@dataclass(frozen=True)
+class CategoryAnswer:
+    """What becomes of the model's categories that a file does not have.
+
+    Attributes
+    ----------
+    rest
+        ``"add"``: the file gets them. ``"skip"``: their garments are left out. ``"ask"``: they stay
+        without an answer.
+    names
+        For names of the model the names of the file's categories that they become; empty text leaves
+        their garments out.
+    """
+
+    rest: Literal["add", "skip", "ask"] = "ask"
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryRule:
+    """The rule for one file and one model (`CategoryRule.of`).
+
+    Attributes
+    ----------
+    schema
+        The model's.
+    ids
+        For each of the model's categories the file's id, or None where it has none.
+    unknown
+        Names of the model's categories that the file has no category for, without an answer.
+    left_out
+        Names of those whose garments are left out, as somebody has answered.
+    new
+        Category records that the file lacks, and that garments may get by this rule.
+    """
+
+    schema: Schema
+    ids: tuple[RecordId | None, ...]
+    unknown: list[str]
+    left_out: list[str]
+    new: list[dict[str, Any]]
+    _indices: Mapping[RecordId, int]
+    _only: RecordId | None
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, schema: Schema, answer: CategoryAnswer | None = None
+    ) -> CategoryRule:
+        """Return the rule for a data set and a model's schema.
+
+        Parameters
+        ----------
+        answer
+            What somebody says about it now; it goes before what the file remembers.
+
+        Raises
+        ------
+        FashionError
+            If the answer names a category that the model, or the file, does not have.
+        """
+        answer = answer or CategoryAnswer()
+        by_name = _by_name(dataset)
+        _check(answer.names, schema, by_name, dataset)
+        remembered, skipped = _remembered(dataset)
+        only = next(iter(by_name.values())) if len(by_name) == 1 else None
+        add = answer.rest == "add" or not by_name
+        first = dataset.next_id("categories")
+        ids: list[RecordId | None] = []
+        unknown: list[str] = []
+        left_out: list[str] = []
+        new: list[dict[str, Any]] = []
+        for index, name in enumerate(schema.category_names):
+            found: RecordId | None = None
+            if name in answer.names:
+                said = answer.names[name]
+                found = by_name[said] if said else None
+                if not said:
+                    left_out.append(name)
+            elif name in remembered:
+                found = remembered[name]
+            elif name in skipped:
+                left_out.append(name)
+            elif only is not None:
+                found = only
+            elif name in by_name:
+                found = by_name[name]
+            elif add:
+                found = first + len(new)
+                record = category_record(schema, index, found)
+                if name not in dataset.schema.category_names:
+                    record[provenance.KEY] = {provenance.MODEL_CATEGORIES: [name]}
+                new.append(record)
+            elif answer.rest == "skip":
+                left_out.append(name)
+            else:
+                unknown.append(name)
+            ids.append(found)
+        stands = {n: by_name[theirs] for n, theirs in answer.names.items() if theirs}
+        indices = _indices(dataset, schema, {**remembered, **stands})
+        return cls(schema, tuple(ids), unknown, left_out, new, indices, only)
+
+    def id_of(self, index: int) -> RecordId | None:
+        """Return the file's id of the model's category; None where its garments are left out.
+
+        Parameters
+        ----------
+        index
+            Into the model's categories; negative for a garment without one.
+        """
+        return self.ids[index] if 0 <= index < len(self.ids) else self._only
+
+    def index_of(self, category_id: RecordId) -> int:
+        """Return the model's category that the file's stands for; `UNCLEAR` or `FOREIGN` for none."""
+        return self._indices.get(category_id, UNCLEAR)
+
+
+def read_category_map(path: Path | str) -> CategoryAnswer:
+    """Read which of the file's categories each of a model's becomes.
+
+    A TOML file: under ``[categories]`` lines such as ``"Blouse" = "Shirt"``, the model's name first;
+    ``"Skirt" = ""`` leaves those garments out.
+
+    Raises
+    ------
+    FashionError
+        If it cannot be read, or holds anything else.
+    """
+    path = Path(path)
+    data = _read_toml(path)
+    names = data.get("categories")
+    others = sorted(set(data) - {"categories"})
+    if not isinstance(names, dict) or others:
+        found = f"the keys {', '.join(map(short, others))}" if others else "no [categories]"
+        raise FashionError(
+            f"{path}: found {found}; expected one table [categories] with lines such as "
+            '"Blouse" = "Shirt": a category of the model, and the one of the file that it becomes.'
+        )
+    for name, value in names.items():
+        if not isinstance(value, str):
+            raise FashionError(
+                f"{path}, categories.{name}: found {short(value)}; expected the name of one of the "
+                'file\'s categories in quotes, or "" to leave such garments out.'
+            )
+    return CategoryAnswer(names=names)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    data, _ = read_file(path)
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise FashionError(f"{path}: not valid TOML ({error}); expected [categories].") from error
+
+
+def remembered_values(
+    dataset: Dataset, schema: Schema, answer: CategoryAnswer
+) -> dict[RecordId, dict[str, Any]]:
+    """Return what category records have under our key once they remember an answer.
+
+    Categories to be added are no part of it: once they are there, their names are found.
+    """
+    rule = CategoryRule.of(dataset, schema, answer)
+    skipped = _remembered(dataset)[1]
+    out = [name for name in rule.left_out if name in answer.names or name not in skipped]
+    stands: dict[RecordId, list[str]] = {}
+    for name, found in zip(schema.category_names, rule.ids, strict=True):
+        if answer.names.get(name) and found is not None:
+            stands.setdefault(found, []).append(name)
+    values: dict[RecordId, dict[str, Any]] = {}
+    for row, key in enumerate(dataset.ids("categories")):
+        ours = dict(provenance.of(dataset.store.record("categories", key)))
+        for kind, more in (
+            (provenance.MODEL_CATEGORIES, stands.get(key, [])),
+            (provenance.LEFT_OUT, [] if row else out),
+        ):
+            before = provenance.names_of(ours, kind)
+            names = [name for name in before if name not in answer.names] + more
+            if set(names) != set(before):
+                ours[kind] = names
+                values[key] = ours
+    return values
+
+
+def _by_name(dataset: Dataset) -> dict[str, RecordId]:
+    """Return the file's categories by name; of two of one name, the one that has keypoints.
+
+    One without keypoints that is only the heading of another (its supercategory) is none.
+    """
+    records = [(key, dataset.store.record("categories", key)) for key in dataset.ids("categories")]
+    with_points = [(key, r) for key, r in records if r.get("keypoints")]
+    headings = {str(r.get("supercategory")) for _, r in with_points}
+    found = {str(r.get("name", "?")): key for key, r in reversed(with_points)}
+    for key, record in records:
+        name = str(record.get("name", "?"))
+        if name not in headings:
+            found.setdefault(name, key)
+    order = {key: row for row, (key, _) in enumerate(records)}
+    return dict(sorted(found.items(), key=lambda item: order[item[1]]))
+
+
+def _remembered(dataset: Dataset) -> tuple[dict[str, RecordId], set[str]]:
+    """Return what the file remembers: the file's category of names, and the names to leave out."""
+    stands: dict[str, RecordId] = {}
+    skipped: set[str] = set()
+    for key in dataset.ids("categories"):
+        ours = provenance.of(dataset.store.record("categories", key))
+        for name in provenance.names_of(ours, provenance.MODEL_CATEGORIES):
+            stands.setdefault(name, key)
+        skipped |= set(provenance.names_of(ours, provenance.LEFT_OUT))
+    return stands, skipped
+
+
+def _indices(
+    dataset: Dataset, schema: Schema, stands: Mapping[str, RecordId]
+) -> dict[RecordId, int]:
+    """Return the model's category of each of the file's."""
+    index = {name: i for i, name in enumerate(schema.category_names)}
+    names: dict[RecordId, list[str]] = {}
+    for name, key in stands.items():
+        if name in index:
+            names.setdefault(key, []).append(name)
+    found: dict[RecordId, int] = {}
+    for key in dataset.ids("categories"):
+        own = str(dataset.store.record("categories", key).get("name", "?"))
+        of_key = names.get(key, [])
+        if own in index and own not in stands:
+            of_key = [*of_key, own]
+        if len(of_key) == 1:
+            found[key] = index[of_key[0]]
+        else:
+            found[key] = UNCLEAR if of_key else FOREIGN
+    return found
+
+
+def _check(
+    names: Mapping[str, str], schema: Schema, by_name: Mapping[str, RecordId], dataset: Dataset
+) -> None:
+    """Raise FashionError where an answer names what one of the sides does not have."""
+    file = dataset.path.name if dataset.path else "the data set"
+    for ours, theirs in names.items():
+        if ours not in schema.category_names:
+            raise FashionError(
+                f"The categories given have {short(ours)}, which is none of the model's"
+                f"{_likely(ours, schema.category_names)}; expected one of "
+                f"{', '.join(schema.category_names)}."
+            )
+        if theirs and theirs not in by_name:
+            raise FashionError(
+                f"The categories given have {short(ours)} = {short(theirs)}, which is none of the "
+                f"categories of {file}{_likely(theirs, by_name)}; expected one of "
+                f"{', '.join(map(short, by_name)) or 'none: it has no categories'}."
+            )
+
+
+def _likely(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name[:100], list(names)[:1000], 1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
