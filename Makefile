@@ -16,7 +16,7 @@ setup: ## Make the virtual environment and install system packages, where they a
 	@scripts/setup
 
 demo: setup ## Open the app on garments; without a display do the main job and save pictures of it
-	@scripts/with-display $(BIN)/napari-fashion demo
+	@scripts/with-display $(BIN)/napari-fashion demo --overwrite
 
 test: setup ## Run all tests, under a virtual display
 	@scripts/with-display --virtual $(BIN)/python -m pytest $(ARGS)
@@ -49,7 +49,7 @@ torture: setup ## Fuzz files, bytes, journals, TOML and models for ten minutes e
 	@$(BIN)/python tests/torture/killing.py --kills 500
 
 screenshots: setup ## Take the pictures in docs/img again
-	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img --epochs 80
+	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img --epochs 80 --overwrite
 
 train: setup ## Train the bundled model again, all four runs (hours on a CPU; needs the photos)
 	@$(BIN)/napari-fashion train training/recipes/bundled.toml --run runs/bundled

@@ -58,6 +58,13 @@ def write_error_log(error: BaseException) -> Path | None:
     return None
 
 
+def where_to_look(log: Path | None) -> str:
+    """Return the sentence that says where the details of an error are."""
+    if log is None:
+        return "No log could be written; please report it with what you did."
+    return f"The details are in {log}; please report them with what you did."
+
+
 def _text(error: BaseException) -> str:
     lines = [
         f"{datetime.now().astimezone().isoformat(timespec='seconds')}",

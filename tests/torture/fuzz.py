@@ -510,7 +510,7 @@ def atheris_run(kind: str, seconds: int, folder: Path) -> None:
     with atheris.instrument_imports(include=watched):
         import napari_fashion.coco
         import napari_fashion.editing.journal
-        import napari_fashion.images  # noqa: F401
+        import napari_fashion.images
 
         if kind == "models":
             import napari_fashion.engine.model  # noqa: F401

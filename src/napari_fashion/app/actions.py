@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_fashion.app.layer_data import title
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Garment
+from napari_fashion.coco.categories import CategoryAnswer
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor, Selection
@@ -106,12 +107,40 @@ class Actions:
         if self._editor:
             self._editor.redo()
 
+    # -- what the file says of the image ---------------------------------------------------
+
+    @_told
+    def rescale(self) -> None:
+        """Rescale the image's landmarks to the size that its file has."""
+        if (editor := self._editor) and (sizes := self.session.mismatch):
+            editor.apply(operations.rescale_landmarks(editor.dataset, editor.image_id, sizes[1]))
+
+    @_told
+    def answer_categories(self, answer: CategoryAnswer) -> None:
+        """Remember in the file what becomes of the model's categories that it lacks."""
+        if (editor := self._editor) and (model := self.session.model):
+            edit = operations.remember_categories(
+                editor.dataset, model.schema, answer, editor.image_id
+            )
+            if edit is not None:
+                editor.apply(edit)
+
+    def _require_fit(self) -> None:
+        """Refuse to place landmarks on an image of another size than the file says."""
+        if (sizes := self.session.mismatch) is not None:
+            (w, h), (width, height) = sizes
+            raise FashionError(
+                f"The image has {width} x {height} pixels and the file says {w} x {h}: landmarks cannot be "
+                "placed on it. Rescale them to the image first."
+            )
+
     # -- garments --------------------------------------------------------------------------
 
     @_told
     def add_garment(self) -> None:
         """Add a garment with the category of the selected one, and start placing its landmarks."""
         if editor := self._editor:
+            self._require_fit()
             garment = editor.selected_garment
             category = max(garment.category, 0) if garment else 0
             edit, garment_id = operations.add_garment(editor.dataset, editor.image_id, category)
@@ -196,6 +225,7 @@ class Actions:
         if (editor := self._editor) and (garment := editor.selected_garment):
             landmark = editor.selection.landmark
             if landmark is not None and garment.visibility[landmark]:
+                self._require_fit()
                 x, y = garment.xy[landmark]
                 places = {landmark: (x + dx, y + dy)}
                 edit = operations.move_landmarks(editor.dataset, garment.id, places)
@@ -233,6 +263,9 @@ class Actions:
         if not placing or not (editor := self._editor):
             view.placing = False
             return
+        if self.session.mismatch is not None:
+            view.placing = False
+            self._require_fit()
         garment = editor.selected_garment
         if garment is None:
             view.placing = False

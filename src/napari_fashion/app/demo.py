@@ -41,7 +41,8 @@ def run(
     copy_images_to: Path | None = None,
     model: str = "bundled",
     epochs: int | None = None,
-) -> int:
+    say: Callable[[str], None] = lambda text: None,
+) -> Path | None:
     """Open the app on the photos, where they are here, or on the procedural garments.
 
     Parameters
@@ -58,14 +59,16 @@ def run(
         The model to begin with.
     epochs
         Of the retraining; by default 2 on the photos, 16 on the procedural garments.
+    say
+        Told what is done.
 
     Returns
     -------
-    The exit status.
+    The page with the pictures, where nobody was there to see the window.
     """
     import napari
 
-    headless = headless or bool(os.environ.get(HEADLESS))
+    headless = is_headless(headless)
     on_photos = locate() is not None and not samples_only
     data = output / "data" if headless else None
     path = photos_file(data) if on_photos else procedural_file(data)
@@ -74,7 +77,7 @@ def run(
         window_of(viewer).session.model_source = model
         window_of(viewer).open(path)
         napari.run()
-        return 0
+        return None
 
     from napari.settings import get_settings
 
@@ -87,7 +90,7 @@ def run(
         window = window_of(viewer)
         window.session.model_source = model
         window.show_dock(ANNOTATOR)
-        tour = _Tour(window, output, epochs=epochs or (2 if on_photos else 16))
+        tour = _Tour(window, output, epochs=epochs or (2 if on_photos else 16), say=say)
         tour.take(path)
     finally:
         application.gui_notification_level = level
@@ -98,14 +101,29 @@ def run(
         copy_images_to.mkdir(parents=True, exist_ok=True)
         for name, _ in PICTURES:
             shutil.copy(output / f"{name}.png", copy_images_to / f"{name}.png")
-    print(f"Done in {tour.seconds:.0f} s. Open {page.resolve()}")
-    return 0
+    say(f"Done in {tour.seconds:.0f} s. Open {page.resolve()}")
+    return page
+
+
+def is_headless(asked: bool) -> bool:
+    """Whether nobody sees the window."""
+    return asked or bool(os.environ.get(HEADLESS))
+
+
+def written(output: Path, copy_images_to: Path | None) -> list[Path]:
+    """Return the files that a run without a person leaves."""
+    names = [f"{name}.png" for name, _ in PICTURES]
+    files = [output / name for name in (*names, "index.html", "export.json")]
+    return files + ([copy_images_to / name for name in names] if copy_images_to else [])
 
 
 class _Tour:
     """The main job, step by step, on the window's own widgets."""
 
-    def __init__(self, window: FashionWindow, output: Path, epochs: int) -> None:
+    def __init__(
+        self, window: FashionWindow, output: Path, epochs: int, say: Callable[[str], None]
+    ) -> None:
+        self.say = say
         self.window = window
         self.viewer = window.viewer
         self.output = output
@@ -219,7 +237,7 @@ class _Tour:
     def note(self, text: str) -> None:
         """Remember what was done, and say it."""
         self.notes.append(text)
-        print(text, flush=True)
+        self.say(text)
 
     def wait(self, done: Callable[[], bool], seconds: float = 300) -> None:
         """Let the window live until something is true; FashionError if it takes too long."""

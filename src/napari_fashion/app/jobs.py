@@ -19,7 +19,8 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_fashion.app.session import Predictor, Session
-from napari_fashion.coco import Dataset, Problems, find_problems
+from napari_fashion.coco import Dataset, Image, Problems, find_problems
+from napari_fashion.coco.categories import CategoryRule
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
@@ -89,6 +90,7 @@ class PredictJob:
     def _reset(self, total: int) -> None:
         self._total, self._done = total, 0
         self._found, self._kept, self._reviewed, self._problems = 0, 0, 0, list[str]()
+        self._without: dict[RecordId, list[str]] = {}
         self._last: MergeResult | None = None
         self._left_out = Tally()
 
@@ -97,8 +99,8 @@ class PredictJob:
         """Whether a prediction is running."""
         return self._worker is not None
 
-    def start(self, *, everything: bool = False) -> None:
-        """Predict the shown picture, or every picture that is not reviewed."""
+    def start(self, *, everything: bool = False, only: Sequence[RecordId] | None = None) -> None:
+        """Predict the shown picture, every picture that is not reviewed, or those with some ids."""
         editor = self.session.editor
         if editor is None:
             self.session.say("Open a COCO file or a folder of pictures first.", "warning")
@@ -106,7 +108,9 @@ class PredictJob:
         if self.running:
             self.session.say("A prediction is running; cancel it first.", "warning")
             return
-        images = editor.dataset.images if everything else [editor.image]
+        images: Sequence[Image] = editor.dataset.images if everything else [editor.image]
+        if only is not None:
+            images = [editor.dataset.image(i) for i in only if editor.dataset.has("images", i)]
         tasks = [
             Task(image.id, image.file_name, image.known_size)
             for image in images
@@ -175,6 +179,9 @@ class PredictJob:
             self._problems.append(str(error))
             self.cancel()
             return
+        open_names = CategoryRule.of(editor.dataset, self._model.schema).unknown
+        if asked := [name for name in taken.left_out if name in open_names]:
+            self._without[image_id] = asked
         self._last = taken
         self._found += taken.added
         self._kept += taken.kept + taken.updated
@@ -188,9 +195,13 @@ class PredictJob:
             self._problems[-1] = f"{type(error).__name__}: {error}"
 
     def _ended(self) -> None:
+        editor = self._editor
         self._worker = None
         self._editor = self._model = None
         self.progress.emit(0, 0)
+        if self._without and editor is self.session.editor:
+            names = dict.fromkeys(name for some in self._without.values() for name in some)
+            self.session.categories_missing.emit(list(self._without), list(names))
         if self._problems:
             more = f" (and {len(self._problems) - 1} more)" if len(self._problems) > 1 else ""
             self.session.say(self._problems[0] + more, "error")
@@ -215,7 +226,7 @@ def _predict(
         yield model
     for task in tasks:
         try:
-            picture = read_image(folder.path(task.file_name), size=task.size)
+            picture = read_image(folder.path(task.file_name), size=task.size, exact=True)
         except FashionError as error:
             yield Outcome(task, problem=str(error))
             continue

@@ -164,11 +164,13 @@ class Layers:
         if editor is None:
             return
         image = editor.image
+        problem: FashionError | None = None
         try:
-            picture = read_image(image.path, size=image.size)
+            picture = read_image(image.path, size=image.known_size)
         except FashionError as error:
+            problem = error
             self.session.say(str(error), "error")
-            width, height = image.known_size or (400, 400)
+            width, height = _within(image.known_size or (400, 400))
             picture = np.full((height, width, 3), 60, np.uint8)
         fit = fit or self.picture is None or self.picture.shape != picture.shape
         self.picture = picture
@@ -180,6 +182,8 @@ class Layers:
             for name in (VECTORS, PAF):
                 self._layers[name].edge_width = line if name == VECTORS else line / 2
             self._layers[SKELETON].edge_width = 1.5 * line
+        size = None if problem else (picture.shape[1], picture.shape[0])
+        self.session.tell_image(size, problem)
         self._on_view()
         if fit:  # a picture of the same size keeps the view: zoomed in, one walks on
             self.viewer.reset_view(layers=[self._layers[PICTURE]], margin=0.04)
@@ -232,6 +236,8 @@ class Layers:
         if editor is None or not self._layers or self.picture is None:
             return
         selection, garments, schema = editor.selection, editor.garments, editor.dataset.schema
+        if self.session.mismatch is not None:
+            garments = []  # they would lie in the wrong places
         with self._draw() as ours:
             if not ours:
                 return
@@ -438,6 +444,12 @@ class Layers:
         if self.session.view.placing:
             self.actions.place(xy)
         self._draw_landmarks()
+
+
+def _within(size: tuple[int, int], most: int = 4096) -> tuple[int, int]:
+    """Return a size that is cheap to fill, whatever a file says."""
+    share = min(1.0, most / max(size))
+    return max(1, round(size[0] * share)), max(1, round(size[1] * share))
 
 
 def _tint(schema: Schema, landmark: int) -> Colormap:

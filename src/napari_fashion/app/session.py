@@ -81,6 +81,10 @@ class Session:
     """After another data set came in; its Editor, or None."""
     fields_changed = Signal(object)
     """After the fields of a picture came in or went; its id."""
+    image_read = Signal(object)
+    """After the shown image's file was read; what went wrong, or None."""
+    categories_missing = Signal(list, list)
+    """Garments were left out: ids of their images, and the model's categories that the file lacks."""
     model_changed = Signal()
     message = Signal(str, str)
     """Something to tell the person: level ("info", "warning", "error") and text."""
@@ -90,6 +94,11 @@ class Session:
         self.view = View()
         self.model: Predictor | None = None
         self.model_source: str = "bundled"
+        self.image_root: Path | None = None
+        """Where the images of the next COCO file lie that is opened; None: as it says."""
+        self.allow_roots: tuple[Path, ...] = ()
+        """Folders beyond the data set's that images may be read from."""
+        self._image_size: tuple[int, int] | None = None
         self._fields: OrderedDict[RecordId, Fields] = OrderedDict()
 
     def say(self, text: str, level: Level = "info") -> None:
@@ -117,7 +126,12 @@ class Session:
             old.let_go()  # it may be the same file
         opening: Opening | None = None
         try:
-            opening = open_editor(path, schema=self._default_schema())
+            opening = open_editor(
+                path,
+                schema=self._default_schema(),
+                image_root=self.image_root,
+                allow_roots=self.allow_roots,
+            )
             decide(opening)
         except BaseException:
             if opening is not None:
@@ -125,6 +139,7 @@ class Session:
             if old is not None:
                 old.take_up()
             raise
+        self.image_root = None
         self._show(opening.editor)
         return opening
 
@@ -145,6 +160,13 @@ class Session:
                 f"{dataset.path or 'The data set'} lists no images; expected at least one."
             )
         self._show(Editor(dataset))
+
+    def allow_root(self, folder: Path) -> None:
+        """Also read images from a folder beyond the data set's; the shown image is read again."""
+        self.allow_roots = (*self.allow_roots, folder)
+        if self.editor is not None:
+            self.editor.dataset.allow_root(folder)
+            self.editor.image_changed.emit(self.editor.image_id)
 
     def replace_editor(self, editor: Editor) -> None:
         """Go on with another version of the same file."""
@@ -178,6 +200,24 @@ class Session:
     def schema(self) -> Schema | None:
         """The data set's schema."""
         return None if self.editor is None else self.editor.dataset.schema
+
+    # -- the image -------------------------------------------------------------------------
+
+    def tell_image(self, size: tuple[int, int] | None, problem: Exception | None = None) -> None:
+        """Note the true size of the shown image in pixels, or why it cannot be read."""
+        self._image_size = size
+        self.image_read.emit(problem)
+
+    @property
+    def mismatch(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """The size that the file says and the one that the shown image has, where they differ.
+
+        Landmarks then lie on another image than the one that is seen.
+        """
+        if self.editor is None or self._image_size is None:
+            return None
+        known = self.editor.image.known_size
+        return (known, self._image_size) if known and known != self._image_size else None
 
     # -- the model and its fields ----------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,13 @@ from qtpy.QtWidgets import QWidget
 from napari_fashion.app import shortcuts
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.closing import CloseGuard
+from napari_fashion.app.guard import Guard
 from napari_fashion.app.jobs import PredictJob, ProblemsJob, TrainJob, load_model
 from napari_fashion.app.layers import Layers
+from napari_fashion.app.offers import Offers
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.app.widgets import files
+from napari_fashion.app.widgets.category_map import ask_category_map
 
 PLUGIN = "napari-fashion"
 ANNOTATOR = "Fashion annotator"
@@ -29,16 +32,22 @@ class FashionWindow:
         self.viewer = viewer
         self.session = Session()
         self.actions = Actions(self.session)
+        self.offers = Offers(self.session, self.actions)  # follows before the layers draw
         self.layers = Layers(self.session, self.actions, viewer)
         self.predicting = PredictJob(self.session)
         self.training = TrainJob()
         self.checking = ProblemsJob()
+        self.last_guard = Guard(lambda text: self.session.say(text, "error"))
         self.may_discard: Callable[[], bool] = lambda: True
         """Whether edits that are not saved may go; the annotator dock asks the person."""
         self._guard: CloseGuard | None = None
         self._main_window: QWidget | None = None
         shortcuts.bind(viewer, self.actions)
         self.layers.made.connect(self._bind_layers)
+        self.offers.ask_map = lambda names, theirs: ask_category_map(
+            self._main_window, names, theirs
+        )
+        self.offers.predict_again = lambda ids: self.predicting.start(only=ids)
         self.actions.predict_asked.connect(lambda everything: self.predict(everything=everything))
 
     def predict(self, *, everything: bool = False) -> None:
@@ -86,6 +95,7 @@ class FashionWindow:
         self.checking.close()
         self.training.end_now()
         self.session.close()
+        self.last_guard.close()
         if _windows.pop(self.viewer, None) is not None:
             self.layers.close()
 
@@ -99,6 +109,37 @@ class FashionWindow:
 
 
 _windows: dict[Any, FashionWindow] = {}
+
+
+def run_window(
+    path: Path,
+    *,
+    model: str = "bundled",
+    images: Path | None = None,
+    allow_roots: Sequence[Path] = (),
+) -> None:
+    """Open a file or a folder in a window of its own; return when it is closed.
+
+    Parameters
+    ----------
+    path
+        COCO file, results of a prediction, or a folder of images.
+    model
+        What predicts: ``"bundled"`` or the path of a model.
+    images
+        Folder of a COCO file's images, where it is not the one that the file says.
+    allow_roots
+        Folders beyond the data set's that its images may lie in.
+    """
+    import napari
+
+    viewer = napari.Viewer(title="napari-fashion")
+    window = window_of(viewer)
+    window.session.model_source = model
+    window.session.image_root = images
+    window.session.allow_roots = tuple(allow_roots)
+    window.open(path)
+    napari.run()
 
 
 def window_of(viewer: Any) -> FashionWindow:

@@ -13,7 +13,6 @@ file's category records, under our key::
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +23,8 @@ from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.keypoints import short
 from napari_fashion.coco.records import category_record
 from napari_fashion.coco.spans import RecordId
+from napari_fashion.documents import read_toml
 from napari_fashion.errors import FashionError
-from napari_fashion.files import read_file
 from napari_fashion.schema import Schema
 
 UNCLEAR: Final = -1
@@ -150,6 +149,13 @@ class CategoryRule:
         return self._indices.get(category_id, UNCLEAR)
 
 
+def file_categories(dataset: Dataset) -> list[str]:
+    """Return the names of the file's categories that garments can have, in file order."""
+    usable = set(_by_name(dataset).values())
+    names = ((key, dataset.category_name(key)) for key in dataset.ids("categories"))
+    return list(dict.fromkeys(name for key, name in names if key in usable))
+
+
 def read_category_map(path: Path | str) -> CategoryAnswer:
     """Read which of the file's categories each of a model's becomes.
 
@@ -162,7 +168,7 @@ def read_category_map(path: Path | str) -> CategoryAnswer:
         If it cannot be read, or holds anything else.
     """
     path = Path(path)
-    data = _read_toml(path)
+    data = read_toml(path, FashionError, expected="a map of categories (TOML)")
     names = data.get("categories")
     others = sorted(set(data) - {"categories"})
     if not isinstance(names, dict) or others:
@@ -178,14 +184,6 @@ def read_category_map(path: Path | str) -> CategoryAnswer:
                 'file\'s categories in quotes, or "" to leave such garments out.'
             )
     return CategoryAnswer(names=names)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    data, _ = read_file(path)
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise FashionError(f"{path}: not valid TOML ({error}); expected [categories].") from error
 
 
 def remembered_values(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,13 @@ from napari_fashion.coco import provenance
 from napari_fashion.coco.categories import CategoryRule
 from napari_fashion.coco.dataset import Dataset, write_file
 from napari_fashion.coco.jsontext import Layout, dump_object
+from napari_fashion.coco.keypoints import parse_keypoints
 from napari_fashion.coco.records import annotation_record, result_record, top_categories
 from napari_fashion.coco.spans import RecordId
 
 if TYPE_CHECKING:
     from napari_fashion.engine.prediction import Prediction
+    from napari_fashion.schema import Schema
 
 
 def result_records(
@@ -61,6 +63,49 @@ def result_records(
         )
         records.append(result_record(annotation))
     return records, left_out
+
+
+def prediction_of_results(
+    records: Sequence[Mapping[str, Any]],
+    dataset: Dataset,
+    schema: Schema,
+    size: tuple[int, int],
+    model_id: str,
+) -> Prediction:
+    """Return the prediction that `result_records` made results of, as far as they tell it.
+
+    Places are rounded as they were written, and of the probabilities only the likeliest are known.
+
+    Parameters
+    ----------
+    records
+        Results of one image.
+    schema
+        The model's.
+    size
+        Width and height of the image, pixels.
+    """
+    from napari_fashion.engine.prediction import PredictedGarment, Prediction
+
+    index = {name: i for i, name in enumerate(schema.category_names)}
+    garments = []
+    for record in records:
+        order = dataset.landmark_order(record["category_id"])
+        places = parse_keypoints(record["keypoints"], schema.n_landmarks, order)
+        scores = np.asarray(record["keypoint_scores"], np.float32)
+        category = np.zeros(len(index), np.float32)
+        for name, probability in record["category_scores"].items():
+            category[index[name]] = probability
+        garments.append(
+            PredictedGarment(
+                xy=places.xy.astype(np.float32),
+                scores=np.where(places.visibility > 0, scores, np.float32(0)),
+                spread=np.zeros_like(scores),
+                category=category,
+                score=float(record["score"]),
+            )
+        )
+    return Prediction(tuple(garments), *size, model_id)
 
 
 def write_results(

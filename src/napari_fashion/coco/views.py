@@ -90,6 +90,11 @@ class Frame:
         """
         return self.store.find(table, record_id)
 
+    def allow_root(self, folder: Path | str) -> None:
+        """Also read images from a folder, and what is below it."""
+        old = self.image_folder
+        self.image_folder = ImageFolder(old.root, (*old.allowed, folder), trusted=old.trusted)
+
     # -- categories ------------------------------------------------------------------------
 
     def category_index(self, category_id: RecordId) -> int:

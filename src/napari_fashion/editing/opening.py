@@ -148,7 +148,11 @@ class Opening:
 
 
 def open_editor(
-    path: Path | str, *, schema: Schema, allow_roots: Iterable[Path | str] = ()
+    path: Path | str,
+    *,
+    schema: Schema,
+    image_root: Path | None = None,
+    allow_roots: Iterable[Path | str] = (),
 ) -> Opening:
     """Open a COCO file, the results of `predict`, or a folder of images.
 
@@ -159,6 +163,8 @@ def open_editor(
     ----------
     schema
         What the landmarks mean where nothing says so.
+    image_root
+        Folder of a COCO file's images; by default as the file says (`Dataset.load`).
     allow_roots
         Other folders than the data set's own that images may be read from.
 
@@ -178,12 +184,14 @@ def open_editor(
             path, schema=schema, allow_roots=allowed
         )
     else:
-        dataset = Dataset.load(target, fallback=schema, allow_roots=allowed)
+        dataset = Dataset.load(target, fallback=schema, image_root=image_root, allow_roots=allowed)
         if dataset.path is None:  # results: the annotated file gets a name of its own
             target = path.with_name(f"{path.stem}-annotated.json")
             work = WorkFiles(target)
             if is_file(target):
-                dataset = Dataset.load(target, fallback=schema, allow_roots=allowed)
+                dataset = Dataset.load(
+                    target, fallback=schema, image_root=image_root, allow_roots=allowed
+                )
                 note = f"{target.name} has what was annotated of these results."
     editor = Editor(dataset, target)
     editor.work = work
@@ -196,7 +204,7 @@ def open_editor(
     try:
         if _changed_meanwhile(editor, target):  # between reading it and taking the lock
             work.release()
-            return open_editor(path, schema=schema, allow_roots=allowed)
+            return open_editor(path, schema=schema, image_root=image_root, allow_roots=allowed)
         work.clean()
         found = work.find(JOURNAL)
         digest = editor.document_digest

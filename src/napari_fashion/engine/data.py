@@ -120,7 +120,12 @@ def dataset_of(source: Source, fallback: Schema | None = None) -> Dataset:
         return _photos(rest, source)
     if kind == "samples":
         return Dataset.load(_samples(rest))
-    return Dataset.load(source.file, fallback=fallback, image_root=source.images)
+    return Dataset.load(
+        source.file,
+        fallback=fallback,
+        image_root=source.images,
+        allow_roots=source.allow_roots,
+    )
 
 
 def _photos(split: str, source: Source) -> Dataset:

@@ -110,17 +110,18 @@ class Evaluation:
             "seconds_per_picture": self.seconds_per_picture,
         }
 
-    def print(self) -> None:
-        """Print the figures as a table."""
-        from rich.console import Console
-        from rich.table import Table
-
-        r = self.report
-        title = {
-            "box": "Box-cut pictures (one garment, all landmarks; errors by the box)",
-            "whole": "Whole pictures (no box given; errors by the picture)",
+    @property
+    def title(self) -> str:
+        """What the figures are of, in words."""
+        return {
+            "box": "Box-cut images (one garment, all landmarks; errors by the box)",
+            "whole": "Whole images (no box given; errors by the image)",
         }[self.protocol]
-        table = Table(title=title, title_justify="left", show_header=False)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Return the figures as a table for people: name, figure, interval."""
+        r = self.report
+        table: list[tuple[str, str, str]] = []
         intervals = r.intervals or {}
 
         def row(label: str, value: float | None, name: str = "", percent: bool = False) -> None:
@@ -128,11 +129,10 @@ class Evaluation:
                 return
             bounds = intervals.get(name)
             text = " to ".join(_text(b, percent) for b in bounds) if bounds else ""
-            table.add_row(label, _text(value, percent), text)
+            table.append((label, _text(value, percent), text))
 
-        table.add_row(
-            "garments / pictures / points", "", f"{r.n_garments} / {r.n_pictures} / {r.n_points}"
-        )
+        counts = f"{r.n_garments} / {r.n_pictures} / {r.n_points}"
+        table.append(("garments / images / points", counts, ""))
         row("AVG NE, visible landmarks", r.average_error, "average_error")
         for landmark, value in r.error_by_landmark.items():
             row(f"  {landmark}", value)
@@ -154,8 +154,8 @@ class Evaluation:
         for label, share in self.pictures.items():
             row(label, share, percent=True)
         if self.seconds_per_picture is not None:
-            table.add_row("time a picture", f"{1000 * self.seconds_per_picture:.1f} ms", "")
-        Console().print(table)
+            table.append(("time an image", f"{1000 * self.seconds_per_picture:.1f} ms", ""))
+        return table
 
 
 def evaluate_pictures(
@@ -170,6 +170,7 @@ def evaluate_pictures(
     margin: float = 0.0,
     batch: int = 16,
     rounds: int = 1000,
+    seed: int = 0,
     advance: Advance = lambda n: None,
     tally: Tally | None = None,
 ) -> Evaluation:
@@ -198,8 +199,8 @@ def evaluate_pictures(
         are divided by the box all the same.
     batch
         Pictures at a time.
-    rounds
-        Of the bootstrap; 0 for no intervals.
+    rounds, seed
+        Of the bootstrap; 0 rounds for no intervals.
     advance
         Called with the number of pictures done since the last call.
     tally
@@ -232,6 +233,7 @@ def evaluate_pictures(
         categories=np.array([j.category for j in judged], dtype=np.int64),
         detection=detection,
         rounds=rounds,
+        seed=seed,
     )
     return Evaluation(
         protocol,

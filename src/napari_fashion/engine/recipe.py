@@ -51,6 +51,8 @@ class Source(Options):
     empty
         What pictures without annotations are: ``"skip"`` those that nobody reviewed (the
         default), or ``"negative"``: pictures that show no garment.
+    allow_roots
+        Folders beyond the data set's that its images may lie in.
     pseudo
         Learn from what a model said as well, as `selftrain` writes it. No model is judged by
         that: such pictures that fall to the held-out share are left out.
@@ -61,6 +63,7 @@ class Source(Options):
     repeat: int = Field(default=1, ge=1, le=10_000)
     empty: Literal["skip", "negative"] = "skip"
     pseudo: bool = False
+    allow_roots: list[str] = Field(default_factory=list)
 
 
 class DataOptions(Options):
@@ -395,7 +398,10 @@ class Recipe(Options):
             return str((base / value).resolve())
 
         def source(s: Source) -> Source:
-            return s.model_copy(update={"file": path(s.file), "images": path(s.images)})
+            roots = [str((base / root).resolve()) for root in s.allow_roots]
+            return s.model_copy(
+                update={"file": path(s.file), "images": path(s.images), "allow_roots": roots}
+            )
 
         data = self.data.model_copy(
             update={

@@ -49,6 +49,8 @@ from napari_fashion.files import atomic_write, open_regular
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
+RUN_FILES = ("model.json", "model.safetensors", "state.json", "state.safetensors", "recipe.json")
+"""A folder that has one of these is not begun in."""
 _log = logging.getLogger(__name__)
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
@@ -150,13 +152,15 @@ def _chain(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
         folder = run.parent / first.name
         if (other := seen.get(str(folder.resolve()))) is not None:
             raise RecipeError(
-                f"{start}: its run goes into {folder}, and so does that of {other}. Give another "
-                "--run, or the recipe another name; recipes cannot start from each other."
+                f"{start}: its run goes into {folder}, and so does that of {other}. Give the run "
+                "another folder, or the recipe another name; recipes cannot start from each other."
             )
         seen[str(folder.resolve())] = start
         chain.insert(0, (first, folder))
         if finished(folder):
             break
+        if not (folder / "state.json").exists():
+            refuse_to_overwrite(folder)
     return chain
 
 
@@ -176,10 +180,15 @@ def finished(run: Path) -> bool:
 
 
 def refuse_to_overwrite(run: Path) -> None:
-    """Raise CheckpointError if a run's folder holds a run already."""
-    if (run / "state.json").exists():
+    """Raise CheckpointError if a run's folder holds a run or a model already, or is a file."""
+    if os.path.lexists(run) and not run.is_dir():
+        raise CheckpointError(f"{run}: is a file; expected the name of a folder for the run.")
+    there = [name for name in RUN_FILES if os.path.lexists(run / name)]
+    if there == ["recipe.json"] and (run / "events.jsonl").is_file():
+        return  # a run that ended before it had learned anything
+    if there:
         raise CheckpointError(
-            f"{run}: holds a run already. Give --resume to go on with it, or another folder."
+            f"{run}: holds {there[0]}, a run or a model already; it is not written over."
         )
 
 

@@ -22,6 +22,7 @@ from napari_fashion.app.widgets.landmarks import LandmarkList
 from napari_fashion.app.widgets.merge import ask_merge
 from napari_fashion.app.widgets.messages import MessageLine
 from napari_fashion.app.widgets.navigation import Navigation
+from napari_fashion.app.widgets.offer_rows import OfferRows
 from napari_fashion.app.widgets.overlays import Overlays
 from napari_fashion.app.widgets.predict_row import PredictRow
 from napari_fashion.app.widgets.style import MARGIN, SPACING, quiet_button, rule, section
@@ -58,6 +59,7 @@ class AnnotatorDock(Dock):
         self.retrain.setToolTip("Train the model further on this data set")
         self.retrain.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.keys = quiet_button("Keys", "Keyboard shortcuts" + keys_of(Actions.show_help))
+        self.offers = OfferRows(self.window_state.offers)
         self.message = MessageLine(session)
         self.help: ShortcutHelp | None = None
 
@@ -84,7 +86,7 @@ class AnnotatorDock(Dock):
         foot_column = QVBoxLayout()
         foot_column.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         foot_column.setSpacing(SPACING)
-        for part in (self.message, self.history, foot):
+        for part in (self.offers, self.message, self.history, foot):
             foot_column.addWidget(part)
         self.outer.addWidget(rule())
         self.outer.addLayout(foot_column)  # stays in sight while the rest scrolls

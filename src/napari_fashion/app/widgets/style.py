@@ -41,6 +41,8 @@ def sheet(colors: dict[str, QColor]) -> str:
     QLabel#message {{ padding: 5px 8px; border-radius: 4px; background: {hover}; }}
     QLabel#message[level="warning"], QLabel#message[level="error"] {{
         color: {c["warning"]}; }}
+    QFrame#offer {{ border-radius: 4px; background: {hover}; }}
+    QFrame#offer QLabel {{ color: {c["warning"]}; background: transparent; }}
     QFrame#line {{ background: {line}; max-height: 1px; border: none; }}
     QFrame#row {{ border-radius: 4px; background: transparent; }}
     QFrame#row:hover {{ background: {hover}; }}

@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,49 +13,13 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from engine.drawn import draw_dataset, tiny_recipe
-from napari_fashion.cli import main
+from engine.drawn import tiny_recipe
+from napari_fashion.cli import main, status
 from napari_fashion.engine.data import load_sources
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import write_png
 from napari_fashion.engine.recipe import Source
 from napari_fashion.schema import Schema
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    return draw_dataset(tmp_path_factory.mktemp("cli"), 24)
-
-
-@pytest.fixture(scope="module")
-def run(drawn, tmp_path_factory):
-    """A run made by the command itself, with its events."""
-    folder = tmp_path_factory.mktemp("runs")
-    recipe = tiny_recipe(drawn)
-    path = folder / "tiny.toml"
-    path.write_text(_toml(recipe))
-    command = [sys.executable, "-m", "napari_fashion", "train", str(path), "--run", str(folder / "run"),
-               "--device", "cpu", "--threads", "1", "--events", "jsonl"]  # fmt: skip
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    return folder / "run", [json.loads(line) for line in result.stdout.splitlines()], command
-
-
-def _toml(recipe):
-    data = dict(recipe)
-    lines = [f"{k} = {json.dumps(v)}" for k, v in data.items() if not isinstance(v, dict)]
-    for key, table in data.items():
-        if not isinstance(table, dict):
-            continue
-        lists = {
-            k: v for k, v in table.items() if isinstance(v, list) and v and isinstance(v[0], dict)
-        }
-        lines.append(f"[{key}]")
-        lines += [f"{k} = {json.dumps(v)}" for k, v in table.items() if k not in lists]
-        for name, rows in lists.items():
-            for row in rows:
-                lines.append(f"[[{key}.{name}]]")
-                lines += [f"{k} = {json.dumps(v)}" for k, v in row.items()]
-    return "\n".join(lines)
 
 
 def test_train_speaks_json_lines_and_leaves_a_model(run):
@@ -66,9 +29,9 @@ def test_train_speaks_json_lines_and_leaves_a_model(run):
     assert Model.load(folder, "cpu").info.name == "tiny"
 
 
-def test_train_stops_on_sigterm_and_goes_on(run, drawn, tmp_path):
+def test_train_stops_on_sigterm_and_goes_on(run, drawn, toml, tmp_path):
     recipe = tmp_path / "long.toml"
-    recipe.write_text(_toml(tiny_recipe(drawn, schedule={"epochs": 500})))
+    recipe.write_text(toml(tiny_recipe(drawn, schedule={"epochs": 500})))
     command = [*run[2]]
     command[4], command[6] = str(recipe), str(tmp_path / "run")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -78,7 +41,7 @@ def test_train_stops_on_sigterm_and_goes_on(run, drawn, tmp_path):
                 process.send_signal(signal.SIGTERM)
                 break
         rest = [json.loads(line) for line in process.stdout]
-    assert process.returncode == 0
+    assert process.returncode == status.TERMINATED
     assert rest[-1]["event"] == "stopped"
     assert (tmp_path / "run" / "state.safetensors").is_file()
 
@@ -177,9 +140,6 @@ def test_evaluate_prints_and_writes_figures(run, drawn, tmp_path, capsys):
     assert "whole" not in wider
     assert wider["box"]["n_garments"] == 24
     assert wider["box"]["average_error"] != figures["box"]["average_error"]
-    with pytest.raises(SystemExit):
-        main(["evaluate", str(drawn), "--sizes", "96,0"])
-    assert "0 is not 1 or more" in capsys.readouterr().err
 
 
 def test_whole_pictures_can_be_looked_at_more_closely(tmp_path, capsys):
@@ -198,6 +158,7 @@ def test_whole_pictures_can_be_looked_at_more_closely(tmp_path, capsys):
     assert not (tmp_path / "no.json").exists()
     figures = {}
     for extra in ("--no-refine", "--refine"):
+        out = tmp_path / f"figures{extra}.json"
         main(["evaluate", "samples:2:70000", "--device", "cpu", "--json", str(out), extra])
         figures[extra] = json.loads(out.read_text())
     once, closer = figures.values()
@@ -335,7 +296,7 @@ def test_pseudo_labels_can_be_trained_on(run, drawn, tmp_path, capsys):
                "--tolerance", "100", "--device", "cpu"]  # fmt: skip
     assert main(command) == 0
     said = capsys.readouterr().out
-    told = re.search(r"(\d+) garments of 24 pictures got landmarks", said)
+    told = re.search(r"(\d+) garments of 24 images got landmarks", said)
     assert told, said
     assert bare.read_bytes() == before
     source = Source(file=str(out), pseudo=True)
@@ -400,13 +361,22 @@ def test_edits_that_were_put_aside_are_applied_to_a_copy(with_pending, tmp_path,
     opening.editor.let_go()
     out = tmp_path / "out.json"
     assert main(["apply", str(with_pending), str(aside), "--out", str(with_pending)]) == 1
-    assert "is the input itself" in capsys.readouterr().err
+    assert "the input itself" in capsys.readouterr().err
     assert main(["apply", str(with_pending), str(aside), "--out", str(out)]) == 0
     assert json.loads(out.read_text())["images"][0]["fashion"] == {"reviewed": True}
     assert with_pending.read_bytes() == before
     (tmp_path / "nothing.jsonl").write_text("x\n")
     assert (
-        main(["apply", str(with_pending), str(tmp_path / "nothing.jsonl"), "--out", str(out)]) == 1
+        main(
+            [
+                "apply",
+                str(with_pending),
+                str(tmp_path / "nothing.jsonl"),
+                "--out",
+                str(out) + ".json",
+            ]
+        )
+        == 1
     )
     assert "has no edits that can be read" in capsys.readouterr().err
 

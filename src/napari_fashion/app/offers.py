@@ -1,0 +1,170 @@
+"""Questions that wait for an answer while work goes on; each is a row in the dock with its buttons.
+
+They are asked of images of another size than the file says, images outside of its folder, and
+categories that the file lacks. None stops anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from psygnal import Signal
+
+from napari_fashion.app.actions import Actions
+from napari_fashion.app.session import Session
+from napari_fashion.coco.categories import CategoryAnswer, file_categories
+from napari_fashion.coco.spans import RecordId
+from napari_fashion.editing.editor import Applied, Editor
+from napari_fashion.errors import OutsideRootError
+from napari_fashion.images import remember_root
+
+SIZE = "size"
+ROOT = "root"
+CATEGORIES = "categories"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A question and what can be answered.
+
+    Attributes
+    ----------
+    text
+        The question.
+    choices
+        What the buttons say, and what they do.
+    """
+
+    text: str
+    choices: tuple[tuple[str, Callable[[], None]], ...] = field(compare=False)
+
+
+class Offers:
+    """The questions of one window, by their kind; a new one of a kind replaces the old one."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session, actions: Actions) -> None:
+        self.session = session
+        self.actions = actions
+        self.open: dict[str, Offer] = {}
+        self._left: set[tuple[str, Any]] = set()
+        self._editor: Editor | None = None
+        session.opened.connect(self._on_opened)
+        session.image_read.connect(self._on_image)
+        session.categories_missing.connect(self._on_categories)
+        self.ask_map: Callable[[list[str], list[str]], dict[str, str] | None] = lambda a, b: None
+        """Lets the person say which of the file's categories each of the model's is."""
+        self.predict_again: Callable[[list[RecordId]], None] = lambda ids: None
+
+    def make(self, kind: str, offer: Offer) -> None:
+        """Ask something."""
+        if self.open.get(kind) != offer:
+            self.open[kind] = offer
+            self.changed.emit()
+
+    def withdraw(self, kind: str) -> None:
+        """Take a question back."""
+        if self.open.pop(kind, None) is not None:
+            self.changed.emit()
+
+    # -- following -------------------------------------------------------------------------
+
+    def _on_opened(self, editor: Editor | None) -> None:
+        if self._editor is not None:
+            self._editor.changed.disconnect(self._on_changed)
+        self._editor = editor
+        if editor is not None:
+            editor.changed.connect(self._on_changed)
+        self._left.clear()
+        for kind in (SIZE, ROOT, CATEGORIES):
+            self.withdraw(kind)
+
+    def _on_changed(self, change: Applied) -> None:
+        if self._editor is not None and change.image_id == self._editor.image_id:
+            self._offer_size()
+
+    def _on_image(self, problem: Exception | None) -> None:
+        self._offer_size()
+        if isinstance(problem, OutsideRootError):
+            self._offer_root(problem)
+        else:
+            self.withdraw(ROOT)
+
+    # -- an image of another size than its record says ---------------------------------------
+
+    def _offer_size(self) -> None:
+        editor, sizes = self._editor, self.session.mismatch
+        if editor is None or sizes is None or (SIZE, editor.image_id) in self._left:
+            self.withdraw(SIZE)
+            return
+        (w, h), (width, height) = sizes
+        text = (
+            f"This image has {width} x {height} pixels; the file says {w} x {h}. Its landmarks are not "
+            "drawn, since they would lie in the wrong places."
+        )
+        image_id = editor.image_id
+
+        def leave() -> None:
+            self._left.add((SIZE, image_id))
+            self.withdraw(SIZE)
+
+        choices = (("Rescale landmarks to the image", self.actions.rescale), ("Leave", leave))
+        self.make(SIZE, Offer(text, choices))
+
+    # -- images outside of the data set's folder ---------------------------------------------
+
+    def _offer_root(self, problem: OutsideRootError) -> None:
+        folder = problem.folder
+        if folder is None or (ROOT, folder) in self._left:
+            self.withdraw(ROOT)
+            return
+
+        def allow() -> None:
+            self.withdraw(ROOT)
+            remember_root(folder)
+            self.session.allow_root(folder)
+
+        def leave() -> None:
+            self._left.add((ROOT, folder))
+            self.withdraw(ROOT)
+
+        text = (
+            f"The file names an image outside of its folder: {Path(problem.path)}. Images are read from "
+            f"elsewhere only if you allow it. Allow {folder}?"
+        )
+        self.make(ROOT, Offer(text, (("Allow this folder", allow), ("Leave out", leave))))
+
+    # -- categories that the file lacks ------------------------------------------------------
+
+    def _on_categories(self, image_ids: list[RecordId], names: list[str]) -> None:
+        editor = self._editor
+        if editor is None:
+            return
+        theirs = file_categories(editor.dataset)
+        listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        text = (
+            f"The model found {listed}; the file has no such category. Those garments were left out. What "
+            "you choose is remembered in the file."
+        )
+
+        def answered(answer: CategoryAnswer) -> None:
+            self.withdraw(CATEGORIES)
+            self.actions.answer_categories(answer)
+            if answer.rest != "skip":
+                self.predict_again(image_ids)
+
+        def choose() -> None:
+            found = self.ask_map(names, theirs)
+            if found is not None:
+                answered(CategoryAnswer(names={name: found.get(name, "") for name in names}))
+
+        choices = (
+            ("Map them…", choose),
+            ("Add to the file", lambda: answered(CategoryAnswer("add"))),
+            ("Leave out", lambda: answered(CategoryAnswer("skip"))),
+        )
+        self.make(CATEGORIES, Offer(text, choices))

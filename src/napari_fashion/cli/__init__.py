@@ -1,0 +1,156 @@
+"""The command line, `napari-fashion COMMAND`; one module a command."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from napari_fashion import __version__
+from napari_fashion.cli import parsing, status, terminal
+from napari_fashion.errors import FashionError
+
+if TYPE_CHECKING:
+    import argparse
+
+COMMANDS = (
+    "open",
+    "predict",
+    "evaluate",
+    "train",
+    "pseudo-label",
+    "stats",
+    "versions",
+    "apply",
+    "fetch",
+    "demo",
+)
+"""Each is a module of this package with a docstring for its help, `EXAMPLES`, `add_arguments` and `run`."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: to be treated like Ctrl+C."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status (`cli.status`)."""
+    parser, commands = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        commands[options.command].refuse_unknown(unknown)
+    level = terminal.QUIET if options.quiet else min(options.verbose, terminal.DEBUG)
+    terminal.set_up(level)
+    with _terminated():
+        return _guarded(options.run, options)
+
+
+def _guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Run a command; whatever happens becomes a sentence and a status."""
+    name = f"napari-fashion {options.command}"
+    try:
+        return run(options)
+    except FashionError as error:
+        terminal.warn(f"{name}: {error}")
+        return status.FAILED
+    except BrokenPipeError:
+        _close_output()
+        return status.BROKEN_PIPE
+    except Terminated:
+        terminal.warn(f"{name}: ended by SIGTERM; not done.")
+        return status.TERMINATED
+    except KeyboardInterrupt:
+        terminal.warn(f"{name}: interrupted; not done.")
+        return status.INTERRUPTED
+    except OSError as error:
+        file = f"{error.filename}: " if error.filename else ""
+        terminal.warn(f"{name}: {file}{error.strerror or error}.")
+        return status.FAILED
+    except MemoryError:
+        terminal.warn(f"{name}: out of memory. Try fewer or smaller images at a time.")
+        return status.FAILED
+    except Exception as error:
+        if _is_out_of_memory(error):
+            terminal.warn(f"{name}: the device is out of memory. Try a smaller --batch or --sizes.")
+            return status.FAILED
+        return _report(name, error)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error)
+
+
+def _report(name: str, error: Exception) -> int:
+    """Say that the program itself is at fault, and where the details are."""
+    from napari_fashion.crash import where_to_look, write_error_log
+
+    what = f"{type(error).__name__}: {str(error)[:300]}"
+    look = where_to_look(write_error_log(error))
+    terminal.warn(f"{name}: a fault of the program itself ({what}). {look}")
+    return status.INTERNAL
+
+
+def _close_output() -> None:
+    """Let nothing be written to a pipe that is gone, not at the end of the process either."""
+    import os
+
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """Make SIGTERM an exception, where we are the process's main thread."""
+
+    def end(number: int, frame: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    old = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+def module_of(command: str) -> ModuleType:
+    """Return a command's module."""
+    return import_module(f"napari_fashion.cli.{command.replace('-', '_')}")
+
+
+def _parser() -> tuple[parsing.Parser, dict[str, parsing.Parser]]:
+    statuses = "\n".join(f"  {number:<4} {text}" for number, text in status.MEANINGS.items())
+    parser = parsing.Parser(
+        prog="napari-fashion",
+        description="Garment landmarks: predict, evaluate, train, annotate.",
+        epilog=f"Each command has --help with examples.\n\nExit statuses:\n{statuses}",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    made = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=parsing.Parser
+    )
+    commands: dict[str, parsing.Parser] = {}
+    for command in COMMANDS:
+        module = module_of(command)
+        text = (module.__doc__ or "").strip()
+        first = text.splitlines()[0].rstrip(".")
+        one = made.add_parser(
+            command,
+            help=first[0].lower() + first[1:],
+            description=text,
+            epilog="examples:\n" + "\n".join(f"  {line}" for line in module.EXAMPLES),
+        )
+        module.add_arguments(one)
+        parsing.add_common(one)
+        one.set_defaults(run=module.run)
+        commands[command] = one
+    return parser, commands

@@ -1,0 +1,98 @@
+"""Judge a model on annotated images.
+
+Prints the errors of landmarks (NE, PDL), category top-n, precision, recall and OKS AP, with
+intervals. A category of the file that the model lacks counts as wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.cli.outputs import Outputs
+
+EXAMPLES = (
+    "napari-fashion evaluate annotations.json --images photos/",
+    "napari-fashion evaluate photos:test --model runs/mine --protocol box --json figures.json",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("data", help="COCO file, photos:test, or samples:COUNT:SEED")
+    parser.add_argument(
+        "--protocol", choices=["box", "whole", "both"], default="both",
+        help="images cut by the garment's box, whole images, or both",
+    )  # fmt: skip
+    parser.add_argument(
+        "--margin", default=0.0, metavar="SHARE",
+        type=parsing.number(0, 10, "a share of the box"),
+        help="how much around the box a cut image shows, as a share of the box",
+    )  # fmt: skip
+    parser.add_argument(
+        "--json", type=parsing.path, metavar="FILE", help="also write all figures to this file"
+    )
+    parser.add_argument(
+        "--seed", type=parsing.whole(0, 2**32 - 1, "a seed"), default=0, metavar="N",
+        help="of the intervals' random draws",
+    )  # fmt: skip
+    parsing.add_overwrite(parser)
+    parsing.add_images(parser)
+    parsing.add_categories(parser, add=False)
+    parsing.add_journal(parser)
+    parsing.add_model(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate; return the exit status."""
+    outputs = Outputs([options.data, options.categories], overwrite=options.overwrite)
+    outputs.reads_models([options.model])
+    if options.json is not None:
+        outputs.file(options.json, "--json")
+    inputs.set_threads(options.threads)
+    inputs.set_limits(options.max_pixels)
+
+    from napari_fashion.engine.data import load_sources
+    from napari_fashion.engine.evaluate import evaluate_pictures
+    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.recipe import Source
+    from napari_fashion.tally import Tally
+
+    model = Model.load(options.model, options.device)
+    left_out = Tally()
+    with inputs.with_journal(options.data, options.with_journal) as file:
+        source = Source(
+            file=file,
+            images=str(options.images) if options.images else None,
+            allow_roots=[str(root) for root in options.allow_root],
+        )
+        answer = inputs.category_answer(options.categories)
+        images = load_sources([source], model.schema, left_out, answer=answer)
+    if options.json is not None:
+        outputs.reads(image.path for image in images)
+        outputs.check(options.json, "--json")
+    protocols = ["box", "whole"] if options.protocol == "both" else [options.protocol]
+    figures: dict[str, Any] = {"model": model.id, "data": options.data}
+    for protocol in protocols:
+        with terminal.progress(f"evaluating ({protocol})", len(images)) as shown:
+            report = evaluate_pictures(
+                model,
+                images,
+                protocol=protocol,  # type: ignore[arg-type]
+                flip=options.flip,
+                sizes=options.sizes,
+                refine=options.refine,
+                margin=options.margin,
+                batch=options.batch,
+                seed=options.seed,
+                tally=left_out,
+                advance=shown.advance,
+            )
+        terminal.give(terminal.table(report.rows(), report.title))
+        figures[protocol] = report.to_dict()
+    terminal.tell(left_out)
+    if options.json is not None:
+        outputs.write(options.json, json.dumps(figures, indent=1).encode() + b"\n", "--json")
+    return status.DONE

@@ -1,0 +1,205 @@
+"""What commands read: COCO files, folders, images, globs, a list on standard input, journals."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_fashion.cli.terminal import plain, tell, warn
+from napari_fashion.errors import FashionError
+from napari_fashion.files import is_file
+
+if TYPE_CHECKING:
+    from napari_fashion.coco import Dataset
+    from napari_fashion.coco.categories import CategoryAnswer
+    from napari_fashion.schema import Schema
+
+STDIN = "-"
+
+
+def is_coco(text: str) -> bool:
+    """Whether an input is a COCO file: a JSON file by its name, or by how it begins."""
+    path = Path(text)
+    if path.suffix.lower() == ".json":
+        return True
+    if path.suffix or not is_file(path):
+        return False
+    try:
+        with path.open("rb") as stream:
+            return stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+    except OSError:
+        return False
+
+
+def listed(inputs: Sequence[str]) -> list[str]:
+    """Return the inputs with ``-`` replaced by the list on standard input.
+
+    The list has a file a line, or file names that end with null characters.
+
+    Raises
+    ------
+    FashionError
+        If the list is empty, or asked for twice.
+    """
+    if STDIN not in inputs:
+        return list(inputs)
+    if inputs.count(STDIN) > 1:
+        raise FashionError("'-' is given twice; standard input can be read only once.")
+    stream = None if sys.stdin is None else sys.stdin.buffer
+    data = b"" if stream is None else stream.read()
+    ends = b"\0" if b"\0" in data else b"\n"
+    names = [os.fsdecode(line.rstrip(b"\r")) for line in data.split(ends)]
+    names = [name for name in names if name.strip()]
+    if not names:
+        raise FashionError(
+            "standard input lists nothing; expected the name of an image, folder or COCO file a line."
+        )
+    at = list(inputs).index(STDIN)
+    return [*inputs[:at], *names, *inputs[at + 1 :]]
+
+
+def open_dataset(
+    inputs: Sequence[str],
+    schema: Schema,
+    *,
+    images: Path | None = None,
+    allow_roots: Sequence[Path] = (),
+) -> tuple[Dataset, bool]:
+    """Open what the inputs name.
+
+    Parameters
+    ----------
+    inputs
+        One COCO file, or images, folders and globs.
+    schema
+        What the landmarks of images without annotations are.
+
+    Returns
+    -------
+    The data set, and whether it is the person's own COCO file.
+
+    Raises
+    ------
+    FashionError
+        If there is nothing, or several COCO files.
+    """
+    from napari_fashion.coco import Dataset
+    from napari_fashion.images import image_files
+
+    if any(is_coco(text) for text in inputs):
+        if len(inputs) > 1:
+            raise FashionError(
+                f"{plain(next(t for t in inputs if is_coco(t)))} is a COCO file, and {len(inputs) - 1} "
+                "more inputs were given; expected one COCO file, or images and folders."
+            )
+        return Dataset.load(
+            inputs[0], fallback=schema, image_root=images, allow_roots=allow_roots
+        ), True
+    if images is not None:
+        raise FashionError(
+            "--images says where the images of a COCO file are; the inputs are images and folders."
+        )
+    if len(inputs) == 1 and Path(inputs[0]).is_dir():
+        return Dataset.from_folder(inputs[0], schema=schema, allow_roots=allow_roots), False
+    files: list[Path] = []
+    left_out: list[tuple[Path, str]] = []
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            names = image_files(path, allowed=allow_roots, left_out=left_out)
+            files += [path / name for name in names]
+        elif is_file(path):
+            files.append(path)
+        else:
+            found = sorted(Path(p) for p in glob.glob(text, recursive=True) if is_file(Path(p)))
+            if not found:
+                raise FashionError(
+                    f"{plain(text)}: no such image, folder or COCO file, and nothing matches it as a "
+                    "glob."
+                )
+            files += found
+    dataset = Dataset.from_files(files, schema=schema)
+    dataset.left_out += left_out
+    return dataset, False
+
+
+@contextmanager
+def with_journal(file: str, wanted: bool, folder: Path | None = None) -> Iterator[str]:
+    """Give the file to read: the one given, or a copy that has its journal's changes.
+
+    Says so where there are any. The copy is kept in `folder`, or gone afterwards.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        yield use_journal(file, wanted, folder or Path(temporary))
+
+
+def use_journal(file: str, wanted: bool, folder: Path) -> str:
+    """Return the file to read: the one given, or one in `folder` that has its journal's changes.
+
+    Says so where there are any.
+    """
+    from napari_fashion.editing.opening import pending_of, write_with_journal
+
+    path = Path(file)
+    pending = pending_of(path) if is_file(path) and is_coco(file) else None
+    if pending is None:
+        return file
+    if wanted:
+        warn(f"{file}: {len(pending.entries)} changes of its journal applied.")
+        return str(write_with_journal(path, pending, folder))
+    warn(
+        f"{file}: {pending} They are in its journal; the file is used as it was saved. "
+        "--with-journal applies them."
+    )
+    return file
+
+
+def category_answer(text: str) -> CategoryAnswer:
+    """Return what ``--categories`` says of the model's categories that a file lacks.
+
+    Raises
+    ------
+    FashionError
+        If it is neither ``add`` nor ``skip`` nor a map that can be read.
+    """
+    from napari_fashion.coco.categories import CategoryAnswer, read_category_map
+
+    if text == "add":
+        return CategoryAnswer("add")
+    if text == "skip":
+        return CategoryAnswer("skip")
+    if not text.lower().endswith(".toml"):
+        raise FashionError(
+            f"--categories is {text[:60]!r}; expected 'add', 'skip', or the name of a map that ends in "
+            ".toml."
+        )
+    return CategoryAnswer("skip", read_category_map(Path(text)).names)
+
+
+def tell_problems(dataset: Dataset) -> None:
+    """Say what is odd in a data set, counted by kind."""
+    from napari_fashion.coco.problems import find_problems
+
+    tell(find_problems(dataset).tally)
+
+
+def set_limits(max_pixels: int | None) -> None:
+    """Apply the options that limit what is read."""
+    if max_pixels is not None:
+        from napari_fashion.images import set_pixel_limit
+
+        set_pixel_limit(max_pixels)
+
+
+def set_threads(threads: int | None) -> None:
+    """Let torch use so many threads of the CPU."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)

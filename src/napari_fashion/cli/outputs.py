@@ -1,0 +1,163 @@
+"""The one rule of what commands write: never an input, never an existing file without --overwrite.
+
+All of it is looked at before the work begins, and again when the file is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from napari_fashion.errors import FashionError
+from napari_fashion.files import atomic_write, checked_path
+
+Identity = tuple[int, int]
+
+
+class Outputs:
+    """What a command is going to write.
+
+    Parameters
+    ----------
+    inputs
+        Files that it reads.
+    overwrite
+        Whether existing files may be replaced.
+    """
+
+    def __init__(self, inputs: Iterable[Path | str] = (), *, overwrite: bool = False) -> None:
+        self.overwrite = overwrite
+        self._paths: set[str] = set()
+        self._files: set[Identity] = set()
+        self._claimed: dict[str, str] = {}
+        self.reads(inputs)
+
+    def reads(self, inputs: Iterable[Path | str]) -> None:
+        """Note more files that are read: they are never written."""
+        for item in inputs:
+            with contextlib.suppress(OSError, ValueError):
+                self._paths.add(os.path.realpath(item))
+                status = os.stat(item)
+                self._files.add((status.st_dev, status.st_ino))
+
+    def reads_models(self, sources: Iterable[str]) -> None:
+        """Note models that are read: both files of each, and all of a run's folder."""
+        for source in sources:
+            path = Path(source)
+            with contextlib.suppress(OSError, ValueError):
+                if path.is_dir():
+                    self.reads(path.iterdir())
+                self.reads([path, *(path.with_suffix(s) for s in (".json", ".safetensors"))])
+
+    def is_input(self, path: Path) -> bool:
+        """Whether a file is one of the inputs, under whatever name."""
+        with contextlib.suppress(OSError, ValueError):
+            if os.path.realpath(path) in self._paths:
+                return True
+            status = os.stat(path)
+            return (status.st_dev, status.st_ino) in self._files
+        return False
+
+    def file(self, path: Path, option: str, suffix: str | None = ".json") -> Path:
+        """Check a file that will be written, and that it can be; return it.
+
+        Raises
+        ------
+        FashionError
+            If it is an input, a folder, there already without `overwrite`, has another suffix, is named
+            twice, or its folder cannot be written.
+        """
+        path = checked_path(path)
+        if suffix is not None and path.suffix.lower() != suffix:
+            raise FashionError(
+                f"{option} is {path}; expected a name that ends in {suffix}: that is what is written."
+            )
+        self.check(path, option)
+        real = os.path.realpath(path)
+        if (other := self._claimed.get(real)) is not None:
+            raise FashionError(
+                f"{option} and {other} name the same file, {path}. Name another one."
+            )
+        self._claimed[real] = option
+        _try(path)
+        return path
+
+    def check(self, path: Path, option: str) -> None:
+        """Check a file by the rule alone.
+
+        Raises
+        ------
+        FashionError
+            If it is an input, a folder, or there already without `overwrite`.
+        """
+        if self.is_input(path):
+            raise FashionError(
+                f"{option} is {path}, which is the input itself or one of its files; inputs are never "
+                "written over. Name another one."
+            )
+        if any(part.startswith(".") and part.endswith(".fashion") for part in path.parts):
+            raise FashionError(
+                f"{option} is {path}, in a folder where the annotator keeps its work. Name another one."
+            )
+        if os.path.isdir(path):
+            raise FashionError(
+                f"{option} is {path}, a folder; expected the name of a file to write."
+            )
+        if os.path.lexists(path) and not self.overwrite:
+            raise FashionError(
+                f"{option} is {path}, which exists. Name another one, or --overwrite."
+            )
+
+    def folder(self, path: Path, option: str) -> Path:
+        """Check a folder that files will be written into, and that they can be; return it.
+
+        Raises
+        ------
+        FashionError
+            If it is a file, or cannot be written.
+        """
+        path = checked_path(path)
+        if os.path.lexists(path) and not os.path.isdir(path):
+            raise FashionError(f"{option} is {path}, which is a file; expected a folder.")
+        _try(path / "x")
+        return path
+
+    def write(self, path: Path, data: bytes, option: str) -> None:
+        """Write a file whole or not at all, by the rule.
+
+        Raises
+        ------
+        FashionError
+            As `check`, or if it cannot be written.
+        """
+        self.check(path, option)
+        try:
+            atomic_write(path, data, overwrite=self.overwrite)
+        except OSError as error:
+            raise FashionError(
+                f"{path} cannot be written ({error.strerror or error}). Check the folder and the space "
+                "on the disk."
+            ) from error
+
+
+def _try(path: Path) -> None:
+    """Raise FashionError where a file cannot be made: by making one beside it."""
+    probe = path.parent / f".fashion-{secrets.token_hex(6)}.tmp"
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(path)  # a name that is too long, a folder that is a file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(probe, "xb"):
+            pass
+        probe.unlink()
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+        reason = getattr(error, "strerror", None) or error
+        raise FashionError(
+            f"{path} cannot be written ({reason}). Check the folder and the space on the disk, or "
+            "name another one."
+        ) from error

@@ -1,0 +1,154 @@
+"""What a prediction has found so far, in a file that survives a kill.
+
+A line of JSON a batch of images, after a first line that says what they are of. A last line that
+was not written whole is cut off, and its batch is predicted again: what comes out in the end is
+the same to the byte as without the interruption.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from napari_fashion.errors import FashionError
+
+if TYPE_CHECKING:
+    from napari_fashion.coco import Dataset
+
+FORMAT = "napari-fashion partial predictions"
+VERSION = 1
+
+
+def digest_of(dataset: Dataset) -> str:
+    """Return a digest of what is predicted on: the file's, or of all images' records."""
+    if dataset.state is not None:
+        return dataset.state.digest
+    digest = hashlib.sha256()
+    for chunk in dataset.chunks():
+        digest.update(chunk)
+    digest.update(os.fsencode(dataset.image_root.resolve()))
+    return digest.hexdigest()
+
+
+class Partial:
+    """The file of one prediction.
+
+    Parameters
+    ----------
+    path
+        The file.
+    of
+        What it is of: JSON values that must be the same to go on.
+
+    Attributes
+    ----------
+    done
+        How many images have been looked at.
+    """
+
+    def __init__(self, path: Path, of: dict[str, Any]) -> None:
+        self.path = path
+        self._of = json.loads(json.dumps(of))
+        self._stream: IO[bytes] | None = None
+        self.done = 0
+
+    def begin(self, *, resume: bool, overwrite: bool) -> None:
+        """Begin, or go on.
+
+        Raises
+        ------
+        FashionError
+            If there is something to go on with and nobody said what to do with it; if there is nothing
+            to go on with, or it is of something else.
+        """
+        there = os.path.lexists(self.path)
+        if resume and there:
+            self._go_on()
+            return
+        if there and not overwrite:
+            raise FashionError(
+                f"{self.path} is what an interrupted prediction has found. Go on with --resume, or begin "
+                "anew with --overwrite."
+            )
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+        self._stream = open(self.path, "xb")  # noqa: SIM115  (closed by `close`)
+        self._write({"format": FORMAT, "version": VERSION, "of": self._of})
+
+    def _go_on(self) -> None:
+        end = self._read_head()
+        with self.path.open("rb") as stream:
+            stream.seek(end)
+            for line in stream:
+                chunk = _parsed(line)
+                if chunk is None or chunk.get("start") != self.done:
+                    break
+                self.done += int(chunk["n"])
+                end += len(line)
+        os.truncate(self.path, end)
+        self._stream = open(self.path, "ab")  # noqa: SIM115
+
+    def _read_head(self) -> int:
+        """Check that the file is of the same thing; return where its first line ends."""
+        with self.path.open("rb") as stream:
+            line = stream.readline(1 << 20)
+        head = _parsed(line)
+        if head is None or head.get("format") != FORMAT or head.get("version") != VERSION:
+            raise FashionError(
+                f"{self.path} is not what an interrupted prediction left; expected a file that predict "
+                "wrote. Move it away, or begin anew with --overwrite and without --resume."
+            )
+        other = head.get("of")
+        other = other if isinstance(other, dict) else {}
+        differ = [key for key in self._of if other.get(key) != self._of[key]]
+        if differ:
+            raise FashionError(
+                f"{self.path} is of another prediction: {', '.join(differ)} "
+                f"{'differs' if len(differ) == 1 else 'differ'}. Give the same inputs and options to go "
+                "on, or begin anew with --overwrite and without --resume."
+            )
+        return len(line)
+
+    def add(
+        self, start: int, n: int, found: list[list[Any]], left_out: list[tuple[str, str]]
+    ) -> None:
+        """Keep what was found in `n` images from place `start` on: ``[image id, results]`` each."""
+        self._write({"start": start, "n": n, "found": found, "left_out": left_out})
+        self.done = start + n
+
+    def _write(self, value: dict[str, Any]) -> None:
+        assert self._stream is not None
+        self._stream.write(json.dumps(value).encode() + b"\n")
+        self._stream.flush()
+
+    def chunks(self) -> Iterator[dict[str, Any]]:
+        """Yield what was kept, in order."""
+        with self.path.open("rb") as stream:
+            stream.readline()
+            for line in stream:
+                yield json.loads(line)
+
+    def close(self) -> None:
+        """Close the file; it stays."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def remove(self) -> None:
+        """Remove the file: what it had is in the results."""
+        self.path.unlink()
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

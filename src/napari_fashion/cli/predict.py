@@ -1,0 +1,324 @@
+"""Find the garments in images.
+
+Writes COCO results (a list of garments with landmarks, scores and categories). Where the inputs are
+images, the list of images that the results' ids name is written beside them (NAME.images.json).
+What was predicted is kept in NAME.json.partial while the command runs: after Ctrl+C or a crash,
+--resume goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.cli.outputs import Outputs
+from napari_fashion.errors import FashionError, PictureError
+from napari_fashion.tally import Tally
+
+if TYPE_CHECKING:
+    from napari_fashion.cli.partial import Partial
+    from napari_fashion.coco import Dataset
+    from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
+    from napari_fashion.coco.spans import RecordId
+    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.pictures import Picture
+    from napari_fashion.engine.prediction import Prediction
+    from napari_fashion.schema import Schema
+
+EXAMPLES = (
+    "napari-fashion predict photos/ --annotations photos.json   # then: napari-fashion open photos.json",
+    "napari-fashion predict annotations.json --images photos/ --out results.json --overlays drawn/",
+    "find . -name '*.jpg' | napari-fashion predict - --out results.json --resume",
+)
+UNKNOWN = "garments of categories that the file lacks"
+DEFAULT_OUT = Path("predictions.json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "input", nargs="+",
+        help="images, folders, globs, or one COCO file; '-' reads a list from standard input",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=parsing.path, metavar="FILE",
+        help="COCO results to write (default: predictions.json; none with --annotations alone)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--annotations", type=parsing.path, metavar="FILE",
+        help="COCO file to write, with the images and the garments found, which the annotator opens; "
+        "what people annotated in the input stays",
+    )  # fmt: skip
+    parser.add_argument(
+        "--overlays", type=parsing.path, metavar="FOLDER", help="also draw them, as PNG"
+    )
+    parser.add_argument(
+        "--single", action="store_true", help="the images are cut to one garment each"
+    )
+    parser.add_argument(
+        "--complete", action="store_true", help="give every landmark a position, however unsure"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with a prediction that was interrupted"
+    )
+    parsing.add_overwrite(parser)
+    parsing.add_images(parser)
+    parsing.add_categories(parser)
+    parsing.add_journal(parser)
+    parsing.add_model(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Predict; return the exit status."""
+    from napari_fashion.cli.partial import Partial, digest_of
+    from napari_fashion.coco.categories import CategoryRule
+
+    if options.single and options.refine:
+        raise FashionError(
+            "--refine looks closer at garments in whole images; --single says that the images are cut to "
+            "one already. Leave one of them out."
+        )
+    out = options.out
+    if out is None and options.annotations is None:
+        out = DEFAULT_OUT
+    given = inputs.listed(options.input)
+    outputs = Outputs([*given, options.categories], overwrite=options.overwrite)
+    outputs.reads_models([options.model])
+    if out is not None:
+        outputs.file(out, "--out")
+    if options.annotations is not None:
+        outputs.file(options.annotations, "--annotations")
+    if options.overlays is not None:
+        outputs.folder(options.overlays, "--overlays")
+    inputs.set_threads(options.threads)
+    inputs.set_limits(options.max_pixels)
+
+    from napari_fashion.engine.model import Model
+
+    model = Model.load(options.model, options.device)
+    with _opened(given, options, model.schema) as (dataset, own):
+        if dataset.schema.landmarks != model.schema.landmarks:
+            raise FashionError(
+                f"{terminal.plain(given[0])} has the landmarks {', '.join(dataset.schema.landmarks)}; the "
+                f"model finds {', '.join(model.schema.landmarks)}. Use a model of that schema."
+            )
+        inputs.tell_problems(dataset)
+        answer = inputs.category_answer(options.categories)
+        rule = CategoryRule.of(dataset, model.schema, answer)
+        added = bool(rule.new) and own
+        for record in rule.new if own else ():
+            dataset.insert_record("categories", record)
+        listing = None
+        if out is not None and (added or not own):
+            listing = outputs.file(out.with_name(out.stem + ".images.json"), "the list of images")
+        overlays = _Overlays(options.overlays, dataset, outputs)
+        partial = Partial(
+            (out or options.annotations).with_name((out or options.annotations).name + ".partial"),
+            {
+                "model": model.id,
+                "images": digest_of(dataset),
+                "single": options.single,
+                "complete": options.complete,
+                "flip": options.flip,
+                "sizes": options.sizes,
+                "refine": options.refine,
+                "batch": options.batch,
+                "categories": [repr(i) for i in rule.ids],
+            },
+        )
+        partial.begin(resume=options.resume, overwrite=options.overwrite)
+        try:
+            _predict(model, dataset, rule, partial, overlays, options)
+        except KeyboardInterrupt:
+            terminal.warn(
+                f"{partial.done:,} of {len(dataset.images):,} images are done and kept in {partial.path}; "
+                "the same command with --resume goes on."
+            )
+            raise
+        finally:
+            partial.close()
+        return _finish(model, dataset, rule, partial, out, listing, options, own=own)
+
+
+def _opened(given: list[str], options: argparse.Namespace, schema: Schema) -> Any:
+    """Open the inputs, with a journal's changes where they are asked for."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def opened() -> Iterator[tuple[Dataset, bool]]:
+        if len(given) > 1:
+            yield _open(given, options, schema)
+            return
+        with inputs.with_journal(given[0], options.with_journal) as file:
+            yield _open([file], options, schema)
+
+    return opened()
+
+
+def _open(given: list[str], options: argparse.Namespace, schema: Schema) -> tuple[Dataset, bool]:
+    return inputs.open_dataset(given, schema, images=options.images, allow_roots=options.allow_root)
+
+
+class _Overlays:
+    """Where drawings go: below the folder, one an image, never over an input."""
+
+    def __init__(self, folder: Path | None, dataset: Dataset, outputs: Outputs) -> None:
+        self._outputs = outputs
+        self._targets: dict[RecordId, Path] = {}
+        if folder is None:
+            return
+        paths = []
+        taken: set[Path] = set()
+        for image in dataset.images:
+            try:
+                paths.append(image.path)
+            except PictureError:
+                continue
+            target = overlay_path(folder, image.file_name)
+            n = 1
+            while target in taken:
+                n += 1
+                target = overlay_path(folder, image.file_name, n)
+            taken.add(target)
+            self._targets[image.id] = target
+        outputs.reads(paths)
+        for target in self._targets.values():
+            outputs.check(target, "an overlay")
+
+    def draw(
+        self, image_id: RecordId, picture: Picture, prediction: Prediction, schema: Schema
+    ) -> None:
+        """Draw what was found in an image."""
+        target = self._targets.get(image_id)
+        if target is None:
+            return
+        from napari_fashion.engine.overlays import draw_prediction
+        from napari_fashion.engine.pictures import write_png
+
+        self._outputs.check(target, "an overlay")
+        write_png(target, draw_prediction(picture, prediction, schema))
+
+
+def overlay_path(folder: Path, file_name: str, n: int = 1) -> Path:
+    """Return where an image's overlay goes: below the folder, whatever the file name is."""
+    parts = [p for p in Path(file_name.replace("\\", "/")).parts if p not in ("..", ".", "/")]
+    parts = [p for p in parts if not p.endswith(":")] or ["image"]
+    again = f".{n}" if n > 1 else ""
+    return folder.joinpath(*parts[:-1], f"{parts[-1]}{again}.png")
+
+
+def _predict(
+    model: Model,
+    dataset: Dataset,
+    rule: CategoryRule,
+    partial: Partial,
+    overlays: _Overlays,
+    options: argparse.Namespace,
+) -> None:
+    """Predict what is not in the partial file yet, a batch at a time."""
+    from napari_fashion.coco.results import result_records
+    from napari_fashion.images import read_image
+
+    decoder = replace(model.decoder_options, single=options.single, complete=options.complete)
+    images = dataset.images
+    with terminal.progress("predicting", len(images)) as shown:
+        shown.update(partial.done)
+        for start in range(partial.done, len(images), options.batch):
+            chunk: list[tuple[Any, Picture]] = []
+            left_out: list[tuple[str, str]] = []
+            for image in images[start : start + options.batch]:
+                try:
+                    picture = read_image(image.path, size=image.known_size, exact=True)
+                except FashionError as error:
+                    left_out.append(("images left out", str(error)))
+                else:
+                    chunk.append((image, picture))
+            predictions = model.predict(
+                [picture for _, picture in chunk],
+                options=decoder,
+                flip=options.flip,
+                sizes=options.sizes,
+                refine=options.refine,
+            )
+            found = []
+            for (image, picture), prediction in zip(chunk, predictions, strict=True):
+                records, unknown = result_records(dataset, image.id, prediction, rule)
+                found.append([image.id, records])
+                left_out += [(UNKNOWN, f"{image.file_name}: {name}") for name in unknown]
+                overlays.draw(image.id, picture, prediction, model.schema)
+            n = min(options.batch, len(images) - start)
+            partial.add(start, n, found, left_out)
+            shown.advance(n)
+
+
+def _finish(
+    model: Model,
+    dataset: Dataset,
+    rule: CategoryRule,
+    partial: Partial,
+    out: Path | None,
+    listing: Path | None,
+    options: argparse.Namespace,
+    *,
+    own: bool,
+) -> int:
+    """Write the results from the partial file; return the exit status."""
+    from napari_fashion.coco.results import write_results
+
+    left_out = Tally()
+    for path, reason in dataset.left_out:
+        left_out.add("images left out", reason or str(path))
+    images = garments = 0
+    for chunk in partial.chunks():
+        images += len(chunk["found"])
+        garments += sum(len(records) for _, records in chunk["found"])
+        for kind, text in chunk["left_out"]:
+            left_out.add(kind, text)
+    terminal.tell(left_out)
+    if UNKNOWN in left_out.counts and options.categories == "skip":
+        terminal.warn("--categories with a map, or 'add', takes them.")
+    if not images:
+        raise FashionError(
+            f"none of the {len(dataset.images) + len(dataset.left_out):,} images can be predicted; "
+            "nothing was written."
+        )
+    if out is not None:
+        results = (
+            r for chunk in partial.chunks() for _, records in chunk["found"] for r in records
+        )
+        write_results(results, out, overwrite=options.overwrite)
+        if listing is not None:
+            dataset.save(listing, overwrite=options.overwrite)
+            terminal.say(f"{listing}: the images that the ids name")
+        terminal.say(f"{out}: {garments:,} garments in {images:,} images, by {model.id}")
+    if options.annotations is not None:
+        taken = _annotate(model, dataset, partial, inputs.category_answer(options.categories))
+        dataset.save(options.annotations, overwrite=options.overwrite)
+        terminal.say(
+            f"{options.annotations}: {taken} Open it: napari-fashion open {options.annotations}"
+        )
+    partial.remove()
+    return status.DONE
+
+
+def _annotate(model: Model, dataset: Dataset, partial: Partial, answer: CategoryAnswer) -> str:
+    """Put what was found into the data set, as the annotator does; return what was done."""
+    from napari_fashion.coco.results import prediction_of_results
+    from napari_fashion.editing.predictions import take_prediction
+
+    added = kept = 0
+    for chunk in partial.chunks():
+        for image_id, records in chunk["found"]:
+            size = dataset.image(image_id).size
+            prediction = prediction_of_results(records, dataset, model.schema, size, model.id)
+            taken = take_prediction(dataset, image_id, prediction, model.schema, answer)
+            if taken.edit is not None:
+                taken.edit.apply(dataset)
+            added += taken.added
+            kept += taken.kept + taken.updated
+    theirs = f", {kept:,} that people annotated kept" if kept else ""
+    return f"{added:,} garments of {model.id}{theirs}."

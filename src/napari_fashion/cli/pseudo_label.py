@@ -1,0 +1,94 @@
+"""Place landmarks where only categories are known, if several readings agree.
+
+Reads images with exactly one garment that has a category and no landmark; writes a copy of the
+COCO file in which the landmarks that the models agree on are filled in.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.cli.outputs import Outputs
+from napari_fashion.errors import FashionError
+
+EXAMPLES = (
+    "napari-fashion pseudo-label boxes.json --images photos/ --out more.json",
+    "napari-fashion pseudo-label photos:unlabelled --model runs/a --model runs/b --out pseudo.json",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("input", help="a COCO file, or photos:unlabelled")
+    parser.add_argument(
+        "--out", type=parsing.path, required=True, metavar="FILE", help="COCO file to write"
+    )
+    parser.add_argument(
+        "--model", action="append",
+        help="'bundled', a run folder or a model file; may be given several times (default: bundled)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tolerance", type=parsing.number(0, 1000, "a share of the box"), metavar="SHARE",
+        help="how far a landmark's readings may lie apart, as a share of the garment's box "
+        "(default: 0.04)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--place",
+        choices=("mean", "first"),
+        default="mean",
+        help="agreed landmarks at the models' mean, or where the first model sees them",
+    )
+    parsing.add_overwrite(parser)
+    parsing.add_images(parser)
+    parsing.add_journal(parser)
+    parsing.add_threads(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Pseudo-label; return the exit status."""
+    names = options.model or ["bundled"]
+    outputs = Outputs([options.input], overwrite=options.overwrite)
+    outputs.reads_models(names)
+    outputs.file(options.out, "--out")
+    inputs.set_threads(options.threads)
+    inputs.set_limits(options.max_pixels)
+
+    from napari_fashion.engine.data import dataset_of
+    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.recipe import Source
+    from napari_fashion.engine.selftrain import AgreementOptions, pseudo_label
+    from napari_fashion.tally import Tally
+
+    models = [Model.load(name, options.device) for name in names]
+    with inputs.with_journal(options.input, options.with_journal) as file:
+        source = Source(
+            file=file,
+            images=None if options.images is None else str(options.images),
+            allow_roots=[str(root) for root in options.allow_root],
+        )
+        dataset = dataset_of(source, models[0].schema)
+    if dataset.path is not None:
+        outputs.reads([dataset.path])
+    inputs.tell_problems(dataset)
+    agreement = AgreementOptions(place=options.place)
+    if options.tolerance is not None:
+        agreement = replace(agreement, tolerance=options.tolerance)
+    left_out = Tally()
+    with terminal.progress("reading", len(dataset.images)) as shown:
+        result, counts = pseudo_label(models, dataset, agreement, shown.advance, left_out)
+    terminal.tell(left_out)
+    if not counts["garments"]:
+        raise FashionError(
+            f"no garment of the {len(dataset.images):,} images got landmarks ({counts['pictures']:,} were "
+            "read); nothing was written. Expected images with one garment that has a category and no "
+            "landmark, on which the readings agree."
+        )
+    outputs.check(options.out, "--out")
+    result.save(options.out, overwrite=options.overwrite)
+    terminal.say(
+        f"{options.out}: {counts['garments']:,} garments of {counts['pictures']:,} images got landmarks; "
+        f"{counts['landmarks']:,} of {counts['asked']:,} landmarks agreed"
+    )
+    return status.DONE

@@ -1,0 +1,198 @@
+"""Train a model as a recipe says.
+
+The run's folder gets the model, its state after each epoch and its log. Ctrl+C saves and stops
+(again: at once); --resume --run FOLDER goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.errors import CheckpointError, FashionError
+
+if TYPE_CHECKING:
+    from napari_fashion.engine.recipe import Recipe
+
+EXAMPLES = (
+    "napari-fashion train recipe.toml --run runs/mine",
+    "napari-fashion train --resume --run runs/mine --device cuda",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "recipe", type=parsing.path, nargs="?", help="TOML file (not with --resume)"
+    )
+    parser.add_argument(
+        "--run", type=parsing.path, dest="folder", metavar="FOLDER",
+        help="folder of the run (default: runs/NAME)",
+    )  # fmt: skip
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --run")
+    parsing.add_threads(parser)
+    parser.add_argument(
+        "--seed", type=parsing.whole(0, 2**32 - 1, "a seed"), metavar="N",
+        help="of all random choices (default: the recipe's)",
+    )  # fmt: skip
+    parsing.add_limits(parser)
+    parsing.add_journal(parser)
+    parser.add_argument(
+        "--events", choices=["bar", "jsonl"], default="bar",
+        help="a progress bar, or one JSON object a line on standard output",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train; return the exit status."""
+    recipe, folder = _recipe(options)
+    inputs.set_threads(options.threads)
+    inputs.set_limits(options.max_pixels)
+
+    from napari_fashion.engine.train import train
+
+    stop = _StopOnSignal()
+    show = _JsonLines() if options.events == "jsonl" else _TrainingBar()
+    try:
+        with stop:
+            train(
+                recipe,
+                folder,
+                resume=options.resume,
+                device=options.device,
+                emit=show,
+                should_stop=lambda: stop.asked is not None,
+            )
+    except Exception as error:
+        show({"event": "error", "message": f"{error}" or type(error).__name__})
+        raise
+    finally:
+        show.close()
+    if stop.asked is None:
+        return status.DONE
+    terminal.warn(
+        f"Stopped; what it learned is saved. Go on: napari-fashion train --resume --run {folder}"
+    )
+    return status.TERMINATED if stop.asked == signal.SIGTERM else status.INTERRUPTED
+
+
+def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
+    """Return the recipe and the run's folder, with what the options change."""
+    from napari_fashion.engine.recipe import Recipe
+    from napari_fashion.engine.train import refuse_to_overwrite
+
+    if options.resume:
+        if options.folder is None:
+            raise FashionError("--resume needs --run FOLDER, the run to go on with.")
+        for given, what in ((options.recipe, "recipe"), (options.seed, "seed")):
+            if given is not None:
+                raise FashionError(f"--resume goes on with the run's own {what}; give no other.")
+        return Recipe.load_json(options.folder / "recipe.json"), options.folder
+    if options.recipe is None:
+        raise FashionError("Give a recipe (a TOML file), or --resume --run FOLDER.")
+    recipe = Recipe.load(options.recipe)
+    folder = options.folder or Path("runs") / recipe.name
+    try:
+        refuse_to_overwrite(folder)
+    except CheckpointError as error:
+        raise FashionError(
+            f"{error} Name another --run FOLDER, or go on with that one: --resume --run {folder}."
+        ) from error
+    changes: dict[str, Any] = {} if options.seed is None else {"seed": options.seed}
+    sources = {
+        name: [
+            source.model_copy(
+                update={
+                    "file": inputs.use_journal(source.file, options.with_journal, folder / "data"),
+                    "allow_roots": [*source.allow_roots, *map(str, options.allow_root)],
+                }
+            )
+            for source in getattr(recipe.data, name)
+        ]
+        for name in ("train", "validation")
+    }
+    changes["data"] = recipe.data.model_copy(update=sources)
+    return recipe.model_copy(update=changes), folder
+
+
+class _StopOnSignal:
+    """Turns the first SIGINT or SIGTERM into a wish to stop; a second one ends the process."""
+
+    def __init__(self) -> None:
+        self.asked: int | None = None
+
+    def __enter__(self) -> _StopOnSignal:
+        self._old = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.asked is not None:
+            raise KeyboardInterrupt
+        self.asked = number
+
+
+class _JsonLines:
+    """Events as JSON lines on standard output."""
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        terminal.give_json(event, indent=None)
+
+    def close(self) -> None:
+        """Do nothing: every line is out already."""
+
+
+class _TrainingBar:
+    """Events as a progress bar and a line an epoch."""
+
+    def __init__(self) -> None:
+        self._context: Any = None
+        self._bar: Any = None
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "start":
+            terminal.say(
+                f"{event['train_pictures']} images to train on, {event['val_pictures']} to judge "
+                f"by; {event['epochs']} epochs on {event['device']}; {event['run']}"
+            )
+            self.close()
+            self._context = terminal.progress("training", event["steps"])
+            self._bar = self._context.__enter__()
+            self._bar.update(event["step"])
+        elif kind == "step":
+            text = "step skipped"
+            if event["loss"] is not None:
+                text = f"loss {event['loss']:.3f}, {event['pictures_per_second']:.0f}/s"
+            self._bar.update(event["step"], text=text)
+        elif kind == "epoch":
+            loss = "" if event["loss"] is None else f"loss {event['loss']:.3f}"
+            terminal.say(f"epoch {event['epoch']}: {loss}{_figures(event.get('val'))}")
+        elif kind == "left_out":
+            first = f" ({event['first'][0]})" if event["first"] else ""
+            terminal.warn(f"{event['what']}: {event['count']:,}{first}")
+        elif kind == "explosion":
+            terminal.warn(f"explosion at step {event['step']} in {event['head']}: {event['loss']}")
+        elif kind == "compare":
+            terminal.say(f"before:{_figures(event['old'])}\nafter: {_figures(event['new'])}")
+        elif kind in ("done", "stopped"):
+            self.close()
+            terminal.say(f"{kind}: {event['model']}")
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self._context is not None:
+            self._context.__exit__(None, None, None)
+            self._context = None
+
+
+def _figures(metrics: dict[str, Any] | None) -> str:
+    if not metrics:
+        return ""
+    return ", ".join([""] + [f"{k} {v:.4f}" for k, v in metrics.items() if isinstance(v, float)])

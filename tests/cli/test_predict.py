@@ -1,0 +1,484 @@
+"""`predict`: nothing that it found is lost, what it could not use is said, inputs stay as they are."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_fashion.cli import main, status
+from napari_fashion.coco import Dataset
+from napari_fashion.engine.model import Model
+
+
+@pytest.fixture
+def options(run):
+    """The tiny model on one garment an image."""
+    return ["--model", str(run[0]), "--device", "cpu", "--single", "--complete", "--batch", "4"]
+
+
+@pytest.fixture
+def photos(drawn, tmp_path):
+    """A folder of the drawn images alone."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for path in sorted((drawn.parent / "images").iterdir())[:12]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+# -- interrupted and gone on with ----------------------------------------------------------------
+
+
+@pytest.fixture
+def ends_after(monkeypatch):
+    """Let the model be interrupted at a batch, as by Ctrl+C."""
+
+    def after(batches: int, error: type[BaseException] = KeyboardInterrupt) -> None:
+        predict, calls = Model.predict, [0]
+
+        def interrupted(self, *args, **kwargs):
+            calls[0] += 1
+            if calls[0] > batches:
+                raise error
+            return predict(self, *args, **kwargs)
+
+        monkeypatch.setattr(Model, "predict", interrupted)
+
+    return after
+
+
+def test_ctrl_c_keeps_what_was_found_and_resume_gives_the_same_bytes(
+    photos, tmp_path, options, ends_after, monkeypatch, capsys
+) -> None:
+    whole, out = tmp_path / "whole.json", tmp_path / "out.json"
+    assert main(["predict", str(photos), "--out", str(whole), *options]) == status.DONE
+    with monkeypatch.context():
+        ends_after(2)
+        assert main(["predict", str(photos), "--out", str(out), *options]) == status.INTERRUPTED
+    monkeypatch.undo()
+    err = capsys.readouterr().err
+    assert "8 of 12 images are done and kept in" in err
+    assert "--resume" in err
+    partial = tmp_path / "out.json.partial"
+    assert partial.is_file()
+    assert not out.exists()
+    assert main(["predict", str(photos), "--out", str(out), *options]) == status.FAILED
+    assert "Go on with --resume, or begin anew with --overwrite" in capsys.readouterr().err
+    assert main(["predict", str(photos), "--out", str(out), *options, "--resume"]) == status.DONE
+    assert out.read_bytes() == whole.read_bytes()
+    assert not partial.exists()
+
+
+def test_a_kill_keeps_what_was_found(drawn, tmp_path, options) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    data = (drawn.parent / "images" / "001.png").read_bytes()
+    for i in range(400):
+        (folder / f"{i:03d}.png").write_bytes(data)
+    out, partial = tmp_path / "out.json", tmp_path / "out.json.partial"
+    command = [sys.executable, "-m", "napari_fashion", "predict", str(folder), "--out", str(out)]
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE) as process:
+        while process.poll() is None and not (
+            partial.is_file() and partial.read_bytes().count(b"\n") > 3
+        ):
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    kept = partial.read_bytes().count(b"\n") - 1
+    assert 3 <= kept < 100
+    whole = partial.read_bytes()
+    partial.write_bytes(whole[: whole.rindex(b"\n") - 7])  # torn in the middle of a line
+    result = subprocess.run([*command, *options, "--resume"], capture_output=True, check=False)
+    assert result.returncode == status.DONE, result.stderr
+    found = json.loads(out.read_text())
+    assert [r["image_id"] for r in found] == list(range(1, 401))
+    assert len({json.dumps(r["keypoints"]) for r in found}) == 1
+
+
+def test_resume_goes_on_with_the_same_thing_only(
+    photos, tmp_path, options, ends_after, monkeypatch, capsys
+) -> None:
+    out = tmp_path / "out.json"
+    command = ["predict", str(photos), "--out", str(out), *options]
+    with monkeypatch.context():
+        ends_after(1)
+        main(command)
+    monkeypatch.undo()
+    before = (tmp_path / "out.json.partial").read_bytes()
+    capsys.readouterr()
+    changed = {
+        "complete": [a for a in command if a != "--complete"],
+        "batch": [*command, "--batch", "3"],
+    }
+    for what, other in changed.items():
+        assert main([*other, "--resume"]) == status.FAILED
+        assert f"is of another prediction: {what} differs" in capsys.readouterr().err
+    (photos / "new.png").write_bytes((photos / "001.png").read_bytes())
+    assert main([*command, "--resume"]) == status.FAILED
+    assert "images differs" in capsys.readouterr().err
+    (photos / "new.png").unlink()
+    assert (tmp_path / "out.json.partial").read_bytes() == before
+    (tmp_path / "out.json.partial").write_text("something else\n")
+    assert main([*command, "--resume"]) == status.FAILED
+    assert "is not what an interrupted prediction left" in capsys.readouterr().err
+    assert main([*command, "--overwrite"]) == status.DONE
+    assert len(json.loads(out.read_text())) == 12
+
+
+def test_resume_without_anything_to_go_on_with_begins(photos, tmp_path, options) -> None:
+    out = tmp_path / "out.json"
+    assert main(["predict", str(photos), "--out", str(out), *options, "--resume"]) == status.DONE
+    assert len(json.loads(out.read_text())) == 12
+
+
+# -- a COCO file that the window opens -----------------------------------------------------------
+
+
+def test_annotations_are_a_file_that_the_window_opens(
+    photos, tmp_path, options, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "elsewhere" / "photos.json"
+    assert main(["predict", "photos", "--annotations", str(out), *options]) == status.DONE
+    assert not (tmp_path / "predictions.json").exists()
+    assert f"napari-fashion open {out}" in capsys.readouterr().out
+    dataset = Dataset.load(out)
+    assert len(dataset.images) == len(dataset.garments) == 12
+    garment = dataset.garments[0]
+    assert garment.source.startswith("model:tiny-")
+    assert garment.category_name in dataset.schema.category_names
+    assert not garment.touched_by_human
+    assert np.isfinite(garment.landmark_scores).all()
+    for image in dataset.images:
+        assert image.path.is_file()
+
+
+def test_annotations_keep_what_people_did(drawn, tmp_path, options) -> None:
+    out = tmp_path / "both.json"
+    before = json.loads(drawn.read_text())
+    results = tmp_path / "results.json"
+    command = ["predict", str(drawn), "--annotations", str(out), "--out", str(results), *options]
+    assert main(command) == status.DONE
+    after = json.loads(out.read_text())
+    assert after["annotations"][: len(before["annotations"])] == before["annotations"]
+    assert after["categories"] == before["categories"]
+    assert len(json.loads(results.read_text())) == 24
+
+
+# -- what can be given ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\0"])
+def test_a_list_on_standard_input(photos, tmp_path, options, monkeypatch, ends) -> None:
+    names = [photos / "001.png", photos / "odd\nname.png"][: 2 if ends == b"\0" else 1]
+    if len(names) == 2:
+        names[1].write_bytes(names[0].read_bytes())
+    data = ends.join(os.fsencode(name) for name in names) + ends
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    out = tmp_path / "out.json"
+    assert main(["predict", "-", str(photos / "002.png"), "--out", str(out), *options]) == 0
+    assert len(json.loads(out.read_text())) == len(names) + 1
+
+
+def test_an_empty_list_is_refused(tmp_path, options, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n \n")))
+    assert main(["predict", "-", "--out", str(tmp_path / "o.json"), *options]) == status.FAILED
+    assert "standard input lists nothing" in capsys.readouterr().err
+
+
+def test_a_coco_file_is_known_whatever_its_name(drawn, tmp_path, options) -> None:
+    for name in ("CAPITALS.JSON", "without_suffix"):
+        path = drawn.with_name(name)
+        path.write_bytes(drawn.read_bytes())
+        out = tmp_path / f"{name}.out.json"
+        assert main(["predict", str(path), "--out", str(out), *options]) == status.DONE
+        assert len(json.loads(out.read_text())) == 24
+        path.unlink()
+
+
+def test_several_coco_files_or_files_with_images_are_refused(
+    drawn, tmp_path, options, capsys
+) -> None:
+    image = str(drawn.parent / "images" / "001.png")
+    for other in (str(drawn), image):
+        command = ["predict", str(drawn), other, "--out", str(tmp_path / "o.json"), *options]
+        assert main(command) == status.FAILED
+        assert "expected one COCO file, or images and folders" in capsys.readouterr().err
+    command = [
+        "predict",
+        image,
+        "--images",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "o.json"),
+        *options,
+    ]
+    assert main(command) == status.FAILED
+    assert "--images says where the images of a COCO file are" in capsys.readouterr().err
+
+
+def test_a_name_with_brackets_is_a_name(photos, tmp_path, options) -> None:
+    (photos / "001.png").rename(photos / "[bold]1[red].png")
+    out = tmp_path / "out.json"
+    assert main(["predict", str(photos / "[bold]1[red].png"), "--out", str(out), *options]) == 0
+    assert len(json.loads(out.read_text())) == 1
+
+
+def test_the_smallest_images_are_predicted_and_drawn(tmp_path, options) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    for width, height in ((1, 1), (1, 50), (7, 3), (3000, 2)):
+        Image.new("RGB", (width, height), "red").save(folder / f"{width}x{height}.png")
+    out, drawn = tmp_path / "o.json", tmp_path / "drawn"
+    command = ["predict", str(folder), "--out", str(out), "--overlays", str(drawn), *options]
+    assert main(command) == status.DONE
+    assert len(list(drawn.iterdir())) == 4
+
+
+# -- inputs are never written over ---------------------------------------------------------------
+
+
+def test_no_command_writes_over_its_input(run, drawn, tmp_path, options, capsys) -> None:
+    folder = drawn.parent / "images"
+    before, document = contents(folder), drawn.read_bytes()
+    model = contents(run[0])
+    x, photo = str(drawn), str(folder / "001.png")
+    fine = str(tmp_path / "fine.json")
+    commands = [
+        ["evaluate", x, "--json", x, "--overwrite", *options[:4]],
+        ["predict", x, "--out", x, "--overwrite", *options],
+        ["predict", x, "--annotations", x, "--overwrite", *options],
+        ["predict", photo, "--out", photo, "--overwrite", *options],
+        ["predict", photo, "--out", str(tmp_path / "photo.jpg"), *options],
+        ["predict", x, "--out", str(run[0] / "model.json"), *options],
+        ["predict", x, "--out", str(run[0] / "model.json"), "--overwrite", *options],
+        ["predict", x, "--out", fine, "--annotations", fine, *options],
+        ["pseudo-label", x, "--out", x, "--overwrite", *options[:4]],
+        ["apply", x, x, "--out", x, "--overwrite"],
+    ]
+    for command in commands:
+        assert main(command) in (status.FAILED, status.USAGE), command
+        err = capsys.readouterr().err
+        assert any(w in err for w in ("never written over", "ends in .json", "exists", "same file"))
+    assert contents(folder) == before
+    assert drawn.read_bytes() == document
+    assert contents(run[0]) == model
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_overlays_are_never_drawn_over_a_photo(photos, tmp_path, options, capsys) -> None:
+    (photos / "001.png").rename(photos / "001")  # no image by its name
+    (photos / "001.png").write_bytes((photos / "001").read_bytes())
+    (photos / "001.png.png").write_bytes((photos / "002.png").read_bytes())
+    before = contents(photos)
+    out = tmp_path / "o.json"
+    for more in ([], ["--overwrite"]):
+        command = [
+            "predict",
+            str(photos),
+            "--out",
+            str(out),
+            "--overlays",
+            str(photos),
+            *options,
+            *more,
+        ]
+        assert main(command) == status.FAILED
+        assert "001.png.png" in capsys.readouterr().err
+        assert contents(photos) == before
+        assert not out.exists()
+
+
+def test_overlays_of_two_images_of_one_name_are_two(drawn, tmp_path, options) -> None:
+    document = json.loads(drawn.read_text())
+    document["images"] = document["images"][:2]
+    document["images"][1]["file_name"] = "../images/" + document["images"][0]["file_name"]
+    document["annotations"] = []
+    path = drawn.with_name("twice.json")
+    path.write_text(json.dumps(document))
+    folder = tmp_path / "drawn"
+    command = [
+        "predict",
+        str(path),
+        "--images",
+        str(drawn.parent / "images"),
+        "--overlays",
+        str(folder),
+    ]
+    assert main([*command, "--out", str(tmp_path / "o.json"), *options]) == status.DONE
+    assert len(list(folder.rglob("*.png"))) == 2
+    path.unlink()
+
+
+def test_training_begins_in_no_folder_that_has_a_model(run, capsys) -> None:
+    folder, _, command = run
+    before = contents(folder)
+    assert main(command[3:]) == status.FAILED
+    err = capsys.readouterr().err
+    assert "holds model.json, a run or a model already" in err
+    assert f"--resume --run {folder}" in err
+    assert contents(folder) == before
+
+
+# -- the end of a process ------------------------------------------------------------------------
+
+
+def test_a_fault_of_the_program_is_a_sentence_with_a_log(
+    photos, tmp_path, options, ends_after, capsys
+) -> None:
+    ends_after(1, ZeroDivisionError)
+    command = ["predict", str(photos), "--out", str(tmp_path / "o.json"), *options]
+    assert main(command) == status.INTERNAL
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert "a fault of the program itself (ZeroDivisionError" in err
+    log = Path(err.split("The details are in ")[1].split(";")[0])
+    assert "ZeroDivisionError" in log.read_text()
+    assert (tmp_path / "o.json.partial").is_file()
+
+
+def test_out_of_memory_is_said(photos, tmp_path, options, ends_after, capsys) -> None:
+    ends_after(0, MemoryError)
+    command = ["predict", str(photos), "--out", str(tmp_path / "o.json"), *options]
+    assert main(command) == status.FAILED
+    assert "out of memory" in capsys.readouterr().err
+
+
+def test_sigterm_is_as_ctrl_c(photos, tmp_path, options, monkeypatch, capsys) -> None:
+    predict = Model.predict
+
+    def terminated(self, *args, **kwargs):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return predict(self, *args, **kwargs)
+
+    monkeypatch.setattr(Model, "predict", terminated)
+    handler = signal.getsignal(signal.SIGTERM)
+    command = ["predict", str(photos), "--out", str(tmp_path / "o.json"), *options]
+    assert main(command) == status.TERMINATED
+    assert "not done" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == handler
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(drawn) -> None:
+    code = (
+        "import os, sys\nr, w = os.pipe()\nos.close(r)\nos.dup2(w, 1)\n"
+        "from napari_fashion.cli import main\n"
+        f"sys.exit(main(['stats', {str(drawn)!r}]))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert result.returncode == status.BROKEN_PIPE
+    assert result.stderr == b""
+
+
+def test_letters_that_the_terminal_lacks_end_nothing(photos, tmp_path, options) -> None:
+    out = tmp_path / "出力" / "o.json"
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "napari_fashion",
+            "predict",
+            str(photos),
+            "--out",
+            str(out),
+            *options,
+        ],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        check=False,
+    )
+    assert result.returncode == status.DONE, result.stderr
+    assert b"??" in result.stdout
+    assert len(json.loads(out.read_text())) == 12
+
+
+# -- categories ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other_categories(drawn):
+    """A file with categories of its own; returns how to write one."""
+    paths = []
+
+    def write(*names: str) -> Path:
+        document = json.loads(drawn.read_text())
+        base = document["categories"][0]
+        document["categories"] = [base | {"id": 70 + i, "name": n} for i, n in enumerate(names)]
+        document["annotations"] = []
+        paths.append(drawn.with_name(f"other-{len(names)}.json"))
+        paths[-1].write_text(json.dumps(document))
+        return paths[-1]
+
+    yield write
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def test_the_only_category_of_a_file_is_every_garments(other_categories, tmp_path, options) -> None:
+    out = tmp_path / "o.json"
+    assert main(["predict", str(other_categories("clothing")), "--out", str(out), *options]) == 0
+    assert {r["category_id"] for r in json.loads(out.read_text())} == {70}
+    assert len(json.loads(out.read_text())) == 24
+
+
+def test_categories_that_a_file_lacks_are_left_out_mapped_or_added(
+    other_categories, drawn, tmp_path, options, capsys
+) -> None:
+    out = tmp_path / "all.json"
+    assert main(["predict", str(drawn), "--out", str(out), *options]) == status.DONE
+    likeliest = [next(iter(r["category_scores"])) for r in json.loads(out.read_text())]
+    often = max(set(likeliest), key=likeliest.count)
+    path = other_categories("tops", *sorted(set(likeliest) - {often}), "Kimono")
+    before = path.read_bytes()
+    capsys.readouterr()
+
+    out = tmp_path / "skip.json"
+    assert main(["predict", str(path), "--out", str(out), *options]) == status.DONE
+    skipped = json.loads(out.read_text())
+    assert len(skipped) == len(likeliest) - likeliest.count(often)
+    assert 70 not in {r["category_id"] for r in skipped}
+    said = capsys.readouterr().err
+    assert f"garments of categories that the file lacks: {24 - len(skipped)}" in said
+    assert f".png: {often}" in said
+    assert "--categories" in said
+
+    (tmp_path / "map.toml").write_text(f'[categories]\n"{often}" = "tops"\n')
+    out = tmp_path / "map.json"
+    mapped = ["--categories", str(tmp_path / "map.toml")]
+    assert main(["predict", str(path), "--out", str(out), *options, *mapped]) == status.DONE
+    mapped_ids = [r["category_id"] for r in json.loads(out.read_text())]
+    assert len(mapped_ids) == 24
+    assert mapped_ids.count(70) == likeliest.count(often)
+
+    out, both = tmp_path / "add.json", tmp_path / "both.json"
+    added = ["--categories", "add", "--annotations", str(both)]
+    assert main(["predict", str(path), "--out", str(out), *options, *added]) == status.DONE
+    names = {c["id"]: c["name"] for c in json.loads(both.read_text())["categories"]}
+    assert names[70] == "tops"
+    assert [names[r["category_id"]] for r in json.loads(out.read_text())] == likeliest
+    assert len(Dataset.load(out).garments) == 24  # with the list of images beside it
+    assert path.read_bytes() == before
+
+
+def test_a_map_of_names_that_nobody_has_is_refused(
+    other_categories, tmp_path, options, capsys
+) -> None:
+    path = other_categories("tops", "Pants")
+    (tmp_path / "map.toml").write_text('[categories]\n"T-Shirtt" = "tops"\n')
+    command = ["predict", str(path), "--out", str(tmp_path / "o.json"), *options]
+    assert main([*command, "--categories", str(tmp_path / "map.toml")]) == status.FAILED
+    assert "did you mean" in capsys.readouterr().err
