@@ -1,8 +1,8 @@
 """Fuzzers of what comes from outside: generated files, bytes, journals, TOML, model files, images.
 
-Each target takes bytes and must end in an answer or a FashionError; anything else is an escape. All but the
-generator are driven by atheris (coverage-guided) where it is installed, else by a plain mutator; the generator
-by a seed::
+Each target takes bytes and must end in an answer or a FashionError; anything else is an escape. All but
+the generator are driven by atheris (coverage-guided) where it is installed, else by a plain mutator; the
+generator by a seed::
 
     python tests/torture/fuzz.py bytes --seconds 600
     python tests/torture/fuzz.py lines --seconds 600
