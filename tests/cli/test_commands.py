@@ -296,7 +296,7 @@ def test_pseudo_labels_can_be_trained_on(run, drawn, tmp_path, capsys):
                "--tolerance", "100", "--device", "cpu"]  # fmt: skip
     assert main(command) == 0
     said = capsys.readouterr().out
-    told = re.search(r"(\d+) garments of 24 images got landmarks", said)
+    told = re.search(r"(\d+) garments of 24 pictures got landmarks", said)
     assert told, said
     assert bare.read_bytes() == before
     source = Source(file=str(out), pseudo=True)

@@ -112,6 +112,10 @@ class Offers:
             self._left.add((SIZE, image_id))
             self.withdraw(SIZE)
 
+        if SIZE not in self.open:
+            self.session.say(
+                f"{width} x {height} pixels, not {w} x {h}: no landmarks drawn.", "warning"
+            )
         choices = (("Rescale landmarks to the image", self.actions.rescale), ("Leave", leave))
         self.make(SIZE, Offer(text, choices))
 

@@ -293,8 +293,8 @@ def _finish(
         write_results(results, out, overwrite=options.overwrite)
         if listing is not None:
             dataset.save(listing, overwrite=options.overwrite)
-            terminal.say(f"{listing}: the images that the ids name")
-        terminal.say(f"{out}: {garments:,} garments in {images:,} images, by {model.id}")
+            terminal.say(f"{listing}: the pictures that the ids name")
+        terminal.say(f"{out}: {garments:,} garments in {images:,} pictures, by {model.id}")
     if options.annotations is not None:
         taken = _annotate(model, dataset, partial, inputs.category_answer(options.categories))
         dataset.save(options.annotations, overwrite=options.overwrite)

@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     outputs.check(options.out, "--out")
     result.save(options.out, overwrite=options.overwrite)
     terminal.say(
-        f"{options.out}: {counts['garments']:,} garments of {counts['pictures']:,} images got landmarks; "
+        f"{options.out}: {counts['garments']:,} garments of {counts['pictures']:,} pictures got landmarks; "
         f"{counts['landmarks']:,} of {counts['asked']:,} landmarks agreed"
     )
     return status.DONE
