@@ -636,6 +636,20 @@ def test_oddities_are_told_from_the_background(app, dataset_file, qtbot) -> None
     app.dock.open(dataset_file)
     qtbot.waitUntil(lambda: "keypoints of another form: 1 (" in app.dock.message.text())
     assert "annotations[0].keypoints: found 23 numbers; expected 24" in app.dock.message.text()
+    document["annotations"][1]["bbox"] = ["<b>x</b>"] * 4
+    document["annotations"][1]["image_id"] = 77
+    document["images"][0]["width"] = document["images"][0]["height"] = "120"
+    document["images"][1]["file_name"] = "3.png"
+    document["categories"][1]["skeleton"] = None
+    dataset_file.write_text(json.dumps(document))
+    app.dock.open(dataset_file)
+    qtbot.waitUntil(lambda: "Oddities" in app.dock.message.text())
+    text, tip = app.dock.message.text(), app.dock.message.toolTip()
+    assert "keypoints of another form" in tip
+    assert "more kinds" in text
+    assert "found" not in text
+    assert tip.count("\n") >= 5
+    assert "77" in tip
 
 
 def test_export_of_reviewed_pictures(opened, tmp_path, monkeypatch) -> None:

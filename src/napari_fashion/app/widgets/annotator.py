@@ -38,6 +38,10 @@ from napari_fashion.editing.opening import (
 from napari_fashion.errors import ConflictError, FashionError
 
 
+SHOWN_KINDS = 4
+"""So many kinds of oddities are named in the message; all are in its tooltip."""
+
+
 class _NotOpenedError(FashionError):
     """The person did not want to open the file after all."""
 
@@ -172,7 +176,15 @@ class AnnotatorDock(Dock):
         editor = self.session.editor
         if editor is None or editor.dataset is not dataset or not found:
             return
-        self.session.say(f"{self._opened_text} Oddities, kept as they are: {found}.")
+        counts = found.tally.counts
+        if len(counts) == 1:
+            told = str(found)
+        else:
+            shown = [f"{kind}: {n:,}" for kind, n in list(counts.items())[:SHOWN_KINDS]]
+            more = [f"{len(counts) - SHOWN_KINDS} more kinds"] * (len(counts) > SHOWN_KINDS)
+            told = "; ".join(shown + more)
+        self.session.say(f"{self._opened_text} Oddities, kept as they are: {told}.")
+        self.message.setToolTip("\n".join(found.lines()))
 
     def _decide(self, opening: Opening) -> None:
         """Ask what becomes of changes that only the journal has."""

@@ -17,6 +17,7 @@ class MessageLine(QLabel):
         super().__init__()
         self.setObjectName("message")
         self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.hide()
@@ -30,5 +31,6 @@ class MessageLine(QLabel):
     def show_message(self, level: str, text: str) -> None:
         """Show a text; `level` is "info", "warning" or "error"."""
         self.setText(text)
+        self.setToolTip("")
         repolish(self, level=level)
         self.setVisible(bool(text))
