@@ -86,6 +86,8 @@ def test_the_log_is_silent_until_it_is_asked_for(capsys) -> None:
     terminal.set_up(terminal.NORMAL)
     logger.info("one")
     assert capsys.readouterr() == ("", "")
+    logger.warning("a warning")
+    assert capsys.readouterr() == ("", "a warning\n")
     terminal.set_up(terminal.VERBOSE)
     logger.info("two \x1b[0m")
     logger.debug("three")

@@ -68,14 +68,20 @@ def run(options: argparse.Namespace) -> int:
             images=str(options.images) if options.images else None,
             allow_roots=[str(root) for root in options.allow_root],
         )
+        inputs.tell_problems_of([source], model.schema)
         answer = inputs.category_answer(options.categories)
-        images = load_sources([source], model.schema, left_out, answer=answer)
+        try:
+            images = load_sources([source], model.schema, left_out, answer=answer)
+        finally:
+            terminal.tell(left_out)
     if options.json is not None:
         outputs.reads(image.path for image in images)
         outputs.check(options.json, "--json")
     protocols = ["box", "whole"] if options.protocol == "both" else [options.protocol]
     figures: dict[str, Any] = {"model": model.id, "data": options.data}
+    told: Tally | None = None
     for protocol in protocols:
+        passed_over = Tally()
         with terminal.progress(f"evaluating ({protocol})", len(images)) as shown:
             report = evaluate_pictures(
                 model,
@@ -87,12 +93,14 @@ def run(options: argparse.Namespace) -> int:
                 margin=options.margin,
                 batch=options.batch,
                 seed=options.seed,
-                tally=left_out,
+                tally=passed_over,
                 advance=shown.advance,
             )
         terminal.give(terminal.table(report.rows(), report.title))
+        if told is None or told.counts != passed_over.counts:
+            terminal.tell(passed_over)
+        told = passed_over
         figures[protocol] = report.to_dict()
-    terminal.tell(left_out)
     if options.json is not None:
         outputs.write(options.json, json.dumps(figures, indent=1).encode() + b"\n", "--json")
     return status.DONE

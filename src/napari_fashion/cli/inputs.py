@@ -6,7 +6,7 @@ import glob
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from napari_fashion.files import is_file
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
     from napari_fashion.coco.categories import CategoryAnswer
+    from napari_fashion.engine.recipe import Source
     from napari_fashion.schema import Schema
 
 STDIN = "-"
@@ -91,6 +92,7 @@ def open_dataset(
     """
     from napari_fashion.coco import Dataset
     from napari_fashion.images import image_files
+    from napari_fashion.tally import Tally
 
     if any(is_coco(text) for text in inputs):
         if len(inputs) > 1:
@@ -109,10 +111,13 @@ def open_dataset(
         return Dataset.from_folder(inputs[0], schema=schema, allow_roots=allow_roots), False
     files: list[Path] = []
     left_out: list[tuple[Path, str]] = []
+    passed_over = Tally()
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            names = image_files(path, allowed=allow_roots, left_out=left_out)
+            names = image_files(
+                path, allowed=allow_roots, left_out=left_out, passed_over=passed_over
+            )
             files += [path / name for name in names]
         elif is_file(path):
             files.append(path)
@@ -126,6 +131,7 @@ def open_dataset(
             files += found
     dataset = Dataset.from_files(files, schema=schema)
     dataset.left_out += left_out
+    dataset.passed_over.update(passed_over)
     return dataset, False
 
 
@@ -183,10 +189,20 @@ def category_answer(text: str) -> CategoryAnswer:
 
 
 def tell_problems(dataset: Dataset) -> None:
-    """Say what is odd in a data set, counted by kind."""
+    """Say what is odd in a data set, and which files of its folder are no images, by kind."""
     from napari_fashion.coco.problems import find_problems
 
     tell(find_problems(dataset).tally)
+    tell(dataset.passed_over)
+
+
+def tell_problems_of(sources: Iterable[Source], schema: Schema | None = None) -> None:
+    """Say what is odd in the files of sources; a set of our own has nothing odd."""
+    from napari_fashion.engine.data import dataset_of
+
+    for source in sources:
+        if is_coco(source.file):
+            tell_problems(dataset_of(source, schema))
 
 
 def set_limits(max_pixels: int | None) -> None:

@@ -36,7 +36,7 @@ def set_up(level: int = NORMAL) -> None:
     ----------
     level
         `QUIET`: no progress and no closing lines; what was left out and errors are said. `VERBOSE` and
-        `DEBUG` also show the package's log.
+        `DEBUG` also show the package's log, of which warnings are always shown.
     """
     global _level
     _level = level
@@ -46,17 +46,19 @@ def set_up(level: int = NORMAL) -> None:
     logger = logging.getLogger("napari_fashion")
     for handler in [h for h in logger.handlers if isinstance(h, _Handler)]:
         logger.removeHandler(handler)
-    if level >= VERBOSE:
-        logger.addHandler(_Handler())
-        logger.setLevel(logging.DEBUG if level >= DEBUG else logging.INFO)
+    logger.addHandler(_Handler(level))
+    logger.setLevel(
+        logging.DEBUG if level >= DEBUG else logging.INFO if level >= VERBOSE else logging.WARNING
+    )
 
 
 class _Handler(logging.Handler):
     """Shows log records as we show everything else."""
 
-    def __init__(self) -> None:
+    def __init__(self, level: int) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
+        where = "%(asctime)s %(name)s: " if level >= VERBOSE else ""
+        self.setFormatter(logging.Formatter(f"{where}%(message)s", "%H:%M:%S"))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record to standard error."""

@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
 
     from napari_fashion.engine.train import train
 
+    if not options.resume:
+        inputs.tell_problems_of([*recipe.data.train, *recipe.data.validation])
     stop = _StopOnSignal()
     show = _JsonLines() if options.events == "jsonl" else _TrainingBar()
     try:

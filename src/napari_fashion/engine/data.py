@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import get_worker_info
 
 from napari_fashion import photos
 from napari_fashion.coco import Dataset, Garment, Image, columns
@@ -608,7 +609,8 @@ class CanvasDataset(TorchDataset[tuple[Tensor, tuple[float, float], float, float
         paths = {p.path for p in self.pictures}
         self._keep = len(paths) * side * side * 3 <= cache_gb * 2**30
         self._cache: dict[Path, Picture] = {}
-        self._broken: set[int] = set()
+        self.broken: dict[int, str] = {}
+        """Why pictures that were asked for cannot be read, by index."""
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -628,13 +630,15 @@ class CanvasDataset(TorchDataset[tuple[Tensor, tuple[float, float], float, float
         problem: PictureError | None = None
         for step in range(len(self.pictures)):
             place = (index + step) % len(self.pictures)
-            if place in self._broken:
+            if place in self.broken:
                 continue
             try:
                 return place, self._small(place)
             except PictureError as error:
-                self._broken.add(place)
-                _log.warning("left out of training: %s", error)
+                self.broken[place] = str(error)
+                # The trainer tells it; of what a worker process found, only the log knows.
+                level = logging.INFO if get_worker_info() is None else logging.WARNING
+                _log.log(level, "left out of training: %s", error)
                 problem = problem or error
         raise problem or PictureError("None of the images can be read any more.")
 

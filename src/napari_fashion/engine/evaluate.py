@@ -302,8 +302,7 @@ def _require_something(
         )
     if tally is not None:
         for reason, n in reasons.counts.items():
-            if reason not in tally.counts:  # not twice where there are two protocols
-                tally.add(reason, n=n)
+            tally.add(reason, n=n)
 
 
 def _judge_cut(

@@ -222,6 +222,7 @@ class Trainer:
         self.schema = start.schema if start is not None else make_schema(recipe)
         self.teacher = self._load_teacher()
         self.left_out = Tally()
+        self._told: set[int] = set()
         pictures = load_sources(recipe.data.train, self.schema, self.left_out)
         self.train_pictures, self.val_pictures = self._split(pictures, resume)
         self._held_out = {p.key for p in [*pictures, *self.val_pictures]}
@@ -349,10 +350,9 @@ class Trainer:
                 "device": _device_name(self.device),
             }
         )
-        for what, count in self.left_out.counts.items():
-            first = self.left_out.examples[what]
-            self.emit({"event": "left_out", "what": what, "count": count, "first": first})
+        self._tell(self.left_out)
         self.dataset.preload()
+        self._tell_broken()
         try:
             while self.step < self.total_steps:
                 self._run_epoch(should_stop)
@@ -367,6 +367,20 @@ class Trainer:
             self.emit({"event": "compare", **self._compare()})
         self.emit({"event": "done", "model": str(path), "seconds": round(self.seconds, 1)})
         return path
+
+    def _tell(self, left_out: Tally) -> None:
+        for what, count in left_out.counts.items():
+            first = left_out.examples[what]
+            self.emit({"event": "left_out", "what": what, "count": count, "first": first})
+
+    def _tell_broken(self) -> None:
+        """Tell of images that turned out to be damaged when they were read, once each."""
+        broken = Tally()
+        for index, reason in self.dataset.broken.items():
+            if index not in self._told:
+                broken.add("images that cannot be read, others are drawn in their place", reason)
+        self._told |= set(self.dataset.broken)
+        self._tell(broken)
 
     def emit(self, event: Event) -> None:
         """Send an event and append it to the run's log."""
@@ -429,6 +443,7 @@ class Trainer:
                 break
         self.epoch = self.step // self.steps_per_epoch
         last = self.step >= self.total_steps
+        self._tell_broken()
         event: Event = {
             "event": "epoch",
             "epoch": self.epoch,

@@ -37,7 +37,6 @@ from napari_fashion.editing.opening import (
 )
 from napari_fashion.errors import ConflictError, FashionError
 
-
 SHOWN_KINDS = 4
 """So many kinds of oddities are named in the message; all are in its tooltip."""
 
