@@ -194,7 +194,7 @@ def test_a_map_of_categories(tmp_path) -> None:
         ("[categories]\n[more]\n", "found the keys 'more'; expected one table"),
         ("[categories]\nBlouse = 3\n", r"categories.Blouse: found 3; expected the name"),
         ("[categories", "not valid TOML"),
-        ("\x00", "not valid TOML"),
+        ("\x00", "there is a null character; expected a map of categories"),
     ],
 )
 def test_a_map_that_is_none(tmp_path, text, words) -> None:

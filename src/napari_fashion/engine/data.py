@@ -204,7 +204,7 @@ def load_sources(
     schema
         The model's.
     tally
-        Counts what is left out, and why.
+        Counts what is left out, and why; without one it is logged.
     answer
         What the categories that the model lacks stand for (`CategoryRule`); by default what the file
         remembers.
@@ -214,6 +214,7 @@ def load_sources(
     RecipeError
         If nothing is left to learn from, or the source has other landmarks than the schema.
     """
+    unheard = tally is None
     tally = Tally() if tally is None else tally
     pictures: list[Annotated] = []
     for source in sources:
@@ -229,6 +230,8 @@ def load_sources(
             "No source has an image with a garment that a person annotated or reviewed; there is "
             f"nothing to learn from, or to judge by. Left out: {tally or 'nothing'}."
         )
+    if unheard and tally:
+        _log.warning("left out: %s", tally)
     return pictures
 
 
