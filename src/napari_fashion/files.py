@@ -176,8 +176,14 @@ def _read_up_to(stream: BinaryIO, path: Path, limit: int) -> bytes:
         raise OSError(
             errno.EFBIG, f"it has {size:,} bytes, and at most {limit:,} are read", str(path)
         )
-    data = stream.read(limit + 1) if size < limit else stream.read(limit)
-    if len(data) > limit:  # it grew
+    # As much as there is: `read` takes memory for all that it is asked for, at once.
+    data = stream.read(size + 1)
+    while size < len(data) <= limit:  # it grew, or the system does not tell its size (/proc)
+        chunk = stream.read(1 << 20)
+        if not chunk:
+            break
+        data += chunk
+    if len(data) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
     return data
 

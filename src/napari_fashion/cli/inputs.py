@@ -189,10 +189,15 @@ def category_answer(text: str) -> CategoryAnswer:
 
 
 def tell_problems(dataset: Dataset) -> None:
-    """Say what is odd in a data set, and which files of its folder are no images, by kind."""
-    from napari_fashion.coco.problems import find_problems
+    """Say what is odd in the records of a data set, counted by kind.
 
-    tell(find_problems(dataset).tally)
+    What a folder has that is no image (`Dataset.left_out`) is for the command to count.
+    """
+    from napari_fashion.coco.problems import NO_IMAGES, find_problems
+
+    tally = find_problems(dataset).tally
+    tally.counts.pop(NO_IMAGES, None)
+    tell(tally)
     tell(dataset.passed_over)
 
 

@@ -9,6 +9,9 @@ What was predicted is kept in NAME.json.partial while the command runs: after Ct
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +38,9 @@ EXAMPLES = (
     "find . -name '*.jpg' | napari-fashion predict - --out results.json --resume",
 )
 UNKNOWN = "garments of categories that the file lacks"
+UNDRAWN = "drawings left out"
+LONGEST_NAME = 255
+"""So many bytes may a file's name have on nearly every system."""
 DEFAULT_OUT = Path("predictions.json")
 
 
@@ -191,24 +197,34 @@ class _Overlays:
 
     def draw(
         self, image_id: RecordId, picture: Picture, prediction: Prediction, schema: Schema
-    ) -> None:
-        """Draw what was found in an image."""
+    ) -> str:
+        """Draw what was found in an image; return why it cannot be, a sentence, else nothing."""
         target = self._targets.get(image_id)
         if target is None:
-            return
+            return ""
         from napari_fashion.engine.overlays import draw_prediction
         from napari_fashion.engine.pictures import write_png
 
         self._outputs.check(target, "an overlay")
-        write_png(target, draw_prediction(picture, prediction, schema))
+        try:
+            write_png(target, draw_prediction(picture, prediction, schema))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            return f"{target}: cannot be written ({reason}). Check the folder and the space on the disk."
+        return ""
 
 
 def overlay_path(folder: Path, file_name: str, n: int = 1) -> Path:
     """Return where an image's overlay goes: below the folder, whatever the file name is."""
     parts = [p for p in Path(file_name.replace("\\", "/")).parts if p not in ("..", ".", "/")]
     parts = [p for p in parts if not p.endswith(":")] or ["image"]
-    again = f".{n}" if n > 1 else ""
-    return folder.joinpath(*parts[:-1], f"{parts[-1]}{again}.png")
+    ending = f".{n}.png" if n > 1 else ".png"
+    leaf = parts[-1]
+    if len(os.fsencode(leaf + ending)) > LONGEST_NAME:  # cut, and still one of a kind
+        ending = f"-{hashlib.sha256(os.fsencode(leaf)).hexdigest()[:8]}{ending}"
+        kept = os.fsencode(leaf)[: LONGEST_NAME - len(ending)]
+        leaf = kept.decode(sys.getfilesystemencoding(), "ignore")
+    return folder.joinpath(*parts[:-1], leaf + ending)
 
 
 def _predict(
@@ -249,7 +265,8 @@ def _predict(
                 records, unknown = result_records(dataset, image.id, prediction, rule)
                 found.append([image.id, records])
                 left_out += [(UNKNOWN, f"{image.file_name}: {name}") for name in unknown]
-                overlays.draw(image.id, picture, prediction, model.schema)
+                if why := overlays.draw(image.id, picture, prediction, model.schema):
+                    left_out.append((UNDRAWN, why))
             n = min(options.batch, len(images) - start)
             partial.add(start, n, found, left_out)
             shown.advance(n)
@@ -282,6 +299,7 @@ def _finish(
     if UNKNOWN in left_out.counts and options.categories == "skip":
         terminal.warn("--categories with a map, or 'add', takes them.")
     if not images:
+        partial.remove()
         raise FashionError(
             f"none of the {len(dataset.images) + len(dataset.left_out):,} images can be predicted; "
             "nothing was written."

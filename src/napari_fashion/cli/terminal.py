@@ -50,6 +50,11 @@ def set_up(level: int = NORMAL) -> None:
     logger.setLevel(
         logging.DEBUG if level >= DEBUG else logging.INFO if level >= VERBOSE else logging.WARNING
     )
+    logging.captureWarnings(True)  # libraries' warnings are lines of source: for the log
+    warned = logging.getLogger("py.warnings")
+    for handler in [h for h in warned.handlers if isinstance(h, (_Handler, logging.NullHandler))]:
+        warned.removeHandler(handler)
+    warned.addHandler(_Handler(level) if level >= VERBOSE else logging.NullHandler())
 
 
 class _Handler(logging.Handler):

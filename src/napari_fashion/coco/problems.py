@@ -33,6 +33,9 @@ from napari_fashion.tally import EXAMPLES, Tally
 WORK_SECONDS, REST_SECONDS = 0.001, 0.004
 """In the background: how long it works, and rests then."""
 
+NO_IMAGES = "files that are no images"
+"""What findings of `Dataset.left_out` are called."""
+
 _NUMBERS = frozenset((int, float))
 _VISIBILITIES = frozenset((0, 1, 2))
 
@@ -51,6 +54,8 @@ class Problem:
         What stands there and what should.
     kind
         What findings of its kind are called, a plural.
+    sentence
+        All of it, where somebody has said it already.
     """
 
     path: Path | None
@@ -58,8 +63,11 @@ class Problem:
     found: str
     expected: str
     kind: str = "oddities"
+    sentence: str = ""
 
     def __str__(self) -> str:
+        if self.sentence:
+            return self.sentence
         where = f"{self.path}, {self.place}" if self.path else self.place
         return f"{where}: found {self.found}; expected {self.expected}."
 
@@ -168,7 +176,7 @@ class _Search:
     def run(self) -> None:
         dataset = self.dataset
         for path, reason in dataset.left_out:
-            self.found.add(Problem(path, "file", reason, "an image", "files that are no images"))
+            self.found.add(Problem(path, "file", reason, "an image", NO_IMAGES, reason))
         if dataset.schema_problem:
             self._say(
                 "schemas that do not fit",

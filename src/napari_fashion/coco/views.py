@@ -437,6 +437,8 @@ class Garment(_View):
 
 def pixels(value: Any) -> int:
     """Return a size by its value, 0 where it is none: ``640``, ``640.0`` and ``"640"`` are one."""
+    if isinstance(value, bool):
+        return 0
     try:
         size = float(value) if isinstance(value, (int, float, str)) else 0.0
     except (ValueError, OverflowError):

@@ -70,13 +70,13 @@ def check_size(path: Path, width: int, height: int) -> None:
     limit = pixel_limit()
     if width < 1 or height < 1:
         raise PictureError(f"{path}: is {width} x {height} pixels; expected at least one.")
+    if max(width, height) > MAX_SIDE:
+        raise PictureError(
+            f"{path}: is {width} x {height} pixels; expected at most {MAX_SIDE:,} on each side."
+        )
     if width * height > limit:
         raise PictureError(
             f"{path}: {width} x {height} are {width * height:,} pixels; expected at most {limit:,}, so "
             f"that one file cannot fill the memory. Set {MAX_PIXELS_VARIABLE}={width * height} in the "
             "environment to read it."
-        )
-    if max(width, height) > MAX_SIDE:
-        raise PictureError(
-            f"{path}: is {width} x {height} pixels; expected at most {MAX_SIDE:,} on each side."
         )

@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import os
 import stat
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -40,6 +41,7 @@ from napari_fashion.images.values import Pixels, Rgb, convert, unturned
 
 for _name in ("PIL", "tifffile"):  # what they log of a damaged file is in the error that is raised
     logging.getLogger(_name).addHandler(logging.NullHandler())
+    warnings.filterwarnings("ignore", module=rf"{_name}\.")
 
 _WHOLE = frozenset(("WebP", "AVIF", "HEIC"))
 _QUARTER_TURNS = frozenset((5, 6, 7, 8))
