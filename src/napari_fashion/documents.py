@@ -16,7 +16,7 @@ import math
 import re
 import reprlib
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +227,13 @@ def shown_path(path: Path | str) -> str:
     """Return a path as a sentence shows it: on one line."""
     text = str(path)
     return text if text.isprintable() else repr(text)
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names as a sentence lists them, the first few where there are many."""
+    first = ", ".join(name if len(name) <= 60 else f"{name[:60]}..." for name in names[:most])
+    more = len(names) - most
+    return f"{first} and {more:,} more" if more > 0 else first
 
 
 def _decoded(text: str | bytes, where: str, error: MakeError, expected: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 EXAMPLES = 3
 """So many of a kind are kept; the others are only counted."""
+MAX_LETTERS = 700
+"""A sentence that is kept is cut, in its middle, to about this length."""
 
 
 class Tally:
@@ -51,6 +53,8 @@ class Tally:
         self.counts[kind] = self.counts.get(kind, 0) + n
         kept = self.examples.setdefault(kind, [])
         if example and len(kept) < EXAMPLES:
+            if len(example) > MAX_LETTERS:
+                example = f"{example[: MAX_LETTERS // 2]} ... {example[-MAX_LETTERS // 2 :]}"
             kept.append(example)
 
     def update(self, other: Tally) -> None:

@@ -50,7 +50,6 @@ class Entry:
     door: str
     kind: str
     make: Callable[[Path], Use]
-    apart: bool = False
 
 
 ENTRIES: dict[str, Entry] = {}
@@ -58,6 +57,7 @@ ENTRIES: dict[str, Entry] = {}
 
 def add(door: str, kind: str, name: str, make: Callable[[Path], Use]) -> None:
     """Put an input into the list."""
+    name = f"{door}: {name}"
     assert name not in ENTRIES, name
     ENTRIES[name] = Entry(name, door, kind, make)
 

@@ -1,1 +1,234 @@
+"""Hostile recipes, schemas, maps of categories and models."""
 
+from __future__ import annotations
+
+import codecs
+import hashlib
+import json
+import os
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hostile.catalogue import Use, add, command, read
+
+RECIPES = "recipes"
+SCHEMAS = "schemas and maps of categories"
+MODELS = "model files"
+
+RECIPE = b'name = "x"\nseed = 1\n[[data.train]]\nfile = "a.json"\n'
+SCHEMA = b'name = "s"\n[[landmark]]\nname = "left_a"\n'
+
+
+def a_text(kind: str, reader: str, name: str, data: bytes | Callable[[Path], Any], *says: str,
+           refused: bool = True, file: str = "x.toml") -> None:  # fmt: skip
+    """Add a document that is read, and given to the command that reads it."""
+
+    def make(folder: Path) -> Use:
+        if callable(data):
+            data(folder)
+        else:
+            (folder / file).write_bytes(data)
+        return read(reader, file, *says, refused=refused)
+
+    add("documents", kind, name, make)
+    if reader == "recipe" and refused:
+
+        def train(folder: Path) -> Use:
+            make(folder)
+            return command("train", file, "--run", "run", status=1, says=says)
+
+        add("documents", kind, f"train with {name}", train)
+
+
+GOOD = RECIPE
+for _name, _data, _refused, *_says in (
+    ("a recipe with a mark of UTF-8", codecs.BOM_UTF8 + GOOD, False),
+    ("a recipe in UTF-16", codecs.BOM_UTF16_LE + GOOD.decode().encode("utf-16-le"), False),
+    ("a recipe with CRLF", GOOD.replace(b"\n", b"\r\n"), False),
+    ("an empty recipe", b"", True, "data"),
+    ("a recipe of null characters", bytes(500), True),
+    ("a recipe in Latin-1", 'name = "é"\n'.encode("latin-1") + GOOD, True, "UTF-8|utf-8"),
+    ("a recipe that is JSON", b'{"name": "x"}', True, "TOML"),
+    ("a recipe that is YAML", b"name: x\ndata:\n  - a\n", True, "TOML"),
+    ("a recipe with a slip in a key", b"sede = 2\n" + GOOD.replace(b"seed = 1\n", b""), True, "seed"),
+    ("a recipe with a key twice", b"seed = 2\n" + GOOD, True, "twice|overwrite|TOML"),
+    ("a recipe with 1e400", GOOD + b"[optimiser]\nlr = 1e400\n", True, "lr"),
+    ("a recipe with nan", GOOD + b"[optimiser]\nlr = nan\n", True, "lr"),
+    ("a recipe with an integer of 5,000 digits", b"seed = " + b"9" * 5000 + b"\n", True),
+    ("a recipe with a seed below 0", GOOD.replace(b"seed = 1", b"seed = -1"), True, "seed"),
+    ("a recipe with true for a number", GOOD + b"[schedule]\nepochs = true\n", True, "epochs"),
+    ("a recipe with a date for a number", GOOD + b"[schedule]\nepochs = 2026-11-30\n", True, "epochs"),
+    ("a recipe with a batch of 10^12", GOOD + b"[schedule]\nbatch = 1000000000000\n", True, "batch"),
+    ("a recipe with a working size of 10^9", b"working_size = 1000000000\n" + GOOD, True, "working_size"),
+    ("a recipe nested 5,000 deep", b"a = " + b"[" * 5000 + b"]" * 5000, True),
+    ("a recipe with a key of 5,000 parts", b".".join([b"a"] * 5000) + b" = 1\n", True),
+    ("a recipe of 2 MB", b"# " + b"x" * (2 << 20) + b"\n" + GOOD, True),
+    ("a recipe named by a path", GOOD.replace(b'"x"', b'"../../etc/x"'), True, "name"),
+    ("a recipe whose name is an option", GOOD.replace(b'"x"', b'"a\\u0000b"'), True, "name"),
+    ("a recipe without sources", b"[data]\ntrain = []\n", True, "train"),
+    ("a recipe with a source that is a text", b'[data]\ntrain = ["a.json"]\n', True, "train"),
+    ("a recipe with an escape in a key", b'"\\u001b[2J" = 1\n' + GOOD, True),
+    ("a recipe with a key of 100,000 letters", b"k" * 100_000 + b" = 1\n" + GOOD, True),
+    ("a recipe of 5,000 unknown keys", b"".join(b"k%d = 1\n" % i for i in range(5000)) + GOOD, True),
+):  # fmt: skip
+    a_text(RECIPES, "recipe", _name, _data, *_says, refused=_refused)  # type: ignore[arg-type]
+
+a_text(RECIPES, "recipe", "a recipe that is a folder", lambda f: (f / "x.toml").mkdir())
+a_text(RECIPES, "recipe", "a recipe that is not there", lambda f: None)
+a_text(RECIPES, "recipe", "a recipe that is a pipe", lambda f: os.mkfifo(f / "x.toml"), "pipe")
+a_text(RECIPES, "recipe", "a recipe that is a loop of links", lambda f: (f / "x.toml").symlink_to("x.toml"))
+a_text(RECIPES, "recipe", "a recipe that is a device", lambda f: (f / "x.toml").symlink_to("/dev/zero"), "device")
+
+
+def trained(name: str, text: str, *says: str, files: dict[str, bytes] | None = None) -> None:
+    """Add a recipe that is right as a text and impossible to begin with."""
+
+    def make(folder: Path) -> Use:
+        (folder / "x.toml").write_text(text)
+        for file, data in (files or {}).items():
+            (folder / file).write_bytes(data)
+        return command("train", "x.toml", "--run", "run", "--device", "cpu", status=1, says=says,
+                       never=("KeyError", "ValueError"))  # fmt: skip
+
+    add("documents", RECIPES, name, make)
+
+
+SOURCE = '[[data.train]]\nfile = "a.json"\n'
+trained("a source that is not there", SOURCE, "a.json")
+trained("a source that is a folder", '[[data.train]]\nfile = "."\n')
+trained("a source of photos that there is not", '[[data.train]]\nfile = "photos:nothing"\n', "photos")
+trained("a source of samples without a number", '[[data.train]]\nfile = "samples:many"\n', "samples")
+trained("a source of 10^12 samples", '[[data.train]]\nfile = "samples:1000000000000"\n', "samples")
+trained("a source with a null character", '[[data.train]]\nfile = "a\\u0000.json"\n')
+trained("a start that is not there", 'start_from = "none.json"\n' + SOURCE)
+trained("a recipe that starts from itself", 'start_from = "x.toml"\n' + SOURCE)
+trained("two recipes that start from each other", 'start_from = "y.toml"\n' + SOURCE,
+        files={"y.toml": b'start_from = "x.toml"\n' + SOURCE.encode()})  # fmt: skip
+trained("a schema that is not there", 'schema = "none.toml"\n' + SOURCE, "none")
+trained("a schema that is no name", 'schema = "../../etc/passwd"\n' + SOURCE)
+trained("pretrained weights that are a pickle", 'pretrained = "w.pt"\n' + SOURCE,
+        files={"w.pt": pickle.dumps({"a": 1})})  # fmt: skip
+trained("a source of no images", SOURCE, "nothing to learn|no image|No source", files={"a.json": json.dumps(
+    {"images": [], "annotations": [], "categories": []}).encode()})  # fmt: skip
+
+# -- schemas and maps ----------------------------------------------------------------------------
+
+for _name, _data, *_says in (
+    ("an empty schema", b""),
+    ("a schema of one unknown key", b"x = 1\n"),
+    ("a schema without names", b"[[landmarks]]\nx = 1\n"),
+    ("a schema with landmarks as a text", b'name = "s"\nlandmarks = "a,b"\n'),
+    ("a schema with a landmark twice", b'name = "s"\nlandmarks = ["a", "a"]\ncategories = ["c"]\n'),
+    ("a schema nested 5,000 deep", b"a = " + b"[" * 5000 + b"]" * 5000),
+    ("a schema of numbers", b"name = 5\nlandmarks = [1, 2]\ncategories = [3]\n"),
+    ("a schema of dates and nan", b"name = 2026-11-30\nsigmas = [nan, inf]\n"),
+    ("a schema that is binary", bytes(range(256)) * 9),
+):  # fmt: skip
+    a_text(SCHEMAS, "schema", _name, _data, *_says)
+a_text(SCHEMAS, "schema", "a schema that is a pipe", lambda f: os.mkfifo(f / "x.toml"))
+
+for _name, _data, *_says in (
+    ("an empty map", b""),
+    ("a map without its table", b'"T-Shirt" = "tops"\n', "categories"),
+    ("a map of numbers", b"[categories]\nShirt = 5\n", "Shirt"),
+    ("a map of lists", b'[categories]\nShirt = ["a"]\n', "Shirt"),
+    ("a map of a list", b'categories = ["Shirt"]\n', "categories"),
+    ("a map with a key twice", b'[categories]\nShirt = "a"\nShirt = "b"\n'),
+    ("a map of 3 MB", b"[categories]\n" + b'"' + b"x" * (3 << 20) + b'" = "a"\n'),
+    ("a map in Latin-1", '[categories]\n"é" = "a"\n'.encode("latin-1")),
+):  # fmt: skip
+    a_text(SCHEMAS, "map", _name, _data, *_says)
+
+# -- models --------------------------------------------------------------------------------------
+
+
+def a_model(name: str, change: Callable[[dict[str, Any], bytes], tuple[Any, bytes]], *says: str,
+            digest: bool = True, refused: bool = True) -> None:  # fmt: skip
+    """Add the tiny model with its description or weights changed; the digest fits, where asked."""
+
+    def make(folder: Path) -> Use:
+        made = folder.parent.parent.parent / "m"
+        described = json.loads(made.with_suffix(".json").read_text())
+        described, weights = change(described, made.with_suffix(".safetensors").read_bytes())
+        if isinstance(described, dict) and digest:
+            described["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+        data = described if isinstance(described, bytes) else json.dumps(described).encode()
+        (folder / "x.json").write_bytes(data)
+        (folder / "x.safetensors").write_bytes(weights)
+        return read("model", "x.json", *says, refused=refused)
+
+    add("documents", MODELS, name, make)
+
+
+def header(weights: bytes, change: Callable[[dict[str, Any]], Any]) -> bytes:
+    n = int.from_bytes(weights[:8], "little")
+    found = json.loads(weights[8 : 8 + n])
+    changed = change(found)
+    data = changed if isinstance(changed, bytes) else json.dumps(found).encode()
+    return len(data).to_bytes(8, "little") + data + weights[8 + n :]
+
+
+def _first(found: dict[str, Any]) -> dict[str, Any]:
+    return next(v for k, v in found.items() if k != "__metadata__")
+
+
+def _nan(weights: bytes) -> bytes:
+    n = 8 + int.from_bytes(weights[:8], "little")
+    return weights[:n] + struct.pack("<f", float("nan")) * ((len(weights) - n) // 4)
+
+
+a_model("a model as it is", lambda d, w: (d, w), refused=False)
+a_model("weights that are a pickle", lambda d, w: (d, pickle.dumps({"a": np.zeros(3)})), "pickled")
+a_model("weights that are empty", lambda d, w: (d, b""))
+a_model("weights cut in the middle", lambda d, w: (d, w[: len(w) // 2]))
+a_model("weights with more behind them", lambda d, w: (d, w + bytes(100)))
+a_model("weights of another model", lambda d, w: (d, _nan(w)), "other weights|not finite", digest=False)
+a_model("weights of NaN", lambda d, w: (d, _nan(w)), "not finite")
+a_model("a header of 2^63 bytes", lambda d, w: (d, (2**63 - 1).to_bytes(8, "little") + w[8:]))
+a_model("a header that is a list", lambda d, w: (d, header(w, lambda h: b"[1, 2, 3]")))
+a_model("a header of nested lists", lambda d, w: (d, header(w, lambda h: b'{"a":' + b"[" * 100_000)))
+a_model("a tensor of 10^18 numbers", lambda d, w: (d, header(w, lambda h: _first(h).update(shape=[10**9, 10**9]))))
+a_model("a tensor of a negative shape", lambda d, w: (d, header(w, lambda h: _first(h).update(shape=[-1, -5]))))
+a_model("tensors that lie on each other", lambda d, w: (d, header(w, lambda h: [
+    v.update(data_offsets=[0, v["data_offsets"][1] - v["data_offsets"][0]]) for k, v in h.items() if k != "__metadata__"] and None)))  # fmt: skip
+a_model("a tensor of an unknown kind", lambda d, w: (d, header(w, lambda h: _first(h).update(dtype="C128"))))
+a_model("a tensor that is missing", lambda d, w: (d, header(w, lambda h: h.pop(next(iter(h))) and None)))
+a_model("a description that is empty", lambda d, w: (b"", w), "empty")
+a_model("a description of another program", lambda d, w: ({"model_type": "bert"}, w), "not a napari-fashion model")
+a_model("a description of version 99", lambda d, w: ({**d, "version": 99}, w), "version")
+a_model("a description of version '1'", lambda d, w: ({**d, "version": "1"}, w), "version")
+a_model("a network of a million channels", lambda d, w: ({**d, "network": {**d["network"], "width": 10**6}}, w))
+a_model("a network of 10^9 blocks", lambda d, w: ({**d, "network": {**d["network"], "blocks": 10**9}}, w))
+a_model("a network of an unknown backbone", lambda d, w: ({**d, "network": {**d["network"], "backbone": "__import__('os')"}}, w), "backbone")
+a_model("a schema of another model", lambda d, w: ({**d, "schema": {**d["schema"], "name": 5}}, w))
+a_model("a description without a schema", lambda d, w: ({k: v for k, v in d.items() if k != "schema"}, w), "schema")
+a_model("a description with NaN", lambda d, w: (json.dumps(d).replace('"working_size": 64', '"working_size": NaN').encode(), w))
+a_model("a description nested 100,000 deep", lambda d, w: (b'{"format":' + b"[" * 100_000, w))
+a_model("a working size of 2^40", lambda d, w: ({**d, "working_size": 2**40}, w), "working_size")
+a_model("a mean colour of text", lambda d, w: ({**d, "recipe": {"decoder": {"pif_threshold": "high"}, "refine": 5, "look_sizes": "x"}}, w))
+
+
+def _only(file: str, data: bytes) -> Callable[[Path], Use]:
+    def make(folder: Path) -> Use:
+        (folder / file).write_bytes(data)
+        return read("model", file)
+
+    return make
+
+
+def _torch_zip(folder: Path) -> Use:
+    with zipfile.ZipFile(folder / "x.pt", "w") as file:
+        file.writestr("archive/data.pkl", pickle.dumps({"a": 1}))
+    return read("model", "x.pt", "pickle")
+
+
+add("documents", MODELS, "a checkpoint of torch", _torch_zip)
+add("documents", MODELS, "a description alone", _only("x.json", b'{"format": "napari-fashion model"}'))
+add("documents", MODELS, "weights alone", _only("x.safetensors", b"\2\0\0\0\0\0\0\0{}"))
+add("documents", MODELS, "a model of another program", _only("x.onnx", b"\x08\x07\x12"))

@@ -80,7 +80,7 @@ def try_out(use: Use, folder: Path, model: Path) -> list[str]:
         os.chdir(folder)
         status, said = WAYS[use.how](folder, model, **use.what)
     except Exception:
-        return [f"an escape: {traceback.format_exc()[-3000:]}"]
+        return [f"an escape: {traceback.format_exc()[-2500:]}"]
     finally:
         os.chdir(here)
         os.environ.clear()
@@ -114,11 +114,12 @@ def is_sentence(text: str) -> list[str]:
     wrong = []
     if not text.rstrip().endswith((".", "?", ")")):
         wrong.append(f"no sentence: {text[-80:]!r}")
-    if "expected" not in text and "Expected" not in text and "needs" not in text:
+    words = ("expected", "Expected", "needs", "did you mean", "reads version")
+    if not any(word in text for word in words):
         wrong.append(f"does not say what was expected: {text!r}")
     if "\n" in text:
         wrong.append(f"several lines: {text!r}")
-    if len(text) > 900:
+    if len(text) > 1200:
         wrong.append(f"{len(text)} letters: {text[:200]!r}")
     return wrong
 
@@ -272,7 +273,7 @@ def records(folder: Path, model: Path, file: str) -> tuple[int, str]:
         if ended == 0 and name == "predict":
             again = Dataset.load(out / "a.json", fallback=Schema.load("garments"))
             look(again)
-            Dataset.load(out / "r.json", fallback=Schema.load("garments"))
+            json.loads((out / "r.json").read_text())
     return status, "\n".join(said)
 
 
@@ -288,10 +289,9 @@ def look(dataset: Any) -> list[str]:
     for line in said:
         assert len(line) < 1200, f"a line of {len(line)} letters: {line[:300]}"
     for image in list(dataset.images)[:50]:
-        for name in ("file_name", "known_size", "width", "height", "reviewed", "ignored_boxes",
-                     "rejected"):  # fmt: skip
+        for name in ("file_name", "known_size", "reviewed", "ignored_boxes", "rejected"):
             getattr(image, name)
-        for name in ("path", "size"):
+        for name in ("path", "size", "width", "height"):
             with contextlib.suppress(FashionError):
                 getattr(image, name)
         garments = image.garments
@@ -321,9 +321,9 @@ def edits(dataset: Any) -> Iterator[Any]:
     for garment in list(dataset.garments)[:6]:
         key = garment.id
         yield lambda key=key: do.place_landmark(dataset, key, 0, (5.0, 6.5))
-        yield lambda key=key: do.move_landmarks(dataset, key, {0: (7.0, 8.0), 1: (1.0, 2.0)})
-        yield lambda key=key: do.set_visibility(dataset, key, [0, 1], 1)
-        yield lambda key=key: do.delete_landmarks(dataset, key, [0, 1])
+        yield lambda key=key: do.move_landmarks(dataset, key, {0: (7.0, 8.0)})
+        yield lambda key=key: do.set_visibility(dataset, key, [0], 1)
+        yield lambda key=key: do.delete_landmarks(dataset, key, [0])
         yield lambda key=key: do.swap_left_right(dataset, key)
         yield lambda key=key: do.set_category(dataset, key, 0)
         yield lambda key=key: do.delete_garment(dataset, key)
@@ -341,6 +341,7 @@ def edits(dataset: Any) -> Iterator[Any]:
 def edit(dataset: Any) -> None:
     """Make every edit, look again, and undo it: the bytes must be what they were."""
     from napari_fashion.coco import Dataset
+    from napari_fashion.coco.store import Store
     from napari_fashion.editing.editor import Editor
     from napari_fashion.errors import FashionError
 
@@ -360,7 +361,7 @@ def edit(dataset: Any) -> None:
         if heavy:
             break
         after = b"".join(dataset.chunks())
-        Dataset.from_document(json.loads(after), schema=dataset.schema)
+        Dataset(Store(after), schema=dataset.schema)
         for garment in list(dataset.garments)[:6]:
             _ = garment.xy, garment.bbox
         while editor.can_undo:
@@ -401,11 +402,29 @@ def read(folder: Path, model: Path, reader: str, file: str) -> tuple[int, str]:
         found = readers[reader](file)
     except FashionError as error:
         wrong = is_sentence(str(error))
-        if Path(file).name[:20] not in str(error):
+        if Path(file).stem[:20] not in str(error):
             wrong.append(f"does not name the file: {error}")
         assert not wrong, wrong
         return 1, str(error)
     return 0, f"read: {str(found)[:300]}"
 
 
-WAYS = {"command": command, "process": process, "image": image, "records": records, "read": read}
+def damaged(folder: Path, model: Path, file: str) -> tuple[int, str]:
+    """Go on with a partial file that is damaged; refused, beginning anew must help."""
+    line = ["predict", "photos", "--out", file, "--single", "--complete", "--model", MODEL]
+    line += ["--device", "cpu"]
+    status, said = command(folder, model, [*line, "--resume"])
+    assert status in (0, 1), (status, said)
+    if status == 0:
+        found = json.loads((folder / file).read_text())
+        assert len(found) == 1, f"{len(found)} garments of one image: {said}"
+    else:
+        assert "--overwrite" in said, said
+    assert not unfit(said), said
+    again, more = command(folder, model, [*line, "--overwrite"])
+    assert again == 0, more
+    (folder / f"{file}.partial").write_bytes(b"")  # it is gone, as it has to be: for the comparison
+    return again, said + more
+
+
+WAYS = {"damaged": damaged, "command": command, "process": process, "image": image, "records": records, "read": read}

@@ -108,9 +108,11 @@ def run(options: argparse.Namespace) -> int:
     model = Model.load(options.model, options.device)
     with _opened(given, options, model.schema) as (dataset, own):
         if dataset.schema.landmarks != model.schema.landmarks:
+            from napari_fashion.documents import listed
+
             raise FashionError(
-                f"{terminal.plain(given[0])} has the landmarks {', '.join(dataset.schema.landmarks)}; the "
-                f"model finds {', '.join(model.schema.landmarks)}. Use a model of that schema."
+                f"{terminal.plain(given[0])} has the landmarks {listed(dataset.schema.landmarks)}; the "
+                f"model finds {listed(model.schema.landmarks)}. Use a model of that schema."
             )
         inputs.tell_problems(dataset)
         answer = inputs.category_answer(options.categories)

@@ -639,6 +639,13 @@ class Dataset(Frame):
                     path=self.path,
                     place=f"categories[{i}].keypoints",
                 )
+            if names and schema is None and not isinstance(category.get("name"), str):
+                raise CocoError(
+                    f"found {shown(category['name']) if 'name' in category else 'none'}; expected the "
+                    "name of a category that has landmarks, a text.",
+                    path=self.path,
+                    place=f"categories[{i}].name",
+                )
             if names:
                 named.append((i, category))
         if schema is None:

@@ -26,6 +26,7 @@ from napari_fashion.engine.augment import Canvases
 from napari_fashion.engine.pictures import PADDING, Picture, resize
 from napari_fashion.engine.recipe import Source
 from napari_fashion.engine.targets import GarmentBatch
+from napari_fashion.documents import listed
 from napari_fashion.errors import PictureError, RecipeError
 from napari_fashion.images import image_size, read_image
 from napari_fashion.paths import cache_folder
@@ -221,8 +222,8 @@ def load_sources(
         dataset = dataset_of(source, schema)
         if dataset.schema.landmarks != schema.landmarks:
             raise RecipeError(
-                f"{source.file} has the landmarks {', '.join(dataset.schema.landmarks)}; expected "
-                f"those of schema {schema.name!r}: {', '.join(schema.landmarks)}."
+                f"{source.file} has the landmarks {listed(dataset.schema.landmarks)}; expected "
+                f"those of schema {schema.name!r}: {listed(schema.landmarks)}."
             )
         pictures += _Reading(source, dataset, schema, tally, answer).pictures()
     if not pictures:

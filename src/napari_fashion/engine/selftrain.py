@@ -18,6 +18,7 @@ from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import Picture
 from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.documents import listed
 from napari_fashion.errors import CheckpointError, PictureError
 from napari_fashion.images import read_image
 from napari_fashion.schema import Schema
@@ -167,8 +168,8 @@ def pseudo_label(
     for model in models:
         if model.schema.landmarks != dataset.schema.landmarks:
             raise CheckpointError(
-                f"{model.id} finds the landmarks {', '.join(model.schema.landmarks)}; expected "
-                f"those of the pictures: {', '.join(dataset.schema.landmarks)}."
+                f"{model.id} finds the landmarks {listed(model.schema.landmarks)}; expected "
+                f"those of the pictures: {listed(dataset.schema.landmarks)}."
             )
     result = dataset.subset([image.id for image in dataset.images])
     source = "model:" + "+".join(model.id for model in models)
