@@ -1,7 +1,12 @@
 """Run the command line as `python -m napari_fashion`."""
 
+import signal
 import sys
 
-from napari_fashion.cli import main
+# Until there is somebody to catch it, Ctrl+C ends the process without a page of our internals.
+_handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+from napari_fashion.cli import main  # noqa: E402
+
+signal.signal(signal.SIGINT, _handler)
 sys.exit(main())

@@ -82,8 +82,19 @@ for _name, _data, _refused, *_says in (
 a_text(RECIPES, "recipe", "a recipe that is a folder", lambda f: (f / "x.toml").mkdir())
 a_text(RECIPES, "recipe", "a recipe that is not there", lambda f: None)
 a_text(RECIPES, "recipe", "a recipe that is a pipe", lambda f: os.mkfifo(f / "x.toml"), "pipe")
-a_text(RECIPES, "recipe", "a recipe that is a loop of links", lambda f: (f / "x.toml").symlink_to("x.toml"))
-a_text(RECIPES, "recipe", "a recipe that is a device", lambda f: (f / "x.toml").symlink_to("/dev/zero"), "device")
+a_text(
+    RECIPES,
+    "recipe",
+    "a recipe that is a loop of links",
+    lambda f: (f / "x.toml").symlink_to("x.toml"),
+)
+a_text(
+    RECIPES,
+    "recipe",
+    "a recipe that is a device",
+    lambda f: (f / "x.toml").symlink_to("/dev/zero"),
+    "device",
+)
 
 
 def trained(name: str, text: str, *says: str, files: dict[str, bytes] | None = None) -> None:
@@ -102,8 +113,12 @@ def trained(name: str, text: str, *says: str, files: dict[str, bytes] | None = N
 SOURCE = '[[data.train]]\nfile = "a.json"\n'
 trained("a source that is not there", SOURCE, "a.json")
 trained("a source that is a folder", '[[data.train]]\nfile = "."\n')
-trained("a source of photos that there is not", '[[data.train]]\nfile = "photos:nothing"\n', "photos")
-trained("a source of samples without a number", '[[data.train]]\nfile = "samples:many"\n', "samples")
+trained(
+    "a source of photos that there is not", '[[data.train]]\nfile = "photos:nothing"\n', "photos"
+)
+trained(
+    "a source of samples without a number", '[[data.train]]\nfile = "samples:many"\n', "samples"
+)
 trained("a source of 10^12 samples", '[[data.train]]\nfile = "samples:1000000000000"\n', "samples")
 trained("a source with a null character", '[[data.train]]\nfile = "a\\u0000.json"\n')
 trained("a start that is not there", 'start_from = "none.json"\n' + SOURCE)
@@ -188,30 +203,72 @@ a_model("weights that are a pickle", lambda d, w: (d, pickle.dumps({"a": np.zero
 a_model("weights that are empty", lambda d, w: (d, b""))
 a_model("weights cut in the middle", lambda d, w: (d, w[: len(w) // 2]))
 a_model("weights with more behind them", lambda d, w: (d, w + bytes(100)))
-a_model("weights of another model", lambda d, w: (d, _nan(w)), "other weights|not finite", digest=False)
+a_model(
+    "weights of another model", lambda d, w: (d, _nan(w)), "other weights|not finite", digest=False
+)
 a_model("weights of NaN", lambda d, w: (d, _nan(w)), "not finite")
 a_model("a header of 2^63 bytes", lambda d, w: (d, (2**63 - 1).to_bytes(8, "little") + w[8:]))
 a_model("a header that is a list", lambda d, w: (d, header(w, lambda h: b"[1, 2, 3]")))
-a_model("a header of nested lists", lambda d, w: (d, header(w, lambda h: b'{"a":' + b"[" * 100_000)))
-a_model("a tensor of 10^18 numbers", lambda d, w: (d, header(w, lambda h: _first(h).update(shape=[10**9, 10**9]))))
-a_model("a tensor of a negative shape", lambda d, w: (d, header(w, lambda h: _first(h).update(shape=[-1, -5]))))
+a_model(
+    "a header of nested lists", lambda d, w: (d, header(w, lambda h: b'{"a":' + b"[" * 100_000))
+)
+a_model(
+    "a tensor of 10^18 numbers",
+    lambda d, w: (d, header(w, lambda h: _first(h).update(shape=[10**9, 10**9]))),
+)
+a_model(
+    "a tensor of a negative shape",
+    lambda d, w: (d, header(w, lambda h: _first(h).update(shape=[-1, -5]))),
+)
 a_model("tensors that lie on each other", lambda d, w: (d, header(w, lambda h: [
     v.update(data_offsets=[0, v["data_offsets"][1] - v["data_offsets"][0]]) for k, v in h.items() if k != "__metadata__"] and None)))  # fmt: skip
-a_model("a tensor of an unknown kind", lambda d, w: (d, header(w, lambda h: _first(h).update(dtype="C128"))))
-a_model("a tensor that is missing", lambda d, w: (d, header(w, lambda h: h.pop(next(iter(h))) and None)))
+a_model(
+    "a tensor of an unknown kind",
+    lambda d, w: (d, header(w, lambda h: _first(h).update(dtype="C128"))),
+)
+a_model(
+    "a tensor that is missing", lambda d, w: (d, header(w, lambda h: h.pop(next(iter(h))) and None))
+)
 a_model("a description that is empty", lambda d, w: (b"", w), "empty")
-a_model("a description of another program", lambda d, w: ({"model_type": "bert"}, w), "not a napari-fashion model")
+a_model(
+    "a description of another program",
+    lambda d, w: ({"model_type": "bert"}, w),
+    "not a napari-fashion model",
+)
 a_model("a description of version 99", lambda d, w: ({**d, "version": 99}, w), "version")
 a_model("a description of version '1'", lambda d, w: ({**d, "version": "1"}, w), "version")
-a_model("a network of a million channels", lambda d, w: ({**d, "network": {**d["network"], "width": 10**6}}, w))
-a_model("a network of 10^9 blocks", lambda d, w: ({**d, "network": {**d["network"], "blocks": 10**9}}, w))
-a_model("a network of an unknown backbone", lambda d, w: ({**d, "network": {**d["network"], "backbone": "__import__('os')"}}, w), "backbone")
+a_model(
+    "a network of a million channels",
+    lambda d, w: ({**d, "network": {**d["network"], "width": 10**6}}, w),
+)
+a_model(
+    "a network of 10^9 blocks",
+    lambda d, w: ({**d, "network": {**d["network"], "blocks": 10**9}}, w),
+)
+a_model(
+    "a network of an unknown backbone",
+    lambda d, w: ({**d, "network": {**d["network"], "backbone": "__import__('os')"}}, w),
+    "backbone",
+)
 a_model("a schema of another model", lambda d, w: ({**d, "schema": {**d["schema"], "name": 5}}, w))
-a_model("a description without a schema", lambda d, w: ({k: v for k, v in d.items() if k != "schema"}, w), "schema")
-a_model("a description with NaN", lambda d, w: (json.dumps(d).replace('"working_size": 64', '"working_size": NaN').encode(), w))
+a_model(
+    "a description without a schema",
+    lambda d, w: ({k: v for k, v in d.items() if k != "schema"}, w),
+    "schema",
+)
+a_model(
+    "a description with NaN",
+    lambda d, w: (json.dumps(d).replace('"working_size": 64', '"working_size": NaN').encode(), w),
+)
 a_model("a description nested 100,000 deep", lambda d, w: (b'{"format":' + b"[" * 100_000, w))
 a_model("a working size of 2^40", lambda d, w: ({**d, "working_size": 2**40}, w), "working_size")
-a_model("a mean colour of text", lambda d, w: ({**d, "recipe": {"decoder": {"pif_threshold": "high"}, "refine": 5, "look_sizes": "x"}}, w))
+a_model(
+    "a mean colour of text",
+    lambda d, w: (
+        {**d, "recipe": {"decoder": {"pif_threshold": "high"}, "refine": 5, "look_sizes": "x"}},
+        w,
+    ),
+)
 
 
 def _only(file: str, data: bytes) -> Callable[[Path], Use]:
@@ -229,6 +286,11 @@ def _torch_zip(folder: Path) -> Use:
 
 
 add("documents", MODELS, "a checkpoint of torch", _torch_zip)
-add("documents", MODELS, "a description alone", _only("x.json", b'{"format": "napari-fashion model"}'))
+add(
+    "documents",
+    MODELS,
+    "a description alone",
+    _only("x.json", b'{"format": "napari-fashion model"}'),
+)
 add("documents", MODELS, "weights alone", _only("x.safetensors", b"\2\0\0\0\0\0\0\0{}"))
 add("documents", MODELS, "a model of another program", _only("x.onnx", b"\x08\x07\x12"))

@@ -51,7 +51,9 @@ def png(chunks: list[tuple[bytes, bytes]]) -> bytes:
     return b"".join(parts)
 
 
-def png_of(width: int, height: int, depth: int = 8, colour: int = 2, rows: bytes | None = None) -> bytes:
+def png_of(
+    width: int, height: int, depth: int = 8, colour: int = 2, rows: bytes | None = None
+) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     data = zlib.compress(bytes(10_000) if rows is None else rows, 9)
     return png([(b"IHDR", head), (b"IDAT", data), (b"IEND", b"")])
@@ -167,8 +169,16 @@ def _many_scans() -> bytes:
 an_image(BOMBS, "a PNG of 100,000 x 100,000", "bad.png", lambda: png_of(100_000, 100_000), "pixels")
 an_image(BOMBS, "a grey PNG of one bit, 60,000 x 60,000", "bad.png",
          lambda: png_of(60_000, 60_000, 1, 0), "pixels")  # fmt: skip
-an_image(BOMBS, "a PNG of 2^31 - 1 a side", "bad.png", lambda: png_of(2**31 - 1, 2**31 - 1), "on each side")
-an_image(BOMBS, "a PNG one pixel high and a billion wide", "bad.png", lambda: png_of(10**9, 1), "pixels")
+an_image(
+    BOMBS,
+    "a PNG of 2^31 - 1 a side",
+    "bad.png",
+    lambda: png_of(2**31 - 1, 2**31 - 1),
+    "on each side",
+)
+an_image(
+    BOMBS, "a PNG one pixel high and a billion wide", "bad.png", lambda: png_of(10**9, 1), "pixels"
+)
 an_image(BOMBS, "a TIFF of 40,000 x 40,000 in 200 bytes", "bad.tif", _tiff_of_strips, "pixels")
 an_image(BOMBS, "a TIFF of 4 billion samples a pixel", "bad.tif",
          lambda: _tiff_tags(samples=(277, 4, 1, 2**32 - 1)))  # fmt: skip
@@ -201,7 +211,11 @@ an_image(BOMBS, "a file of 3 GB with holes called .png", "bad.png", _sparse, "by
 
 
 def _exif(orientation: int) -> bytes:
-    return b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01" + struct.pack(">HH", orientation, 0) + bytes(4)
+    return (
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01"
+        + struct.pack(">HH", orientation, 0)
+        + bytes(4)
+    )
 
 
 an_image(DAMAGED, "an empty file", "bad.jpg", b"", "empty")
@@ -216,7 +230,12 @@ an_image(DAMAGED, "a BMP of 0 x 7", "bad.bmp", lambda: _bmp_of(0, 7))
 an_image(DAMAGED, "a TIFF whose directory points at itself", "bad.tif",
          b"II*\0\x08\0\0\0\0\0\x08\0\0\0" + bytes(20))  # fmt: skip
 an_image(DAMAGED, "a TIFF of 65,535 tags that are not there", "bad.tif", b"II*\0\x08\0\0\0\xff\xff")
-an_image(DAMAGED, "a TIFF of an unknown compression", "bad.tif", lambda: _tiff_tags(compression=(259, 3, 1, 34_999)))
+an_image(
+    DAMAGED,
+    "a TIFF of an unknown compression",
+    "bad.tif",
+    lambda: _tiff_tags(compression=(259, 3, 1, 34_999)),
+)
 an_image(DAMAGED, "a TIFF of 7 bits a sample", "bad.tif", lambda: _tiff_tags(bits=(258, 3, 1, 7)))
 an_image(DAMAGED, "a TIFF whose strips lie behind its end", "bad.tif",
          lambda: _tiff_tags(strip=(273, 4, 1, 2**31)))  # fmt: skip
@@ -368,7 +387,9 @@ predict_list(NO_FILES, "a device named as an image", names("/dev/zero", "../../.
              "/dev/zero")  # fmt: skip
 
 
-def _links(target: Callable[[Path], Any], name: str = "link.png") -> Callable[[Path], list[dict[str, Any]]]:
+def _links(
+    target: Callable[[Path], Any], name: str = "link.png"
+) -> Callable[[Path], list[dict[str, Any]]]:
     def made(folder: Path) -> list[dict[str, Any]]:
         (folder / name).symlink_to(target(folder))
         return names(name)(folder)
@@ -378,7 +399,9 @@ def _links(target: Callable[[Path], Any], name: str = "link.png") -> Callable[[P
 
 predict_list(NO_FILES, "a link to a device", _links(lambda f: "/dev/zero"), 1, "link.png")
 predict_list(NO_FILES, "a loop of links", _links(lambda f: "link.png"), 1, "link.png")
-predict_list(NO_FILES, "a link to this process's memory", _links(lambda f: "/proc/self/mem"), 1, "link.png")
+predict_list(
+    NO_FILES, "a link to this process's memory", _links(lambda f: "/proc/self/mem"), 1, "link.png"
+)
 
 # -- names ---------------------------------------------------------------------------------------
 
@@ -389,13 +412,21 @@ predict_list(NAMES, "names with half surrogates", names("\udc80.png", "a\ud800.p
 predict_list(NAMES, "names of 255, 256 and 5,000 letters",
              names("a" * 251 + ".png", "a" * 252 + ".png", "a" * 5000, "a/" * 2500 + "x.png"), 1)  # fmt: skip
 predict_list(NAMES, "a real name of 255 letters", real("b" * 251 + ".png"), 1)
-predict_list(NAMES, "a real name of 253 bytes in letters of three bytes", real("衣" * 83 + ".png"), 1)
+predict_list(
+    NAMES, "a real name of 253 bytes in letters of three bytes", real("衣" * 83 + ".png"), 1
+)
 predict_list(NAMES, "names with markup, percent and braces",
              real("[red]a[/red].png", "100%s.png", "{0}{x}.png", "$(touch x).png", "`id`.png", "a;b&c.png"), 6)  # fmt: skip
-predict_list(NAMES, "names with line feeds and escapes", real("a\nb.png", "a\x1b[2Jb.png", "a\rb.png"), 3)
-predict_list(NAMES, "names that turn the writing", real("\u202egnp.a.png", "\u200bzero\u200d.png"), 2)
+predict_list(
+    NAMES, "names with line feeds and escapes", real("a\nb.png", "a\x1b[2Jb.png", "a\rb.png"), 3
+)
+predict_list(
+    NAMES, "names that turn the writing", real("\u202egnp.a.png", "\u200bzero\u200d.png"), 2
+)
 predict_list(NAMES, "names like options", real("-rf.png", "--out", "-"), 3)
-predict_list(NAMES, "two names that differ in case or Unicode form", real("É.png", "e\u0301.png", "é.png"), 3)
+predict_list(
+    NAMES, "two names that differ in case or Unicode form", real("É.png", "e\u0301.png", "é.png"), 3
+)
 predict_list(NAMES, "a file and a folder whose drawings collide", real("x", "x.png/y"), 2,
              "drawings left out")  # fmt: skip
 predict_list(NAMES, "an image named twice, and by another spelling",
@@ -427,8 +458,16 @@ def _lead(*texts: str) -> Callable[[Path], list[dict[str, Any]]]:
     return made
 
 
-predict_list(OUTSIDE, "names with ..", _lead("../secret/s.png", "a/../../secret/s.png"), 1, "allow-root")
-predict_list(OUTSIDE, "absolute names", _lead("OUTSIDE/s.png", "/etc/passwd", "//server/x.png"), 1, "allow-root")
+predict_list(
+    OUTSIDE, "names with ..", _lead("../secret/s.png", "a/../../secret/s.png"), 1, "allow-root"
+)
+predict_list(
+    OUTSIDE,
+    "absolute names",
+    _lead("OUTSIDE/s.png", "/etc/passwd", "//server/x.png"),
+    1,
+    "allow-root",
+)
 predict_list(OUTSIDE, "addresses", names("http://x.example/a.png", "file:///etc/passwd", "s3://b/a.png",
              "data:image/png;base64,AAAA", "\\\\server\\share\\a.png", "\\\\?\\C:\\a.png"), 1)  # fmt: skip
 predict_list(OUTSIDE, "a link out of the folder", lambda f: _links(lambda f: outside(f) / "s.png")(f), 1,
@@ -480,4 +519,9 @@ def _folder_of_links(folder: Path) -> Use:
                    says=("1 garments in 1 images", "is a link to /, outside"), makes=("r.json", "r.images.json"))  # fmt: skip
 
 
-add("images", OUTSIDE, "a folder of links to itself, above, elsewhere and to everything", _folder_of_links)
+add(
+    "images",
+    OUTSIDE,
+    "a folder of links to itself, above, elsewhere and to everything",
+    _folder_of_links,
+)

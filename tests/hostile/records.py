@@ -47,7 +47,9 @@ def a_file(kind: str, name: str, make: Callable[[], Any], *says: str, refused: b
     add("records", kind, name, made)
 
 
-def changed(kind: str, name: str, change: Callable[[dict[str, Any]], Any], *says: str, **more: Any) -> None:
+def changed(
+    kind: str, name: str, change: Callable[[dict[str, Any]], Any], *says: str, **more: Any
+) -> None:
     """Add the small document with something changed."""
 
     def make() -> Any:
@@ -84,7 +86,9 @@ for _name, _value in {
     "NaN and infinity": [float("nan"), float("inf"), 2, *FLAT[3:]],
     "1e308": [1e308, -1e308, 2, *FLAT[3:]],
     "integers of 400 digits": [10**400, 1, 2, *FLAT[3:]],
-    "visibilities of every kind": [v for i in range(N) for v in (5, 5, (3, -1, 1.5, 2.0, 99, 0.5, 2, 1)[i % 8])],
+    "visibilities of every kind": [
+        v for i in range(N) for v in (5, 5, (3, -1, 1.5, 2.0, 99, 0.5, 2, 1)[i % 8])
+    ],
     "places far outside": [-1e6, 1e6, 2] * N,
     "places in 0..1": [0.25, 0.5, 2] * N,
     "not labelled, with places": [40, 40, 0] * N,
@@ -96,12 +100,20 @@ for _name, _value in {
 changed(KEYPOINTS, "keypoints: no key", lambda d: d["annotations"][0].pop("keypoints") and None)
 changed(KEYPOINTS, "keypoints: a key that comes twice", lambda d: json.dumps(d).replace(
         '"keypoints": [40', '"keypoints": "x", "keypoints": [40', 1))  # fmt: skip
-changed(KEYPOINTS, "keypoints: 1e400 in the text", lambda d: json.dumps(d).replace("[40, 20, 2", "[1e400, -1e400, 2", 1))
+changed(
+    KEYPOINTS,
+    "keypoints: 1e400 in the text",
+    lambda d: json.dumps(d).replace("[40, 20, 2", "[1e400, -1e400, 2", 1),
+)
 changed(KEYPOINTS, "keypoints: an integer of 5,000 digits", lambda d: json.dumps(d).replace(
         "[40, 20, 2", f"[{'9' * 5000}, 20, 2", 1))  # fmt: skip
 changed(KEYPOINTS, "keypoints: -0, 1E5 and 0.1e-7", lambda d: json.dumps(d).replace(
         "[40, 20, 2", "[-0.0, 1E1, 2.0e0", 1))  # fmt: skip
-changed(KEYPOINTS, "keypoints: 200,000 numbers", lambda d: d["annotations"][0].update(keypoints=[1, 2, 2] * 70_000))
+changed(
+    KEYPOINTS,
+    "keypoints: 200,000 numbers",
+    lambda d: d["annotations"][0].update(keypoints=[1, 2, 2] * 70_000),
+)
 
 # -- values --------------------------------------------------------------------------------------
 
@@ -127,15 +139,35 @@ for _name, _value in {
 }.items():  # fmt: skip
     of_garment(VALUES, f"iscrowd: {_name}", iscrowd=_value)
 
-of_garment(VALUES, "a crowd as RLE", iscrowd=1, segmentation={"counts": "abc\\x", "size": [120, 120]})
-of_garment(VALUES, "a segmentation of NaN, text and nothing", segmentation=[[float("nan")], "x", None, []], area="big")
+of_garment(
+    VALUES, "a crowd as RLE", iscrowd=1, segmentation={"counts": "abc\\x", "size": [120, 120]}
+)
+of_garment(
+    VALUES,
+    "a segmentation of NaN, text and nothing",
+    segmentation=[[float("nan")], "x", None, []],
+    area="big",
+)
 of_garment(VALUES, "our own key with other things in it", fashion={
     "source": 5, "score": "0.9", "keypoint_scores": "high", "category_scores": [1], "landmark_sources": {"a": 1},
     "touched": "yes"})  # fmt: skip
 of_garment(VALUES, "our own key of another tool", fashion="2019/autumn")
-of_garment(VALUES, "a model's scores of NaN and too few", fashion={
-    "source": "model:x", "score": float("nan"), "keypoint_scores": [1, "x", None], "category_scores": {"Shirt": float("inf"), "?": 2}})
-of_garment(VALUES, "scores of 10^400", score=10**400, fashion={"source": "model:x", "score": 10**400, "keypoint_scores": [10**400] * N})
+of_garment(
+    VALUES,
+    "a model's scores of NaN and too few",
+    fashion={
+        "source": "model:x",
+        "score": float("nan"),
+        "keypoint_scores": [1, "x", None],
+        "category_scores": {"Shirt": float("inf"), "?": 2},
+    },
+)
+of_garment(
+    VALUES,
+    "scores of 10^400",
+    score=10**400,
+    fashion={"source": "model:x", "score": 10**400, "keypoint_scores": [10**400] * N},
+)
 of_garment(VALUES, "num_keypoints and area as objects", num_keypoints={}, area=[1])
 changed(VALUES, "an image's own key with other things in it", lambda d: d["images"][0].update(fashion={
     "reviewed": "false", "rejected": [5, {"keypoints": "x"}, [[1, 2]], None], "ignore": [[1], "x", None, [float("nan")] * 4]}))  # fmt: skip
@@ -158,37 +190,91 @@ a_file(TEXTS, "UTF-8 with a mark", lambda: codecs.BOM_UTF8 + TEXT.encode())
 a_file(TEXTS, "UTF-16", lambda: TEXT.encode("utf-16"))
 a_file(TEXTS, "UTF-32", lambda: TEXT.encode("utf-32"))
 a_file(TEXTS, "Latin-1", lambda: TEXT.replace("small", "sm\xe4ll").encode("latin-1"), refused=True)
-a_file(TEXTS, "CRLF and tabs", lambda: json.dumps(small_document(), indent="\t").replace("\n", "\r\n"))
-a_file(TEXTS, "old Mac's line ends", lambda: json.dumps(small_document(), indent=1).replace("\n", "\r"))
-a_file(TEXTS, "comments and commas at the ends", lambda: "// made by hand\n" + TEXT[:-1] + ",}", refused=True)
+a_file(
+    TEXTS, "CRLF and tabs", lambda: json.dumps(small_document(), indent="\t").replace("\n", "\r\n")
+)
+a_file(
+    TEXTS, "old Mac's line ends", lambda: json.dumps(small_document(), indent=1).replace("\n", "\r")
+)
+a_file(
+    TEXTS,
+    "comments and commas at the ends",
+    lambda: "// made by hand\n" + TEXT[:-1] + ",}",
+    refused=True,
+)
 a_file(TEXTS, "single quotes", lambda: str(small_document()), refused=True)
 a_file(TEXTS, "lines of JSON", lambda: '{"image": 1}\n{"image": 2}\n', refused=True)
 a_file(TEXTS, "a number, a text, null", lambda: b"null", refused=True)
 a_file(TEXTS, "a list of numbers", lambda: b"[1, 2, 3]", refused=True)
-a_file(TEXTS, "half a surrogate in a text", lambda: TEXT.replace('"small"', '"\\ud800 \\udc00\\ud800"'))
+a_file(
+    TEXTS, "half a surrogate in a text", lambda: TEXT.replace('"small"', '"\\ud800 \\udc00\\ud800"')
+)
 a_file(TEXTS, "null characters in texts", lambda: TEXT.replace('"small"', '"a\\u0000b"'))
-a_file(TEXTS, "a control character in a text", lambda: TEXT.replace('"small"', '"a\nb"'), refused=True)
-a_file(TEXTS, "the tables named twice", lambda: TEXT[:-1] + ', "images": [], "annotations": []}', refused=True)
+a_file(
+    TEXTS, "a control character in a text", lambda: TEXT.replace('"small"', '"a\nb"'), refused=True
+)
+a_file(
+    TEXTS,
+    "the tables named twice",
+    lambda: TEXT[:-1] + ', "images": [], "annotations": []}',
+    refused=True,
+)
 a_file(TEXTS, "keys in escapes", lambda: TEXT.replace('"images"', '"im\\u0061ges"').replace(
        '"keypoints"', '"\\u006beypoints"'))  # fmt: skip
-a_file(TEXTS, "NaN, Infinity and -Infinity everywhere", lambda: TEXT.replace("2.5", "NaN").replace("9000.5", "-Infinity"))
-a_file(TEXTS, "numbers that JSON does not know", lambda: TEXT.replace("9000.5", "+9000.5"), refused=True)
+a_file(
+    TEXTS,
+    "NaN, Infinity and -Infinity everywhere",
+    lambda: TEXT.replace("2.5", "NaN").replace("9000.5", "-Infinity"),
+)
+a_file(
+    TEXTS,
+    "numbers that JSON does not know",
+    lambda: TEXT.replace("9000.5", "+9000.5"),
+    refused=True,
+)
 a_file(TEXTS, "a name in capitals", lambda: TEXT, file="A.JSON")
 a_file(TEXTS, "a name that looks like an option and markup", lambda: TEXT, file="[b]%s{}$x;.json")
-a_file(TEXTS, "a name of line feeds and a turned end", lambda: TEXT, file="a\n\x1b[31m\u202enosj.json")
+a_file(
+    TEXTS, "a name of line feeds and a turned end", lambda: TEXT, file="a\n\x1b[31m\u202enosj.json"
+)
 
 # -- large and deep ------------------------------------------------------------------------------
 
 a_file(LARGE, "lists nested a million deep", lambda: b"[" * 1_000_000, refused=True)
-a_file(LARGE, "objects nested 100,000 deep", lambda: b'{"a":' * 100_000 + b"1" + b"}" * 100_000, refused=True)
-a_file(LARGE, "a record nested 100,000 deep", lambda: TEXT.replace("9000.5", "[" * 100_000 + "]" * 100_000, 1), refused=True)
+a_file(
+    LARGE,
+    "objects nested 100,000 deep",
+    lambda: b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    refused=True,
+)
+a_file(
+    LARGE,
+    "a record nested 100,000 deep",
+    lambda: TEXT.replace("9000.5", "[" * 100_000 + "]" * 100_000, 1),
+    refused=True,
+)
 a_file(LARGE, "a record nested 900 deep", lambda: TEXT.replace("9000.5", "[" * 900 + "]" * 900, 1))
-a_file(LARGE, "info nested 100,000 deep", lambda: TEXT.replace('"small"', "[" * 100_000 + "]" * 100_000, 1), refused=True)
+a_file(
+    LARGE,
+    "info nested 100,000 deep",
+    lambda: TEXT.replace('"small"', "[" * 100_000 + "]" * 100_000, 1),
+    refused=True,
+)
 a_file(LARGE, "a text of 5 MB", lambda: TEXT.replace('"small"', '"' + "x" * (5 << 20) + '"', 1))
-a_file(LARGE, "a file name of 1 MB", lambda: TEXT.replace('"1.png"', '"' + "x" * (1 << 20) + '"', 1))
-changed(LARGE, "a category's name of 2 MB", lambda d: d["categories"][0].update(name="x" * (2 << 20)))
-changed(LARGE, "a record of 10,000 keys", lambda d: d["annotations"][0].update({f"k{i}": i for i in range(10_000)}))
-changed(LARGE, "10,000 keys beside the tables", lambda d: d.update({f"k{i}": i for i in range(10_000)}))
+a_file(
+    LARGE, "a file name of 1 MB", lambda: TEXT.replace('"1.png"', '"' + "x" * (1 << 20) + '"', 1)
+)
+changed(
+    LARGE, "a category's name of 2 MB", lambda d: d["categories"][0].update(name="x" * (2 << 20))
+)
+changed(
+    LARGE,
+    "a record of 10,000 keys",
+    lambda d: d["annotations"][0].update({f"k{i}": i for i in range(10_000)}),
+)
+changed(
+    LARGE, "10,000 keys beside the tables", lambda d: d.update({f"k{i}": i for i in range(10_000)})
+)
 changed(LARGE, "a record that has a key 10,000 times", lambda d: json.dumps(d).replace(
         '"kept":', '"same": 1, ' * 10_000 + '"kept":', 1))  # fmt: skip
 changed(LARGE, "2,000 annotations of no image", lambda d: d["annotations"].extend(
@@ -197,7 +283,11 @@ changed(LARGE, "500 categories of one name", lambda d: d["categories"].extend(
     {"id": 1000 + i, "name": "Shirt", "keypoints": list(SCHEMA.landmarks)} for i in range(500)))  # fmt: skip
 changed(LARGE, "200 garments on one image", lambda d: d["annotations"].extend(
     {**d["annotations"][0], "id": 1000 + i} for i in range(200)))  # fmt: skip
-changed(LARGE, "a skeleton of 5,000 edges", lambda d: d["categories"][0].update(skeleton=[[1, 2]] * 5000))
+changed(
+    LARGE,
+    "a skeleton of 5,000 edges",
+    lambda d: d["categories"][0].update(skeleton=[[1, 2]] * 5000),
+)
 changed(LARGE, "10,000 landmarks of one category", lambda d: [c.update(
     keypoints=[f"p{i}" for i in range(10_000)], skeleton=[]) for c in d["categories"]] and None, refused=True)  # fmt: skip
 
@@ -208,21 +298,42 @@ for _name, _value in {
     "NaN": float("nan"), "negative": -5, "zero": 0, "2^63": 2**63, "400 digits": 10**400, "an empty text": "",
     "a text of letters": "7f0e-uuid\n", "a text with a null character": "a\0b", "half a surrogate": "\ud800",
 }.items():  # fmt: skip
-    _readable = isinstance(_value, (int, str, float)) and not isinstance(_value, bool) and _name != "NaN"
+    _readable = (
+        isinstance(_value, (int, str, float)) and not isinstance(_value, bool) and _name != "NaN"
+    )
     changed(IDS, f"an annotation's id: {_name}",
             lambda d, v=_value: d["annotations"][0].update(id=v), refused=not _readable)  # fmt: skip
 
-changed(IDS, "an id of 5,000 digits", lambda d: json.dumps(d).replace('"id": 11', f'"id": {"7" * 5000}', 1), refused=True)
+changed(
+    IDS,
+    "an id of 5,000 digits",
+    lambda d: json.dumps(d).replace('"id": 11', f'"id": {"7" * 5000}', 1),
+    refused=True,
+)
 changed(IDS, "images' ids of text, garments' of numbers", lambda d: [
     i.update(id=str(i["id"])) for i in d["images"]] and None, "text in one place")  # fmt: skip
 changed(IDS, "1 and '1' side by side", lambda d: d["images"][1].update(id="1"))
 changed(IDS, "image ids of text with file names in them", lambda d: [
     (i.update(id=i["file_name"]), [a.update(image_id=i["file_name"]) for a in d["annotations"]]) for i in d["images"]] and None)  # fmt: skip
 changed(IDS, "an image twice", lambda d: d["images"].append(dict(d["images"][0])), refused=True)
-changed(IDS, "an annotation twice", lambda d: d["annotations"].append(dict(d["annotations"][0])), refused=True)
-changed(IDS, "a category twice", lambda d: d["categories"].append(dict(d["categories"][0])), refused=True)
+changed(
+    IDS,
+    "an annotation twice",
+    lambda d: d["annotations"].append(dict(d["annotations"][0])),
+    refused=True,
+)
+changed(
+    IDS,
+    "a category twice",
+    lambda d: d["categories"].append(dict(d["categories"][0])),
+    refused=True,
+)
 changed(IDS, "no id", lambda d: d["annotations"][0].pop("id") and None, refused=True)
-changed(IDS, "an id twice in a record", lambda d: json.dumps(d).replace('"id": 11', '"id": 5, "id": 11', 1))
+changed(
+    IDS,
+    "an id twice in a record",
+    lambda d: json.dumps(d).replace('"id": 11', '"id": 5, "id": 11', 1),
+)
 changed(IDS, "references of every kind", lambda d: d["annotations"].extend(
     {"id": 100 + i, "image_id": v, "category_id": v, "keypoints": FLAT}
     for i, v in enumerate((None, [], {}, True, 1.0, 1.5, "1", " 1", "01", float("nan"), 10**400))), refused=True)  # fmt: skip
@@ -232,8 +343,12 @@ changed(IDS, "references of every kind", lambda d: d["annotations"].extend(
 for _table in ("images", "annotations", "categories"):
     for _name, _value in {"null": None, "a text": "x", "an object": {"1": {"id": 1}}, "of numbers": [1, 2],
                           "of nulls": [None]}.items():  # fmt: skip
-        changed(TABLES, f"{_table}: {_name}", lambda d, t=_table, v=_value: d.update({t: v}),
-                refused=True)
+        changed(
+            TABLES,
+            f"{_table}: {_name}",
+            lambda d, t=_table, v=_value: d.update({t: v}),
+            refused=True,
+        )
     changed(TABLES, f"{_table}: empty", lambda d, t=_table: d.update({t: []}))
     changed(TABLES, f"{_table}: missing", lambda d, t=_table: d.pop(t) and None,
             refused=_table == "images")  # fmt: skip
@@ -254,17 +369,48 @@ for _name, _value in {
     "of names": [["left_neckline", "right_neckline"]], "of three ends": [[1, 2, 3]], "flat": [1, 2, 2, 3],
     "of truths": [[True, True]], "of loops": [[1, 1], [2, 2]], "of 10^400": [[10**400, 1]],
 }.items():  # fmt: skip
-    changed(CATEGORIES, f"skeleton: {_name}", lambda d, v=_value: [c.update(skeleton=v) for c in d["categories"]] and None)
+    changed(
+        CATEGORIES,
+        f"skeleton: {_name}",
+        lambda d, v=_value: [c.update(skeleton=v) for c in d["categories"]] and None,
+    )
 
-changed(CATEGORIES, "categories without names", lambda d: [c.pop("name") for c in d["categories"]] and None, refused=True)
+changed(
+    CATEGORIES,
+    "categories without names",
+    lambda d: [c.pop("name") for c in d["categories"]] and None,
+    refused=True,
+)
 changed(CATEGORIES, "names that are no text", lambda d: [c.update(name=v) for c, v in zip(
     d["categories"], (None, 5, [], {}, True, "", " "), strict=False)] and None)  # fmt: skip
-changed(CATEGORIES, "all of one name", lambda d: [c.update(name="Shirt") for c in d["categories"]] and None, "categories of one name")
+changed(
+    CATEGORIES,
+    "all of one name",
+    lambda d: [c.update(name="Shirt") for c in d["categories"]] and None,
+    "categories of one name",
+)
 changed(CATEGORIES, "names of spaces, cases and Unicode forms", lambda d: [c.update(name=v) for c, v in zip(
     d["categories"], ("shirt", " Shirt ", "SHIRT", "T\u2011Shirt", "Shirt\u200b", "e\u0301"), strict=False)] and None)  # fmt: skip
-changed(CATEGORIES, "landmarks of one name", lambda d: [c.update(keypoints=["a"] * N) for c in d["categories"]] and None)
-changed(CATEGORIES, "landmarks that are no text", lambda d: [c.update(keypoints=[None, 5, [], {}, "a", "b", "c", "d"]) for c in d["categories"]] and None, refused=True)
-changed(CATEGORIES, "landmarks as one text", lambda d: [c.update(keypoints="left,right") for c in d["categories"]] and None, refused=True)
+changed(
+    CATEGORIES,
+    "landmarks of one name",
+    lambda d: [c.update(keypoints=["a"] * N) for c in d["categories"]] and None,
+)
+changed(
+    CATEGORIES,
+    "landmarks that are no text",
+    lambda d: (
+        [c.update(keypoints=[None, 5, [], {}, "a", "b", "c", "d"]) for c in d["categories"]]
+        and None
+    ),
+    refused=True,
+)
+changed(
+    CATEGORIES,
+    "landmarks as one text",
+    lambda d: [c.update(keypoints="left,right") for c in d["categories"]] and None,
+    refused=True,
+)
 changed(CATEGORIES, "landmarks in another order in each category", lambda d: [c.update(
     keypoints=list(SCHEMA.landmarks[i % N :] + SCHEMA.landmarks[: i % N])) for i, c in enumerate(d["categories"])] and None)  # fmt: skip
 changed(CATEGORIES, "landmarks of another schema", lambda d: [c.update(

@@ -104,7 +104,7 @@ def unfit(said: str) -> list[str]:
              "\x1b", "Warning:", "[Errno")  # fmt: skip
     wrong = [f"says {text!r}" for text in never if text in said]
     long = max((len(line) for line in said.splitlines() if not line.startswith("{")), default=0)
-    if long > 1500:
+    if long > 2100:
         wrong.append(f"a line of {long} letters")
     return wrong
 
@@ -127,9 +127,7 @@ def is_sentence(text: str) -> list[str]:
 # -- commands ------------------------------------------------------------------------------------
 
 
-def command(
-    folder: Path, model: Path, arguments: list[str], stdin: bytes = b""
-) -> tuple[int, str]:
+def command(folder: Path, model: Path, arguments: list[str], stdin: bytes = b"") -> tuple[int, str]:
     """Run a command in this process; return its status and what it said."""
     from napari_fashion.cli import main
 
@@ -411,6 +409,8 @@ def read(folder: Path, model: Path, reader: str, file: str) -> tuple[int, str]:
 
 def damaged(folder: Path, model: Path, file: str) -> tuple[int, str]:
     """Go on with a partial file that is damaged; refused, beginning anew must help."""
+    partial = folder / f"{file}.partial"
+    before = partial.read_bytes()
     line = ["predict", "photos", "--out", file, "--single", "--complete", "--model", MODEL]
     line += ["--device", "cpu"]
     status, said = command(folder, model, [*line, "--resume"])
@@ -423,8 +423,16 @@ def damaged(folder: Path, model: Path, file: str) -> tuple[int, str]:
     assert not unfit(said), said
     again, more = command(folder, model, [*line, "--overwrite"])
     assert again == 0, more
-    (folder / f"{file}.partial").write_bytes(b"")  # it is gone, as it has to be: for the comparison
+    assert not partial.exists()
+    partial.write_bytes(before)  # for the comparison of what was before and is now
     return again, said + more
 
 
-WAYS = {"damaged": damaged, "command": command, "process": process, "image": image, "records": records, "read": read}
+WAYS = {
+    "damaged": damaged,
+    "command": command,
+    "process": process,
+    "image": image,
+    "records": records,
+    "read": read,
+}

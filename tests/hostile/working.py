@@ -106,7 +106,9 @@ def tiny_model(folder: Path) -> Path:
     return made.save(folder / "m")
 
 
-if __name__ == "__main__":  # one or more by hand: PYTHONPATH=src:tests python -m hostile.working NAME ...
+if (
+    __name__ == "__main__"
+):  # one or more by hand: PYTHONPATH=src:tests python -m hostile.working NAME ...
     import tempfile
 
     with tempfile.TemporaryDirectory() as temporary:

@@ -61,9 +61,11 @@ def _guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespa
         _close_output()
         return status.BROKEN_PIPE
     except Terminated:
+        _end_at_once_next_time()
         terminal.warn(f"{name}: ended by SIGTERM; not done.")
         return status.TERMINATED
     except KeyboardInterrupt:
+        _end_at_once_next_time()
         terminal.warn(f"{name}: interrupted; not done.")
         return status.INTERRUPTED
     except OSError as error:
@@ -78,6 +80,12 @@ def _guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespa
             terminal.warn(f"{name}: the device is out of memory. Try a smaller --batch or --sizes.")
             return status.FAILED
         return _report(name, error)
+
+
+def _end_at_once_next_time() -> None:
+    """Let a second Ctrl+C end the process, where it would become a page of our internals."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -116,10 +124,12 @@ def _terminated() -> Iterator[None]:
         yield
         return
     old = signal.signal(signal.SIGTERM, end)
+    interrupt = signal.getsignal(signal.SIGINT)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, old)
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def module_of(command: str) -> ModuleType:

@@ -21,7 +21,9 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("data", help="COCO file, photos:test, or samples:COUNT:SEED")
+    parser.add_argument(
+        "data", type=parsing.name, help="COCO file, photos:test, or samples:COUNT:SEED"
+    )
     parser.add_argument(
         "--protocol", choices=["box", "whole", "both"], default="both",
         help="images cut by the garment's box, whole images, or both",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import os
 import sys
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from napari_fashion.schema import Schema
 
 STDIN = "-"
+
+
+class Listed(str):
+    """A name from a list: where it names nothing, the others count."""
+
+    __slots__ = ()
 
 
 def is_coco(text: str) -> bool:
@@ -54,8 +61,11 @@ def listed(inputs: Sequence[str]) -> list[str]:
         raise FashionError("'-' is given twice; standard input can be read only once.")
     stream = None if sys.stdin is None else sys.stdin.buffer
     data = b"" if stream is None else stream.read()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise FashionError("standard input is in UTF-16; expected a list of names in UTF-8.")
+    data = data.removeprefix(codecs.BOM_UTF8)
     ends = b"\0" if b"\0" in data else b"\n"
-    names = [os.fsdecode(line.rstrip(b"\r")) for line in data.split(ends)]
+    names = [Listed(os.fsdecode(line.rstrip(b"\r"))) for line in data.split(ends)]
     names = [name for name in names if name.strip()]
     if not names:
         raise FashionError(
@@ -114,13 +124,17 @@ def open_dataset(
     passed_over = Tally()
     for text in inputs:
         path = Path(text)
-        if path.is_dir():
+        if _is_folder(path):
             names = image_files(
                 path, allowed=allow_roots, left_out=left_out, passed_over=passed_over
             )
             files += [path / name for name in names]
         elif is_file(path):
             files.append(path)
+        elif isinstance(text, Listed):
+            left_out.append(
+                (path, f"{plain(text)}: {_why_no_image(path)}; expected an image file.")
+            )
         else:
             found = sorted(Path(p) for p in glob.glob(text, recursive=True) if is_file(Path(p)))
             if not found:
@@ -129,10 +143,29 @@ def open_dataset(
                     "glob."
                 )
             files += found
+    if not files and left_out:
+        raise FashionError(
+            f"none of the {len(inputs):,} names of the list is an image: {left_out[0][1]}"
+        )
     dataset = Dataset.from_files(files, schema=schema)
     dataset.left_out += left_out
     dataset.passed_over.update(passed_over)
     return dataset, False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return os.path.isdir(path)
+    except ValueError:  # a null character
+        return False
+
+
+def _why_no_image(path: Path) -> str:
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    return "is no regular file"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -91,7 +92,8 @@ class Outputs:
         Raises
         ------
         FashionError
-            If it is an input, a folder, or there already without `overwrite`.
+            If it is an input, a folder, there already without `overwrite`, or there and no file that
+            can be replaced.
         """
         if self.is_input(path):
             raise FashionError(
@@ -110,6 +112,29 @@ class Outputs:
             raise FashionError(
                 f"{option} is {path}, which exists. Name another one, or --overwrite."
             )
+        with contextlib.suppress(FileNotFoundError):
+            _check_replaceable(path, option)
+
+    def partial(self, path: Path) -> Path:
+        """Check the file that keeps what was found so far: no input, and a regular file or none.
+
+        Raises
+        ------
+        FashionError
+            If it is not.
+        """
+        if self.is_input(path):
+            raise FashionError(
+                f"{path} is an input, and what is found would be kept in a file of that name. Name "
+                "another --out."
+            )
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                raise FashionError(
+                    f"{path} is no regular file; expected none, or what an interrupted prediction left. "
+                    "Move it away, or name another --out."
+                )
+        return path
 
     def folder(self, path: Path, option: str) -> Path:
         """Check a folder that files will be written into, and that they can be; return it.
@@ -143,13 +168,36 @@ class Outputs:
             ) from error
 
 
+def _check_replaceable(path: Path, option: str) -> None:
+    """Raise FashionError where there is something that `atomic_write` would refuse, or should."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise FashionError(
+            f"{option} is {path}, which cannot be written ({error.strerror}). Name another one."
+        ) from error
+    if not stat.S_ISREG(mode):
+        raise FashionError(
+            f"{option} is {path}, which is a pipe or a device; expected a regular file. Name another one."
+        )
+    if not mode & 0o222:
+        raise FashionError(
+            f"{option} is {path}, which is read-only. Allow that it is written, or name another one."
+        )
+
+
 def _try(path: Path) -> None:
-    """Raise FashionError where a file cannot be made: by making one beside it."""
-    probe = path.parent / f".fashion-{secrets.token_hex(6)}.tmp"
+    """Raise FashionError where a file cannot be made: by making one in the folder nearest to it."""
+    folder = path.parent
+    probe = folder
     try:
         with contextlib.suppress(FileNotFoundError):
             os.lstat(path)  # a name that is too long, a folder that is a file
-        path.parent.mkdir(parents=True, exist_ok=True)
+        while not os.path.lexists(folder) and folder.parent != folder:
+            folder = folder.parent  # the folders between are made when something is written
+        probe = folder / f".fashion-{secrets.token_hex(6)}.tmp"
         with open(probe, "xb"):
             pass
         probe.unlink()

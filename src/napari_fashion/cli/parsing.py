@@ -120,13 +120,18 @@ def sizes(text: str) -> list[int]:
     return [read(part.strip()) for part in parts]
 
 
-def path(text: str) -> Path:
-    """Read the name of a file or folder."""
+def name(text: str) -> str:
+    """Read what names a file, or what stands for one."""
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(
             f"found {text[:40]!r}; expected the name of a file or folder."
         )
-    return Path(text)
+    return text
+
+
+def path(text: str) -> Path:
+    """Read the name of a file or folder."""
+    return Path(name(text))
 
 
 positive = whole(1, 10**9, "a number")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from napari_fashion.errors import FashionError
+from napari_fashion.files import open_regular
 
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
@@ -44,6 +45,8 @@ class Partial:
         The file.
     of
         What it is of: JSON values that must be the same to go on.
+    total
+        Of how many images.
 
     Attributes
     ----------
@@ -51,8 +54,9 @@ class Partial:
         How many images have been looked at.
     """
 
-    def __init__(self, path: Path, of: dict[str, Any]) -> None:
+    def __init__(self, path: Path, of: dict[str, Any], total: int) -> None:
         self.path = path
+        self._total = total
         self._of = json.loads(json.dumps(of))
         self._stream: IO[bytes] | None = None
         self.done = 0
@@ -77,25 +81,48 @@ class Partial:
             )
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._stream = open(self.path, "xb")  # noqa: SIM115  (closed by `close`)
         self._write({"format": FORMAT, "version": VERSION, "of": self._of})
 
     def _go_on(self) -> None:
         end = self._read_head()
-        with self.path.open("rb") as stream:
+        with open_regular(self.path) as stream:
             stream.seek(end)
             for line in stream:
                 chunk = _parsed(line)
-                if chunk is None or chunk.get("start") != self.done:
+                if chunk is None or not self._follows(chunk):
                     break
-                self.done += int(chunk["n"])
+                self.done += chunk["n"]
                 end += len(line)
         os.truncate(self.path, end)
         self._stream = open(self.path, "ab")  # noqa: SIM115
 
+    def _follows(self, chunk: dict[str, Any]) -> bool:
+        """Whether a line is what `add` writes next; what comes after one that is not is cut off."""
+        n, found, left_out = (chunk.get(key) for key in ("n", "found", "left_out"))
+        return (
+            type(n) is int
+            and 0 < n <= self._total - self.done
+            and chunk.get("start") == self.done
+            and isinstance(found, list)
+            and all(
+                isinstance(pair, list)
+                and len(pair) == 2
+                and isinstance(pair[1], list)
+                and all(isinstance(record, dict) for record in pair[1])
+                for pair in found
+            )
+            and isinstance(left_out, list)
+            and all(
+                isinstance(pair, list) and len(pair) == 2 and all(isinstance(t, str) for t in pair)
+                for pair in left_out
+            )
+        )
+
     def _read_head(self) -> int:
         """Check that the file is of the same thing; return where its first line ends."""
-        with self.path.open("rb") as stream:
+        with open_regular(self.path) as stream:
             line = stream.readline(1 << 20)
         head = _parsed(line)
         if head is None or head.get("format") != FORMAT or head.get("version") != VERSION:

@@ -47,7 +47,7 @@ DEFAULT_OUT = Path("predictions.json")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "input", nargs="+",
+        "input", nargs="+", type=parsing.name,
         help="images, folders, globs, or one COCO file; '-' reads a list from standard input",
     )  # fmt: skip
     parser.add_argument(
@@ -124,8 +124,9 @@ def run(options: argparse.Namespace) -> int:
         if out is not None and (added or not own):
             listing = outputs.file(out.with_name(out.stem + ".images.json"), "the list of images")
         overlays = _Overlays(options.overlays, dataset, outputs)
+        first: Path = out or options.annotations
         partial = Partial(
-            (out or options.annotations).with_name((out or options.annotations).name + ".partial"),
+            outputs.partial(first.with_name(first.name + ".partial")),
             {
                 "model": model.id,
                 "images": digest_of(dataset),
@@ -137,6 +138,7 @@ def run(options: argparse.Namespace) -> int:
                 "batch": options.batch,
                 "categories": [repr(i) for i in rule.ids],
             },
+            len(dataset.images),
         )
         partial.begin(resume=options.resume, overwrite=options.overwrite)
         try:

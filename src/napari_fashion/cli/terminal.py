@@ -24,6 +24,9 @@ QUIET, NORMAL, VERBOSE, DEBUG = -1, 0, 1, 2
 LINE_SECONDS = 10.0
 """Without a terminal progress is a line at most so often."""
 
+LONGEST_LINE = 2000
+"""Errors and warnings have lines of at most so many letters, whatever they name."""
+
 _level = NORMAL
 _STEERING = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control, half surrogates, line separators
 _TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
@@ -112,8 +115,13 @@ def give_json(value: Any, indent: int | None = 1) -> None:
 
 
 def warn(text: object) -> None:
-    """Tell on standard error what the person should know."""
-    _write(sys.stderr, plain(text, lines=True))
+    """Tell on standard error what the person should know; very long lines are cut in the middle."""
+    _write(sys.stderr, "\n".join(map(_cut, plain(text, lines=True).split("\n"))))
+
+
+def _cut(line: str) -> str:
+    half = LONGEST_LINE // 2
+    return line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
 
 
 def tell(tally: Tally, before: str = "") -> None:

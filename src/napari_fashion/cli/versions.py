@@ -9,6 +9,7 @@ import argparse
 
 from napari_fashion.cli import parsing, status, terminal
 from napari_fashion.errors import FashionError
+from napari_fashion.files import is_file
 
 EXAMPLES = (
     "napari-fashion versions annotations.json",
@@ -32,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
 
     work = WorkFiles(options.data)
     versions = work.versions()
+    if not versions and not is_file(options.data):
+        raise FashionError(f"{options.data}: there is no such file; expected a COCO file.")
     if options.restore is None:
         for i, version in enumerate(versions, 1):
             terminal.give(f"{i}  {version.saved:%Y-%m-%d %H:%M:%S}  {version.size:,} bytes")

@@ -21,12 +21,11 @@ from napari_fashion import photos
 from napari_fashion.coco import Dataset, Garment, Image, columns
 from napari_fashion.coco.categories import FOREIGN, UNCLEAR, CategoryAnswer, CategoryRule
 from napari_fashion.coco.keypoints import far_outside
-from napari_fashion.documents import shown
+from napari_fashion.documents import listed, shown
 from napari_fashion.engine.augment import Canvases
 from napari_fashion.engine.pictures import PADDING, Picture, resize
 from napari_fashion.engine.recipe import Source
 from napari_fashion.engine.targets import GarmentBatch
-from napari_fashion.documents import listed
 from napari_fashion.errors import PictureError, RecipeError
 from napari_fashion.images import image_size, read_image
 from napari_fashion.paths import cache_folder

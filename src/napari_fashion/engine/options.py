@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from napari_fashion.documents import did_you_mean, shown, shown_path
@@ -50,6 +50,15 @@ class Options(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=MAX_LETTERS
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `true` where a number is expected: pydantic takes it as 1."""
+        name = info.field_name or ""
+        if isinstance(value, bool) and cls.model_fields[name].annotation in (int, float):
+            raise ValueError("expected a number")
+        return value
 
 
 def told(error: ValidationError, kind: type[BaseModel]) -> str:

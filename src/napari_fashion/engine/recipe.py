@@ -389,7 +389,14 @@ class Recipe(Options):
             recipe = cls.model_validate(data)
         except ValidationError as error:
             raise RecipeError(f"{where}: not a valid recipe: {told(error, cls)}.") from error
-        return recipe if base is None else recipe._resolved(base)
+        if base is None:
+            return recipe
+        try:
+            return recipe._resolved(base)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise RecipeError(
+                f"{where}: a path in it cannot be looked for ({error}); expected the names of files."
+            ) from error
 
     def _resolved(self, base: Path) -> Recipe:
         def path(value: str | None) -> str | None:

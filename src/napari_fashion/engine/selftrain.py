@@ -14,11 +14,11 @@ from napari_fashion.coco.categories import FOREIGN, CategoryRule
 from napari_fashion.coco.keypoints import landmark_box
 from napari_fashion.coco.records import annotation_record, category_record
 from napari_fashion.coco.spans import RecordId
+from napari_fashion.documents import listed
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pictures import Picture
 from napari_fashion.engine.prediction import PredictedGarment
-from napari_fashion.documents import listed
 from napari_fashion.errors import CheckpointError, PictureError
 from napari_fashion.images import read_image
 from napari_fashion.schema import Schema
