@@ -28,7 +28,14 @@ def serve(connection: Connection, folder: str, model: str) -> None:
     all_entries()
     from napari_fashion.engine.model import Model
 
-    Model.load(model, "cpu")
+    load = Model.load
+    shared = load(model, "cpu")
+
+    def share(source: str = "bundled", device: str = "auto") -> Model:
+        own = str(source) == model and device in ("auto", "cpu")
+        return shared if own else load(source, device)
+
+    Model.load = share  # type: ignore[method-assign]
     import napari_fashion.app.layer_data  # noqa: F401
 
     with open("/proc/self/statm") as stream:

@@ -112,7 +112,7 @@ class Outputs:
             raise FashionError(
                 f"{option} is {path}, which exists. Name another one, or --overwrite."
             )
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             _check_replaceable(path, option)
 
     def partial(self, path: Path) -> Path:
@@ -172,7 +172,7 @@ def _check_replaceable(path: Path, option: str) -> None:
     """Raise FashionError where there is something that `atomic_write` would refuse, or should."""
     try:
         mode = os.stat(path).st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
         raise FashionError(
@@ -191,19 +191,16 @@ def _check_replaceable(path: Path, option: str) -> None:
 def _try(path: Path) -> None:
     """Raise FashionError where a file cannot be made: by making one in the folder nearest to it."""
     folder = path.parent
-    probe = folder
+    name = f".fashion-{secrets.token_hex(6)}.tmp"
     try:
         with contextlib.suppress(FileNotFoundError):
             os.lstat(path)  # a name that is too long, a folder that is a file
         while not os.path.lexists(folder) and folder.parent != folder:
             folder = folder.parent  # the folders between are made when something is written
-        probe = folder / f".fashion-{secrets.token_hex(6)}.tmp"
-        with open(probe, "xb"):
+        with open(folder / name, "xb"):
             pass
-        probe.unlink()
+        (folder / name).unlink()
     except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError):
-            probe.unlink()
         reason = getattr(error, "strerror", None) or error
         raise FashionError(
             f"{path} cannot be written ({reason}). Check the folder and the space on the disk, or "

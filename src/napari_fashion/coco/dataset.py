@@ -639,10 +639,9 @@ class Dataset(Frame):
                     path=self.path,
                     place=f"categories[{i}].keypoints",
                 )
-            if names and schema is None and not isinstance(category.get("name"), str):
+            if names and schema is None and "name" not in category:
                 raise CocoError(
-                    f"found {shown(category['name']) if 'name' in category else 'none'}; expected the "
-                    "name of a category that has landmarks, a text.",
+                    "there is none; expected the name of a category that has landmarks.",
                     path=self.path,
                     place=f"categories[{i}].name",
                 )
