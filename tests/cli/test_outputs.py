@@ -88,7 +88,7 @@ def test_a_folder_that_takes_no_file_is_found_out_first() -> None:
 
 def test_checking_leaves_nothing_behind(tmp_path: Path) -> None:
     Outputs().file(tmp_path / "new" / "out.json", "--out")
-    assert list((tmp_path / "new").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_outputs_are_two_files(tmp_path: Path) -> None:

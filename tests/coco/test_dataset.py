@@ -206,8 +206,8 @@ def test_any_document_survives_an_edit_and_its_undoing(tmp_path_factory, data, n
         ),
         (
             lambda d: [(c.update(keypoints=["a", "b"]), c.pop("name")) for c in d["categories"]],
-            "categories",
-            "found categories that make no schema",
+            r"categories\[0\].name",
+            "there is none; expected the name of a category that has landmarks",
         ),
     ],
 )
