@@ -158,6 +158,11 @@ def shown(value: object, letters: int = 60) -> str:
     return shortener.repr(value)[: 4 * letters]
 
 
+def ended(text: str) -> str:
+    """Return a sentence with its full stop, where it has no end of its own."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return ``"did you mean 'epochs'?"`` where a known name is close, else what is known."""
     known = list(known)

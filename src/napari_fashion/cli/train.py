@@ -53,9 +53,12 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_limits(options.max_pixels)
 
     from napari_fashion.engine.train import train
+    from napari_fashion.schema import Schema
 
     if not options.resume:
-        inputs.tell_problems_of([*recipe.data.train, *recipe.data.validation])
+        named = recipe.schema_name != "from-data"
+        schema = Schema.load(recipe.schema_name) if named else None
+        inputs.tell_problems_of([*recipe.data.train, *recipe.data.validation], schema)
     stop = _StopOnSignal()
     show = _JsonLines() if options.events == "jsonl" else _TrainingBar()
     try:

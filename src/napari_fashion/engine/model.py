@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 from safetensors.torch import save
 from torch import Tensor
 
-from napari_fashion.documents import read_json, shown
+from napari_fashion.documents import ended, read_json, shown
 from napari_fashion.engine.decode import (
     DecodedGarment,
     DecoderOptions,
@@ -345,7 +345,7 @@ class Model:
             schema = Schema.from_dict(made.schema_)
         except ValidationError as error:
             raise CheckpointError(
-                f"{described}: does not describe a model: {told(error, Description)}."
+                f"{described}: does not describe a model: {ended(told(error, Description))}"
             ) from error
         except SchemaError as error:
             raise CheckpointError(f"{described}: does not describe a model: {error}") from error

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from napari_fashion.documents import read_json, read_toml
+from napari_fashion.documents import ended, read_json, read_toml
 from napari_fashion.engine.augment import AugmentOptions
 from napari_fashion.engine.decode import decoder_options
 from napari_fashion.engine.losses import LossOptions
@@ -388,7 +388,7 @@ class Recipe(Options):
         try:
             recipe = cls.model_validate(data)
         except ValidationError as error:
-            raise RecipeError(f"{where}: not a valid recipe: {told(error, cls)}.") from error
+            raise RecipeError(f"{where}: not a valid recipe: {ended(told(error, cls))}") from error
         if base is None:
             return recipe
         try:

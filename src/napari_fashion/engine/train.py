@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from napari_fashion import __version__
-from napari_fashion.documents import parse_json, read_json, shown
+from napari_fashion.documents import ended, parse_json, read_json, shown
 from napari_fashion.engine.augment import Canvases, augment_batch
 from napari_fashion.engine.data import (
     Annotated,
@@ -675,7 +675,7 @@ class Trainer:
             state = State.model_validate(_read_json(self.folder / "state.json"))
         except ValidationError as error:
             raise CheckpointError(
-                f"{self.folder / 'state.json'}: no state of a run: {told(error, State)}."
+                f"{self.folder / 'state.json'}: no state of a run: {ended(told(error, State))}"
             ) from error
         try:
             learned = self.averaged.info.data["fingerprint"]
