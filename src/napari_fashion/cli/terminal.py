@@ -55,8 +55,8 @@ def set_up(level: int = NORMAL) -> None:
     )
     logging.captureWarnings(True)  # libraries' warnings are lines of source: for the log
     warned = logging.getLogger("py.warnings")
-    for handler in [h for h in warned.handlers if isinstance(h, (_Handler, logging.NullHandler))]:
-        warned.removeHandler(handler)
+    for old in [h for h in warned.handlers if isinstance(h, (_Handler, logging.NullHandler))]:
+        warned.removeHandler(old)
     warned.addHandler(_Handler(level) if level >= VERBOSE else logging.NullHandler())
 
 
