@@ -347,8 +347,39 @@ def test_train_keeps_the_data_that_it_learned_from(with_pending, tmp_path, capsy
     )
     run = tmp_path / "run"
     main(["train", str(recipe), "--run", str(run), "--with-journal"])  # the images are not there
-    written = json.loads((run / "data" / "small.json").read_text())
+    written = json.loads((run / "data" / "1" / "small.json").read_text())
     assert written["images"][0]["fashion"] == {"reviewed": True}
+
+
+def test_two_sources_of_one_name_keep_their_own_copies(with_pending, tmp_path):
+    from napari_fashion.editing import operations
+    from napari_fashion.editing.opening import open_editor
+    from small import SCHEMA, small_document
+
+    other = tmp_path / "b" / with_pending.name
+    other.parent.mkdir()
+    other.write_text(json.dumps(small_document()))
+    editor = open_editor(other, schema=SCHEMA).editor
+    editor.apply(operations.set_reviewed(editor.dataset, 2, True))
+    editor.let_go()
+    before = [path.read_bytes() for path in (with_pending, other)]
+    sources = "".join(
+        f'[[data.train]]\nfile = {json.dumps(str(path))}\nimages = "nowhere"\n'
+        for path in (with_pending, other)
+    )
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(f'name = "x"\n{sources}')
+    main(["train", str(recipe), "--run", str(tmp_path), "--with-journal"])
+    reviewed = [
+        [
+            image["id"]
+            for image in json.loads((tmp_path / "data" / n / "small.json").read_text())["images"]
+            if image.get("fashion", {}).get("reviewed")
+        ]
+        for n in ("1", "2")
+    ]
+    assert reviewed == [[1], [2]]
+    assert [path.read_bytes() for path in (with_pending, other)] == before
 
 
 def test_edits_that_were_put_aside_are_applied_to_a_copy(with_pending, tmp_path, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,10 +134,64 @@ def test_resume_goes_on_with_the_same_thing_only(
     (photos / "new.png").unlink()
     assert (tmp_path / "out.json.partial").read_bytes() == before
     (tmp_path / "out.json.partial").write_text("something else\n")
-    assert main([*command, "--resume"]) == status.FAILED
-    assert "is not what an interrupted prediction left" in capsys.readouterr().err
+    for more in ("--resume", "--overwrite"):  # it may be somebody's
+        assert main([*command, more]) == status.FAILED
+        assert "is not what an interrupted prediction left" in capsys.readouterr().err
+    (tmp_path / "out.json.partial").write_bytes(before)
     assert main([*command, "--overwrite"]) == status.DONE
     assert len(json.loads(out.read_text())) == 12
+
+
+def test_resume_does_not_mix_two_folders_of_images(
+    drawn, tmp_path, options, ends_after, monkeypatch, capsys
+) -> None:
+    one, other = drawn.parent / "images", tmp_path / "other"
+    shutil.copytree(one, other)
+    out = tmp_path / "out.json"
+    command = ["predict", str(drawn), "--out", str(out), *options]
+    with monkeypatch.context():
+        ends_after(1)
+        main([*command, "--images", str(one)])
+    monkeypatch.undo()
+    capsys.readouterr()
+    assert main([*command, "--images", str(other), "--resume"]) == status.FAILED
+    assert "is of another prediction: root differs" in capsys.readouterr().err
+    assert main([*command, "--images", str(one), "--resume"]) == status.DONE
+
+
+def test_resume_draws_what_is_missing(photos, tmp_path, options, ends_after, monkeypatch) -> None:
+    out, overlays = tmp_path / "out.json", tmp_path / "drawn"
+    command = ["predict", str(photos), "--out", str(out), "--overlays", str(overlays), *options]
+    with monkeypatch.context():
+        ends_after(2)
+        assert main(command) == status.INTERRUPTED
+    monkeypatch.undo()
+    (overlays / "001.png.png").write_bytes(b"torn")  # killed while a batch was drawn
+    assert len(list(overlays.iterdir())) == 8
+    assert main([*command, "--resume"]) == status.DONE
+    assert len(list(overlays.iterdir())) == 12
+
+
+def test_a_damaged_line_of_what_was_found_is_predicted_again(
+    photos, tmp_path, options, ends_after, monkeypatch
+) -> None:
+    whole, out = tmp_path / "whole.json", tmp_path / "out.json"
+    assert main(["predict", str(photos), "--out", str(whole), *options]) == status.DONE
+    command = ["predict", str(photos), "--out", str(out), *options]
+    for damage in (lambda r: r.pop("score"), lambda r: r.update(keypoints="x")):
+        with monkeypatch.context():
+            ends_after(2)
+            main(command)
+        monkeypatch.undo()
+        partial = tmp_path / "out.json.partial"
+        lines = partial.read_text().splitlines(keepends=True)
+        chunk = json.loads(lines[1])
+        damage(chunk["found"][0][1][0])
+        partial.write_text(lines[0] + json.dumps(chunk) + "\n" + lines[2])
+        assert main([*command, "--resume"]) == status.DONE
+        assert out.read_bytes() == whole.read_bytes()
+        out.unlink()
+        (tmp_path / "out.images.json").unlink()
 
 
 def test_resume_without_anything_to_go_on_with_begins(photos, tmp_path, options) -> None:
@@ -324,6 +379,72 @@ def test_overlays_of_two_images_of_one_name_are_two(drawn, tmp_path, options) ->
     path.unlink()
 
 
+def test_an_output_that_links_to_an_image_of_the_input_is_refused(
+    photos, drawn, tmp_path, options, capsys
+) -> None:
+    before = contents(photos)
+    for name in ("out.json", "out.images.json"):
+        link = tmp_path / name
+        link.symlink_to(photos / "002.png")
+        for command in (
+            ["predict", str(photos), "--out", str(tmp_path / "out.json"), *options],
+            ["predict", str(photos), "--annotations", str(link), *options],
+        ):
+            assert main([*command, "--overwrite"]) == status.FAILED
+            assert "never written over" in capsys.readouterr().err
+        link.unlink()
+    link = tmp_path / "out.json"
+    link.symlink_to(drawn.parent / "images" / "001.png")
+    image = link.read_bytes()
+    for command in (["pseudo-label", str(drawn), "--out", str(link), *options[:4]],):
+        assert main([*command, "--overwrite"]) == status.FAILED
+        assert "never written over" in capsys.readouterr().err
+    assert link.read_bytes() == image
+    assert contents(photos) == before
+
+
+def test_the_list_of_images_of_results_is_an_input(photos, tmp_path, options, capsys) -> None:
+    results = tmp_path / "p.json"
+    assert main(["predict", str(photos), "--out", str(results), *options]) == status.DONE
+    listing = tmp_path / "p.images.json"
+    before = listing.read_bytes()
+    capsys.readouterr()
+    for command in (
+        [
+            "predict",
+            str(results),
+            "--out",
+            str(tmp_path / "q.json"),
+            "--annotations",
+            str(listing),
+            *options,
+        ],
+        ["evaluate", str(results), "--json", str(listing), *options[:4]],
+        ["pseudo-label", str(results), "--out", str(listing), *options[:4]],
+    ):
+        assert main([*command, "--overwrite"]) == status.FAILED
+        assert "never written over" in capsys.readouterr().err
+    assert listing.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["split.json", "events.jsonl", "recipe.json"])
+def test_training_writes_over_no_source_and_no_file_of_another_kind(
+    drawn, toml, tmp_path, name, capsys
+) -> None:
+    from engine.drawn import tiny_recipe
+
+    folder = tmp_path / "work"
+    folder.mkdir()
+    source = folder / name
+    source.write_bytes(drawn.read_bytes())
+    recipe = tiny_recipe(source)
+    recipe["data"]["train"][0]["images"] = str(drawn.parent / "images")
+    (folder / "r.toml").write_text(toml(recipe))
+    assert main(["train", str(folder / "r.toml"), "--run", str(folder), "--device", "cpu"]) == 1
+    assert name in capsys.readouterr().err
+    assert source.read_bytes() == drawn.read_bytes()
+
+
 def test_training_begins_in_no_folder_that_has_a_model(run, capsys) -> None:
     folder, _, command = run
     before = contents(folder)
@@ -472,6 +593,61 @@ def test_categories_that_a_file_lacks_are_left_out_mapped_or_added(
     assert [names[r["category_id"]] for r in json.loads(out.read_text())] == likeliest
     assert len(Dataset.load(out).garments) == 24  # with the list of images beside it
     assert path.read_bytes() == before
+
+
+def test_add_takes_what_the_file_remembers_to_leave_out(
+    other_categories, tmp_path, options
+) -> None:
+    from napari_fashion.coco.categories import CategoryAnswer
+    from napari_fashion.editing.operations import remember_categories
+    from napari_fashion.schema import Schema
+
+    path = other_categories("tops", "Kimono")
+    dataset = Dataset.load(path)
+    edit = remember_categories(dataset, Schema.load("garments"), CategoryAnswer("skip"))
+    edit.apply(dataset)
+    dataset.save(path, overwrite=True)
+    found = {}
+    for answer in ("skip", "add"):
+        out = tmp_path / f"{answer}.json"
+        command = ["predict", str(path), "--out", str(out), *options, "--categories", answer]
+        assert main(command) == status.DONE
+        found[answer] = len(json.loads(out.read_text()))
+    assert found == {"skip": 0, "add": 24}
+
+
+def test_options_that_would_do_nothing_are_refused(drawn, run, tmp_path, options, capsys) -> None:
+    for command, said in (
+        (["evaluate", str(drawn), "--categories", "add", *options[:4]], "cannot do"),
+        (["pseudo-label", str(drawn), "--out", "x.json", "--categories", "add"], "cannot do"),
+        (["train", "--resume", "--run", str(run[0]), "--allow-root", "x"], "own folders of images"),
+        (["train", "--resume", "--run", str(run[0]), "--with-journal"], "own data"),
+        (["open", str(tmp_path), "--images", "x"], "what is to be opened is a folder"),
+    ):
+        assert main(command) == status.FAILED
+        assert said in capsys.readouterr().err
+
+
+def test_where_no_image_can_be_read_nothing_is_judged(drawn, tmp_path, options, capsys) -> None:
+    images = tmp_path / "images"
+    shutil.copytree(drawn.parent / "images", images)
+    for path in images.iterdir():
+        path.write_bytes(path.read_bytes()[:-40])
+    figures = tmp_path / "figures.json"
+    command = [
+        "evaluate",
+        str(drawn),
+        "--images",
+        str(images),
+        *options[:4],
+        "--json",
+        str(figures),
+    ]
+    assert main(command) == status.FAILED
+    err = capsys.readouterr().err
+    assert "could be judged: none of them can be read" in err
+    assert "24" in err
+    assert not figures.exists()
 
 
 def test_a_map_of_names_that_nobody_has_is_refused(

@@ -34,6 +34,7 @@ def run(options: argparse.Namespace) -> int:
     outputs = Outputs([options.data, options.edits], overwrite=options.overwrite)
     outputs.file(options.out, "--out")
     dataset = Dataset.load(options.data, fallback=Schema.load("garments"))
+    outputs.reads_images(dataset)
     pending = read_journal(options.edits, None)
     if pending is None or not pending.entries:
         raise FashionError(

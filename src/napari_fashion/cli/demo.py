@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_fashion.cli import parsing, status, terminal
 from napari_fashion.cli.open import app
 from napari_fashion.cli.outputs import Outputs
+from napari_fashion.errors import FashionError
 
 EXAMPLES = (
     "napari-fashion demo",
@@ -39,6 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the demo; return the exit status."""
     demo = app("demo")
+    if not demo.is_headless(options.headless):
+        for given, option in ((options.images, "--images"), (options.epochs, "--epochs")):
+            if given is not None:
+                raise FashionError(f"{option} is of a run without a person; give --headless, too.")
     outputs = Outputs(overwrite=options.overwrite)
     if demo.is_headless(options.headless):
         outputs.folder(options.out, "--out")

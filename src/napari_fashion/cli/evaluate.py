@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate; return the exit status."""
+    inputs.refuse_add(options.categories)
     outputs = Outputs([options.data, options.categories], overwrite=options.overwrite)
     outputs.reads_models([options.model])
     if options.json is not None:

@@ -200,6 +200,14 @@ def use_journal(file: str, wanted: bool, folder: Path) -> str:
     return file
 
 
+def refuse_add(text: str) -> None:
+    """Raise FashionError where a command that adds no categories is asked to."""
+    if text == "add":
+        raise FashionError(
+            "--categories is 'add', which this command cannot do; expected 'skip' or the name of a map."
+        )
+
+
 def category_answer(text: str) -> CategoryAnswer:
     """Return what ``--categories`` says of the model's categories that a file lacks.
 

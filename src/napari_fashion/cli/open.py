@@ -33,6 +33,10 @@ def run(options: argparse.Namespace) -> int:
     """Open the window; return the exit status when it is closed."""
     path: Path = options.path
     inputs.set_limits(options.max_pixels)
+    if options.images is not None and path.is_dir():
+        raise FashionError(
+            "--images says where the images of a COCO file are; what is to be opened is a folder."
+        )
     if not path.exists():
         raise FashionError(f"{path}: there is no such file or folder to open.")
     app("window").run_window(

@@ -11,9 +11,13 @@ import secrets
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_fashion.errors import FashionError
 from napari_fashion.files import atomic_write, checked_path
+
+if TYPE_CHECKING:
+    from napari_fashion.coco import Dataset
 
 Identity = tuple[int, int]
 
@@ -33,16 +37,34 @@ class Outputs:
         self.overwrite = overwrite
         self._paths: set[str] = set()
         self._files: set[Identity] = set()
-        self._claimed: dict[str, str] = {}
+        self._claimed: dict[str, tuple[Path, str]] = {}
         self.reads(inputs)
 
     def reads(self, inputs: Iterable[Path | str]) -> None:
         """Note more files that are read: they are never written."""
         for item in inputs:
-            with contextlib.suppress(OSError, ValueError):
-                self._paths.add(os.path.realpath(item))
-                status = os.stat(item)
-                self._files.add((status.st_dev, status.st_ino))
+            name = os.fspath(item)
+            beside = [name[:-5] + ".images.json"] if name.lower().endswith(".json") else []
+            for path in (name, *beside):  # results are read with the list of their images
+                with contextlib.suppress(OSError, ValueError):
+                    self._paths.add(os.path.realpath(path))
+                    status = os.stat(path)
+                    self._files.add((status.st_dev, status.st_ino))
+
+    def reads_images(self, dataset: Dataset) -> None:
+        """Note a data set's images, and look at all outputs again.
+
+        Raises
+        ------
+        FashionError
+            If an output is one of them.
+        """
+        if any(os.path.lexists(path) for path, _ in self._claimed.values()):
+            for image in dataset.images:
+                with contextlib.suppress(FashionError):
+                    self.reads([image.path])
+        for path, option in self._claimed.values():
+            self.check(path, option)
 
     def reads_models(self, sources: Iterable[str]) -> None:
         """Note models that are read: both files of each, and all of a run's folder."""
@@ -80,14 +102,19 @@ class Outputs:
         real = os.path.realpath(path)
         if (other := self._claimed.get(real)) is not None:
             raise FashionError(
-                f"{option} and {other} name the same file, {path}. Name another one."
+                f"{option} and {other[1]} name the same file, {path}. Name another one."
             )
-        self._claimed[real] = option
+        self._claimed[real] = (path, option)
         _try(path)
         return path
 
-    def check(self, path: Path, option: str) -> None:
+    def check(self, path: Path, option: str, *, ours: bool = False) -> None:
         """Check a file by the rule alone.
+
+        Parameters
+        ----------
+        ours
+            What is there may be replaced: an earlier part of the same work wrote it.
 
         Raises
         ------
@@ -108,7 +135,7 @@ class Outputs:
             raise FashionError(
                 f"{option} is {path}, a folder; expected the name of a file to write."
             )
-        if os.path.lexists(path) and not self.overwrite:
+        if os.path.lexists(path) and not (self.overwrite or ours):
             raise FashionError(
                 f"{option} is {path}, which exists. Name another one, or --overwrite."
             )

@@ -7,11 +7,10 @@ the same to the byte as without the interruption.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from napari_fashion.files import open_regular
 
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
+    from napari_fashion.coco.spans import RecordId
 
 FORMAT = "napari-fashion partial predictions"
 VERSION = 1
@@ -45,8 +45,8 @@ class Partial:
         The file.
     of
         What it is of: JSON values that must be the same to go on.
-    total
-        Of how many images.
+    ids
+        Of the images, in their order.
 
     Attributes
     ----------
@@ -54,9 +54,9 @@ class Partial:
         How many images have been looked at.
     """
 
-    def __init__(self, path: Path, of: dict[str, Any], total: int) -> None:
+    def __init__(self, path: Path, of: dict[str, Any], ids: Sequence[RecordId]) -> None:
         self.path = path
-        self._total = total
+        self._ids = ids
         self._of = json.loads(json.dumps(of))
         self._stream: IO[bytes] | None = None
         self.done = 0
@@ -79,7 +79,8 @@ class Partial:
                 f"{self.path} is what an interrupted prediction has found. Go on with --resume, or begin "
                 "anew with --overwrite."
             )
-        with contextlib.suppress(FileNotFoundError):
+        if there:
+            self._read_format()
             self.path.unlink()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._stream = open(self.path, "xb")  # noqa: SIM115  (closed by `close`)
@@ -103,14 +104,15 @@ class Partial:
         n, found, left_out = (chunk.get(key) for key in ("n", "found", "left_out"))
         return (
             type(n) is int
-            and 0 < n <= self._total - self.done
+            and 0 < n <= len(self._ids) - self.done
             and chunk.get("start") == self.done
             and isinstance(found, list)
             and all(
                 isinstance(pair, list)
                 and len(pair) == 2
+                and pair[0] in self._ids[self.done : self.done + n]
                 and isinstance(pair[1], list)
-                and all(isinstance(record, dict) for record in pair[1])
+                and all(_is_result(record) for record in pair[1])
                 for pair in found
             )
             and isinstance(left_out, list)
@@ -120,16 +122,21 @@ class Partial:
             )
         )
 
-    def _read_head(self) -> int:
-        """Check that the file is of the same thing; return where its first line ends."""
+    def _read_format(self) -> tuple[dict[str, Any], int]:
+        """Return the first line and where it ends; FashionError where the file is not ours."""
         with open_regular(self.path) as stream:
             line = stream.readline(1 << 20)
         head = _parsed(line)
         if head is None or head.get("format") != FORMAT or head.get("version") != VERSION:
             raise FashionError(
                 f"{self.path} is not what an interrupted prediction left; expected a file that predict "
-                "wrote. Move it away, or begin anew with --overwrite and without --resume."
+                "wrote. Move it away, or name another --out."
             )
+        return head, len(line)
+
+    def _read_head(self) -> int:
+        """Check that the file is of the same thing; return where its first line ends."""
+        head, end = self._read_format()
         other = head.get("of")
         other = other if isinstance(other, dict) else {}
         differ = [key for key in self._of if other.get(key) != self._of[key]]
@@ -139,7 +146,7 @@ class Partial:
                 f"{'differs' if len(differ) == 1 else 'differ'}. Give the same inputs and options to go "
                 "on, or begin anew with --overwrite and without --resume."
             )
-        return len(line)
+        return end
 
     def add(
         self, start: int, n: int, found: list[list[Any]], left_out: list[tuple[str, str]]
@@ -169,6 +176,24 @@ class Partial:
     def remove(self) -> None:
         """Remove the file: what it had is in the results."""
         self.path.unlink()
+
+
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "image_id": object,
+    "category_id": object,
+    "keypoints": list,
+    "score": (int, float),
+    "keypoint_scores": list,
+    "category_scores": dict,
+    "source": str,
+}
+
+
+def _is_result(record: object) -> bool:
+    """Whether a value has what a result needs to be used again."""
+    return isinstance(record, dict) and all(
+        key in record and isinstance(record[key], kind) for key, kind in _FIELDS.items()
+    )
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

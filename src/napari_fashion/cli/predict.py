@@ -82,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
     """Predict; return the exit status."""
     from napari_fashion.cli.partial import Partial, digest_of
     from napari_fashion.coco.categories import CategoryRule
+    from napari_fashion.images import pixel_limit
 
     if options.single and options.refine:
         raise FashionError(
@@ -123,10 +124,13 @@ def run(options: argparse.Namespace) -> int:
         listing = None
         if out is not None and (added or not own):
             listing = outputs.file(out.with_name(out.stem + ".images.json"), "the list of images")
-        overlays = _Overlays(options.overlays, dataset, outputs)
+        outputs.reads_images(dataset)
         first: Path = out or options.annotations
+        kept = outputs.partial(first.with_name(first.name + ".partial"))
+        going_on = options.resume and os.path.lexists(kept)
+        overlays = _Overlays(options.overlays, dataset, outputs, going_on=going_on)
         partial = Partial(
-            outputs.partial(first.with_name(first.name + ".partial")),
+            kept,
             {
                 "model": model.id,
                 "images": digest_of(dataset),
@@ -137,8 +141,12 @@ def run(options: argparse.Namespace) -> int:
                 "refine": options.refine,
                 "batch": options.batch,
                 "categories": [repr(i) for i in rule.ids],
+                "root": str(dataset.image_root.resolve()),
+                "allow-root": sorted(str(root.resolve()) for root in options.allow_root),
+                "max-pixels": pixel_limit(),
+                "overlays": options.overlays is not None,
             },
-            len(dataset.images),
+            dataset.images.ids,
         )
         partial.begin(resume=options.resume, overwrite=options.overwrite)
         try:
@@ -176,8 +184,11 @@ def _open(given: list[str], options: argparse.Namespace, schema: Schema) -> tupl
 class _Overlays:
     """Where drawings go: below the folder, one an image, never over an input."""
 
-    def __init__(self, folder: Path | None, dataset: Dataset, outputs: Outputs) -> None:
+    def __init__(
+        self, folder: Path | None, dataset: Dataset, outputs: Outputs, *, going_on: bool
+    ) -> None:
         self._outputs = outputs
+        self._going_on = going_on
         self._targets: dict[RecordId, Path] = {}
         if folder is None:
             return
@@ -197,7 +208,7 @@ class _Overlays:
             self._targets[image.id] = target
         outputs.reads(paths)
         for target in self._targets.values():
-            outputs.check(target, "an overlay")
+            outputs.check(target, "an overlay", ours=going_on)
 
     def draw(
         self, image_id: RecordId, picture: Picture, prediction: Prediction, schema: Schema
@@ -209,7 +220,7 @@ class _Overlays:
         from napari_fashion.engine.overlays import draw_prediction
         from napari_fashion.engine.pictures import write_png
 
-        self._outputs.check(target, "an overlay")
+        self._outputs.check(target, "an overlay", ours=self._going_on)
         try:
             write_png(target, draw_prediction(picture, prediction, schema))
         except (OSError, ValueError) as error:

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parsing.add_overwrite(parser)
     parsing.add_images(parser)
+    parsing.add_categories(parser, add=False)
     parsing.add_journal(parser)
     parsing.add_threads(parser)
 
@@ -49,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Pseudo-label; return the exit status."""
     names = options.model or ["bundled"]
-    outputs = Outputs([options.input], overwrite=options.overwrite)
+    inputs.refuse_add(options.categories)
+    outputs = Outputs([options.input, options.categories], overwrite=options.overwrite)
     outputs.reads_models(names)
     outputs.file(options.out, "--out")
     inputs.set_threads(options.threads)
@@ -71,13 +73,17 @@ def run(options: argparse.Namespace) -> int:
         dataset = dataset_of(source, models[0].schema)
     if dataset.path is not None:
         outputs.reads([dataset.path])
+    outputs.reads_images(dataset)
     inputs.tell_problems(dataset)
     agreement = AgreementOptions(place=options.place)
     if options.tolerance is not None:
         agreement = replace(agreement, tolerance=options.tolerance)
     left_out = Tally()
     with terminal.progress("reading", len(dataset.images)) as shown:
-        result, counts = pseudo_label(models, dataset, agreement, shown.advance, left_out)
+        answer = inputs.category_answer(options.categories)
+        result, counts = pseudo_label(
+            models, dataset, agreement, shown.advance, left_out, answer=answer
+        )
     terminal.tell(left_out)
     if not counts["garments"]:
         raise FashionError(

@@ -7,15 +7,18 @@ The run's folder gets the model, its state after each epoch and its log. Ctrl+C 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.cli.outputs import Outputs
 from napari_fashion.errors import CheckpointError, FashionError
 
 if TYPE_CHECKING:
-    from napari_fashion.engine.recipe import Recipe
+    from napari_fashion.engine.recipe import Recipe, Source
 
 EXAMPLES = (
     "napari-fashion train recipe.toml --run runs/mine",
@@ -37,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=parsing.whole(0, 2**32 - 1, "a seed"), metavar="N",
         help="of all random choices (default: the recipe's)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--categories", type=parsing.path, metavar="MAP.toml",
+        help="a map (TOML, [categories] with \"the model's\" = \"the file's\") of all sources' "
+        "categories that the model lacks (default: as each source says)",
     )  # fmt: skip
     parsing.add_limits(parser)
     parsing.add_journal(parser)
@@ -87,12 +95,18 @@ def run(options: argparse.Namespace) -> int:
 def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe and the run's folder, with what the options change."""
     from napari_fashion.engine.recipe import Recipe
-    from napari_fashion.engine.train import refuse_to_overwrite
+    from napari_fashion.engine.train import RUN_FILES, refuse_to_overwrite
 
     if options.resume:
         if options.folder is None:
             raise FashionError("--resume needs --run FOLDER, the run to go on with.")
-        for given, what in ((options.recipe, "recipe"), (options.seed, "seed")):
+        for given, what in (
+            (options.recipe, "recipe"),
+            (options.seed, "seed"),
+            (options.allow_root or None, "folders of images"),
+            (options.with_journal or None, "data"),
+            (options.categories, "categories"),
+        ):
             if given is not None:
                 raise FashionError(f"--resume goes on with the run's own {what}; give no other.")
         return Recipe.load_json(options.folder / "recipe.json"), options.folder
@@ -106,19 +120,27 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
         raise FashionError(
             f"{error} Name another --run FOLDER, or go on with that one: --resume --run {folder}."
         ) from error
+    outputs = Outputs([options.recipe], overwrite=True)
+    for source in (*recipe.data.train, *recipe.data.validation):
+        outputs.reads([source.file])
+    for name in RUN_FILES:
+        outputs.check(folder / name, "a file of the run")
     changes: dict[str, Any] = {} if options.seed is None else {"seed": options.seed}
-    sources = {
-        name: [
-            source.model_copy(
-                update={
-                    "file": inputs.use_journal(source.file, options.with_journal, folder / "data"),
-                    "allow_roots": [*source.allow_roots, *map(str, options.allow_root)],
-                }
+    numbers = count(1)
+    sources: dict[str, list[Source]] = {}
+    for name in ("train", "validation"):
+        sources[name] = []
+        for source in getattr(recipe.data, name):
+            copies = next(
+                place for n in numbers if not os.path.lexists(place := folder / "data" / str(n))
             )
-            for source in getattr(recipe.data, name)
-        ]
-        for name in ("train", "validation")
-    }
+            update: dict[str, Any] = {
+                "file": inputs.use_journal(source.file, options.with_journal, copies),
+                "allow_roots": [*source.allow_roots, *map(str, options.allow_root)],
+            }
+            if options.categories is not None:
+                update["categories"] = str(options.categories)
+            sources[name].append(source.model_copy(update=update))
     changes["data"] = recipe.data.model_copy(update=sources)
     return recipe.model_copy(update=changes), folder
 

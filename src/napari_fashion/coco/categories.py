@@ -113,7 +113,7 @@ class CategoryRule:
                     left_out.append(name)
             elif name in remembered:
                 found = remembered[name]
-            elif name in skipped:
+            elif name in skipped and answer.rest != "add":
                 left_out.append(name)
             elif only is not None:
                 found = only

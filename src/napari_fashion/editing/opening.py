@@ -402,7 +402,7 @@ def write_with_journal(path: Path, pending: Pending, folder: Path) -> Path:
     """
     dataset = with_journal(Dataset.load(path, fallback=Schema.load("garments")), pending)
     target = folder / path.name
-    dataset.save(target, overwrite=True)
+    dataset.save(target)
     return target
 
 

@@ -19,7 +19,13 @@ from torch.utils.data import get_worker_info
 
 from napari_fashion import photos
 from napari_fashion.coco import Dataset, Garment, Image, columns
-from napari_fashion.coco.categories import FOREIGN, UNCLEAR, CategoryAnswer, CategoryRule
+from napari_fashion.coco.categories import (
+    FOREIGN,
+    UNCLEAR,
+    CategoryAnswer,
+    CategoryRule,
+    read_category_map,
+)
 from napari_fashion.coco.keypoints import far_outside
 from napari_fashion.documents import listed, shown
 from napari_fashion.engine.augment import Canvases
@@ -224,7 +230,10 @@ def load_sources(
                 f"{source.file} has the landmarks {listed(dataset.schema.landmarks)}; expected "
                 f"those of schema {schema.name!r}: {listed(schema.landmarks)}."
             )
-        pictures += _Reading(source, dataset, schema, tally, answer).pictures()
+        said = answer
+        if source.categories is not None:
+            said = read_category_map(source.categories)
+        pictures += _Reading(source, dataset, schema, tally, said).pictures()
     if not pictures:
         raise RecipeError(
             "No source has an image with a garment that a person annotated or reviewed; there is "
@@ -273,7 +282,7 @@ class _Reading:
                     self.tally.add("images that are missing or cannot be read", size)
                     continue
                 said = truth.image.known_size
-                if said is not None and size not in (said, said[::-1]):
+                if said is not None and size != said:
                     self.tally.add(
                         "images of another size than their record",
                         f"{truth.path} has {size[0]} x {size[1]} pixels, the file says "
@@ -426,7 +435,7 @@ def _is_region(box: tuple[float, float, float, float], size: tuple[int, int]) ->
 def _size_of(truth: _Truth) -> tuple[int, int] | str:
     """Return the size of an image file from its header, or why there is none."""
     try:
-        return image_size(truth.path)
+        return image_size(truth.path, size=truth.image.known_size)
     except PictureError as error:
         return str(error)
 

@@ -221,6 +221,12 @@ def evaluate_pictures(
         complete = options or replace(model.decoder_options, complete=True)
         look = _Look(model, flip, sizes, refine, complete, tally)
         judged, seconds, detection, shares = _judge_whole(look, pictures, batch, advance)
+    unread = all(p.path in look.broken for p in pictures)
+    if not judged and look.broken and (protocol == "box" or unread):
+        raise FashionError(
+            f"No garment of the {len(pictures)} images could be judged: none of them can be read. Found "
+            f"{tally or 'nothing else'}."
+        )
     k, c = model.schema.n_landmarks, len(model.schema.categories)
     visibility = np.array([j.visibility for j in judged]).reshape(-1, k)
     by_box = np.array([j.box_errors for j in judged]).reshape(-1, k)

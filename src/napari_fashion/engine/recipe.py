@@ -51,6 +51,8 @@ class Source(Options):
     empty
         What pictures without annotations are: ``"skip"`` those that nobody reviewed (the
         default), or ``"negative"``: pictures that show no garment.
+    categories
+        A map of the categories that the model lacks (TOML, `coco.categories.read_category_map`).
     allow_roots
         Folders beyond the data set's that its images may lie in.
     pseudo
@@ -63,6 +65,7 @@ class Source(Options):
     repeat: int = Field(default=1, ge=1, le=10_000)
     empty: Literal["skip", "negative"] = "skip"
     pseudo: bool = False
+    categories: str | None = None
     allow_roots: list[str] = Field(default_factory=list)
 
 
@@ -407,7 +410,12 @@ class Recipe(Options):
         def source(s: Source) -> Source:
             roots = [str((base / root).resolve()) for root in s.allow_roots]
             return s.model_copy(
-                update={"file": path(s.file), "images": path(s.images), "allow_roots": roots}
+                update={
+                    "file": path(s.file),
+                    "images": path(s.images),
+                    "allow_roots": roots,
+                    "categories": path(s.categories),
+                }
             )
 
         data = self.data.model_copy(

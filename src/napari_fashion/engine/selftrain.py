@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fashion.coco import Dataset, Image, provenance
-from napari_fashion.coco.categories import FOREIGN, CategoryRule
+from napari_fashion.coco.categories import FOREIGN, CategoryAnswer, CategoryRule
 from napari_fashion.coco.keypoints import landmark_box
 from napari_fashion.coco.records import annotation_record, category_record
 from napari_fashion.coco.spans import RecordId
@@ -134,6 +134,8 @@ def pseudo_label(
     options: AgreementOptions | None = None,
     advance: Callable[[int], None] = lambda n: None,
     tally: Tally | None = None,
+    *,
+    answer: CategoryAnswer | None = None,
 ) -> tuple[Dataset, dict[str, int]]:
     """Fill in the landmarks of pictures of which only the category is known.
 
@@ -151,6 +153,8 @@ def pseudo_label(
         Called with 1 for each picture.
     tally
         Counts the pictures that were passed over, and why.
+    answer
+        What the file's categories that the models lack stand for (`CategoryRule`).
 
     Returns
     -------
@@ -175,7 +179,7 @@ def pseudo_label(
     source = "model:" + "+".join(model.id for model in models)
     counts = {"pictures": 0, "garments": 0, "landmarks": 0, "asked": 0}
     tally = Tally() if tally is None else tally
-    rule = CategoryRule.of(dataset, models[0].schema)
+    rule = CategoryRule.of(dataset, models[0].schema, answer)
     for image in dataset.images:
         advance(1)
         if reason := _why_passed_over(image, rule):

@@ -49,8 +49,10 @@ from napari_fashion.files import atomic_write, open_regular
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
-RUN_FILES = ("model.json", "model.safetensors", "state.json", "state.safetensors", "recipe.json")
-"""A folder that has one of these is not begun in."""
+RESULTS = ("model.json", "model.safetensors", "state.json", "state.safetensors")
+BEGINNINGS = ("recipe.json", "split.json", "events.jsonl")
+RUN_FILES = (*RESULTS, *BEGINNINGS)
+"""What a run writes: a folder that has one of these is not begun in."""
 _log = logging.getLogger(__name__)
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
@@ -184,7 +186,7 @@ def refuse_to_overwrite(run: Path) -> None:
     if os.path.lexists(run) and not run.is_dir():
         raise CheckpointError(f"{run}: is a file; expected the name of a folder for the run.")
     there = [name for name in RUN_FILES if os.path.lexists(run / name)]
-    if there == ["recipe.json"] and (run / "events.jsonl").is_file():
+    if not set(there) & set(RESULTS) and {"recipe.json", "events.jsonl"} <= set(there):
         return  # a run that ended before it had learned anything
     if there:
         raise CheckpointError(

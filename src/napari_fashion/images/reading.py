@@ -103,8 +103,14 @@ def read_image(
         return rgb
 
 
-def image_size(path: Path | str) -> tuple[int, int]:
+def image_size(path: Path | str, *, size: tuple[int, int] | None = None) -> tuple[int, int]:
     """Return width and height in pixels after EXIF rotation, without decoding the image.
+
+    Parameters
+    ----------
+    size
+        As of `read_image`: where it is the size before the rotation, and not the one after it, that
+        one is returned, since the image is then read so.
 
     Raises
     ------
@@ -115,7 +121,9 @@ def image_size(path: Path | str) -> tuple[int, int]:
     with _guarded(path), _opened(path) as stream:
         source = _header(path, stream)
         width, height = source.size
-        return (height, width) if source.turn() in _QUARTER_TURNS else (width, height)
+        if (width, height) == size or source.turn() not in _QUARTER_TURNS:
+            return width, height
+        return height, width
 
 
 @contextlib.contextmanager
