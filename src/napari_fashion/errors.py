@@ -84,10 +84,11 @@ class OutsideRootError(PictureError):
     path
         The image, as the file names it.
     folder
-        What a person would have to allow for it to be read.
+        What a person would have to allow for it to be read; None where the name is no path of this
+        machine.
     """
 
-    def __init__(self, text: str, *, path: str, folder: Path) -> None:
+    def __init__(self, text: str, *, path: str, folder: Path | None) -> None:
         self.path = path
         self.folder = folder
         super().__init__(text)

@@ -24,6 +24,7 @@ from napari_fashion.editing.opening import (
     pending_of,
     take_theirs,
     with_journal,
+    write_with_journal,
 )
 from napari_fashion.editing.workfiles import JOURNAL, KEPT_VERSIONS, WorkFiles
 from napari_fashion.errors import CocoError, ConflictError, EditError
@@ -462,6 +463,30 @@ def test_commands_can_apply_a_journal(dataset_file):
     other_program(dataset_file, lambda d: d["annotations"][0]["keypoints"].__setitem__(0, 77))
     with pytest.raises(CocoError, match="1 records that another program changed as well"):
         with_journal(Dataset.load(dataset_file), pending_of(dataset_file))
+
+
+@pytest.mark.parametrize("place", [".", "../images", "../photos"])
+def test_a_copy_with_its_journal_finds_its_images_without_the_list(tmp_path, monkeypatch, place):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))  # nothing can be remembered there
+    file = tmp_path / "set" / "in" / "small.json"
+    file.parent.mkdir(parents=True)
+    document = small_document()
+    if place == "../photos":
+        document["info"] = {"fashion": {"image_root": place}}
+    file.write_text(json.dumps(document))
+    for image in document["images"]:
+        path = file.parent / place / image["file_name"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PilImage.new("RGB", (120, 120)).save(path)
+    left_behind(file)
+    copy = write_with_journal(file, pending_of(file), tmp_path / "far" / "away")
+    dataset = Dataset.load(copy)
+    assert x_of(dataset, 11) == 41.5
+    assert not dict(dataset.missing_images())
+    copy.rename(copy.with_name("other.json"))  # any other file that notes the same is not believed
+    other = Dataset.load(copy.with_name("other.json"))
+    assert bool(dict(other.missing_images())) == (place != ".")
 
 
 # -- two windows -------------------------------------------------------------------------------

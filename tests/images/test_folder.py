@@ -199,7 +199,9 @@ def test_names_that_lead_out_are_refused_without_touching_what_they_name(root, n
         ImageFolder(root).path(name)
     monkeypatch.undo()
     assert caught.value.path.replace("\\", "/") == name.replace("\\", "/")
-    assert "--allow-root" in str(caught.value)
+    is_local = name.startswith(("..", "sub", "~")) or name == "/etc/passwd"
+    assert (caught.value.folder is not None) == is_local  # allowing the others would change nothing
+    assert ("--allow-root" if is_local else "(in a command: --images)") in str(caught.value)
     real = os.path.realpath(root)
     inside = (real, *(str(parent) for parent in Path(real).parents))
     assert all(path in inside or path.startswith(real + os.sep) for path in touched), touched
@@ -409,6 +411,75 @@ def test_looking_for_the_images_asks_for_no_name_that_leads_out(tmp_path, monkey
     assert not [p for p in asked if p.startswith("//server") or "etc" in p]
 
 
+def test_the_folder_above_needs_a_yes_unless_the_files_are_annotations(tmp_path):
+    for name, noted in (("set", None), ("set", "..")):
+        picture(tmp_path / "a.png")
+        path = written(tmp_path / name / "a.json", "a.png", root=noted)
+        with pytest.raises(OutsideRootError) as caught:
+            _ = load(path).images[0].path
+        assert caught.value.folder.resolve() == tmp_path.resolve()
+        assert load(path, allow_roots=[caught.value.folder]).images[0].path.is_file()
+        usual = written(tmp_path / "Annotations" / "a.json", "a.png", root=noted)
+        assert load(usual).images[0].path.is_file()
+        load(usual).save(tmp_path / "x" / "y" / "out.json", overwrite=True)
+        export(load(usual), tmp_path / "x" / "y" / "exported.json", overwrite=True)
+        assert not remembered_roots()  # nobody gave it
+    load(path, image_root=tmp_path).save(path.with_name("b.json"))
+    assert remembered_roots() == (str(tmp_path.resolve()),)
+    assert load(path).images[0].path.is_file()
+
+
+@posix
+def test_a_drive_and_the_home_folder_are_never_guessed(tmp_path, monkeypatch):
+    home = tmp_path / "me"
+    monkeypatch.setenv("HOME", str(home))
+    picture(home / "a.png")
+    picture(home / "secret" / "a.png")
+    for folder in ("labels", "downloads"):
+        for noted in (None, "..", "../secret"):
+            path = written(home / folder / "secret.json", "a.png", root=noted)
+            dataset = load(path)
+            assert dict(dataset.missing_images())
+            dataset.save(tmp_path / "x" / "y" / "out.json", overwrite=True)
+    assert not remembered_roots()
+    name = next(p for p in ("etc/passwd", "etc/hosts") if Path("/", p).is_file())
+    monkeypatch.setattr("napari_fashion.coco.dataset.is_file", lambda p: str(p) == f"/{name}")
+    from napari_fashion.coco.store import Store
+
+    store = Store(json.dumps(document(name)).encode())
+    guessed = Dataset(store, fallback=GARMENTS, path=Path("/labels/a.json"))
+    assert guessed.image_root == Path("/labels")
+
+
+@posix
+def test_a_usual_place_that_is_a_link_away_needs_a_yes(root, tmp_path):
+    (root / "sub" / "images").symlink_to(tmp_path / "elsewhere")
+    path = written(root / "sub" / "x.json", "secret.png")
+    with pytest.raises(OutsideRootError) as caught:
+        _ = load(path).images[0].path
+    assert load(path, allow_roots=[caught.value.folder]).images[0].path.is_file()
+
+
+def test_two_names_that_end_alike_are_not_one_file(root):
+    folder = ImageFolder(root)
+    for _ in range(2):
+        assert folder.path("/data/front/a.png") == root / "a.png"
+        assert folder.path("\\data\\front\\a.png") == root / "a.png"
+        with pytest.raises(PictureError, match="front/a\\.png was taken for already"):
+            folder.path("/data/back/a.png")
+    assert folder.path("/data/back/sub/b.png") == root / "sub" / "b.png"
+
+
+def test_an_address_is_no_local_file_unless_the_images_were_given(root):
+    path = written(root / "x.json", "http://host.example/a.png", "/data/sub/b.png")
+    dataset = load(path)
+    with pytest.raises(OutsideRootError, match="--images") as caught:
+        _ = dataset.images[0].path
+    assert caught.value.folder is None
+    assert dataset.images[1].path.is_file()
+    assert load(path, image_root=root).images[0].path.is_file()
+
+
 # -- the list of roots -------------------------------------------------------------------------
 
 
@@ -428,11 +499,28 @@ def test_the_list_is_bounded_and_may_be_damaged(tmp_path, monkeypatch):
     assert len(remembered_roots()) == 1
 
 
-def test_a_list_that_cannot_be_written_costs_nothing(tmp_path, monkeypatch):
+def test_a_list_that_cannot_be_written_costs_nothing_in_this_process(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     remember_root(tmp_path)
+    assert remembered_roots() == (str(tmp_path.resolve()),)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another account"))
     assert remembered_roots() == ()
+
+
+@posix
+def test_a_drive_and_the_home_folder_are_not_remembered(tmp_path, monkeypatch):
+    from napari_fashion.images import roots
+
+    monkeypatch.setenv("HOME", str(tmp_path / "users" / "me"))
+    for folder in ("/", tmp_path / "users" / "me", tmp_path / "users"):
+        remember_root(folder)
+    assert remembered_roots() == ()
+    remember_root(tmp_path / "users" / "me" / "photos")
+    known = remembered_roots()
+    assert [Path(root).name for root in known] == ["photos"]
+    roots._list_path().write_text(json.dumps(["/", *known]))  # as earlier versions wrote it
+    assert remembered_roots() == known
 
 
 def test_no_image_is_opened_anywhere_else():

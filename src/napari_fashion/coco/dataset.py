@@ -18,7 +18,8 @@ from napari_fashion.documents import shown
 from napari_fashion.errors import CocoError, EditError, PictureError, SchemaError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
 from napari_fashion.images import EXPECTED, ImageFolder, image_files, image_size, remember_root
-from napari_fashion.images.folder import is_believed
+from napari_fashion.images.folder import images_of_copy, is_believed
+from napari_fashion.images.roots import is_too_wide
 from napari_fashion.schema import BUNDLED, Category, Schema
 from napari_fashion.tally import Tally
 
@@ -118,11 +119,12 @@ class Dataset(Frame):
         image_root
             Folder that ``file_name`` is relative to; by default what the file says under
             ``info.fashion.image_root``, else the file's folder, ``images`` in it, or the usual
-            places beside it, wherever the first images lie.
+            places beside it, wherever the first images lie. The folder above the file's is read so only
+            where the file's is named as one of annotations (`is_believed`).
         allow_roots
             Other folders that images may be read from. Without them they are read from the image root
-            only, and from one that the file notes only where it lies in the file's folder or the one
-            above, or is known on this account (`remember_root`).
+            only, and from one that the file notes only where it lies in the file's folder or beside
+            it, or is known on this account (`remember_root`).
 
         Raises
         ------
@@ -267,7 +269,9 @@ class Dataset(Frame):
         targets = dict.fromkeys(Path(os.path.realpath(p)).parent for p in paths)
         beyond = [t for t in targets if not t.is_relative_to(os.path.realpath(root))]
         names = (p.relative_to(root).as_posix() for p in paths)
-        return cls._from_images(ImageFolder(root, beyond), names, schema)
+        is_given = any(root == p.parent for p in paths)
+        images = ImageFolder(root, beyond, origin="given" if is_given else "found")
+        return cls._from_images(images, names, schema)
 
     @classmethod
     def _from_images(cls, folder: ImageFolder, names: Iterable[str], schema: Schema) -> Dataset:
@@ -532,16 +536,16 @@ class Dataset(Frame):
     def _noted(self, target: Path) -> dict[str, str]:
         """Return ``info`` with a note where the images lie seen from a file, and the schema."""
         folder = target.parent
-        if (
-            self.path is not None
-            and _same_folder(self.path.parent, folder)
-            and _same_folder(self._find_images((), target).root, self.image_root)
-        ):
-            return {}
+        if self.path is not None and _same_folder(self.path.parent, folder):
+            found = self._find_images((), target)
+            if _same_folder(found.root, self.image_root):
+                if self.image_folder.origin == "given" and not found.trusted:
+                    remember_root(self.image_root)
+                return {}
         # Where `info` is no object, text say, the note stands beside it under our key.
         at_top = self._info is not None and not isinstance(self._info, dict)
         text = "{}" if not isinstance(self._info, dict) else self.store.top("info") or "{}"
-        if self.image_folder.trusted:
+        if self.image_folder.origin != "found":
             remember_root(self.image_root)
         try:
             noted = Path(os.path.relpath(self.image_root.resolve(), folder.resolve())).as_posix()
@@ -704,25 +708,45 @@ class Dataset(Frame):
         """Return where the images of a file lie: what it says, else the likeliest place."""
         path = path or self.path
         if path is None:
-            return ImageFolder(Path(), allowed)
+            return ImageFolder(Path(), allowed, origin="found")
+        if (original := images_of_copy(_real(path))) is not None:
+            more = (*original.allowed, *allowed)
+            return ImageFolder(
+                original.root, more, trusted=original.trusted, origin=original.origin
+            )
         folder = path.parent
         noted = self._ours().get("image_root")
         if isinstance(noted, str):
-            return ImageFolder(folder / noted, allowed, trusted=is_believed(noted, folder))
-        beside = folder.parent
-        places = [
-            folder,
+            is_own = not os.path.isabs(noted) and os.path.normpath(noted) == "."
+            return ImageFolder(
+                folder / noted,
+                allowed,
+                trusted=is_believed(noted, folder),
+                origin="own" if is_own else "found",
+            )
+        beside = Path(os.path.abspath(folder)).parent
+        guesses = [
             folder / "images",
             folder / path.stem,
             beside,
             beside / "images",
             beside / path.stem,
         ]
+        trust = {folder: True} | {place: is_believed(_real(place), folder) for place in guesses}
+        # Where a guess needs a person's yes it comes last, and a whole drive or home is none.
+        places = [place for place in trust if trust[place]]
+        places += [p for p in trust if not trust[p] and not is_too_wide(_real(p))]
         records = [self.store.record("images", key) for key in self.store.ids("images")[:8]]
         names = [name for r in records if isinstance(name := r.get("file_name"), str)]
-        folders = [ImageFolder(place) for place in places]
+        folders = [ImageFolder(place, origin="found") for place in places]
         found = [sum(_has_file(one, name) for name in names) for one in folders]
-        return ImageFolder(places[found.index(max(found))], allowed)
+        likeliest = places[found.index(max(found))]
+        return ImageFolder(
+            likeliest,
+            allowed,
+            trusted=trust[likeliest],
+            origin="own" if likeliest == folder else "found",
+        )
 
 
 def _has_file(folder: ImageFolder, name: str) -> bool:
@@ -812,6 +836,13 @@ def write_file(
             path=path,
             remedy="Check the folder and the space on the disk, or choose another name.",
         ) from error
+
+
+def _real(path: Path) -> str:
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return os.path.abspath(path)
 
 
 def _same_folder(a: Path, b: Path) -> bool:

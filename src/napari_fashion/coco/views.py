@@ -93,7 +93,9 @@ class Frame:
     def allow_root(self, folder: Path | str) -> None:
         """Also read images from a folder, and what is below it."""
         old = self.image_folder
-        self.image_folder = ImageFolder(old.root, (*old.allowed, folder), trusted=old.trusted)
+        self.image_folder = ImageFolder(
+            old.root, (*old.allowed, folder), trusted=old.trusted, origin=old.origin
+        )
 
     # -- categories ------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from napari_fashion.editing.workfiles import ANNOTATIONS, BASE, JOURNAL, WorkFil
 from napari_fashion.errors import CocoError, FashionError
 from napari_fashion.files import checked_path, is_file, read_file, read_regular
 from napari_fashion.images import image_files
+from napari_fashion.images.folder import note_copy
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -395,6 +396,8 @@ def with_journal(dataset: Dataset, pending: Pending) -> Dataset:
 def write_with_journal(path: Path, pending: Pending, folder: Path) -> Path:
     """Write a file with its pending changes into another folder, for commands; return the new file.
 
+    This process finds the copy's images where those of the file lie.
+
     Raises
     ------
     FashionError
@@ -403,6 +406,7 @@ def write_with_journal(path: Path, pending: Pending, folder: Path) -> Path:
     dataset = with_journal(Dataset.load(path, fallback=Schema.load("garments")), pending)
     target = folder / path.name
     dataset.save(target)
+    note_copy(target, dataset.image_folder)
     return target
 
 

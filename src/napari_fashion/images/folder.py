@@ -10,18 +10,25 @@ import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from napari_fashion.errors import OutsideRootError, PictureError
 from napari_fashion.images.formats import SUFFIXES
-from napari_fashion.images.roots import remembered_roots
+from napari_fashion.images.roots import is_too_wide, remembered_roots
 from napari_fashion.tally import Tally
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/*")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
-_ONLY_NAMED = "lies in a folder that nothing but the file names"
+_ONLY_NAMED = "lies in a folder that no person has named"
+_ANNOTATIONS = re.compile(r"annotations?|anno.*|labels?|json|coco", re.IGNORECASE)
+"""Folders of annotations whose images may lie in the folder above."""
 _TAIL_PARTS = 32
 """So many last parts of an absolute name are looked for below the root."""
+
+
+Origin = Literal["given", "own", "found"]
+"""Whether a person gave the root, it is the file's own folder, or it was noted or found."""
 
 
 class ImageFolder:
@@ -39,19 +46,28 @@ class ImageFolder:
         Other folders that a person allowed.
     trusted
         Whether the root itself is allowed; not where only the file says so.
+    origin
+        Where the root comes from. Only one that was given is searched for the end of an address.
     """
 
     def __init__(
-        self, root: Path | str, allowed: Iterable[Path | str] = (), *, trusted: bool = True
+        self,
+        root: Path | str,
+        allowed: Iterable[Path | str] = (),
+        *,
+        trusted: bool = True,
+        origin: Origin = "given",
     ) -> None:
         self.root = Path(root)
         self.allowed = tuple(Path(folder) for folder in allowed)
         self.trusted = trusted
+        self.origin = origin
         self._places: tuple[str, ...] | None = None
         self._texts: tuple[str, ...] | None = None
         self._folders: dict[str, str | PictureError] = {}
         self._spellings: dict[str, dict[str, str]] = {}
         self._tails: dict[str, int] = {}
+        self._taken: dict[str, str] = {}
         self._root_text = str(self.root)
 
     def __repr__(self) -> str:
@@ -62,14 +78,16 @@ class ImageFolder:
 
         Backslashes are taken as separators where there is no file of that very name, and a name in
         another Unicode form than the disk's is found. An absolute name of another machine is looked
-        for below the root by its longest ending that is there.
+        for below the root by its longest ending that is there, an address only below a root that was
+        given.
 
         Raises
         ------
         OutsideRootError
             If it lies outside what is allowed.
         PictureError
-            If it is no name of a file: not text, empty, or refused by the system.
+            If it is no name of a file: not text, empty, or refused by the system; or if it ends like
+            another absolute name that was taken for the same file.
         """
         name = checked_name(file_name)
         try:
@@ -93,10 +111,12 @@ class ImageFolder:
             if self._is_allowed_text(target):
                 return Path(self._find(target))
             raise self._refusal(name, os.path.dirname(target), f"leads out of {self.root}")
-        found = self._tail(name)
+        is_web = why == "an address" and not name.lower().startswith("file:")
+        found = None if is_web and self.origin != "given" else self._tail(name)
         if found is not None:
             return Path(found)
-        raise self._refusal(name, posixpath.dirname(name) or name, f"is {why}")
+        here = why == "an absolute path" and os.path.isabs(name)
+        raise self._refusal(name, posixpath.dirname(name) or name if here else None, f"is {why}")
 
     # -- as text ---------------------------------------------------------------------------
 
@@ -227,10 +247,25 @@ class ImageFolder:
                 continue
             if os.path.isfile(found):
                 self._tails[head] = start
+                whole = "/".join(parts)
+                if (other := self._taken.setdefault(found, whole)) != whole:
+                    raise PictureError(
+                        f"{name[:200]}: only {'/'.join(parts[start:])[:200]} is there, which "
+                        f"{other[:200]} was taken for already; expected a file for each. Put the images "
+                        "into folders as they are named, or correct file_name."
+                    )
                 return found
         return None
 
-    def _refusal(self, name: str, folder: str, why: str) -> OutsideRootError:
+    def _refusal(self, name: str, folder: str | None, why: str) -> OutsideRootError:
+        if folder is None:
+            return OutsideRootError(
+                f"{name[:200]}: {why}, and no path of this machine; images are read from "
+                f"{_texts(self)} only. Give the folder of the images (in a command: --images), or put "
+                "them beside the file.",
+                path=name,
+                folder=None,
+            )
         return OutsideRootError(
             f"{name[:200]}: {why}; images are read from {_texts(self)} only. If they may be "
             f"read from {folder[:200]} too, allow that folder (in a command: --allow-root).",
@@ -381,8 +416,10 @@ def _is_inside(path: str, folder: str) -> bool:
 def is_believed(noted: str, folder: Path) -> bool:
     """Whether a folder that a file notes for its images may be read without asking a person.
 
-    It may where it lies in the file's folder or the one above, or in one that was remembered
-    (`remember_root`). A name that is no path of this machine is not looked at.
+    It may where it lies in the file's folder, in one beside it, or in one that was remembered
+    (`remember_root`). The folder above itself may where the file's folder is named as one of
+    annotations. None of this holds above where that is a whole drive or the home folder. A name that is
+    no path of this machine is not looked at.
 
     Parameters
     ----------
@@ -397,14 +434,31 @@ def is_believed(noted: str, folder: Path) -> bool:
         own = os.path.realpath(folder)
         target = os.path.normpath(os.path.join(own, noted))
         above = os.path.dirname(own)
-        if os.path.dirname(above) == above:  # a whole drive
-            above = own
-        places = (above, *remembered_roots())
-        return any(_is_inside(target, place) for place in places) and any(
-            _is_inside(os.path.realpath(target), place) for place in places
-        )
+        places = (own, *remembered_roots())
+        usual = not is_too_wide(above)
+        bare = _ANNOTATIONS.fullmatch(os.path.basename(own)) is not None
+
+        def may(path: str) -> bool:
+            if any(_is_inside(path, place) for place in places):
+                return True
+            return usual and _is_inside(path, above) and (bare or path != above)
+
+        return may(target) and may(os.path.realpath(target))
     except (OSError, ValueError, RuntimeError):
         return False
+
+
+_of_copies: dict[str, ImageFolder] = {}
+
+
+def note_copy(path: Path | str, images: ImageFolder) -> None:
+    """Note, in this process only, that a file is our copy of one whose images lie in a folder."""
+    _of_copies[os.path.realpath(path)] = images
+
+
+def images_of_copy(path: Path | str) -> ImageFolder | None:
+    """Return where the images of a copy lie that this process wrote (`note_copy`); None for others."""
+    return _of_copies.get(os.path.realpath(path)) if _of_copies else None
 
 
 def _texts(folder: ImageFolder) -> str:
