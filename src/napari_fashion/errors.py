@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+OUT_OF_MEMORY = "out of memory. Try fewer or smaller images at a time."
+"""What a person is told of a `MemoryError`."""
+
 
 class FashionError(Exception):
     """Base of every error that napari-fashion raises on purpose."""
@@ -108,3 +111,14 @@ class EditError(FashionError):
 
 class FetchError(FashionError):
     """Photos cannot be fetched from where the user said, or to where."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, the machine's or a device's.
+
+    torch has a class of its own for a device; for the machine's memory it raises `RuntimeError`.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    said = ("not enough memory", "can't allocate memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in said)

@@ -134,3 +134,61 @@ def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
     assert "leads out of" in first.problem
     assert "file_name" in third.problem
     assert (second.fields, second.prediction, second.problem) == ((6, 8, 3), "prediction", "")
+
+
+class Fails:
+    """Looks at images; the first one that it is shown is too much for it."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def look(self, images):
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        return [("fields", "prediction")]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "a.png: out of memory."),
+        (RuntimeError("DefaultCPUAllocator: not enough memory"), "a.png: out of memory."),
+        (MemoryError(), "a.png: out of memory."),
+        (ValueError("odd"), "a.png: a fault of the program (ValueError: odd). The details are in"),
+        (RuntimeError("odd"), "a.png: a fault of the program (RuntimeError: odd)."),
+    ],
+)
+def test_whatever_goes_wrong_with_an_image_is_this_image_s_failure(tmp_path, error, told):
+    from PIL import Image
+
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (8, 6)).save(tmp_path / name)
+    tasks = [Task(1, "a.png", (8, 6)), Task(2, "b.png", (8, 6))]
+    first, second = _predict(Fails(error), "", tasks, ImageFolder(tmp_path))
+    assert first.problem.startswith(told)
+    assert (second.prediction, second.problem) == ("prediction", "")
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_run_with_a_problem(
+    qtbot, dataset_file, monkeypatch
+):
+    from napari_fashion.app.jobs import PredictJob
+    from napari_fashion.app.session import Session
+    from napari_fashion.engine.model import Model
+
+    def load(source):
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(Model, "load", load)
+    session = Session()
+    session.open(dataset_file)
+    said: list[tuple[str, str]] = []
+    session.message.connect(lambda level, text: said.append((level, text)))
+    job = PredictJob(session)
+    job.start(everything=True)
+    qtbot.waitUntil(lambda: not job.running)
+    ((level, text),) = said
+    assert level == "error"
+    assert "the model cannot be loaded: out of memory." in text
+    session.close()

@@ -15,9 +15,11 @@ from qtpy.QtWidgets import QApplication
 from napari_fashion.app.guard import Guard
 from napari_fashion.app.layers import LANDMARKS, SKELETON
 from napari_fashion.app.offers import CATEGORIES, ROOT, SIZE
+from napari_fashion.app.session import Session
 from napari_fashion.app.widgets.category_map import CategoryMapDialog
 from napari_fashion.editing.opening import open_editor
-from small import SCHEMA, SHIRT_XY, TROUSERS_XY, FakeModel, small_document
+from napari_fashion.errors import OutsideRootError
+from small import SCHEMA, SHIRT_XY, TROUSERS_XY, FakeModel, small_dataset, small_document
 
 pytestmark = pytest.mark.window
 
@@ -114,11 +116,9 @@ def elsewhere(app, tmp_path):
         PilImage.new("RGB", (120, 120), "gray").save(place)
     path = folder / "small.json"
     path.write_text(json.dumps(document))
-    app.session.allow_roots = ()
     app.dock.open(path)
     app.person.see()
-    yield app
-    app.session.allow_roots = ()
+    return app
 
 
 def test_an_image_elsewhere_is_read_when_it_is_allowed(elsewhere, tmp_path) -> None:
@@ -130,6 +130,27 @@ def test_an_image_elsewhere_is_read_when_it_is_allowed(elsewhere, tmp_path) -> N
     assert elsewhere.layers.picture.max() == 128
     assert len(points(elsewhere)) == 6
     assert not elsewhere.session.editor.dirty
+
+
+def test_a_folder_that_was_allowed_is_not_asked_about_again(elsewhere) -> None:
+    answer(elsewhere, ROOT, "Allow this folder")
+    path = elsewhere.session.editor.path
+    elsewhere.session.edit(small_dataset())  # another one, in between
+    later = Session()
+    later.open(path)
+    assert later.editor.image.path.is_file()
+    later.close()
+
+
+def test_folders_of_the_command_line_are_for_the_first_file_alone(elsewhere, tmp_path) -> None:
+    session = elsewhere.session
+    session.allow_roots = (tmp_path / "other",)
+    path = session.editor.path
+    session.open(path)
+    assert session.editor.image.path.is_file()
+    session.open(path)
+    with pytest.raises(OutsideRootError):
+        session.editor.image.path  # noqa: B018
 
 
 def test_or_left_out_and_asked_once(elsewhere) -> None:
@@ -273,6 +294,19 @@ def test_exceptions_of_other_plugins_are_not_ours(app) -> None:
     except RuntimeError as error:
         app.last_guard.report(error)
     assert said == []
+
+
+def test_out_of_memory_is_told_as_by_commands(app) -> None:
+    said: list[str] = []
+    app.session.message.connect(lambda level, text: said.append(text))
+    try:
+        app.layers.layer(MemoryError)
+    except KeyError as outer:
+        error = MemoryError().with_traceback(outer.__traceback__)
+    app.last_guard.report(error)
+    assert said == [
+        "Out of memory. Try fewer or smaller images at a time. Your work is in the journal."
+    ]
 
 
 def test_what_napari_reports_is_told_too(app, dataset_file, monkeypatch) -> None:

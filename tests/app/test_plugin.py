@@ -5,13 +5,14 @@ import json
 import npe2
 import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from napari_fashion.app import sample_data
 from napari_fashion.app.reader import OPEN, get_reader
 from napari_fashion.app.writer import write_landmarks
 from napari_fashion.coco import Dataset
 from napari_fashion.errors import FashionError
-from small import small_document
+from small import SCHEMA, small_document
 
 
 def test_the_reader_takes_coco_keypoint_files(dataset_file) -> None:
@@ -42,6 +43,48 @@ def test_napari_offers_our_reader_for_json_and_folders_only(dataset_file, tmp_pa
     for name in ("picture.png", "stack.tif", "table.csv"):
         (tmp_path / name).write_bytes(b"x")
         assert not offered(tmp_path / name)
+
+
+def test_the_reader_takes_whatever_open_takes(dataset_file, tmp_path) -> None:
+    document = small_document()
+    listing = {"images": document["images"]}
+    (tmp_path / "list.json").write_text(json.dumps(listing))
+    del document["categories"]
+    (tmp_path / "bare.json").write_text(json.dumps(document))
+    results = [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 2] * SCHEMA.n_landmarks}]
+    (tmp_path / "r.json").write_text(json.dumps(results))
+    assert get_reader(str(tmp_path / "r.json")) is None  # nothing says of what
+    (tmp_path / "r.images.json").write_text(json.dumps({**small_document(), "annotations": []}))
+    for name in ("list.json", "r.json"):
+        (picture, _, _), *_ = get_reader(str(tmp_path / name))(str(tmp_path / name))
+        assert picture.shape == (120, 120, 3)
+    assert get_reader(str(tmp_path / "bare.json")) is not None
+    outer = tmp_path / "outer"
+    (outer / "deep" / "er").mkdir(parents=True)
+    assert get_reader(str(outer)) is None
+    (tmp_path / "1.png").rename(outer / "deep" / "er" / "1.png")
+    ((picture, _, _),) = get_reader(str(outer))(str(outer))
+    assert picture.shape == (120, 120, 3)
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".json", "x" * 300, "a\0.json", "a\ud800.json"])
+def test_the_reader_leaves_names_alone_that_the_system_refuses(name) -> None:
+    assert get_reader(name) is None
+
+
+def test_the_reader_puts_no_points_on_an_image_of_another_size(dataset_file) -> None:
+    PilImage.new("RGB", (60, 50)).save(dataset_file.parent / "1.png")
+    ((picture, _, kind),) = get_reader(str(dataset_file))(str(dataset_file))
+    assert (picture.shape, kind) == ((50, 60, 3), "image")
+
+
+def test_an_image_that_cannot_be_read_is_grey_and_of_bounded_size(dataset_file) -> None:
+    document = small_document()
+    document["images"][0] |= {"file_name": "gone.png", "width": 10**6, "height": 10**6}
+    dataset_file.write_text(json.dumps(document))
+    ((picture, _, kind),) = get_reader(str(dataset_file))(str(dataset_file))
+    assert kind == "image"
+    assert max(picture.shape) <= 4096
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import take_prediction
+from napari_fashion.engine.data import dataset_of
 from napari_fashion.engine.recipe import Recipe
 from napari_fashion.errors import FashionError
 from small import SCHEMA, SHIRT_XY, predicted, prediction
@@ -38,6 +39,24 @@ def test_the_recipe_is_one_that_training_reads(editor, tmp_path) -> None:
     data = Dataset.load(recipe.data.train[0].file)
     assert len(data.images) == 3
     assert data.images[0].path.is_file()
+
+
+def test_images_of_folders_that_a_person_allowed_are_trained_on(dataset_file, tmp_path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "1.png").rename(other / "1.png")
+    document = json.loads(dataset_file.read_text())
+    document["images"][0]["file_name"] = "../other/1.png"
+    for name in ("2.png", "3.png", "small.json"):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        (tmp_path / name).rename(tmp_path / "set" / name)
+    path = tmp_path / "set" / "small.json"
+    path.write_text(json.dumps(document))
+    editor = Editor(Dataset.load(path))
+    editor.dataset.allow_root(other)
+    editor.apply(operations.set_reviewed(editor.dataset, 2, True))
+    (source,) = Recipe.load(prepare(editor, RetrainOptions(), tmp_path / "run")).data.train
+    assert dataset_of(source).images[0].path.is_file()
 
 
 def test_predictions_that_nobody_looked_at_are_left_out(editor, tmp_path) -> None:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from napari_fashion.crash import where_to_look, write_error_log
-from napari_fashion.errors import FashionError
+from napari_fashion.errors import OUT_OF_MEMORY, FashionError, is_out_of_memory
 
 HOME = Path(__file__).parent.parent
 Tell = Callable[[str], None]
@@ -72,6 +72,11 @@ class Guard:
         self._seen = error
         if isinstance(error, FashionError):  # a sentence for people that nobody caught
             self._tell(str(error))
+            return
+        if is_out_of_memory(error):
+            self._tell(
+                f"{OUT_OF_MEMORY[0].upper()}{OUT_OF_MEMORY[1:]} Your work is in the journal."
+            )
             return
         self._tell(
             f"Something went wrong in the program ({type(error).__name__}: {str(error)[:200]}). Your work "

@@ -22,11 +22,12 @@ from napari_fashion.app.session import Predictor, Session
 from napari_fashion.coco import Dataset, Image, Problems, find_problems
 from napari_fashion.coco.categories import CategoryRule
 from napari_fashion.coco.spans import RecordId
+from napari_fashion.crash import where_to_look, write_error_log
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import Prediction
-from napari_fashion.errors import FashionError
+from napari_fashion.errors import OUT_OF_MEMORY, FashionError, is_out_of_memory
 from napari_fashion.images import ImageFolder, read_image
 from napari_fashion.tally import Tally
 
@@ -38,10 +39,21 @@ STDERR_LINES = 12
 
 
 def load_model(source: str) -> Predictor:
-    """Load a model; torch comes in only now."""
-    from napari_fashion.engine.model import Model
+    """Load a model; torch comes in only now.
 
-    return Model.load(source)
+    Raises
+    ------
+    FashionError
+        Whatever went wrong: a worker of superqt keeps a `RuntimeError` to itself.
+    """
+    try:
+        from napari_fashion.engine.model import Model
+
+        return Model.load(source)
+    except FashionError:
+        raise
+    except Exception as error:
+        raise FashionError(_sentence(f"{source}: the model cannot be loaded", error)) from error
 
 
 @dataclass(frozen=True)
@@ -225,13 +237,27 @@ def _predict(
         model = load_model(source)
         yield model
     for task in tasks:
-        try:
-            picture = read_image(folder.path(task.file_name), size=task.size, exact=True)
-        except FashionError as error:
-            yield Outcome(task, problem=str(error))
-            continue
+        yield _look_at(model, task, folder)
+
+
+def _look_at(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
+    """Predict one image; what goes wrong is this image's problem, whatever it is."""
+    try:
+        picture = read_image(folder.path(task.file_name), size=task.size, exact=True)
         ((fields, prediction),) = model.look([picture])
-        yield Outcome(task, fields, prediction)
+    except FashionError as error:
+        return Outcome(task, problem=str(error))
+    except Exception as error:
+        return Outcome(task, problem=_sentence(task.file_name, error))
+    return Outcome(task, fields, prediction)
+
+
+def _sentence(what: str, error: Exception) -> str:
+    """Return what a person is told of an error that nobody expected."""
+    if is_out_of_memory(error):
+        return f"{what}: {OUT_OF_MEMORY}"
+    told = f"{type(error).__name__}: {str(error)[:200]}"
+    return f"{what}: a fault of the program ({told}). {where_to_look(write_error_log(error))}"
 
 
 # -- looking for oddities ----------------------------------------------------------------------

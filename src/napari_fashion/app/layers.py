@@ -170,7 +170,7 @@ class Layers:
         except FashionError as error:
             problem = error
             self.session.say(str(error), "error")
-            width, height = _within(image.known_size or (400, 400))
+            width, height = within(image.known_size or (400, 400))
             picture = np.full((height, width, 3), 60, np.uint8)
         fit = fit or self.picture is None or self.picture.shape != picture.shape
         self.picture = picture
@@ -446,7 +446,7 @@ class Layers:
         self._draw_landmarks()
 
 
-def _within(size: tuple[int, int], most: int = 4096) -> tuple[int, int]:
+def within(size: tuple[int, int], most: int = 4096) -> tuple[int, int]:
     """Return a size that is cheap to fill, whatever a file says."""
     share = min(1.0, most / max(size))
     return max(1, round(size[0] * share)), max(1, round(size[1] * share))

@@ -1,8 +1,10 @@
-"""napari's way in: a COCO keypoint file or a folder of pictures opens in the annotator."""
+"""napari's way in: what the annotator opens (a COCO file, results, a folder of images) opens there."""
 
 from __future__ import annotations
 
 import mmap
+import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,20 @@ import numpy as np
 import pandas as pd
 
 from napari_fashion.app import layer_data
+from napari_fashion.app.layers import within
 from napari_fashion.app.session import DEFAULT_SCHEMA
 from napari_fashion.coco import Dataset
+from napari_fashion.coco.dataset import LISTING
+from napari_fashion.editing.workfiles import ANNOTATIONS
 from napari_fashion.errors import FashionError
+from napari_fashion.files import is_file
 from napari_fashion.images import SUFFIXES, read_image
 from napari_fashion.schema import Schema
+
+MOST_LOOKED_AT = 20_000
+"""So many files and folders of a folder without an image are looked at."""
+
+_LISTS_IMAGES = re.compile(rb'"images"\s*:\s*\[\s*\{')
 
 LayerData = tuple[Any, dict[str, Any], str]
 OPEN = "napari_fashion_open"
@@ -23,22 +34,35 @@ OPEN = "napari_fashion_open"
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
-    """Return a reader of a COCO keypoint file or of a folder of pictures, else None."""
+    """Return a reader of what the annotator opens, else None (`fits`)."""
     if not isinstance(path, str):
         if len(path) != 1:
             return None
         path = path[0]
-    place = Path(path)
-    fits = _has_pictures(place) if place.is_dir() else _is_coco(place)
-    return _read if fits else None
+    return _read if fits(Path(path)) else None
+
+
+def fits(place: Path) -> bool:
+    """Whether a path is the annotator's: a COCO file, results of `predict`, a folder of images.
+
+    Nothing is parsed; what else is JSON, and folders of other things, are left to other readers.
+    A folder is looked through until an image is found, and no further than `MOST_LOOKED_AT`.
+    """
+    try:
+        if os.path.isdir(place):
+            return _has_images(place) or _is_coco(place / ANNOTATIONS)
+        return place.suffix.lower() == ".json" and (_is_coco(place) or _is_results(place))
+    except (OSError, ValueError):  # a name that the system refuses, a file that may not be read
+        return False
 
 
 def _read(path: str | Sequence[str]) -> list[LayerData]:
     place = Path(path if isinstance(path, str) else path[0])
-    if place.is_dir():
+    if os.path.isdir(place) and not _is_coco(place / ANNOTATIONS):
         dataset = Dataset.from_folder(place, schema=Schema.load(DEFAULT_SCHEMA))
     else:
-        dataset = Dataset.load(place, fallback=Schema.load(DEFAULT_SCHEMA))
+        file = place / ANNOTATIONS if os.path.isdir(place) else place
+        dataset = Dataset.load(file, fallback=Schema.load(DEFAULT_SCHEMA))
     return in_annotator(dataset, place)
 
 
@@ -59,13 +83,16 @@ def in_annotator(dataset: Dataset, place: Path) -> list[LayerData]:
     if not dataset.images:
         return []
     image = dataset.images[0]
-    try:
-        picture = read_image(image.path, size=image.size)
-    except FashionError as error:  # its garments are shown all the same
-        show_warning(str(error))
-        width, height = image.known_size or (400, 400)
-        picture = np.full((height, width, 3), 60, np.uint8)
     garments = dataset.garments_of(image.id)
+    try:
+        picture = read_image(image.path, size=image.known_size)
+    except FashionError as error:
+        show_warning(str(error))
+        width, height = within(image.known_size or (400, 400))
+        picture = np.full((height, width, 3), 60, np.uint8)
+        garments = []
+    if image.known_size not in (None, picture.shape[1::-1]):
+        garments = []  # they would lie in the wrong places
     points = layer_data.landmarks(garments, dataset.schema)
     metadata = {OPEN: str(place)}
     layers: list[LayerData] = [(picture, {"name": "picture", "metadata": metadata}, "image")]
@@ -91,13 +118,29 @@ def _take_over(viewer: Any, place: Path) -> None:
 
 
 def _is_coco(path: Path) -> bool:
-    """Whether a JSON file is a COCO keypoint file; looks for the words, and parses nothing."""
-    if path.suffix.lower() != ".json" or not path.is_file() or path.stat().st_size == 0:
+    """Whether a JSON file lists images as COCO does; looks for the words, and parses nothing."""
+    if not is_file(path) or path.stat().st_size == 0:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        words = (b'"images"', b'"categories"', b'"keypoints"')
-        return all(text.find(word) >= 0 for word in words)
+        return _LISTS_IMAGES.search(text) is not None and text.find(b'"file_name"') >= 0
 
 
-def _has_pictures(folder: Path) -> bool:
-    return any(p.suffix.lower() in SUFFIXES for p in folder.iterdir())
+def _is_results(path: Path) -> bool:
+    """Whether a JSON file is a list with the file that lists its images beside it."""
+    if not is_file(path.with_name(path.stem + LISTING)) or not is_file(path):
+        return False
+    with path.open("rb") as file:
+        return file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+
+
+def _has_images(folder: Path) -> bool:
+    looked_at = 0
+    for _, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
+                return True
+        looked_at += len(folders) + len(names)
+        if looked_at > MOST_LOOKED_AT:
+            break
+    return False

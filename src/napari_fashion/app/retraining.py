@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import PREDICT
 from napari_fashion.errors import FashionError
 from napari_fashion.files import atomic_write
+from napari_fashion.images import ImageFolder
 from napari_fashion.paths import data_folder
 
 KEEP_START = 0.3
@@ -96,9 +98,20 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     }
     text = "# Written by napari-fashion's Retrain dock.\n" + _toml(recipe)
     text += f"\n[[data.train]]\nfile = {_value(str(data.resolve()))}\n"
+    if roots := _allowed(dataset.image_folder):
+        text += f"allow_roots = {_value(roots)}\n"
     path = folder / "recipe.toml"
     atomic_write(path, text.encode())
     return path
+
+
+def _allowed(folder: ImageFolder) -> list[str]:
+    """Return the folders that images of the data set may be read from, absolute.
+
+    Its root is among them: the training data lies elsewhere and only notes it.
+    """
+    own = [folder.root] if folder.trusted else []
+    return list(dict.fromkeys(os.path.abspath(place) for place in (*own, *folder.allowed)))
 
 
 def new_run_folder(base: Path | None = None) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -19,6 +20,7 @@ from napari_fashion.editing.opening import Opening, open_editor
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import FashionError
+from napari_fashion.images import remembered_roots
 from napari_fashion.schema import Schema
 
 KEPT_FIELDS = 12
@@ -97,7 +99,7 @@ class Session:
         self.image_root: Path | None = None
         """Where the images of the next COCO file lie that is opened; None: as it says."""
         self.allow_roots: tuple[Path, ...] = ()
-        """Folders beyond the data set's that images may be read from."""
+        """Folders beyond its own that images of the next data set that is opened may be read from."""
         self._image_size: tuple[int, int] | None = None
         self._fields: OrderedDict[RecordId, Fields] = OrderedDict()
 
@@ -139,7 +141,8 @@ class Session:
             if old is not None:
                 old.take_up()
             raise
-        self.image_root = None
+        self.image_root, self.allow_roots = None, ()
+        _allow_agreed(opening.editor.dataset)
         self._show(opening.editor)
         return opening
 
@@ -162,8 +165,7 @@ class Session:
         self._show(Editor(dataset))
 
     def allow_root(self, folder: Path) -> None:
-        """Also read images from a folder beyond the data set's; the shown image is read again."""
-        self.allow_roots = (*self.allow_roots, folder)
+        """Also read the data set's images from a folder; the shown image is read again."""
         if self.editor is not None:
             self.editor.dataset.allow_root(folder)
             self.editor.image_changed.emit(self.editor.image_id)
@@ -245,3 +247,30 @@ class Session:
         if fields is not None:
             self._fields.move_to_end(image_id)
         return fields
+
+
+def _allow_agreed(dataset: Dataset) -> None:
+    """Allow the folders that a person has agreed to before (`remember_root`) where images name them.
+
+    Names are looked at as texts, as `ImageFolder` does.
+    """
+    agreed = set(remembered_roots())
+    if not agreed:
+        return
+    images = dataset.image_folder
+    root = os.path.realpath(images.root) if images.trusted else os.path.abspath(images.root)
+    named = set[str]()
+    for image in dataset.images:
+        name = image.file_name.replace("\\", os.sep)
+        if ".." in name or os.path.isabs(name):
+            named.add(os.path.dirname(os.path.normpath(os.path.join(root, name))))
+    needed = {place for folder in named for place in (folder, *_above(folder)) if place in agreed}
+    for place in sorted(needed):
+        dataset.allow_root(place)
+
+
+def _above(folder: str) -> Iterator[str]:
+    """Yield the folders above one, by its text."""
+    while (parent := os.path.dirname(folder)) != folder:
+        yield parent
+        folder = parent

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from napari_fashion import __version__
 from napari_fashion.cli import parsing, status, terminal
-from napari_fashion.errors import FashionError
+from napari_fashion.errors import OUT_OF_MEMORY, FashionError, is_out_of_memory
 
 if TYPE_CHECKING:
     import argparse
@@ -73,10 +73,10 @@ def _guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespa
         terminal.warn(f"{name}: {file}{error.strerror or error}.")
         return status.FAILED
     except MemoryError:
-        terminal.warn(f"{name}: out of memory. Try fewer or smaller images at a time.")
+        terminal.warn(f"{name}: {OUT_OF_MEMORY}")
         return status.FAILED
     except Exception as error:
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             terminal.warn(f"{name}: the device is out of memory. Try a smaller --batch or --sizes.")
             return status.FAILED
         return _report(name, error)
@@ -86,10 +86,6 @@ def _end_at_once_next_time() -> None:
     """Let a second Ctrl+C end the process, where it would become a page of our internals."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error)
 
 
 def _report(name: str, error: Exception) -> int:
