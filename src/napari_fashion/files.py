@@ -263,7 +263,7 @@ def atomic_write(
         if overwrite:
             os.replace(temporary, target)
         else:
-            _move_if_free(temporary, target)
+            move_if_free(temporary, target)
         state = replace(state, stamp=stamp_of(target) or state.stamp, seen=time.time_ns())
     finally:
         with contextlib.suppress(OSError):
@@ -324,8 +324,16 @@ def _digest(chunks: Iterable[bytes | memoryview]) -> str:
     return digest.hexdigest()
 
 
-def _move_if_free(temporary: Path, target: Path) -> None:
-    """Give the file its name, unless another program took it meanwhile."""
+def move_if_free(temporary: Path, target: Path) -> None:
+    """Give a file its name, unless another program took it meanwhile.
+
+    The temporary name may stay.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something of that name.
+    """
     try:
         os.link(temporary, target)
     except FileExistsError:

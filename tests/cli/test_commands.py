@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -417,6 +418,17 @@ def test_statistics_for_people(with_pending, capsys):
     out = capsys.readouterr().out
     for words in ("images", "without garments", "by model", "Shirt", "left_collar"):
         assert words in out
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+def test_versions_of_a_pipe_says_that_it_is_no_file(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.json")
+    for name, reason in (
+        ("pipe.json", "is no regular file"),
+        ("none.json", "there is no such file"),
+    ):
+        assert main(["versions", str(tmp_path / name)]) == 1
+        assert f"{name}: {reason}; expected a COCO file." in capsys.readouterr().err
 
 
 def test_versions_are_listed_and_restored(with_pending, capsys):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import napari_fashion
 from napari_fashion.cli.outputs import Outputs
 from napari_fashion.errors import FashionError
 
@@ -113,3 +114,22 @@ def test_a_folder_may_be_there_and_a_file_may_not(tmp_path: Path, source: Path) 
     assert Outputs().folder(tmp_path, "--overlays") == tmp_path
     with pytest.raises(FashionError, match="which is a file; expected a folder"):
         Outputs().folder(source, "--overlays")
+
+
+def test_the_bundled_model_is_the_packages_and_no_file_of_that_name(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    models = Path(napari_fashion.__file__).parent / "models"
+    outputs = Outputs(overwrite=True)
+    outputs.reads_models(["bundled"])
+    assert outputs.file(Path("bundled.json"), "--out") == Path("bundled.json")
+    for suffix in (".json", ".safetensors"):
+        with pytest.raises(FashionError, match="never written over"):
+            outputs.check(models / f"bundled{suffix}", "--out")
+
+
+def test_a_model_in_a_file_is_both_its_files(tmp_path: Path) -> None:
+    outputs = Outputs(overwrite=True)
+    outputs.reads_models([str(tmp_path / "mine.safetensors"), str(tmp_path / "bundled")])
+    for name in ("mine.json", "mine.safetensors", "bundled.json"):
+        with pytest.raises(FashionError, match="never written over"):
+            outputs.check(tmp_path / name, "--out")

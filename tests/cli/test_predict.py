@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from napari_fashion.cli import main, status
+from napari_fashion.cli import predict as command_module
 from napari_fashion.coco import Dataset
 from napari_fashion.engine.model import Model
 
@@ -82,6 +83,39 @@ def test_ctrl_c_keeps_what_was_found_and_resume_gives_the_same_bytes(
     assert main(["predict", str(photos), "--out", str(out), *options, "--resume"]) == status.DONE
     assert out.read_bytes() == whole.read_bytes()
     assert not partial.exists()
+
+
+def test_a_batch_ends_early_at_many_pixels(
+    photos, tmp_path, options, ends_after, monkeypatch
+) -> None:
+    for name, data in contents(photos).items():
+        if name in ("002.png", "003.png", "007.png"):
+            image = Image.open(io.BytesIO(data))
+            image.resize((image.width * 3, image.height * 3)).save(photos / name)
+    (photos / "005.png").write_bytes(b"no image")
+    width, height = Image.open(photos / "002.png").size
+    monkeypatch.setattr(command_module, "MOST_PIXELS_AT_ONCE", width * height)
+    batches: list[int] = []
+    predict = Model.predict
+
+    def counted(self, pictures, **options):
+        batches.append(len(pictures))
+        return predict(self, pictures, **options)
+
+    monkeypatch.setattr(Model, "predict", counted)
+    whole, out = tmp_path / "whole.json", tmp_path / "out.json"
+    assert main(["predict", str(photos), "--out", str(whole), *options]) == status.DONE
+    assert sum(batches) == len(json.loads(whole.read_text())) == 11
+    assert len(batches) > 3
+    uninterrupted = batches.copy()
+    batches.clear()
+    with monkeypatch.context():
+        ends_after(2)
+        assert main(["predict", str(photos), "--out", str(out), *options]) == status.INTERRUPTED
+    monkeypatch.setattr(Model, "predict", counted)
+    assert main(["predict", str(photos), "--out", str(out), *options, "--resume"]) == status.DONE
+    assert batches == uninterrupted
+    assert out.read_bytes() == whole.read_bytes()
 
 
 def test_a_kill_keeps_what_was_found(drawn, tmp_path, options) -> None:

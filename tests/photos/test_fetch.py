@@ -147,13 +147,83 @@ def test_the_address_of_the_package_is_the_default(server, tmp_path, package_dat
 def test_what_is_there_is_not_fetched_again(server, tmp_path):
     target = tmp_path / "target"
     fetch(target, source=server.address)
-    (target / "images" / "b2.jpg").write_bytes(b"broken")
+    (target / "images" / "b2.jpg").unlink()
     (target / "images" / "c3.jpg").unlink()
     server.requests.clear()
     report = fetch(target, source=server.address)
     assert (report.present, report.fetched) == (2, 2)
     assert sorted(server.times()) == ["images/b2.jpg", "images/c3.jpg"]
     assert photos_in(target) == labelled()
+
+
+def test_another_file_of_a_photos_name_is_kept(server, tmp_path):
+    images = tmp_path / "t" / "images"
+    images.mkdir(parents=True)
+    (images / "a1.jpg").write_bytes(b"my own")
+    (images / "b2.jpg").mkdir()
+    (images / "c3.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    report = fetch(tmp_path / "t", source=server.address)
+    assert (images / "a1.jpg").read_bytes() == b"my own"
+    assert (images / "b2.jpg").is_dir()
+    assert (images / "c3.jpg").is_symlink()
+    assert not (tmp_path / "nowhere.jpg").exists()
+    assert (report.present, report.fetched) == (0, 1)
+    assert sorted(report.failed) == LABELLED[:3]
+    assert "and 2 more: another file has that name already, and was kept; " in str(report)
+    assert list(server.times()) == ["images/d4.jpg"]
+
+
+def test_what_got_the_name_meanwhile_is_kept(server, tmp_path):
+    images = tmp_path / "t" / "images"
+
+    def meanwhile(handler, path, nth):
+        if path == "images/a1.jpg":
+            (images / "a1.jpg").write_bytes(b"my own")
+        return False
+
+    server.trouble = meanwhile
+    report = fetch(tmp_path / "t", source=server.address)
+    assert (images / "a1.jpg").read_bytes() == b"my own"
+    assert list(report.failed) == ["images/a1.jpg"]
+    assert (report.present, report.fetched) == (0, 3)
+
+
+@pytest.mark.parametrize("from_folder", [False, True])
+@pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to])
+def test_no_link_is_written_through(server, tmp_path, folder, from_folder, make):
+    images = tmp_path / "t" / "images"
+    images.mkdir(parents=True)
+    victim = tmp_path / "victim"
+    victim.write_bytes(PHOTOS["images/a1.jpg"][:10])
+    part = images / "a1.jpg.part"
+    make(part, victim)
+    report = fetch(tmp_path / "t", source=folder if from_folder else server.address)
+    assert victim.read_bytes() == PHOTOS["images/a1.jpg"][:10]
+    assert part.samefile(victim)
+    assert list(report.failed) == ["images/a1.jpg"]
+    assert "a1.jpg.part is a link or no regular file" in report.failed["images/a1.jpg"]
+    assert (report.present, report.fetched) == (0, 3)
+
+
+def test_what_is_not_the_photo_is_not_counted_when_giving_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_GIVE_UP_AFTER", 2)
+    images = tmp_path / "t" / "images"
+    images.mkdir(parents=True)
+    for path in (*LABELLED[2:], *OTHERS):
+        (tmp_path / "t" / path).write_bytes(b"my own")
+    (tmp_path / "t" / OTHERS[1]).write_bytes(PHOTOS[OTHERS[1]])
+    report = fetch(tmp_path / "t", connections=1, what="all")  # port 9 of this machine
+    assert sorted(report.failed) == [*LABELLED, OTHERS[0]]
+    assert (report.present, report.fetched) == (1, 0)
+
+
+def test_a_landmark_file_is_not_written_through_a_link(server, tmp_path):
+    target = tmp_path / "t"
+    target.mkdir()
+    (target / "train.json").symlink_to(tmp_path / "nowhere.json")
+    report = fetch(target, source=server.address)
+    assert report.kept == [target / "train.json"]
+    assert not (tmp_path / "nowhere.json").exists()
 
 
 def test_a_part_goes_on_where_it_stopped(server, tmp_path):

@@ -15,15 +15,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari_fashion.app.sample_data import photos_file, procedural_file
+from napari_fashion.app.sample_data import FILE, photos_file, procedural_file
 from napari_fashion.app.window import ANNOTATOR, RETRAIN, FashionWindow, window_of
 from napari_fashion.coco import Dataset
 from napari_fashion.errors import FashionError
 from napari_fashion.photos import locate
+from napari_fashion.samples import demo_files
 
 HEADLESS = "NAPARI_FASHION_HEADLESS"
 """Environment variable: nobody sees the display."""
 SIZE = (1440, 900)
+FOLDERS = ("data", "data/images", "runs")
+"""In the output folder: what is annotated, and the retraining."""
 PICTURES = (
     ("landmarks", "Landmarks, skeleton and category of every garment, each with its source"),
     ("pif", "PIF: where the model sees landmarks, and the vectors that point at them"),
@@ -69,7 +72,7 @@ def run(
     import napari
 
     headless = is_headless(headless)
-    on_photos = locate() is not None and not samples_only
+    on_photos = _on_photos(samples_only)
     data = output / "data" if headless else None
     path = photos_file(data) if on_photos else procedural_file(data)
     if not headless:
@@ -110,11 +113,20 @@ def is_headless(asked: bool) -> bool:
     return asked or bool(os.environ.get(HEADLESS))
 
 
-def written(output: Path, copy_images_to: Path | None) -> list[Path]:
-    """Return the files that a run without a person leaves."""
+def written(output: Path, copy_images_to: Path | None, *, samples_only: bool = False) -> list[Path]:
+    """Return the files that a run without a person leaves, but for the run of the retraining.
+
+    That gets a folder of its own, which is not there yet.
+    """
     names = [f"{name}.png" for name, _ in PICTURES]
-    files = [output / name for name in (*names, "index.html", "export.json")]
+    on_photos = _on_photos(samples_only)
+    data = [output / "data" / name for name in (FILE, *(() if on_photos else demo_files()))]
+    files = [*(output / name for name in (*names, "index.html", "export.json")), *data]
     return files + ([copy_images_to / name for name in names] if copy_images_to else [])
+
+
+def _on_photos(samples_only: bool) -> bool:
+    return locate() is not None and not samples_only
 
 
 class _Tour:

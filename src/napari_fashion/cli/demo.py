@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from napari_fashion.cli import parsing, status, terminal
@@ -47,7 +48,16 @@ def run(options: argparse.Namespace) -> int:
     outputs = Outputs(overwrite=options.overwrite)
     if demo.is_headless(options.headless):
         outputs.folder(options.out, "--out")
-        for path in demo.written(options.out, options.images):
+        if options.images is not None:
+            outputs.folder(options.images, "--images")
+            if os.path.realpath(options.images) == os.path.realpath(options.out):
+                raise FashionError(
+                    f"--images and --out name the same folder, {options.images}; the screenshots are in "
+                    "--out already. Name another one, or leave --images out."
+                )
+        for folder in demo.FOLDERS:
+            outputs.folder(options.out / folder, f"the demo's folder {folder}")
+        for path in demo.written(options.out, options.images, samples_only=options.samples):
             outputs.check(path, "what the demo writes")
     demo.run(
         headless=options.headless,

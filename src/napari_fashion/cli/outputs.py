@@ -10,6 +10,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,8 @@ class Outputs:
         """Note models that are read: both files of each, and all of a run's folder."""
         for source in sources:
             path = Path(source)
+            if source == "bundled":  # no file of that name, but the package's
+                path = Path(str(resources.files("napari_fashion"))) / "models" / source
             with contextlib.suppress(OSError, ValueError):
                 if path.is_dir():
                     self.reads(path.iterdir())

@@ -41,6 +41,8 @@ UNKNOWN = "garments of categories that the file lacks"
 UNDRAWN = "drawings left out"
 LONGEST_NAME = 255
 """So many bytes may a file's name have on nearly every system."""
+MOST_PIXELS_AT_ONCE = 100_000_000
+"""With so many pixels a batch has enough images: they are in memory in full size."""
 DEFAULT_OUT = Path("predictions.json")
 
 
@@ -250,7 +252,10 @@ def _predict(
     overlays: _Overlays,
     options: argparse.Namespace,
 ) -> None:
-    """Predict what is not in the partial file yet, a batch at a time."""
+    """Predict what is not in the partial file yet, a batch at a time.
+
+    What is in a batch follows from the images' sizes alone: gone on with, the batches are the same.
+    """
     from napari_fashion.coco.results import result_records
     from napari_fashion.images import read_image
 
@@ -258,16 +263,21 @@ def _predict(
     images = dataset.images
     with terminal.progress("predicting", len(images)) as shown:
         shown.update(partial.done)
-        for start in range(partial.done, len(images), options.batch):
+        while (start := partial.done) < len(images):
+            n = n_pixels = 0
             chunk: list[tuple[Any, Picture]] = []
             left_out: list[tuple[str, str]] = []
             for image in images[start : start + options.batch]:
+                n += 1
                 try:
                     picture = read_image(image.path, size=image.known_size, exact=True)
                 except FashionError as error:
                     left_out.append(("images left out", str(error)))
                 else:
                     chunk.append((image, picture))
+                    n_pixels += picture.shape[0] * picture.shape[1]
+                    if n_pixels >= MOST_PIXELS_AT_ONCE:
+                        break
             predictions = model.predict(
                 [picture for _, picture in chunk],
                 options=decoder,
@@ -282,7 +292,6 @@ def _predict(
                 left_out += [(UNKNOWN, f"{image.file_name}: {name}") for name in unknown]
                 if why := overlays.draw(image.id, picture, prediction, model.schema):
                     left_out.append((UNDRAWN, why))
-            n = min(options.batch, len(images) - start)
             partial.add(start, n, found, left_out)
             shown.advance(n)
 

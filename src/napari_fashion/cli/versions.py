@@ -6,6 +6,7 @@ What the file has now becomes a version itself when one is restored.
 from __future__ import annotations
 
 import argparse
+import os
 
 from napari_fashion.cli import parsing, status, terminal
 from napari_fashion.errors import FashionError
@@ -34,7 +35,8 @@ def run(options: argparse.Namespace) -> int:
     work = WorkFiles(options.data)
     versions = work.versions()
     if not versions and not is_file(options.data):
-        raise FashionError(f"{options.data}: there is no such file; expected a COCO file.")
+        why = "is no regular file" if os.path.lexists(options.data) else "there is no such file"
+        raise FashionError(f"{options.data}: {why}; expected a COCO file.")
     if options.restore is None:
         for i, version in enumerate(versions, 1):
             terminal.give(f"{i}  {version.saved:%Y-%m-%d %H:%M:%S}  {version.size:,} bytes")

@@ -8,6 +8,7 @@ import http.client
 import os
 import random
 import shutil
+import stat
 import time
 import urllib.error
 import urllib.parse
@@ -16,11 +17,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from napari_fashion.documents import read_toml
 from napari_fashion.errors import FetchError
-from napari_fashion.files import atomic_write
+from napari_fashion.files import atomic_write, move_if_free, open_regular
 from napari_fashion.photos.locate import DATA, default_folder
 
 ATTEMPTS = 4
@@ -29,6 +30,11 @@ TIMEOUT = 30.0
 
 _GIVE_UP_AFTER = 12
 """So many failures and not one photo: the source is not there, and the rest is not tried."""
+_NOT_TRIED = "not tried, since the others failed"
+_KEPT = (
+    "another file has that name already, and was kept; expected the photo or none. Move it away "
+    "to fetch the photo"
+)
 
 _CHUNK = 1 << 16
 
@@ -51,7 +57,7 @@ class FetchReport:
     fetched
         How many came.
     failed
-        For each photo that did not come, why.
+        For each photo that did not come, why; also where another file has its name, which is kept.
     kept
         Landmark files in the folder that differ from the package's and were left alone.
     """
@@ -69,10 +75,18 @@ class FetchReport:
         return self.present + self.fetched == self.wanted
 
     def __str__(self) -> str:
-        lines = [
+        return "\n".join([self.summary(), *self.troubles()])
+
+    def summary(self) -> str:
+        """Return how many photos are there, a sentence."""
+        return (
             f"{self.present + self.fetched} of {self.wanted} photos are in {self.target} "
             f"({self.fetched} fetched, {self.present} were there)."
-        ]
+        )
+
+    def troubles(self) -> list[str]:
+        """Return what failed and what was kept, a sentence a line; nothing where all is well."""
+        lines = []
         reasons: dict[str, list[str]] = {}
         for path, reason in self.failed.items():
             reasons.setdefault(reason, []).append(path)
@@ -81,8 +95,7 @@ class FetchReport:
             lines.append(f"Failed: {paths[0]}{more}: {reason}")
         if self.failed:
             lines.append("Run it again to go on, or name a folder or mirror that has the photos.")
-        lines += [f"Kept your own {path}." for path in self.kept]
-        return "\n".join(lines)
+        return lines + [f"Kept your own {path}." for path in self.kept]
 
 
 def fetch(
@@ -97,7 +110,7 @@ def fetch(
 
     A photo that is there and whole is not fetched again, and one that came in part goes on where
     it stopped, so a fetch that was cut off is simply run again. A photo only gets its name once
-    its SHA-256 is right.
+    its SHA-256 is right. Another file of a photo's name is kept, and no link is written through.
 
     Parameters
     ----------
@@ -139,6 +152,7 @@ def fetch(
         ) from error
 
     done = failures = 0
+    given_up = False
     pool = ThreadPoolExecutor(max_workers=connections)
     try:
         tasks = {pool.submit(_fetch_one, where, folder, p, sha): p for p, sha in wanted.items()}
@@ -150,6 +164,8 @@ def fetch(
                 else:
                     report.present += 1
                 failures = 0
+            except _KeptError as error:
+                report.failed[path] = str(error)
             except (_FailedError, OSError) as error:
                 report.failed[path] = str(error)
                 failures += 1
@@ -157,18 +173,33 @@ def fetch(
             if progress is not None:
                 progress(done, len(wanted), path)
             if failures >= _GIVE_UP_AFTER and not report.fetched:
-                for rest in wanted:
-                    if not (folder / rest).exists():
-                        report.failed.setdefault(rest, "not tried, since the others failed")
-                report.present = len(wanted) - len(report.failed)
+                given_up = True
                 break
     finally:
         pool.shutdown(cancel_futures=True)
+    if given_up:
+        report.present = 0
+        for task, path in tasks.items():  # those that were not waited for, too
+            try:
+                if task.cancelled() and not _is_there(folder / path, wanted[path]):
+                    report.failed[path] = _NOT_TRIED
+                elif not task.cancelled() and task.result():
+                    report.fetched += 1
+                else:
+                    report.present += 1
+            except _KeptError as error:
+                report.failed[path] = str(error)
+            except (_FailedError, OSError):
+                report.failed.setdefault(path, _NOT_TRIED)
     return report
 
 
 class _FailedError(Exception):
     """One photo did not come; the text says why."""
+
+
+class _KeptError(_FailedError):
+    """Another file has the photo's name."""
 
 
 class _Source:
@@ -208,7 +239,8 @@ class _Source:
         if self.folder is not None:
             for place in places:
                 if (self.folder / place).is_file():
-                    shutil.copyfile(self.folder / place, part)
+                    with open_regular(self.folder / place) as photo, _opened(part) as stream:
+                        shutil.copyfileobj(photo, stream)
                     return
             raise _FailedError(f"not in {self.folder}")
         for i, place in enumerate(places):
@@ -223,7 +255,7 @@ class _Source:
 def _fetch_one(source: _Source, folder: Path, path: str, sha256: str) -> bool:
     """Bring one photo; False where it was there already."""
     target = folder / path
-    if target.is_file() and _sha256(target) == sha256:
+    if _is_there(target, sha256):
         return False
     part = target.with_name(target.name + ".part")
     reason = ""
@@ -249,11 +281,63 @@ def _fetch_one(source: _Source, folder: Path, path: str, sha256: str) -> bool:
             continue
         found = _sha256(part)
         if found == sha256:
-            os.replace(part, target)
+            try:
+                move_if_free(part, target)
+            except FileExistsError as error:  # it came meanwhile
+                raise _KeptError(_KEPT) from error
+            part.unlink(missing_ok=True)
             return True
         part.unlink()
         reason = f"what came is another file (SHA-256 {found[:12]}.., expected {sha256[:12]}..)"
     raise _FailedError(reason)
+
+
+def _is_there(target: Path, sha256: str) -> bool:
+    """Whether a photo is there, whole.
+
+    Raises
+    ------
+    _KeptError
+        If something else has its name.
+    """
+    if not os.path.lexists(target):
+        return False
+    if target.is_file() and _sha256(target) == sha256:
+        return True
+    raise _KeptError(_KEPT)
+
+
+def _size_of_part(part: Path) -> int:
+    """Return how much of a photo is there from before, bytes; no more than its own file counts.
+
+    Raises
+    ------
+    _FailedError
+        If what has the name is a link or no regular file: it would be written elsewhere.
+    """
+    try:
+        status = os.lstat(part)
+    except FileNotFoundError:
+        return 0
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise _FailedError(
+            f"{part.name} is a link or no regular file, and was kept; expected none, or what an "
+            "earlier fetch left. Move it away"
+        )
+    return status.st_size
+
+
+def _opened(part: Path, *, goes_on: bool = False) -> BinaryIO:
+    """Open the file of a photo that is on its way: to go on, or anew. No link is followed."""
+    _size_of_part(part)
+    if not goes_on:
+        part.unlink(missing_ok=True)
+        return part.open("xb")
+    return open(part, "ab", opener=_no_link)
+
+
+def _no_link(name: str, flags: int) -> int:
+    return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 class _CutOffError(Exception):
@@ -261,7 +345,7 @@ class _CutOffError(Exception):
 
 
 def _download(address: str, part: Path) -> None:
-    start = part.stat().st_size if part.exists() else 0
+    start = _size_of_part(part)
     request = urllib.request.Request(address, headers={"User-Agent": "napari-fashion"})
     if start:
         request.add_header("Range", f"bytes={start}-")
@@ -269,7 +353,7 @@ def _download(address: str, part: Path) -> None:
         goes_on = start > 0 and answer.status == 206
         expected = answer.headers.get("Content-Length")
         came = 0
-        with part.open("ab" if goes_on else "wb") as stream:
+        with _opened(part, goes_on=goes_on) as stream:
             while chunk := answer.read(_CHUNK):
                 stream.write(chunk)
                 came += len(chunk)
@@ -306,8 +390,8 @@ def _copy_landmarks(folder: Path) -> list[Path]:
     kept = []
     for name in ("train.json", "test.json", "split.csv"):
         target, ours = folder / name, (DATA / name).read_bytes()
-        if not target.exists():
-            atomic_write(target, ours)
-        elif target.read_bytes() != ours:
+        if not os.path.lexists(target):
+            atomic_write(target, ours, overwrite=False)
+        elif not target.is_file() or target.read_bytes() != ours:
             kept.append(target)
     return kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._render import CATEGORIES, render, render_scene
-from .dataset import ANNOTATIONS, demo_dataset, write_dataset
+from .dataset import ANNOTATIONS, demo_dataset, demo_files, write_dataset
 from .scenes import Sample, SampleGarment
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Sample",
     "SampleGarment",
     "demo_dataset",
+    "demo_files",
     "render",
     "render_scene",
     "write_dataset",

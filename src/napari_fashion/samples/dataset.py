@@ -88,13 +88,22 @@ def demo_dataset(folder: Path | str, *, size: tuple[int, int] = (600, 800)) -> P
     return _write(Path(folder), samples, "png")
 
 
+def demo_files() -> list[str]:
+    """Return the names of the files that `demo_dataset` writes, relative to its folder."""
+    return [ANNOTATIONS, *(_image_name(n, "png") for n in range(1, len(_DEMO) + 1))]
+
+
+def _image_name(number: int, file_format: str) -> str:
+    return f"images/sample_{number:05d}.{file_format}"
+
+
 def _write(folder: Path, samples: Iterable[Sample], file_format: str) -> Path:
     schema = Schema.load("garments")
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, sample in enumerate(samples, start=1):
         height, width = sample.picture.shape[:2]
-        name = f"images/sample_{number:05d}.{file_format}"
+        name = _image_name(number, file_format)
         atomic_write(folder / name, _encoded(sample.picture, file_format))
         images.append(image_record(number, name, width, height))
         for garment in sample.garments:
