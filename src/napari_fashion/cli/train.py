@@ -94,6 +94,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe and the run's folder, with what the options change."""
+    from napari_fashion.coco import Dataset
     from napari_fashion.engine.recipe import Recipe
     from napari_fashion.engine.train import RUN_FILES, refuse_to_overwrite
 
@@ -134,8 +135,15 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
             copies = next(
                 place for n in numbers if not os.path.lexists(place := folder / "data" / str(n))
             )
+            file = inputs.use_journal(source.file, options.with_journal, copies)
+            images = source.images
+            if file != source.file and images is None:
+                folder_of_copy = Dataset.load(file).image_folder
+                if folder_of_copy.trusted:  # for when the run is gone on with
+                    images = str(folder_of_copy.root.resolve())
             update: dict[str, Any] = {
-                "file": inputs.use_journal(source.file, options.with_journal, copies),
+                "file": file,
+                "images": images,
                 "allow_roots": [*source.allow_roots, *map(str, options.allow_root)],
             }
             if options.categories is not None:
