@@ -228,6 +228,13 @@ def test_a_damaged_line_of_what_was_found_is_predicted_again(
         (tmp_path / "out.images.json").unlink()
 
 
+def test_the_annotations_of_a_folder_are_named(photos, tmp_path, options, capsys) -> None:
+    (photos / "annotations.json").write_text("{}")
+    out = tmp_path / "out.json"
+    assert main(["predict", str(photos), "--out", str(out), *options]) == status.DONE
+    assert "annotations.json has annotations of this folder" in capsys.readouterr().err
+
+
 def test_resume_without_anything_to_go_on_with_begins(photos, tmp_path, options) -> None:
     out = tmp_path / "out.json"
     assert main(["predict", str(photos), "--out", str(out), *options, "--resume"]) == status.DONE

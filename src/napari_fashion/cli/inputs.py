@@ -107,6 +107,7 @@ def open_dataset(
         If there is nothing, or several COCO files.
     """
     from napari_fashion.coco import Dataset
+    from napari_fashion.editing.workfiles import ANNOTATIONS
     from napari_fashion.images import image_files
     from napari_fashion.tally import Tally
 
@@ -124,6 +125,12 @@ def open_dataset(
             "--images says where the images of a COCO file are; the inputs are images and folders."
         )
     if len(inputs) == 1 and Path(inputs[0]).is_dir():
+        own = Path(inputs[0]) / ANNOTATIONS
+        if is_file(own):
+            warn(
+                f"{own} has annotations of this folder, which are not used here. Give that file to go on "
+                "from them."
+            )
         return Dataset.from_folder(inputs[0], schema=schema, allow_roots=allow_roots), False
     files: list[Path] = []
     left_out: list[tuple[Path, str]] = []

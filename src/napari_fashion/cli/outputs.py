@@ -76,7 +76,8 @@ class Outputs:
             with contextlib.suppress(OSError, ValueError):
                 if path.is_dir():
                     self.reads(path.iterdir())
-                self.reads([path, *(path.with_suffix(s) for s in (".json", ".safetensors"))])
+                for suffix in (".json", ".safetensors"):
+                    self.reads([path, path.with_suffix(suffix), Path(f"{path}{suffix}")])
 
     def is_input(self, path: Path) -> bool:
         """Whether a file is one of the inputs, under whatever name."""
