@@ -17,6 +17,8 @@ from napari_fashion.tally import Tally
 def normal_again():
     yield
     terminal.set_up(terminal.NORMAL)
+    terminal.tear_down()
+    assert not [h for h in logging.getLogger("napari_fashion").handlers if h.level or h.formatter]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import subprocess
-import time
 import unicodedata
 from pathlib import Path
 
@@ -124,9 +123,7 @@ def test_linked_folders_are_followed_once_and_only_to_what_is_allowed(root, tmp_
 @posix
 def test_a_link_to_the_whole_disk_is_not_walked(root):
     (root / "disk").symlink_to("/")
-    began = time.monotonic()
     assert list(image_files(root)) == ["a.png", "sub/b.png"]
-    assert time.monotonic() - began < 1
 
 
 @posix
@@ -291,13 +288,16 @@ def test_a_root_that_no_system_has_is_this_image_s_failure():
             ImageFolder(bad).path("a.png")
 
 
-def test_many_names_are_cheap(root):
+def test_a_folder_is_resolved_once_for_all_its_names(root, monkeypatch):
+    resolved: list[str] = []
+    realpath = os.path.realpath
+    monkeypatch.setattr(
+        os.path, "realpath", lambda p, **k: (resolved.append(p), realpath(p, **k))[1]
+    )
     folder = ImageFolder(root)
-    names = [f"sub/{i}.png" for i in range(20_000)]
-    began = time.perf_counter()
-    for name in names:
-        folder.path(name)
-    assert (time.perf_counter() - began) / len(names) < 100e-6  # 4 microseconds were measured
+    for i in range(2_000):
+        folder.path(f"sub/{i}.png")
+    assert 0 < len(resolved) < 20
 
 
 # -- data sets ---------------------------------------------------------------------------------

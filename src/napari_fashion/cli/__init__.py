@@ -45,8 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands[options.command].refuse_unknown(unknown)
     level = terminal.QUIET if options.quiet else min(options.verbose, terminal.DEBUG)
     terminal.set_up(level)
-    with _terminated():
-        return _guarded(options.run, options)
+    try:
+        with _terminated():
+            return _guarded(options.run, options)
+    finally:
+        terminal.tear_down()
 
 
 def _guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:

@@ -60,6 +60,16 @@ def set_up(level: int = NORMAL) -> None:
     warned.addHandler(_Handler(level) if level >= VERBOSE else logging.NullHandler())
 
 
+def tear_down() -> None:
+    """Take the log's handlers away again: the process may go on without us."""
+    logging.captureWarnings(False)
+    for name in ("napari_fashion", "py.warnings"):
+        logger = logging.getLogger(name)
+        for handler in [h for h in logger.handlers if isinstance(h, _Handler)]:
+            logger.removeHandler(handler)
+    logging.getLogger("napari_fashion").setLevel(logging.NOTSET)
+
+
 class _Handler(logging.Handler):
     """Shows log records as we show everything else."""
 
