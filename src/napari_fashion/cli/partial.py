@@ -32,7 +32,7 @@ def digest_of(dataset: Dataset) -> str:
     digest = hashlib.sha256()
     for chunk in dataset.chunks():
         digest.update(chunk)
-    digest.update(os.fsencode(dataset.image_root.resolve()))
+    digest.update(os.fsencode(os.path.abspath(dataset.image_root)))
     return digest.hexdigest()
 
 
