@@ -86,6 +86,24 @@ def test_or_left_as_they_are_and_asked_once(half) -> None:
     assert not half.session.editor.dirty
 
 
+def test_the_same_sizes_of_the_next_image_are_another_question(half) -> None:
+    editor = half.session.editor
+    folder = editor.path.parent
+    (folder / "2.png").write_bytes((folder / "1.png").read_bytes())
+    said: list[str] = []
+    half.session.message.connect(lambda level, text: said.append(text))
+    half.actions.next_image()
+    half.person.see()
+    assert sum("60 x 60" in text for text in said) == 1
+    answer(half, SIZE, "Leave")
+    half.actions.previous_image()
+    half.person.see()
+    assert list(texts(half)) == [SIZE]  # of the first image nobody said so
+    half.actions.next_image()
+    half.person.see()
+    assert texts(half) == {}
+
+
 def test_nothing_is_placed_or_predicted_on_it(half, qtbot) -> None:
     editor = half.session.editor
     said: list[str] = []
@@ -198,6 +216,19 @@ def test_the_models_category_can_be_added(unknown, qtbot) -> None:
     qtbot.waitUntil(lambda: not unknown.predicting.running)
     assert sorted(names(unknown)) == ["Pants", "Shirt"]
     assert texts(unknown) == {}
+
+
+def test_the_answer_is_for_all_images_that_wait_for_it(unknown, qtbot) -> None:
+    unknown.actions.next_image()
+    unknown.predict()
+    qtbot.waitUntil(lambda: not unknown.predicting.running)
+    unknown.person.see()
+    assert names(unknown) == ["Shirt"]
+    answer(unknown, CATEGORIES, "Add to the file")
+    qtbot.waitUntil(lambda: not unknown.predicting.running)
+    for _ in range(2):
+        assert sorted(names(unknown)) == ["Pants", "Shirt"]
+        unknown.actions.previous_image()
 
 
 def test_or_one_of_the_files_be_named_for_it(unknown, qtbot) -> None:

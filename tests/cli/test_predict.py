@@ -657,6 +657,69 @@ def test_add_takes_what_the_file_remembers_to_leave_out(
     assert found == {"skip": 0, "add": 24}
 
 
+def test_a_map_is_for_pseudo_labels_and_training_too(
+    drawn, run, toml, tmp_path, options, capsys
+) -> None:
+    document = json.loads(drawn.read_text())
+    for category in document["categories"]:
+        category["name"] = f"shop {category['name']}"
+    for annotation in document["annotations"]:
+        annotation |= {"keypoints": [0] * 24, "num_keypoints": 0}
+    path = drawn.with_name("shop.json")
+    path.write_text(json.dumps(document))
+    names = {c["name"].removeprefix("shop "): c["name"] for c in document["categories"]}
+    (tmp_path / "map.toml").write_text(
+        "[categories]\n" + "".join(f'"{a}" = "{b}"\n' for a, b in names.items())
+    )
+    mapped = ["--categories", str(tmp_path / "map.toml")]
+    command = ["pseudo-label", str(path), *options[:4], "--tolerance", "100"]
+    assert main([*command, "--out", str(tmp_path / "no.json")]) == status.FAILED
+    assert "category that the model lacks: 24" in capsys.readouterr().err
+    out = tmp_path / "yes.json"
+    assert main([*command, "--out", str(out), *mapped]) == status.DONE
+    assert len(Dataset.load(out).garments) == 24
+
+    from engine.drawn import tiny_recipe
+
+    recipe = tiny_recipe(drawn)
+    document = json.loads(drawn.read_text())
+    for category in document["categories"]:
+        category["name"] = f"shop {category['name']}"
+    path.write_text(json.dumps(document))
+    recipe["data"]["train"][0] = {"file": str(path)}
+    recipe |= {"schema": "garments"}
+    recipe["schedule"] = {**recipe["schedule"], "epochs": 1}
+    (tmp_path / "r.toml").write_text(toml(recipe))
+    for folder, more, lacks in (("plain", [], True), ("mapped", mapped, False)):
+        command = [
+            "train",
+            str(tmp_path / "r.toml"),
+            "--run",
+            str(tmp_path / folder),
+            "--device",
+            "cpu",
+        ]
+        assert main([*command, *more]) == status.DONE
+        assert ("categories that the model lacks" in capsys.readouterr().err) == lacks
+    path.unlink()
+
+
+def test_an_image_that_lies_on_its_side_is_of_another_size(
+    drawn, tmp_path, options, capsys
+) -> None:
+    document = json.loads(drawn.read_text())
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for image in document["images"]:
+        Image.new("RGB", (96, 64), "white").save(folder / image["file_name"])
+        image |= {"width": 64, "height": 96}
+    path = tmp_path / "turned.json"
+    path.write_text(json.dumps(document))
+    command = ["evaluate", str(path), "--images", str(folder), *options[:4]]
+    assert main(command) == status.FAILED
+    assert "images of another size than their record: 24" in capsys.readouterr().err
+
+
 def test_options_that_would_do_nothing_are_refused(drawn, run, tmp_path, options, capsys) -> None:
     for command, said in (
         (["evaluate", str(drawn), "--categories", "add", *options[:4]], "cannot do"),

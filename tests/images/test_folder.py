@@ -288,6 +288,31 @@ def test_a_root_that_no_system_has_is_this_image_s_failure():
             ImageFolder(bad).path("a.png")
 
 
+def test_a_remembered_folder_is_allowed_when_a_name_leads_there(root, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.png").write_bytes(b"x")
+    (root / "link.png").symlink_to(other / "b.png")
+    names = ("../other/b.png", str(other / "b.png"), "link.png")
+    folder = ImageFolder(root)
+    for name in names:
+        with pytest.raises(OutsideRootError):
+            folder.path(name)
+    remember_root(other)
+    for name in names:
+        assert ImageFolder(root).path(name).read_bytes() == b"x"
+        with pytest.raises(OutsideRootError):
+            ImageFolder(root).path("../elsewhere/b.png")
+
+
+def test_the_list_of_remembered_folders_is_read_only_if_some_name_leads_out(root, monkeypatch):
+    def never():
+        raise AssertionError
+
+    monkeypatch.setattr("napari_fashion.images.folder.remembered_roots", never)
+    assert ImageFolder(root).path("a.png").is_file()
+
+
 def test_a_folder_is_resolved_once_for_all_its_names(root, monkeypatch):
     resolved: list[str] = []
     realpath = os.path.realpath

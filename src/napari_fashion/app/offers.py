@@ -34,11 +34,14 @@ class Offer:
     ----------
     text
         The question.
+    about
+        The images or the folder that it is about: the same words about others are another question.
     choices
         What the buttons say, and what they do.
     """
 
     text: str
+    about: tuple[RecordId | Path, ...]
     choices: tuple[tuple[str, Callable[[], None]], ...] = field(compare=False)
 
 
@@ -112,12 +115,12 @@ class Offers:
             self._left.add((SIZE, image_id))
             self.withdraw(SIZE)
 
-        if SIZE not in self.open:
+        if SIZE not in self.open or self.open[SIZE].about != (image_id,):
             self.session.say(
                 f"{width} x {height} pixels, not {w} x {h}: no landmarks drawn.", "warning"
             )
         choices = (("Rescale landmarks to the image", self.actions.rescale), ("Leave", leave))
-        self.make(SIZE, Offer(text, choices))
+        self.make(SIZE, Offer(text, (image_id,), choices))
 
     # -- images outside of the data set's folder ---------------------------------------------
 
@@ -140,7 +143,8 @@ class Offers:
             f"The file names an image outside of its folder: {Path(problem.path)}. Images are read from "
             f"elsewhere only if you allow it. Allow {folder}?"
         )
-        self.make(ROOT, Offer(text, (("Allow this folder", allow), ("Leave out", leave))))
+        choices = (("Allow this folder", allow), ("Leave out", leave))
+        self.make(ROOT, Offer(text, (folder,), choices))
 
     # -- categories that the file lacks ------------------------------------------------------
 
@@ -148,6 +152,8 @@ class Offers:
         editor = self._editor
         if editor is None:
             return
+        if (waiting := self.open.get(CATEGORIES)) is not None:
+            image_ids = list(dict.fromkeys([*waiting.about, *image_ids]))
         theirs = file_categories(editor.dataset)
         listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         text = (
@@ -171,4 +177,4 @@ class Offers:
             ("Add to the file", lambda: answered(CategoryAnswer("add"))),
             ("Leave out", lambda: answered(CategoryAnswer("skip"))),
         )
-        self.make(CATEGORIES, Offer(text, choices))
+        self.make(CATEGORIES, Offer(text, tuple(image_ids), choices))

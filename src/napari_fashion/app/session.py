@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -20,7 +19,6 @@ from napari_fashion.editing.opening import Opening, open_editor
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import FashionError
-from napari_fashion.images import remembered_roots
 from napari_fashion.schema import Schema
 
 KEPT_FIELDS = 12
@@ -142,7 +140,6 @@ class Session:
                 old.take_up()
             raise
         self.image_root, self.allow_roots = None, ()
-        _allow_agreed(opening.editor.dataset)
         self._show(opening.editor)
         return opening
 
@@ -247,30 +244,3 @@ class Session:
         if fields is not None:
             self._fields.move_to_end(image_id)
         return fields
-
-
-def _allow_agreed(dataset: Dataset) -> None:
-    """Allow the folders that a person has agreed to before (`remember_root`) where images name them.
-
-    Names are looked at as texts, as `ImageFolder` does.
-    """
-    agreed = set(remembered_roots())
-    if not agreed:
-        return
-    images = dataset.image_folder
-    root = os.path.realpath(images.root) if images.trusted else os.path.abspath(images.root)
-    named = set[str]()
-    for image in dataset.images:
-        name = image.file_name.replace("\\", os.sep)
-        if ".." in name or os.path.isabs(name):
-            named.add(os.path.dirname(os.path.normpath(os.path.join(root, name))))
-    needed = {place for folder in named for place in (folder, *_above(folder)) if place in agreed}
-    for place in sorted(needed):
-        dataset.allow_root(place)
-
-
-def _above(folder: str) -> Iterator[str]:
-    """Yield the folders above one, by its text."""
-    while (parent := os.path.dirname(folder)) != folder:
-        yield parent
-        folder = parent

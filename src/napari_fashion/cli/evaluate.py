@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate; return the exit status."""
     inputs.refuse_add(options.categories)
+    answer = inputs.category_answer(options.categories)
     outputs = Outputs([options.data, options.categories], overwrite=options.overwrite)
     outputs.reads_models([options.model])
     if options.json is not None:
@@ -72,7 +73,6 @@ def run(options: argparse.Namespace) -> int:
             allow_roots=[str(root) for root in options.allow_root],
         )
         inputs.tell_problems_of([source], model.schema)
-        answer = inputs.category_answer(options.categories)
         try:
             images = load_sources([source], model.schema, left_out, answer=answer)
         finally:

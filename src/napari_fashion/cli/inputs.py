@@ -231,13 +231,26 @@ def _why_no_image(path: Path) -> str:
 
 
 @contextmanager
-def with_journal(file: str, wanted: bool, folder: Path | None = None) -> Iterator[str]:
-    """Give the file to read: the one given, or a copy that has its journal's changes.
-
-    Says so where there are any. The copy is kept in `folder`, or gone afterwards.
-    """
+def opened(
+    inputs: Sequence[str],
+    schema: Schema,
+    *,
+    with_journal: bool,
+    images: Path | None = None,
+    allow_roots: Sequence[Path] = (),
+) -> Iterator[tuple[Dataset, bool]]:
+    """Give what the inputs name (`open_dataset`), with a journal's changes if they are wanted."""
     with tempfile.TemporaryDirectory() as temporary:
-        yield use_journal(file, wanted, folder or Path(temporary))
+        if len(inputs) == 1:
+            inputs = [use_journal(inputs[0], with_journal, Path(temporary))]
+        yield open_dataset(inputs, schema, images=images, allow_roots=allow_roots)
+
+
+@contextmanager
+def with_journal(file: str, wanted: bool) -> Iterator[str]:
+    """Give the file to read: the one given, or a copy that has its journal's changes until the end."""
+    with tempfile.TemporaryDirectory() as temporary:
+        yield use_journal(file, wanted, Path(temporary))
 
 
 def use_journal(file: str, wanted: bool, folder: Path) -> str:

@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out
     if out is None and options.annotations is None:
         out = DEFAULT_OUT
+    answer = inputs.category_answer(options.categories)
     given = inputs.listed(options.input)
     outputs = Outputs([*given, options.categories], overwrite=options.overwrite)
     outputs.reads_models([options.model])
@@ -109,7 +109,13 @@ def run(options: argparse.Namespace) -> int:
     from napari_fashion.engine.model import Model
 
     model = Model.load(options.model, options.device)
-    with _opened(given, options, model.schema) as (dataset, own):
+    with inputs.opened(
+        given,
+        model.schema,
+        with_journal=options.with_journal,
+        images=options.images,
+        allow_roots=options.allow_root,
+    ) as (dataset, own):
         if dataset.schema.landmarks != model.schema.landmarks:
             from napari_fashion.documents import listed
 
@@ -118,7 +124,6 @@ def run(options: argparse.Namespace) -> int:
                 f"model finds {listed(model.schema.landmarks)}. Use a model of that schema."
             )
         inputs.tell_problems(dataset)
-        answer = inputs.category_answer(options.categories)
         rule = CategoryRule.of(dataset, model.schema, answer)
         added = bool(rule.new) and own
         for record in rule.new if own else ():
@@ -161,26 +166,7 @@ def run(options: argparse.Namespace) -> int:
             raise
         finally:
             partial.close()
-        return _finish(model, dataset, rule, partial, out, listing, options, own=own)
-
-
-def _opened(given: list[str], options: argparse.Namespace, schema: Schema) -> Any:
-    """Open the inputs, with a journal's changes where they are asked for."""
-    from contextlib import contextmanager
-
-    @contextmanager
-    def opened() -> Iterator[tuple[Dataset, bool]]:
-        if len(given) > 1:
-            yield _open(given, options, schema)
-            return
-        with inputs.with_journal(given[0], options.with_journal) as file:
-            yield _open([file], options, schema)
-
-    return opened()
-
-
-def _open(given: list[str], options: argparse.Namespace, schema: Schema) -> tuple[Dataset, bool]:
-    return inputs.open_dataset(given, schema, images=options.images, allow_roots=options.allow_root)
+        return _finish(model, dataset, answer, partial, out, listing, options)
 
 
 class _Overlays:
@@ -299,13 +285,11 @@ def _predict(
 def _finish(
     model: Model,
     dataset: Dataset,
-    rule: CategoryRule,
+    answer: CategoryAnswer,
     partial: Partial,
     out: Path | None,
     listing: Path | None,
     options: argparse.Namespace,
-    *,
-    own: bool,
 ) -> int:
     """Write the results from the partial file; return the exit status."""
     from napari_fashion.coco.results import write_results
@@ -338,7 +322,7 @@ def _finish(
             terminal.say(f"{listing}: the pictures that the ids name")
         terminal.say(f"{out}: {garments:,} garments in {images:,} pictures, by {model.id}")
     if options.annotations is not None:
-        taken = _annotate(model, dataset, partial, inputs.category_answer(options.categories))
+        taken = _annotate(model, dataset, partial, answer)
         dataset.save(options.annotations, overwrite=options.overwrite)
         terminal.say(
             f"{options.annotations}: {taken} Open it: napari-fashion open {options.annotations}"

@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
     """Pseudo-label; return the exit status."""
     names = options.model or ["bundled"]
     inputs.refuse_add(options.categories)
+    answer = inputs.category_answer(options.categories)
     outputs = Outputs([options.input, options.categories], overwrite=options.overwrite)
     outputs.reads_models(names)
     outputs.file(options.out, "--out")
@@ -80,7 +81,6 @@ def run(options: argparse.Namespace) -> int:
         agreement = replace(agreement, tolerance=options.tolerance)
     left_out = Tally()
     with terminal.progress("reading", len(dataset.images)) as shown:
-        answer = inputs.category_answer(options.categories)
         result, counts = pseudo_label(
             models, dataset, agreement, shown.advance, left_out, answer=answer
         )

@@ -36,7 +36,8 @@ class ImageFolder:
 
     A name is looked at as text before the file system is asked about it: one that leads out of the
     root (absolute, ``..``, a drive, another machine, an address) is never touched, unless it lies in
-    an allowed folder. Links count by where they lead. Folders are resolved once.
+    an allowed folder, or in one that was remembered (`remember_root`). Links count by where they lead.
+    Folders are resolved once.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ class ImageFolder:
         self.allowed = tuple(Path(folder) for folder in allowed)
         self.trusted = trusted
         self.origin = origin
+        self._agreed: tuple[str, ...] | None = None
         self._places: tuple[str, ...] | None = None
         self._texts: tuple[str, ...] | None = None
         self._folders: dict[str, str | PictureError] = {}
@@ -91,7 +93,12 @@ class ImageFolder:
         """
         name = checked_name(file_name)
         try:
-            return self._path(name)
+            try:
+                return self._path(name)
+            except OutsideRootError as error:
+                if not self._was_agreed(error):
+                    raise
+                return self._path(name)
         except (OSError, ValueError, RuntimeError) as error:
             raise PictureError(
                 f"{name[:80]}: cannot be looked for ({error}); expected the name of an image file."
@@ -117,6 +124,21 @@ class ImageFolder:
             return Path(found)
         here = why == "an absolute path" and os.path.isabs(name)
         raise self._refusal(name, posixpath.dirname(name) or name if here else None, f"is {why}")
+
+    def _was_agreed(self, error: OutsideRootError) -> bool:
+        """Allow the remembered folder that a refused image lies in; False where there is none."""
+        if error.folder is None:
+            return False
+        if self._agreed is None:  # read once, and only where some name leads out
+            self._agreed = remembered_roots()
+        wanted = os.path.normpath(error.folder)
+        found = next((root for root in self._agreed if _is_inside(wanted, root)), None)
+        if found is None or Path(found) in self.allowed:
+            return False
+        self.allowed = (*self.allowed, Path(found))
+        self._places = self._texts = None
+        self._folders.clear()
+        return True
 
     # -- as text ---------------------------------------------------------------------------
 

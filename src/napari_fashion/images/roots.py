@@ -11,9 +11,8 @@ import json
 import os
 from pathlib import Path
 
-import platformdirs
-
 from napari_fashion.files import atomic_write
+from napari_fashion.paths import state_folder
 
 MAX_ROOTS = 200
 """The list keeps so many, the latest."""
@@ -63,4 +62,4 @@ def is_too_wide(folder: str) -> bool:
 
 
 def _list_path() -> Path:
-    return platformdirs.user_state_path("napari-fashion") / "image-roots.json"
+    return state_folder() / "image-roots.json"
