@@ -211,8 +211,18 @@ def test_a_garment_of_a_category_that_the_file_lacks_is_left_out_and_asked_about
     assert "found Pants; the file has no such category" in text
 
 
+@pytest.mark.parametrize("width", [330, 420])
+def test_questions_and_answers_are_seen_whole(unknown, width) -> None:
+    row = unknown.dock.offers.rows[CATEGORIES]
+    unknown.dock.resize(width, unknown.dock.height())
+    unknown.person.see()
+    assert row.text.height() >= row.text.heightForWidth(row.text.width())
+    for button in row.buttons.values():
+        assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()) + 12
+
+
 def test_the_models_category_can_be_added(unknown, qtbot) -> None:
-    answer(unknown, CATEGORIES, "Add to the file")
+    answer(unknown, CATEGORIES, "Add them")
     qtbot.waitUntil(lambda: not unknown.predicting.running)
     assert sorted(names(unknown)) == ["Pants", "Shirt"]
     assert texts(unknown) == {}
@@ -224,7 +234,7 @@ def test_the_answer_is_for_all_images_that_wait_for_it(unknown, qtbot) -> None:
     qtbot.waitUntil(lambda: not unknown.predicting.running)
     unknown.person.see()
     assert names(unknown) == ["Shirt"]
-    answer(unknown, CATEGORIES, "Add to the file")
+    answer(unknown, CATEGORIES, "Add them")
     qtbot.waitUntil(lambda: not unknown.predicting.running)
     for _ in range(2):
         assert sorted(names(unknown)) == ["Pants", "Shirt"]

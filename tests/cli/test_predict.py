@@ -167,7 +167,10 @@ def test_resume_goes_on_with_the_same_thing_only(
     assert "images differs" in capsys.readouterr().err
     (photos / "new.png").unlink()
     assert (tmp_path / "out.json.partial").read_bytes() == before
-    (tmp_path / "out.json.partial").write_text("something else\n")
+    foreign = json.dumps(
+        {"format": "somebody's", "version": 1, "of": json.loads(before.splitlines()[0])["of"]}
+    )
+    (tmp_path / "out.json.partial").write_text(foreign + "\n")
     for more in ("--resume", "--overwrite"):  # it may be somebody's
         assert main([*command, more]) == status.FAILED
         assert "is not what an interrupted prediction left" in capsys.readouterr().err

@@ -174,7 +174,7 @@ class Offers:
 
         choices = (
             ("Map them…", choose),
-            ("Add to the file", lambda: answered(CategoryAnswer("add"))),
+            ("Add them", lambda: answered(CategoryAnswer("add"))),
             ("Leave out", lambda: answered(CategoryAnswer("skip"))),
         )
         self.make(CATEGORIES, Offer(text, tuple(image_ids), choices))

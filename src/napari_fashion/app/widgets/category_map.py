@@ -34,7 +34,6 @@ class CategoryMapDialog(QDialog):
     def __init__(self, parent: QWidget | None, names: Sequence[str], theirs: Sequence[str]) -> None:
         super().__init__(parent)
         self.setWindowTitle("Categories")
-        self.resize(WIDTH, HEIGHT)
         head = QLabel(
             "Which category of the file is each of the model's? Garments of those left out are not taken. "
             "The answer is kept in the file; Undo takes it back."
@@ -63,6 +62,7 @@ class CategoryMapDialog(QDialog):
         layout = QVBoxLayout(self)
         for part in (head, scroll, buttons):
             layout.addWidget(part)
+        self.resize(WIDTH, min(HEIGHT, 130 + rows.sizeHint().height()))
 
     @property
     def answer(self) -> dict[str, str]:
