@@ -153,6 +153,8 @@ def shown(value: object, letters: int = 60) -> str:
     letters
         About how many letters it may have.
     """
+    if value is None:
+        return "nothing"
     shortener = _Shortener()
     shortener.maxstring = shortener.maxother = letters
     return shortener.repr(value)[: 4 * letters]
@@ -163,19 +165,24 @@ def ended(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
+def closest(name: object, known: Iterable[str]) -> str | None:
+    """Return the known name that was perhaps meant; None if none is close."""
+    return next(iter(difflib.get_close_matches(str(name)[:100], list(known)[:1000], 1)), None)
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return ``"did you mean 'epochs'?"`` where a known name is close, else what is known."""
     known = list(known)
-    close = difflib.get_close_matches(str(name)[:100], known, 1)
-    if close:
-        return f"did you mean {close[0]!r}?"
+    if (near := closest(name, known)) is not None:
+        return f"did you mean {near!r}?"
     return f"expected one of {', '.join(known)}" if known else "expected none"
 
 
 class _Shortener(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()
-        self.maxlist = self.maxdict = self.maxtuple = 4
+        self.maxlist = 8
+        self.maxdict = self.maxtuple = 4
         self.maxlevel = 3
 
     def repr_int(self, x: int, level: int) -> str:

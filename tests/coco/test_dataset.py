@@ -173,7 +173,7 @@ def test_any_document_survives_an_edit_and_its_undoing(tmp_path_factory, data, n
         (lambda d: d.update(images={}), "images", "found an object; expected a list"),
         (lambda d: d.update(annotations=None), "annotations", "found null; expected a list"),
         (lambda d: d["images"].append(3), r"images\[3\]", "found int; expected an object"),
-        (lambda d: d["images"][1].pop("id"), r"images\[1\]\.id", "found None; expected an id"),
+        (lambda d: d["images"][1].pop("id"), r"images\[1\]\.id", "found nothing; expected an id"),
         (
             lambda d: d["annotations"][1].update(id=5),
             r"annotations\[1\]\.id",

@@ -47,7 +47,7 @@ def opened(tmp_path, text, encoding="utf-8"):
         ),
         (
             document(images=IMAGE.replace(":1,", ":[" + "1," * 999_999 + "1],", 1)),
-            r"images\[0\]\.id: found \[1, 1, 1, 1, \.\.\.\]; expected an id",
+            r"images\[0\]\.id: found \[1, 1, 1, 1, 1, 1, 1, 1, \.\.\.\]; expected an id",
         ),
         (
             document(images=",".join([IMAGE.replace(":1,", f':"{"x" * 99_999}",', 1)] * 2)),
@@ -55,7 +55,7 @@ def opened(tmp_path, text, encoding="utf-8"):
         ),
         (
             document(categories=CATEGORY.replace('"left_a"', "5," * 999_999 + "5")),
-            r"categories\[0\]\.keypoints: found \[5, 5, 5, 5, \.\.\.\]; expected a list",
+            r"categories\[0\]\.keypoints: found \[5, 5, 5, 5, 5, 5, 5, 5, \.\.\.\]; expected a list",
         ),
         (document(first='"info":' + "[" * 99_999 + "]" * 99_999 + ","), "nested too deeply"),
         ("[" * 99_999, "nested too deeply"),

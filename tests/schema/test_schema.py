@@ -156,7 +156,7 @@ def test_is_frozen_and_compared_by_content():
             {"landmarks": [dict(entry, sigma=0) for entry in small()["landmarks"]]},
             "positive sigmas",
         ),
-        ({"body_types": None}, "malformed: body_types: found None; expected a table"),
+        ({"body_types": None}, "malformed: body_types: found nothing; expected a table"),
     ],
 )
 def test_malformed_schemas_are_refused_with_a_reason(changes, message):
@@ -332,7 +332,7 @@ def entry(**changes) -> dict:
             {"categories": [{"name": "Hat", "body_types": "all"}]},
             "found 'all'; expected a list of t",
         ),
-        ({"name": None}, "name: found None; expected text"),
+        ({"name": None}, "name: found nothing; expected text"),
     ],
 )
 def test_hostile_schemas_are_refused_at_once_by_key(changes, message):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from napari_fashion.cli import status, terminal
+from napari_fashion.documents import closest
 
 MOST_IMAGES_AT_ONCE = 4096
 MOST_PIXELS_A_SIDE = 4096
@@ -73,8 +73,8 @@ def _name(action: argparse.Action) -> str:
 
 
 def _meant(text: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(text, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    near = closest(text, known)
+    return "" if near is None else f" (did you mean {near}?)"
 
 
 def whole(least: int, most: int, what: str) -> Callable[[str], int]:

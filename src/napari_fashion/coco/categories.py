@@ -12,7 +12,6 @@ file's category records, under our key::
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +19,9 @@ from typing import Any, Final, Literal
 
 from napari_fashion.coco import provenance
 from napari_fashion.coco.dataset import Dataset
-from napari_fashion.coco.keypoints import short
 from napari_fashion.coco.records import category_record
 from napari_fashion.coco.spans import RecordId
-from napari_fashion.documents import read_toml
+from napari_fashion.documents import closest, read_toml, shown
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
 
@@ -172,7 +170,7 @@ def read_category_map(path: Path | str) -> CategoryAnswer:
     names = data.get("categories")
     others = sorted(set(data) - {"categories"})
     if not isinstance(names, dict) or others:
-        found = f"the keys {', '.join(map(short, others))}" if others else "no [categories]"
+        found = f"the keys {', '.join(map(shown, others))}" if others else "no [categories]"
         raise FashionError(
             f"{path}: found {found}; expected one table [categories] with lines such as "
             '"Blouse" = "Shirt": a category of the model, and the one of the file that it becomes.'
@@ -180,7 +178,7 @@ def read_category_map(path: Path | str) -> CategoryAnswer:
     for name, value in names.items():
         if not isinstance(value, str):
             raise FashionError(
-                f"{path}, categories.{name}: found {short(value)}; expected the name of one of the "
+                f"{path}, categories.{name}: found {shown(value)}; expected the name of one of the "
                 'file\'s categories in quotes, or "" to leave such garments out.'
             )
     return CategoryAnswer(names=names)
@@ -274,18 +272,18 @@ def _check(
     for ours, theirs in names.items():
         if ours not in schema.category_names:
             raise FashionError(
-                f"The categories given have {short(ours)}, which is none of the model's"
+                f"The categories given have {shown(ours)}, which is none of the model's"
                 f"{_likely(ours, schema.category_names)}; expected one of "
                 f"{', '.join(schema.category_names)}."
             )
         if theirs and theirs not in by_name:
             raise FashionError(
-                f"The categories given have {short(ours)} = {short(theirs)}, which is none of the "
+                f"The categories given have {shown(ours)} = {shown(theirs)}, which is none of the "
                 f"categories of {file}{_likely(theirs, by_name)}; expected one of "
-                f"{', '.join(map(short, by_name)) or 'none: it has no categories'}."
+                f"{', '.join(map(shown, by_name)) or 'none: it has no categories'}."
             )
 
 
 def _likely(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name[:100], list(names)[:1000], 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    near = closest(name, names)
+    return "" if near is None else f" (did you mean {near!r}?)"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from napari_fashion.documents import shown
 
 DECIMALS = 2
 """Coordinates that we write are rounded to a hundredth of a pixel."""
@@ -80,13 +81,13 @@ def _triplets(value: Any, n: int) -> tuple[npt.NDArray[np.float64], str]:
     if value is None:
         return triplets, ""
     if not isinstance(value, list):
-        return triplets, f"{short(value)}"
+        return triplets, f"{shown(value)}"
     flat = value[: 3 * n]
     strange = next((v for v in flat if type(v) is not float and type(v) is not int), None)
     if strange is not None or any(v is None for v in flat):
         if isinstance(strange, (list, dict)):
             return triplets, f"a list of {type(strange).__name__}s"
-        problem = f"{'None' if strange is None else short(strange)} among the numbers"
+        problem = f"{'None' if strange is None else shown(strange)} among the numbers"
     else:
         problem = ""
     if len(value) % 3 and len(value) < 3 * n:
@@ -233,9 +234,9 @@ def box_problem(value: Any) -> str:
         return ""
     box = parse_box(value)
     if box is None:
-        return f"{short(value)}, no four finite numbers"
+        return f"{shown(value)}, no four finite numbers"
     if any(box) and (box[2] <= 0 or box[3] <= 0):
-        return f"{short(value)}, without an area"
+        return f"{shown(value)}, without an area"
     return ""
 
 
@@ -282,25 +283,3 @@ def far_outside(x: float, y: float, size: tuple[int, int]) -> bool:
     """
     width, height = size
     return not (-width <= x <= 2 * width and -height <= y <= 2 * height)
-
-
-class _Repr(reprlib.Repr):
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel, self.maxlist, self.maxdict = 3, 8, 4
-        self.maxstring = self.maxlong = self.maxother = _SHORT
-
-
-_SHORT = 60
-_repr = _Repr()
-
-
-def short(value: object) -> str:
-    """Return a JSON value for a message: at most 60 letters, however large it is."""
-    if value is None:
-        return "nothing"
-    try:
-        text = _repr.repr(value)
-    except ValueError:  # an integer of thousands of digits
-        return "a number of thousands of digits"
-    return text if len(text) <= _SHORT else text[: _SHORT - 3] + "..."

@@ -21,12 +21,12 @@ from napari_fashion.coco.keypoints import (
     far_outside,
     parse_box,
     parse_keypoints,
-    short,
 )
 from napari_fashion.coco.provenance import KEY
 from napari_fashion.coco.spans import RecordId, TableName, is_id
 from napari_fashion.coco.store import other_form
 from napari_fashion.coco.views import landmark_order, pixels
+from napari_fashion.documents import shown
 from napari_fashion.errors import CocoError
 from napari_fashion.tally import EXAMPLES, Tally
 
@@ -228,14 +228,14 @@ class _Search:
                 self._say(
                     "categories that the schema lacks",
                     f"{place}.name",
-                    short(name),
+                    shown(name),
                     f"one of the categories of the schema {dataset.schema.name!r}",
                 )
             elif names and not set(names) <= set(dataset.schema.landmarks):
                 self._say(
                     "categories with other landmarks",
                     f"{place}.keypoints",
-                    f"{len(names)} landmarks {short(names)}",
+                    f"{len(names)} landmarks {shown(names)}",
                     f"the {self._k} of the schema {dataset.schema.name!r}",
                 )
             self._skeleton(category, place, len(names))
@@ -247,7 +247,7 @@ class _Search:
         self._say(
             "categories of one name",
             f"{place}.name",
-            f"{short(name)}, which categories[{row}] has too",
+            f"{shown(name)}, which categories[{row}] has too",
             f"one category of a name; categories[{used}] is given to garments",
         )
 
@@ -258,17 +258,17 @@ class _Search:
         kind, place = "skeletons of another form", f"{place}.skeleton"
         expected = f"pairs of numbers from 1 to {k}"
         if not isinstance(skeleton, list):
-            self._say(kind, place, short(skeleton), f"{expected}; it is read as none")
+            self._say(kind, place, shown(skeleton), f"{expected}; it is read as none")
             return
         pairs = [p for p in skeleton if isinstance(p, list) and len(p) == 2]
         ends = [end for pair in pairs for end in pair]
         if len(pairs) < len(skeleton) or not all(type(end) is int for end in ends):
-            self._say(kind, place, short(skeleton), expected)
+            self._say(kind, place, shown(skeleton), expected)
         elif ends and min(ends) == 0 and max(ends) < k:
             self._say(kind, place, "numbers that count from 0", f"{expected}; it is read so")
         elif ends and not 1 <= min(ends) <= max(ends) <= k:
             odd = next(end for end in ends if not 1 <= end <= k)
-            found = f"the number {short(odd)}"
+            found = f"the number {shown(odd)}"
             self._say(kind, place, found, f"{expected}; that edge is left out")
 
     # -- images ----------------------------------------------------------------------------
@@ -288,7 +288,7 @@ class _Search:
                 self._say(
                     "images without a file's name",
                     f"{place}.file_name",
-                    short(name),
+                    shown(name),
                     "a file's name",
                 )
             for axis, key in enumerate(("width", "height")):
@@ -301,7 +301,7 @@ class _Search:
                     self._say(
                         "sizes that are no whole numbers",
                         f"{place}.{key}",
-                        short(value),
+                        shown(value),
                         f"a number of pixels{read}",
                     )
             self._fashion(image, place)
@@ -328,7 +328,7 @@ class _Search:
                 self._say(
                     "files under several ids",
                     f"images[{row}].file_name",
-                    f"{short(name)}, which images[{twins[row]}] has too",
+                    f"{shown(name)}, which images[{twins[row]}] has too",
                     "one image of a file",
                 )
 
@@ -368,7 +368,7 @@ class _Search:
                 self._say(
                     "annotations of no image",
                     f"{place}.image_id",
-                    short(image_id),
+                    shown(image_id),
                     "the id of an image",
                 )
         return row
@@ -385,7 +385,7 @@ class _Search:
             self._say(
                 "annotations of no category",
                 f"{place}.category_id",
-                short(category_id),
+                shown(category_id),
                 "a category's id",
             )
         return None
@@ -395,8 +395,8 @@ class _Search:
         self._say(
             "ids that are text in one place and numbers in another",
             place,
-            f"{short(said)}, {forms[0]}",
-            f"the {what}'s id, the {forms[1]} {short(twin)}; they are taken for the same",
+            f"{shown(said)}, {forms[0]}",
+            f"the {what}'s id, the {forms[1]} {shown(twin)}; they are taken for the same",
         )
 
     def _keypoints(
@@ -410,7 +410,7 @@ class _Search:
         n = self._k if order is None else len(order)
         where = f"{place}.keypoints"
         if not isinstance(flat, list):
-            self._say(form, where, short(flat), f"a list of {3 * n} numbers")
+            self._say(form, where, shown(flat), f"a list of {3 * n} numbers")
             return None
         if len(flat) != 3 * n:
             self._say(form, where, f"{len(flat)} numbers", f"{3 * n}: x, y, v for {n} landmarks")
@@ -423,25 +423,25 @@ class _Search:
                 finite = False
             expected = "a flat list of numbers" if finite else "finite numbers"
             odd = parse_keypoints(flat, self._k, order).problem
-            self._say(form, where, odd if finite and odd else short(flat), expected)
+            self._say(form, where, odd if finite and odd else shown(flat), expected)
             return None
         values = _floats(flat)
         if values is None or not all(map(math.isfinite, values)):
-            self._say("landmarks that are no finite numbers", where, short(flat), "finite numbers")
+            self._say("landmarks that are no finite numbers", where, shown(flat), "finite numbers")
             return None
         if len(flat) != 3 * n:
             return None
         seen = flat[2::3]
         if not _VISIBILITIES.issuperset(seen):
             odd = next(v for v in seen if v not in _VISIBILITIES)
-            self._say("unusual visibilities", where, f"the visibility {short(odd)}", "0, 1 or 2")
+            self._say("unusual visibilities", where, f"the visibility {shown(odd)}", "0, 1 or 2")
         else:
             count, labelled = annotation.get("num_keypoints"), n - seen.count(0)
             if count is not None and (type(count) is not int or count != labelled):
                 self._say(
                     "counts of landmarks that are others",
                     f"{place}.num_keypoints",
-                    short(count),
+                    shown(count),
                     f"{labelled}, as the keypoints have them",
                 )
         xs = [x for x, v in zip(values[0::3], seen, strict=True) if v > 0]
@@ -488,21 +488,21 @@ class _Search:
         box = parse_box(value)
         if box is None:
             expected = "four finite numbers x, y, width, height; it counts as no box"
-            self._say("boxes that are no four finite numbers", place, short(value), expected)
+            self._say("boxes that are no four finite numbers", place, shown(value), expected)
             return
         if not _NUMBERS.issuperset(map(type, value)):
-            self._say("boxes of text", place, short(value), "four numbers; they are read as such")
+            self._say("boxes of text", place, shown(value), "four numbers; they are read as such")
         x, y, w, h = box
         flat = (w == 0 or h == 0) and (
             any(box) if extent is None else (w < extent[0] - 1 or h < extent[1] - 1)
         )
         if w < 0 or h < 0 or flat:
-            self._say("boxes without an area", place, short(value), "a width and a height above 0")
+            self._say("boxes without an area", place, shown(value), "a width and a height above 0")
         elif size != (0, 0) and (far_outside(x, y, size) or far_outside(x + w, y + h, size)):
             self._say(
                 "boxes far outside their image",
                 place,
-                short(value),
+                shown(value),
                 f"a box in the image of {size[0]} x {size[1]} pixels",
             )
 
@@ -514,7 +514,7 @@ class _Search:
             self._say(
                 "flags that are neither 0 nor 1",
                 f"{place}.{key}",
-                short(value),
+                shown(value),
                 "true or false" if key == "reviewed" else "0 or 1",
             )
 
@@ -523,7 +523,7 @@ class _Search:
             self._say(
                 "values of other tools under our key",
                 f"{place}.{KEY}",
-                short(record[KEY]),
+                shown(record[KEY]),
                 "an object of ours; it is ignored",
             )
 

@@ -24,10 +24,10 @@ from napari_fashion.coco.keypoints import (
     number,
     parse_keypoints,
     rounded,
-    short,
 )
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.views import Garment
+from napari_fashion.documents import shown
 from napari_fashion.errors import EditError
 from napari_fashion.schema import Schema
 
@@ -104,7 +104,7 @@ def _require_own_key(
     value = record.get(provenance.KEY)
     if value is not None and not isinstance(value, dict):
         raise EditError(
-            f"{record_id!r} has {short(value)} under {provenance.KEY!r}; expected an object of ours. "
+            f"{record_id!r} has {shown(value)} under {provenance.KEY!r}; expected an object of ours. "
             "It is left as it is; rename the key in the file to edit this record."
         )
     for field in fields:
@@ -112,7 +112,7 @@ def _require_own_key(
         expected = provenance.form_problem(field, found, k)
         if expected:
             raise EditError(
-                f"{record_id!r} has {short(found)} under {provenance.KEY}.{field}; expected {expected}. "
+                f"{record_id!r} has {shown(found)} under {provenance.KEY}.{field}; expected {expected}. "
                 "It is left as it is; mend the file to edit this record."
             )
 
@@ -244,8 +244,8 @@ def rescaled_values(
     known = dataset.image(image_id).known_size
     if known is None:
         raise EditError(
-            f"Image {image_id!r} has the width {short(record.get('width'))} and the height "
-            f"{short(record.get('height'))} in the file; expected numbers of pixels. Its landmarks cannot "
+            f"Image {image_id!r} has the width {shown(record.get('width'))} and the height "
+            f"{shown(record.get('height'))} in the file; expected numbers of pixels. Its landmarks cannot "
             "be rescaled; mend the file."
         )
     _require_same_shape(image_id, known, size)
@@ -351,7 +351,7 @@ def _scaled_box(value: Any, scale: tuple[float, float], record_id: RecordId) -> 
 
 def _refuse_place(record_id: RecordId, what: str, found: Any, expected: str) -> NoReturn:
     raise EditError(
-        f"The {what} of {record_id!r} is {short(found)}; expected {expected}. Nothing of the image was "
+        f"The {what} of {record_id!r} is {shown(found)}; expected {expected}. Nothing of the image was "
         "rescaled; mend the file first."
     )
 

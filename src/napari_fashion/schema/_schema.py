@@ -492,7 +492,7 @@ class _Form:
     def __init__(self, value: Any, place: str = "", schema: object = "?") -> None:
         self.value = value
         self.place = place
-        self.schema = value.get("name", "?") if not place else schema
+        self.schema = (value.get("name") or "?") if not place else schema
 
     def wrong(self, found: object, expected: str, key: str = "") -> SchemaError:
         place = f"{self.place}.{key}".strip(".") if key else self.place
