@@ -15,7 +15,7 @@ help: ## List the targets
 setup: ## Make the virtual environment and install system packages, where they are missing
 	@scripts/setup
 
-demo: setup ## Open the app on garments; without a display do the main job and save pictures of it
+demo: setup ## Open the app on garments; without a display do the main job and save images of it
 	@scripts/with-display $(BIN)/napari-fashion demo --overwrite
 
 test: setup ## Run all tests, under a virtual display
@@ -48,7 +48,7 @@ torture: setup ## Fuzz files, bytes, journals, TOML and models for ten minutes e
 	@$(BIN)/python tests/torture/fuzz.py models --seconds $(TORTURE_SECONDS)
 	@$(BIN)/python tests/torture/killing.py --kills 500
 
-screenshots: setup ## Take the pictures in docs/img again
+screenshots: setup ## Take the images in docs/img again
 	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img --epochs 80 --overwrite
 
 train: setup ## Train the bundled model again, all four runs (hours on a CPU; needs the photos)

@@ -1,4 +1,4 @@
-"""Median time to decode one picture, by grid size and number of garments.
+"""Median time to decode one image, by grid size and number of garments.
 
     python benchmarks/bench_decoder.py
     python benchmarks/bench_decoder.py --reference-python /path/to/env/bin/python
@@ -110,7 +110,7 @@ def main() -> None:
         "complete": DecoderOptions(complete=True),
         "single": DecoderOptions(single=True, complete=True),
     }
-    table = Table(title=f"Milliseconds a picture, median of {arguments.repeats}")
+    table = Table(title=f"Milliseconds an image, median of {arguments.repeats}")
     for title in ("cells", "garments", "found", *modes):
         table.add_column(title, justify="right")
     reference = None

@@ -1,4 +1,4 @@
-"""How long a look takes: the bundled model on a picture, as ratios within one run.
+"""How long a look takes: the bundled model on an image, as ratios within one run.
 
     python benchmarks/bench_model.py [--model runs/mine] [--threads 2]
 
@@ -31,11 +31,11 @@ def main() -> None:
     as_trained = Model.load(options.model, "cpu")
     as_trained._for_inference = lambda: as_trained.network  # type: ignore[method-assign]
     random = np.random.default_rng(0)
-    picture = random.integers(0, 256, (533, 400, 3), dtype=np.uint8)
+    image = random.integers(0, 256, (533, 400, 3), dtype=np.uint8)
     side = model.info.working_size
 
     def look(by: Model, flip: bool, sizes: list[int]) -> Callable[[], object]:
-        return lambda: by.predict([picture], flip=flip, sizes=sizes, refine=False)
+        return lambda: by.predict([image], flip=flip, sizes=sizes, refine=False)
 
     closer = model.refining is not None
     contenders = {
@@ -46,7 +46,7 @@ def main() -> None:
         f"as the recipe says: {model.sizes}, mirror {model.mirror}": look(
             model, model.mirror, list(model.sizes)
         ),
-        f"the same for a whole picture, closer look {closer}": lambda: model.predict([picture]),
+        f"the same for a whole image, closer look {closer}": lambda: model.predict([image]),
     }
     took: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(options.rounds + 2):
@@ -57,7 +57,7 @@ def main() -> None:
                 took[name].append(time.perf_counter() - began)
     first = statistics.median(next(iter(took.values())))
     parameters = sum(p.numel() for p in model.network.parameters())
-    print(f"{model.id}, {parameters:,} parameters, {options.threads} threads, a 533 x 400 picture")
+    print(f"{model.id}, {parameters:,} parameters, {options.threads} threads, a 533 x 400 image")
     for name, times in took.items():
         median = statistics.median(times)
         print(f"{1000 * median:7.1f} ms  {median / first:5.2f}  {name}")

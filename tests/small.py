@@ -45,7 +45,7 @@ def annotation(
 
 
 def small_document(categories: list[str] | None = None) -> dict[str, Any]:
-    """Three pictures of 120 x 120; a person's shirt, a model's trousers, and nothing."""
+    """Three images of 120 x 120; a person's shirt, a model's trousers, and nothing."""
     names = SCHEMA.category_names if categories is None else tuple(categories)
     return {
         "info": {"description": "small", "x": [1, 2.50]},
@@ -111,7 +111,7 @@ def prediction(*garments: PredictedGarment, model_id: str = "new") -> Prediction
 def fields_of(
     xy: list[tuple[float, float]], size: tuple[int, int], stride: float, offset: float
 ) -> Fields:
-    """Fields of one garment on a picture of (width, height), the peaks at the nearest cells."""
+    """Fields of one garment on an image of (width, height), the peaks at the nearest cells."""
     k, edges = SCHEMA.n_landmarks, SCHEMA.edges
     w, h = (int(np.ceil(s / stride)) for s in size)
     cells = (np.array(xy, np.float64) - offset) / stride
@@ -149,10 +149,10 @@ class FakeModel:
         self.garments = garments
         self.seen = 0
 
-    def look(self, pictures: list[np.ndarray]) -> list[tuple[Fields, Prediction]]:
-        self.seen += len(pictures)
+    def look(self, images: list[np.ndarray]) -> list[tuple[Fields, Prediction]]:
+        self.seen += len(images)
         found = tuple(predicted(xy, category) for xy, category in self.garments)
-        sizes = [p.shape[1::-1] for p in pictures]
+        sizes = [p.shape[1::-1] for p in images]
         return [
             (fields_of(self.garments[0][0], s, 8, 3.5), Prediction(found, *s, self.id))
             for s in sizes

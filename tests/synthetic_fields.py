@@ -111,7 +111,7 @@ class Scene:
 
 
 def row_of_garments(n: int, cells: int, seed: int = 0) -> list[tuple[np.ndarray, tuple[int, ...]]]:
-    """n garments on a square grid of the picture: positions (8, 2) and the landmarks they have."""
+    """n garments on a square grid of the image: positions (8, 2) and the landmarks they have."""
     random = np.random.default_rng(seed)
     side = int(np.ceil(np.sqrt(n)))
     room = cells / side

@@ -27,9 +27,9 @@ FORBIDDEN = (
         ("napari_fashion.coco", ("napari_fashion.editing",)),
         ("napari_fashion.editing.opening", ("torch", "numba")),
         ("napari_fashion.editing.predictions", ("torch", "numba")),
-        ("napari_fashion.photos", ("torch", "numba", "napari_fashion.engine")),
-        ("napari_fashion.samples", ("torch", "numba", "napari_fashion.engine")),
-        ("napari_fashion.engine.train", ()),
+        ("napari_fashion.datasets.photos", ("torch", "numba", "napari_fashion.engine")),
+        ("napari_fashion.datasets.procedural", ("torch", "numba", "napari_fashion.engine")),
+        ("napari_fashion.engine.train.trainer", ()),
         ("napari_fashion.cli", ("torch", "numba")),
     ],
 )

@@ -25,8 +25,8 @@ def test_a_tally_counts_by_kind_and_keeps_the_first_few() -> None:
 
 def test_a_single_thing_is_told_on_its_line() -> None:
     tally = Tally()
-    tally.add("images left out", "a.png: no such picture.")
-    assert list(tally.lines()) == ["images left out: a.png: no such picture."]
+    tally.add("images left out", "a.png: no such image.")
+    assert list(tally.lines()) == ["images left out: a.png: no such image."]
 
 
 def test_tallies_add_up_and_stay_bounded() -> None:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from lay_out import lay_out
 
-from napari_fashion.engine.data import load_sources, split_pictures
+from napari_fashion.engine.data.samples import load_sources, split_images
 from napari_fashion.engine.decode import DecoderOptions
-from napari_fashion.engine.evaluate import BOX_OPTIONS, Evaluation, evaluate_pictures
+from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS, Evaluation, evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.train.recipe import Source
 
 SIZES = (160, 192, 224, 256)
 WHOLE: dict[str, Any] = {"protocol": "whole", "rounds": 0}
@@ -44,54 +44,54 @@ def main() -> None:
     options = parser.parse_args()
     model = Model.load(options.model, "cpu")
     held_out = set(model.info.data["split"]["validation"])
-    pictures = [
+    images = [
         p for p in load_sources([Source(file="photos:train")], model.schema) if p.key in held_out
     ]
     if options.share is not None:  # the same photos for models that held out different shares
-        pictures = split_pictures(pictures, options.share, 0, None)[1]
-    print(f"{model.id}, {len(pictures)} validation photos")
+        images = split_images(images, options.share, 0, None)[1]
+    print(f"{model.id}, {len(images)} validation photos")
     _head("box-cut: longer sides, mirror")
     for sizes in options.sizes or [[s] for s in SIZES] + PAIRS:
         for flip in (False, True):
             _line(
                 f"{' and '.join(map(str, sizes))}{', mirror' * flip}",
-                evaluate_pictures(model, pictures, flip=flip, sizes=sizes, rounds=0),
+                evaluate_images(model, images, flip=flip, sizes=sizes, rounds=0),
             )
     _head("box-cut: margin around the box")
     for margin in (0.0, 0.1, 0.25):
-        _line(f"{margin}", evaluate_pictures(model, pictures, margin=margin, rounds=0))
+        _line(f"{margin}", evaluate_images(model, images, margin=margin, rounds=0))
     _head("box-cut: weight of the PAF")
     for weight in (0.0, 0.05, 0.25, 1.0):
         one = replace(BOX_OPTIONS, paf_weight=weight)
-        _line(f"{weight}", evaluate_pictures(model, pictures, options=one, rounds=0))
-    _head("whole pictures: a closer look at what is found; margin, size of the first look")
-    _line("none, mirror", evaluate_pictures(model, pictures, **WHOLE, refine=False))
+        _line(f"{weight}", evaluate_images(model, images, options=one, rounds=0))
+    _head("whole images: a closer look at what is found; margin, size of the first look")
+    _line("none, mirror", evaluate_images(model, images, **WHOLE, refine=False))
     usual = model.info.recipe.get("refine")
     side = model.info.working_size
     for margin, size in [(0.1, 224), (0.2, 224), (0.4, 224), (0.2, 160), (0.2, 192), (0.2, 256)]:
         model.info.recipe["refine"] = {"margin": margin, "find_size": size}
-        _line(f"{margin}, {size}", evaluate_pictures(model, pictures, **WHOLE, refine=True))
+        _line(f"{margin}, {size}", evaluate_images(model, images, **WHOLE, refine=True))
     model.info.recipe["refine"] = {"margin": 0.2, "find_size": side}
     _line(
         f"0.2, {side}, mirror in both",
-        evaluate_pictures(model, pictures, **WHOLE, refine=True, flip=True),
+        evaluate_images(model, images, **WHOLE, refine=True, flip=True),
     )
     _line(
         f"0.2, {side}, mirror in none",
-        evaluate_pictures(model, pictures, **WHOLE, refine=True, flip=False),
+        evaluate_images(model, images, **WHOLE, refine=True, flip=False),
     )
     for count in (1, 2, 3, 4, 6):
         with tempfile.TemporaryDirectory() as folder:
-            path = lay_out(pictures, count, Path(folder), model.schema)
+            path = lay_out(images, count, Path(folder), model.schema)
             several = load_sources([Source(file=str(path))], model.schema)
-            _head(f"whole pictures, photos in each: {count}; size of another look")
+            _head(f"whole images, photos in each: {count}; size of another look")
             for size in (None, *AGAIN):
                 model.info.recipe["refine"] = {"margin": 0.2, "find_size": 224, "find_again": size}
-                result = evaluate_pictures(model, several, **WHOLE)
-                # Shares of the pictures with one garment: where there are several, of the last alone.
-                _line(f"{size or 'none'}", result if count == 1 else replace(result, pictures={}))
+                result = evaluate_images(model, several, **WHOLE)
+                # Shares of the images with one garment: where there are several, of the last alone.
+                _line(f"{size or 'none'}", result if count == 1 else replace(result, images={}))
     model.info.recipe["refine"] = usual
-    _head("whole pictures: PIF and PAF threshold, garment threshold")
+    _head("whole images: PIF and PAF threshold, garment threshold")
     for threshold in (0.05, 0.1, 0.2):
         for garment in (0.15, 0.2, 0.3):
             decoder = DecoderOptions(
@@ -100,7 +100,7 @@ def main() -> None:
                 garment_threshold=garment,
                 complete=True,
             )
-            result = evaluate_pictures(model, pictures, **WHOLE, options=decoder)
+            result = evaluate_images(model, images, **WHOLE, options=decoder)
             _line(f"{threshold} / {garment}", result)
 
 
@@ -120,8 +120,8 @@ def _line(label: str, result: Evaluation) -> None:
             r.near["0.05"],
             r.points_within,
             r.top1,
-            result.pictures.get("one garment: found"),
-            result.pictures.get("one garment: a second, false one found"),
+            result.images.get("one garment: found"),
+            result.images.get("one garment: a second, false one found"),
             r.recall,
             r.precision,
         )

@@ -5,7 +5,7 @@
 Takes `count` of the sender's photos with their landmarks as the corrected ones, retrains the model on
 all of them (rate, epochs, batch, frozen norms and share of the old weights as the app's Retrain dock
 sets them), and evaluates the old and the new model on the sender's other photos and on those of the
-other senders. With photos:train only the pictures that the model did not learn from are used.
+other senders. With photos:train only the images that the model did not learn from are used.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import argparse
 import json
 from pathlib import Path
 
-from napari_fashion import photos
 from napari_fashion.app.retraining import KEEP_START, RetrainOptions
-from napari_fashion.engine.data import Annotated, dataset_of, load_sources
-from napari_fashion.engine.evaluate import evaluate_pictures
+from napari_fashion.datasets import photos
+from napari_fashion.engine.data.samples import Annotated, dataset_of, load_sources
+from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.recipe import Recipe, Source
-from napari_fashion.engine.train import train
+from napari_fashion.engine.train.recipe import Recipe, Source
+from napari_fashion.engine.train.trainer import train
 
 
 def main() -> None:
@@ -41,10 +41,10 @@ def main() -> None:
 
     old = Model.load(options.model, "cpu")
     learned = set(old.info.data["split"]["train"])
-    pictures = [
+    images = [
         p for p in load_sources([Source(file=options.source)], old.schema) if p.key not in learned
     ]
-    own = sorted((p for p in pictures if p.group == options.sender), key=lambda p: p.key)
+    own = sorted((p for p in images if p.group == options.sender), key=lambda p: p.key)
     if len(own) <= options.count:
         parser.error(
             f"{options.sender} has {len(own)} photos that the model did not learn from; expected more "
@@ -53,7 +53,7 @@ def main() -> None:
     if options.run.exists():
         parser.error(f"{options.run} exists; give another --run.")
     corrected, others = own[: options.count], own[options.count :]
-    rest = [p for p in pictures if p.group != options.sender]
+    rest = [p for p in images if p.group != options.sender]
 
     recipe = Recipe.from_dict(
         {
@@ -99,8 +99,8 @@ def _images() -> Path:
     return folder / "images"
 
 
-def _write(pictures: list[Annotated], options: argparse.Namespace) -> Path:
-    keys = {p.key for p in pictures}
+def _write(images: list[Annotated], options: argparse.Namespace) -> Path:
+    keys = {p.key for p in images}
     dataset = dataset_of(Source(file=options.source))
     subset = dataset.subset([i.id for i in dataset.images if Path(i.file_name).name in keys])
     options.run.mkdir(parents=True)
@@ -109,9 +109,9 @@ def _write(pictures: list[Annotated], options: argparse.Namespace) -> Path:
     return path.resolve()
 
 
-def _figures(model: Model, pictures: list[Annotated]) -> dict[str, float]:
-    box = evaluate_pictures(model, pictures, protocol="box", rounds=0)
-    whole = evaluate_pictures(model, pictures, protocol="whole", rounds=0)
+def _figures(model: Model, images: list[Annotated]) -> dict[str, float]:
+    box = evaluate_images(model, images, protocol="box", rounds=0)
+    whole = evaluate_images(model, images, protocol="whole", rounds=0)
     return {
         "box-cut NE": box.report.average_error or 0.0,
         "box-cut median": box.report.median_error or 0.0,

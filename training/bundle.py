@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.recipe import Recipe
+from napari_fashion.engine.train.recipe import Recipe
 
 FOLDER = Path(__file__).resolve().parent
 TARGET = FOLDER.parent / "src" / "napari_fashion" / "models" / "bundled"

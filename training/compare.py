@@ -6,7 +6,7 @@
 
 Every run takes the same number of steps; each is judged box-cut, with the mirror, on the photos of
 `photos:train` by the senders held out (never the test split). Another seed holds out other senders,
-starts from other random heads and draws other pictures; a measure is compared with the plain run of the
+starts from other random heads and draws other images; a measure is compared with the plain run of the
 same seed. Differences have a 95 % interval: bootstrap over photos, each compared with itself. The
 interval knows nothing of how much two runs differ that differ in their seed alone: compare the seeds'
 own differences. What a long training would make of a measure is another question. Runs that are there
@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_fashion.engine.data import Annotated, load_sources
-from napari_fashion.engine.evaluate import Evaluation, evaluate_pictures
-from napari_fashion.engine.metrics import average_error, median_error
+from napari_fashion.engine.data.samples import Annotated, load_sources
+from napari_fashion.engine.evaluation.metrics import average_error, median_error
+from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.recipe import Recipe, Source
-from napari_fashion.engine.train import finished, train
+from napari_fashion.engine.train.recipe import Recipe, Source
+from napari_fashion.engine.train.trainer import finished, train
 
 FOLDER = Path(__file__).resolve().parent
 SIZE = 160
@@ -66,9 +66,9 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
     "erase": ("a rectangle painted over (25 %)", {"augment": {"erase": 0.25}}),
     "skip": ("blocks skipped now and then (10 %)", {"network": {"drop_path": 0.1}}),
     "mild": ("milder augmentation in the last 30 %", {"schedule": {"mild": 0.7}}),
-    "mosaic": ("several pictures in one (25 %)", {"augment": {"mosaic": 0.25}}),
+    "mosaic": ("several images in one (25 %)", {"augment": {"mosaic": 0.25}}),
     "ema": ("no running mean of the weights", {"optimiser": {"ema": 0.0}}),
-    "aspect": ("box-cut pictures less narrow (0.5)", {"cut_aspect": 0.5}),
+    "aspect": ("box-cut images less narrow (0.5)", {"cut_aspect": 0.5}),
     "background": (
         "photos without garments around half of the cuts",
         {"augment": {"background": 0.5}},
@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("measures", nargs="*", help=", ".join(MEASURES))
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--steps", type=int, default=300, help="of 32 pictures")
+    parser.add_argument("--steps", type=int, default=300, help="of 32 images")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--jobs", type=int, default=1, help="runs at once, sharing the threads")
     options = parser.parse_args()
@@ -114,7 +114,7 @@ def main() -> None:
     each = [", ".join(f"{unit * f[i]:{form}}" for f in figures) for i, unit, form in _CELLS]
     each = [f"by seed {cell}" if len(seeds) > 1 else "" for cell in each]
     print(
-        f"{options.steps} steps of 32 pictures at {SIZE} pixels, seeds "
+        f"{options.steps} steps of 32 images at {SIZE} pixels, seeds "
         f"{', '.join(map(str, seeds))}; {', '.join(str(len(p.judged)) for p in plain)} photos to "
         "judge by\n\n"
         "| measure | AVG NE | difference (95 %) | median | difference (95 %) | top-1 "
@@ -169,10 +169,10 @@ def _run(name: str, seed: int, runs: Path, steps: int) -> Path:
 def _judge(path: Path) -> Evaluation:
     model = Model.load(path, "cpu")
     held_out = set(model.info.data["split"]["validation"])
-    pictures: list[Annotated] = [
+    images: list[Annotated] = [
         p for p in load_sources([Source(file="photos:train")], model.schema) if p.key in held_out
     ]
-    return evaluate_pictures(model, pictures, rounds=0)
+    return evaluate_images(model, images, rounds=0)
 
 
 def _arrays(result: Evaluation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

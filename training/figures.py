@@ -20,17 +20,17 @@ import numpy as np
 from lay_out import lay_out
 
 import napari_fashion
-from napari_fashion import photos
-from napari_fashion.engine.data import Annotated, load_sources
-from napari_fashion.engine.evaluate import Evaluation, evaluate_pictures
-from napari_fashion.engine.metrics import average_error, category_ranks, median_error
+from napari_fashion.datasets import photos
+from napari_fashion.engine.data.samples import Annotated, load_sources
+from napari_fashion.engine.evaluation.metrics import average_error, category_ranks, median_error
+from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.train.recipe import Source
 
 FOLDER = Path(__file__).resolve().parent
 BEGIN, END = "<!-- figures: training/figures.py -->", "<!-- end of figures -->"
 SEVERAL = 4
-"""Photos that are laid out in one picture for the column of pictures with several garments."""
+"""Photos that are laid out in one image for the column of images with several garments."""
 MARGIN = 0.25
 """How much around the box the column of cuts with surroundings shows, as a share of the box."""
 Json = dict[str, Any]
@@ -65,7 +65,7 @@ def _fill(path: Path, text: str) -> None:
 def measure(model: Model) -> Json:
     """Evaluate by both protocols, as the model's recipe says, and with a single look.
 
-    A single look is one at the working size, without the mirrored picture and without a closer look
+    A single look is one at the working size, without the mirrored image and without a closer look
     at what is found.
     """
     once: Any = {"flip": False, "sizes": [model.info.working_size], "refine": False}
@@ -74,8 +74,8 @@ def measure(model: Model) -> Json:
     nothing = load_sources([Source(file="photos:no_garment", empty="negative")], model.schema)
     learned = set(model.info.data["split"]["train"])
     held_out = [p for p in nothing if p.key not in learned]
-    box = evaluate_pictures(model, test, protocol="box")
-    whole = evaluate_pictures(model, test, protocol="whole")
+    box = evaluate_images(model, test, protocol="box")
+    whole = evaluate_images(model, test, protocol="whole")
     return {
         "model": model.id,
         "mirror": model.mirror,
@@ -83,13 +83,13 @@ def measure(model: Model) -> Json:
         "refine": None if model.refining is None else model.refining.model_dump(),
         "box": box.to_dict(),
         "whole": whole.to_dict(),
-        "box_wide": evaluate_pictures(model, test, margin=MARGIN).to_dict(),
-        "box_once": evaluate_pictures(model, test, **once).to_dict(),
-        "whole_once": evaluate_pictures(model, test, protocol="whole", **once).to_dict(),
-        "samples_box": evaluate_pictures(model, drawn, protocol="box").to_dict(),
-        "samples_whole": evaluate_pictures(model, drawn, protocol="whole").to_dict(),
-        # Shares of the pictures with one garment would be those of the last one, with what is left.
-        "several": _several(model, test).to_dict() | {"pictures": {}},
+        "box_wide": evaluate_images(model, test, margin=MARGIN).to_dict(),
+        "box_once": evaluate_images(model, test, **once).to_dict(),
+        "whole_once": evaluate_images(model, test, protocol="whole", **once).to_dict(),
+        "samples_box": evaluate_images(model, drawn, protocol="box").to_dict(),
+        "samples_whole": evaluate_images(model, drawn, protocol="whole").to_dict(),
+        # Shares of the images with one garment would be those of the last one, with what is left.
+        "several": _several(model, test).to_dict() | {"images": {}},
         "no_garment": {
             "in training": _none_found(model, [p for p in nothing if p.key in learned]),
             "held out": _none_found(model, held_out),
@@ -99,11 +99,11 @@ def measure(model: Model) -> Json:
 
 
 def _several(model: Model, photos: Sequence[Annotated]) -> Evaluation:
-    """Judge whole pictures in which several of the photos are laid out together."""
+    """Judge whole images in which several of the photos are laid out together."""
     with tempfile.TemporaryDirectory() as folder:
         path = lay_out(photos, SEVERAL, Path(folder), model.schema)
-        pictures = load_sources([Source(file=str(path))], model.schema)
-        return evaluate_pictures(model, pictures, protocol="whole")
+        images = load_sources([Source(file=str(path))], model.schema)
+        return evaluate_images(model, images, protocol="whole")
 
 
 def _bytes(model: str) -> int:
@@ -115,11 +115,11 @@ def _bytes(model: str) -> int:
     return path.with_suffix(".safetensors").stat().st_size
 
 
-def _none_found(model: Model, pictures: Sequence[Any]) -> Json:
-    if not pictures:
-        return {"pictures": 0, "none found": None}
-    empty = [not p.garments for p in model.predict([p.read() for p in pictures])]
-    return {"pictures": len(empty), "none found": sum(empty) / len(empty)}
+def _none_found(model: Model, images: Sequence[Any]) -> Json:
+    if not images:
+        return {"images": 0, "none found": None}
+    empty = [not p.garments for p in model.predict([p.read() for p in images])]
+    return {"images": len(empty), "none found": sum(empty) / len(empty)}
 
 
 def garment_rows(model: Model, evaluation: Evaluation) -> list[Json]:
@@ -166,28 +166,28 @@ def tables(f: Json) -> str:
         ("category top-1", lambda r: _interval(r, "top1", _percent)),
         ("category top-3", lambda r: _percent(r["top3"])),
         ("category top-5", lambda r: _percent(r["top5"])),
-        ("one garment found", lambda r: _percent(r["pictures"].get(found))),
-        ("a second, false one found", lambda r: _percent(r["pictures"].get(second))),
+        ("one garment found", lambda r: _percent(r["images"].get(found))),
+        ("a second, false one found", lambda r: _percent(r["images"].get(second))),
         ("detection precision", lambda r: _percent(r["precision"])),
         ("detection recall", lambda r: _percent(r["recall"])),
         ("OKS AP", lambda r: _number(r["ap"])),
         ("OKS AP at 0.5", lambda r: _number(r["ap50"])),
-        ("milliseconds a picture", lambda r: f"{1000 * r['seconds_per_picture']:.0f}"),
+        ("milliseconds an image", lambda r: f"{1000 * r['seconds_per_image']:.0f}"),
     ]
     kinds = (
         "box", "whole", "box_wide", "several", "box_once", "whole_once", "samples_box",
         "samples_whole",
     )  # fmt: skip
     empty = "; ".join(
-        f"{_percent(v['none found'])} of {v['pictures']} {k}"
+        f"{_percent(v['none found'])} of {v['images']} {k}"
         for k, v in f["no_garment"].items()
-        if v["pictures"]
+        if v["images"]
     )
     parts = [
-        f"`{f['model']}`. Intervals: 95 %, bootstrap over pictures.",
+        f"`{f['model']}`. Intervals: 95 %, bootstrap over images.",
         "",
         f"| | photos, box-cut | photos, whole | box with {MARGIN:.0%} around it "
-        f"| {SEVERAL} photos in a picture | box-cut, one look | whole, one look "
+        f"| {SEVERAL} photos in an image | box-cut, one look | whole, one look "
         "| procedural, box-cut | procedural, whole |",
         "|---" * (1 + len(kinds)) + "|",
         *(f"| {label} | " + " | ".join(text(f[k]) for k in kinds) + " |" for label, text in rows),
@@ -241,14 +241,14 @@ def _against(f: Json) -> list[str]:
             percents(box["top1"], box["top3"], box["top5"]),
         ),
         (
-            "whole pictures: AVG NE by the garment's box", "0.078", "within 20 % of box-cut",
+            "whole images: AVG NE by the garment's box", "0.078", "within 20 % of box-cut",
             f"{_number(by_box)} ({by_box / box['average_error'] - 1:+.0%})",
         ),
         (
             "whole: one garment found / a second, false one", "94.8 / 0.5 %", "97 / under 3 %",
             percents(
-                whole["pictures"]["one garment: found"],
-                whole["pictures"]["one garment: a second, false one found"],
+                whole["images"]["one garment: found"],
+                whole["images"]["one garment: a second, false one found"],
             ),
         ),
         (
@@ -257,8 +257,8 @@ def _against(f: Json) -> list[str]:
         ),
         ("megabytes in the package", "4.3", "10", f"{f['bytes'] / 1e6:.1f}"),
         (
-            "milliseconds a picture, two cores: box-cut / whole", "16 / 11", "60",
-            f"{1000 * box['seconds_per_picture']:.0f} / {1000 * whole['seconds_per_picture']:.0f}",
+            "milliseconds an image, two cores: box-cut / whole", "16 / 11", "60",
+            f"{1000 * box['seconds_per_image']:.0f} / {1000 * whole['seconds_per_image']:.0f}",
         ),
     ]  # fmt: skip
     return [
@@ -290,23 +290,23 @@ def summary(f: Json) -> str:
                 [_interval(r, "top1", _percent), _percent(r["top3"]), _percent(r["top5"])]
             ),
         ),
-        ("time a picture, two CPU cores", lambda r: f"{1000 * r['seconds_per_picture']:.0f} ms"),
+        ("time an image, two CPU cores", lambda r: f"{1000 * r['seconds_per_image']:.0f} ms"),
     ]
     kinds = ("box", "box_wide", "whole")
-    shares = f["whole"]["pictures"]
+    shares = f["whole"]["images"]
     several = [_percent(f["several"][name]) for name in ("recall", "precision")]
     found = _percent(shares["one garment: found"])
     second = _percent(shares["one garment: a second, false one found"])
     return "\n".join(
         [
-            f"| | box-cut pictures | box with {MARGIN:.0%} around it | whole pictures, no box given |",
+            f"| | box-cut images | box with {MARGIN:.0%} around it | whole images, no box given |",
             "|---|---|---|---|",
             *(
                 f"| {label} | " + " | ".join(text(f[kind]) for kind in kinds) + " |"
                 for label, text in rows
             ),
             f"| garment found / a second, false one | | | {found} / {second} |",
-            f"| of {SEVERAL} garments in a picture found / of the finds right | | | "
+            f"| of {SEVERAL} garments in an image found / of the finds right | | | "
             f"{' / '.join(several)} |",
         ]
     )

@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from napari_fashion.engine.data import Annotated, load_sources
-from napari_fashion.engine.evaluate import BOX_OPTIONS
+from napari_fashion.engine.data.samples import Annotated, load_sources
+from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment
-from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.train.recipe import Source
 
 ACROSS, DOWN, CELL = 4, 2, (380, 460)
 
@@ -29,7 +29,7 @@ ACROSS, DOWN, CELL = 4, 2, (380, 460)
 class Doubt(NamedTuple):
     """A photo of one garment, and what the model sees in it."""
 
-    picture: Annotated
+    image: Annotated
     found: PredictedGarment
     error: float
     probability: float
@@ -56,21 +56,21 @@ def main() -> None:
             print(path)
 
 
-def read(model: Model, pictures: list[Annotated], batch: int = 16) -> list[Doubt]:
+def read(model: Model, images: list[Annotated], batch: int = 16) -> list[Doubt]:
     """Let the model read the only garment of each photo, without the mirror."""
     doubts = []
-    for start in range(0, len(pictures), batch):
-        chunk = pictures[start : start + batch]
+    for start in range(0, len(images), batch):
+        chunk = images[start : start + batch]
         photos = [p.read() for p in chunk]
         predictions = model.predict(photos, options=BOX_OPTIONS, flip=False, cut=False)
-        for picture, prediction in zip(chunk, predictions, strict=True):
+        for image, prediction in zip(chunk, predictions, strict=True):
             found = prediction.garments[0]
-            there = picture.visibility[0] > 0
-            xy = picture.xy[0][there]
+            there = image.visibility[0] > 0
+            xy = image.xy[0][there]
             extent = np.maximum(np.ptp(xy, axis=0), 1.0)
             error = float(np.linalg.norm((found.xy[there] - xy) / extent, axis=1).mean())
-            probability = float(found.category[picture.category[0]])
-            doubts.append(Doubt(picture, found, error, probability))
+            probability = float(found.category[image.category[0]])
+            doubts.append(Doubt(image, found, error, probability))
     return doubts
 
 
@@ -80,12 +80,12 @@ def draw(doubts: list[Doubt], model: Model) -> Image.Image:
     pen = ImageDraw.Draw(sheet)
     names = model.schema.category_names
     for i, doubt in enumerate(doubts):
-        photo = Image.fromarray(doubt.picture.read())
+        photo = Image.fromarray(doubt.image.read())
         scale = min((CELL[0] - 8) / photo.width, (CELL[1] - 28) / photo.height)
         photo = photo.resize((round(photo.width * scale), round(photo.height * scale)))
         marks = ImageDraw.Draw(photo)
-        for k in np.flatnonzero(doubt.picture.visibility[0] > 0):
-            x, y = ((doubt.picture.xy[0][k] + 0.5) * scale).tolist()
+        for k in np.flatnonzero(doubt.image.visibility[0] > 0):
+            x, y = ((doubt.image.xy[0][k] + 0.5) * scale).tolist()
             px, py = ((doubt.found.xy[k] + 0.5) * scale).tolist()
             marks.line([x, y, px, py], fill="yellow")
             marks.ellipse([x - 4, y - 4, x + 4, y + 4], fill="lime", outline="black")
@@ -93,11 +93,11 @@ def draw(doubts: list[Doubt], model: Model) -> Image.Image:
             marks.text((x + 6, y - 5), model.schema.landmarks[k], fill="white", stroke_width=1)
         corner = (i % ACROSS * CELL[0], i // ACROSS * CELL[1])
         sheet.paste(photo, (corner[0], corner[1] + 24))
-        label = names[doubt.picture.category[0]]
+        label = names[doubt.image.category[0]]
         said = names[int(doubt.found.category.argmax())]
         pen.text(
             (corner[0] + 2, corner[1] + 4),
-            f"{Path(doubt.picture.key).stem[:8]}  {doubt.error:.3f}  "
+            f"{Path(doubt.image.key).stem[:8]}  {doubt.error:.3f}  "
             f"{label} {doubt.probability:.2f}, model {said}",
             fill="black",
         )

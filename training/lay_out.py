@@ -1,9 +1,9 @@
-"""Lay photos out together, several in a picture, as a data set with several garments a picture.
+"""Lay photos out together, several in an image, as a data set with several garments an image.
 
     python training/lay_out.py photos:test --count 4 --out several
     napari-fashion evaluate several/annotations.json --protocol whole
 
-The photos show one garment each, so pictures of several are made of them: in random order (of a seed),
+The photos show one garment each, so images of several are made of them: in random order (of a seed),
 in rows, each scaled so that its longer side has 600 pixels, on grey. Their landmarks go along.
 """
 
@@ -20,20 +20,20 @@ import numpy as np
 from PIL import Image
 
 from napari_fashion.coco.records import category_records
-from napari_fashion.engine.data import Annotated, load_sources
-from napari_fashion.engine.pictures import PADDING, resize
-from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.data.samples import Annotated, load_sources
+from napari_fashion.engine.train.recipe import Source
 from napari_fashion.files import atomic_write
+from napari_fashion.images.transforms import PADDING, resize
 from napari_fashion.schema import Schema
 
 CELL = 600
 
 
 def main() -> None:
-    """Write the pictures and their annotations."""
+    """Write the images and their annotations."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", help="such as photos:test, or a COCO file")
-    parser.add_argument("--count", type=int, default=4, help="photos in a picture")
+    parser.add_argument("--count", type=int, default=4, help="photos in an image")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder")
     options = parser.parse_args()
@@ -49,7 +49,7 @@ def main() -> None:
 def lay_out(
     photos: Sequence[Annotated], count: int, folder: Path, schema: Schema, seed: int = 0
 ) -> Path:
-    """Write pictures of `count` photos each, the last with what is left; return the COCO file."""
+    """Write images of `count` photos each, the last with what is left; return the COCO file."""
     folder.mkdir(parents=True, exist_ok=True)
     order = np.random.default_rng(seed).permutation(len(photos))
     images: list[dict[str, Any]] = []
@@ -57,10 +57,10 @@ def lay_out(
     for start in range(0, len(photos), count):
         name = f"{len(images):04}.jpg"
         some = [photos[i] for i in order[start : start + count]]
-        picture, placed = _together(some)
-        Image.fromarray(picture).save(folder / name, quality=95)
+        image, placed = _together(some)
+        Image.fromarray(image).save(folder / name, quality=95)
         image_id = len(images) + 1
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         images.append({"id": image_id, "file_name": name, "width": width, "height": height})
         for photo, xy in placed:
             annotations += [
@@ -79,7 +79,7 @@ def lay_out(
 
 
 def _together(photos: Sequence[Annotated]) -> tuple[np.ndarray, list[tuple[Annotated, np.ndarray]]]:
-    """Return the picture, and each photo's landmarks (N, K, 2) in it."""
+    """Return the image, and each photo's landmarks (N, K, 2) in it."""
     columns = math.ceil(math.sqrt(len(photos)))
     small = []
     for photo in photos:
@@ -89,19 +89,19 @@ def _together(photos: Sequence[Annotated]) -> tuple[np.ndarray, list[tuple[Annot
         )
     rows = [small[i : i + columns] for i in range(0, len(small), columns)]
     width = max(sum(s.shape[1] for s in row) for row in rows)
-    picture = np.full((sum(max(map(len, row)) for row in rows), width, 3), PADDING, np.uint8)
+    image = np.full((sum(max(map(len, row)) for row in rows), width, 3), PADDING, np.uint8)
     placed = []
     top = 0
     for r, row in enumerate(rows):
         left = 0
         for c, s in enumerate(row):
             photo = photos[r * columns + c]
-            picture[top : top + s.shape[0], left : left + s.shape[1]] = s
+            image[top : top + s.shape[0], left : left + s.shape[1]] = s
             scale = np.array([s.shape[1], s.shape[0]]) / photo.size
             placed.append((photo, (photo.xy + 0.5) * scale - 0.5 + (left, top)))
             left += s.shape[1]
         top += max(map(len, row))
-    return picture, placed
+    return image, placed
 
 
 def _annotation(

@@ -73,11 +73,11 @@ class ConflictError(CocoError):
         )
 
 
-class PictureError(FashionError):
+class ImageError(FashionError):
     """An image cannot be read or has a shape that no image has."""
 
 
-class OutsideRootError(PictureError):
+class OutsideRootError(ImageError):
     """An image lies outside the folders that images may be read from.
 
     Parameters

@@ -20,11 +20,11 @@ def dataset() -> Dataset:
 
 @pytest.fixture
 def dataset_file(tmp_path: Path) -> Path:
-    """The small data set as a file, with pictures beside it."""
+    """The small data set as a file, with images beside it."""
     rng = np.random.default_rng(3)
     for i in (1, 2, 3):
-        picture = rng.integers(40, 200, (120, 120, 3), dtype=np.uint8)
-        PilImage.fromarray(picture).save(tmp_path / f"{i}.png")
+        image = rng.integers(40, 200, (120, 120, 3), dtype=np.uint8)
+        PilImage.fromarray(image).save(tmp_path / f"{i}.png")
     path = tmp_path / "small.json"
     path.write_text(json.dumps(small_document()))
     return path
@@ -78,7 +78,7 @@ def small_model(tmp_path_factory) -> Path:
     import torch
 
     from napari_fashion.engine.model import Model, ModelInfo
-    from napari_fashion.engine.network import NetworkConfig
+    from napari_fashion.engine.network.network import NetworkConfig
 
     torch.manual_seed(1)
     config = NetworkConfig(backbone="shufflenet_v2_x0_5")

@@ -29,7 +29,7 @@ class Person:
             QApplication.processEvents()
 
     def where(self, xy: Any) -> QPoint:
-        """Return the place on the canvas of a place on the picture, xy pixels."""
+        """Return the place on the canvas of a place on the image, xy pixels."""
         centre = np.array(self.viewer.camera.center[-2:])
         size = np.array([self.canvas.height(), self.canvas.width()])
         y, x = size / 2 + (np.array(xy[::-1]) - centre) * self.viewer.camera.zoom
@@ -43,7 +43,7 @@ class Person:
         self.see()
 
     def drag(self, start: Any, end: Any) -> None:
-        """Press on the picture, move in steps, and let go."""
+        """Press on the image, move in steps, and let go."""
         self.see()
         from qtpy.QtCore import QEvent
         from qtpy.QtGui import QMouseEvent

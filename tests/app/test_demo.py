@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from napari_fashion.app.demo import PICTURES
+from napari_fashion.app.demo import IMAGES
 
 
 @pytest.mark.window
-def test_without_a_person_it_does_the_job_and_leaves_pictures_of_it(tmp_path) -> None:
+def test_without_a_person_it_does_the_job_and_leaves_images_of_it(tmp_path) -> None:
     out, copies = tmp_path / "out", tmp_path / "copies"
     command = [sys.executable, "-m", "napari_fashion", "demo", "--headless", "--samples"]
     result = subprocess.run(
@@ -26,7 +26,7 @@ def test_without_a_person_it_does_the_job_and_leaves_pictures_of_it(tmp_path) ->
     )
     assert result.returncode == 0, result.stderr
     page = (out / "index.html").read_text("utf-8")
-    for name, _ in PICTURES:
+    for name, _ in IMAGES:
         shown = np.asarray(Image.open(out / f"{name}.png").convert("RGB"))
         assert min(shown.shape[:2]) >= 600
         assert shown.std() > 20  # a window with something in it

@@ -106,8 +106,8 @@ def test_the_most_confident_arrows_are_kept() -> None:
 
 
 def test_ink_is_dark_on_light_and_light_on_dark() -> None:
-    picture = np.zeros((100, 100, 3), np.uint8)
-    picture[:, 50:] = 255
-    colors = layer_data.ink(picture, np.array([[50.0, 10.0], [50.0, 70.0]]))
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[:, 50:] = 255
+    colors = layer_data.ink(image, np.array([[50.0, 10.0], [50.0, 70.0]]))
     assert colors[0, :3].tolist() == [1, 1, 1]
     assert colors[1, :3].max() < 0.2

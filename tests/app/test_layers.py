@@ -1,4 +1,4 @@
-"""The overlays lie exactly on the picture, in napari's own world coordinates."""
+"""The overlays lie exactly on the image, in napari's own world coordinates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def viewer():
 
 
 def shown(viewer, tmp_path, size, stride) -> tuple[Layers, Session, np.ndarray]:
-    """Show a picture of a size with fields of a stride; return where the landmarks are, xy."""
+    """Show an image of a size with fields of a stride; return where the landmarks are, xy."""
     from PIL import Image
 
     width, height = size
@@ -90,9 +90,9 @@ def test_arrows_and_bones_end_at_the_landmarks(viewer, tmp_path, size, stride) -
     assert len(layers.layer(PAF).data) > 0
 
 
-def test_the_picture_is_where_its_pixels_are(viewer, tmp_path) -> None:
+def test_the_image_is_where_its_pixels_are(viewer, tmp_path) -> None:
     layers, _, _ = shown(viewer, tmp_path, (133, 97), 8)
-    layer = layers.layer("picture")
+    layer = layers.layer("image")
     assert tuple(layer.data_to_world((0, 0))) == (0, 0)
     assert tuple(layer.data_to_world((96, 132))) == (96, 132)
 
@@ -107,7 +107,7 @@ def test_low_confidence_is_seen_through(viewer, tmp_path) -> None:
         assert alpha[2] > 0.9
 
 
-def test_a_hidden_layer_shows_the_picture_in_view_when_it_comes_back(viewer, dataset_file) -> None:
+def test_a_hidden_layer_shows_the_image_in_view_when_it_comes_back(viewer, dataset_file) -> None:
     session = Session()
     layers = Layers(session, Actions(session), viewer)
     session.edit(Dataset.load(dataset_file))
@@ -131,7 +131,7 @@ def test_a_hidden_layer_shows_the_picture_in_view_when_it_comes_back(viewer, dat
         assert len(layers.layer(VECTORS).data) == len(layers.layer(VECTORS).edge_color) > 0
 
 
-def test_categories_stand_above_their_garments_inside_the_picture(viewer, tmp_path) -> None:
+def test_categories_stand_above_their_garments_inside_the_image(viewer, tmp_path) -> None:
     layers, session, _ = shown(viewer, tmp_path, (400, 533), 8)
     words, garment = layers.layer(CATEGORY), session.editor.garments[0]
     assert list(words.features["text"]) == ["Dress"]
@@ -143,7 +143,7 @@ def test_categories_stand_above_their_garments_inside_the_picture(viewer, tmp_pa
     assert not words.visible
 
 
-def test_layers_cannot_be_moved_off_the_picture(viewer, tmp_path) -> None:
+def test_layers_cannot_be_moved_off_the_image(viewer, tmp_path) -> None:
     layers, _, _ = shown(viewer, tmp_path, (120, 120), 8)
     for name in (PIF, VECTORS, PAF, SKELETON, CATEGORY, LANDMARKS):
         layer = layers.layer(name)

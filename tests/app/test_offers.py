@@ -142,10 +142,10 @@ def elsewhere(app, tmp_path):
 def test_an_image_elsewhere_is_read_when_it_is_allowed(elsewhere, tmp_path) -> None:
     (text,) = texts(elsewhere).values()
     assert str(tmp_path / "other") in text
-    assert elsewhere.layers.picture.max() == 60  # the plain grey that stands for it
+    assert elsewhere.layers.image.max() == 60  # the plain grey that stands for it
     answer(elsewhere, ROOT, "Allow this folder")
     assert texts(elsewhere) == {}
-    assert elsewhere.layers.picture.max() == 128
+    assert elsewhere.layers.image.max() == 128
     assert len(points(elsewhere)) == 6
     assert not elsewhere.session.editor.dirty
 
@@ -175,11 +175,11 @@ def test_or_left_out_and_asked_once(elsewhere) -> None:
     answer(elsewhere, ROOT, "Leave out")
     assert texts(elsewhere) == {}
     elsewhere.actions.next_image()
-    assert elsewhere.layers.picture.max() == 128
+    assert elsewhere.layers.image.max() == 128
     elsewhere.actions.previous_image()
     elsewhere.person.see()
     assert texts(elsewhere) == {}
-    assert elsewhere.layers.picture.max() == 60
+    assert elsewhere.layers.image.max() == 60
 
 
 # -- categories that the file lacks --------------------------------------------------------------

@@ -17,17 +17,17 @@ from small import SCHEMA, small_document
 
 def test_the_reader_takes_coco_keypoint_files(dataset_file) -> None:
     read = get_reader(str(dataset_file))
-    (picture, style, kind), (points, point_style, _) = read(str(dataset_file))
-    assert (picture.shape, kind) == ((120, 120, 3), "image")
+    (image, style, kind), (points, point_style, _) = read(str(dataset_file))
+    assert (image.shape, kind) == ((120, 120, 3), "image")
     assert style["metadata"] == {OPEN: str(dataset_file)}
     assert points[0].tolist() == [20, 40]
     assert point_style["features"]["name"][0] == "left_collar"
 
 
-def test_the_reader_takes_folders_of_pictures(dataset_file) -> None:
+def test_the_reader_takes_folders_of_images(dataset_file) -> None:
     folder = str(dataset_file.parent)
-    ((picture, _, _),) = get_reader(folder)(folder)
-    assert picture.shape == (120, 120, 3)
+    ((image, _, _),) = get_reader(folder)(folder)
+    assert image.shape == (120, 120, 3)
 
 
 def test_napari_offers_our_reader_for_json_and_folders_only(dataset_file, tmp_path) -> None:
@@ -40,7 +40,7 @@ def test_napari_offers_our_reader_for_json_and_folders_only(dataset_file, tmp_pa
 
     assert offered(dataset_file)
     assert offered(dataset_file.parent)
-    for name in ("picture.png", "stack.tif", "table.csv"):
+    for name in ("image.png", "stack.tif", "table.csv"):
         (tmp_path / name).write_bytes(b"x")
         assert not offered(tmp_path / name)
 
@@ -56,15 +56,15 @@ def test_the_reader_takes_whatever_open_takes(dataset_file, tmp_path) -> None:
     assert get_reader(str(tmp_path / "r.json")) is None  # nothing says of what
     (tmp_path / "r.images.json").write_text(json.dumps({**small_document(), "annotations": []}))
     for name in ("list.json", "r.json"):
-        (picture, _, _), *_ = get_reader(str(tmp_path / name))(str(tmp_path / name))
-        assert picture.shape == (120, 120, 3)
+        (image, _, _), *_ = get_reader(str(tmp_path / name))(str(tmp_path / name))
+        assert image.shape == (120, 120, 3)
     assert get_reader(str(tmp_path / "bare.json")) is not None
     outer = tmp_path / "outer"
     (outer / "deep" / "er").mkdir(parents=True)
     assert get_reader(str(outer)) is None
     (tmp_path / "1.png").rename(outer / "deep" / "er" / "1.png")
-    ((picture, _, _),) = get_reader(str(outer))(str(outer))
-    assert picture.shape == (120, 120, 3)
+    ((image, _, _),) = get_reader(str(outer))(str(outer))
+    assert image.shape == (120, 120, 3)
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".json", "x" * 300, "a\0.json", "a\ud800.json"])
@@ -74,17 +74,17 @@ def test_the_reader_leaves_names_alone_that_the_system_refuses(name) -> None:
 
 def test_the_reader_puts_no_points_on_an_image_of_another_size(dataset_file) -> None:
     PilImage.new("RGB", (60, 50)).save(dataset_file.parent / "1.png")
-    ((picture, _, kind),) = get_reader(str(dataset_file))(str(dataset_file))
-    assert (picture.shape, kind) == ((50, 60, 3), "image")
+    ((image, _, kind),) = get_reader(str(dataset_file))(str(dataset_file))
+    assert (image.shape, kind) == ((50, 60, 3), "image")
 
 
 def test_an_image_that_cannot_be_read_is_grey_and_of_bounded_size(dataset_file) -> None:
     document = small_document()
     document["images"][0] |= {"file_name": "gone.png", "width": 10**6, "height": 10**6}
     dataset_file.write_text(json.dumps(document))
-    ((picture, _, kind),) = get_reader(str(dataset_file))(str(dataset_file))
+    ((image, _, kind),) = get_reader(str(dataset_file))(str(dataset_file))
     assert kind == "image"
-    assert max(picture.shape) <= 4096
+    assert max(image.shape) <= 4096
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def data_home(tmp_path_factory):
     return tmp_path_factory.mktemp("data")
 
 
-def test_the_procedural_sample_has_pictures_to_do_and_done(monkeypatch, data_home) -> None:
+def test_the_procedural_sample_has_images_to_do_and_done(monkeypatch, data_home) -> None:
     monkeypatch.setattr(sample_data.cc0, "default_folder", lambda: data_home / "photos")
     dataset = Dataset.load(sample_data.procedural_file())
     assert len(dataset.images) == 12
@@ -151,7 +151,7 @@ class TestInNapari:
         app.viewer.open(str(dataset_file), plugin="napari-fashion")
         qtbot.waitUntil(lambda: app.session.editor is not None and app.session.editor.n_images == 3)
         assert [layer.name for layer in app.viewer.layers] == [
-            "picture",
+            "image",
             "PIF confidence",
             "PIF vectors",
             "PAF",

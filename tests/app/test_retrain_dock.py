@@ -10,8 +10,8 @@ import pytest
 from napari_fashion.app.jobs import TrainJob
 from napari_fashion.app.widgets import files
 from napari_fashion.app.window import RETRAIN
+from napari_fashion.datasets.procedural import write_dataset
 from napari_fashion.engine.model import Model
-from napari_fashion.samples import write_dataset
 
 from .conftest import open_window
 
@@ -79,7 +79,7 @@ def test_the_better_models_button_is_the_main_one(retraining, small_model) -> No
     assert compare(0.02, 0.03) == (other, main)
     assert compare(0.03, 0.02) == (main, other)
     compare(0.02, 0.03)
-    start = {"event": "start", "steps": 9, "train_pictures": 3, "val_pictures": 0, "device": "cpu"}
+    start = {"event": "start", "steps": 9, "train_images": 3, "val_images": 0, "device": "cpu"}
     panel.on_event(start)  # another run, which compares nothing
     assert (panel.use.objectName(), panel.keep.objectName()) == ("main", "")
 

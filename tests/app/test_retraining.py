@@ -15,8 +15,8 @@ from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import take_prediction
-from napari_fashion.engine.data import dataset_of
-from napari_fashion.engine.recipe import Recipe
+from napari_fashion.engine.data.samples import dataset_of
+from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.errors import FashionError
 from small import SCHEMA, SHIRT_XY, predicted, prediction
 
@@ -32,7 +32,7 @@ def test_the_recipe_is_one_that_training_reads(editor, tmp_path) -> None:
     recipe = Recipe.load(prepare(editor, options, tmp_path / 'odd "name" ü'))
     assert recipe.schedule.epochs == 3
     assert recipe.optimiser.lr == 1e-4
-    assert recipe.optimiser.freeze_norms  # a few pictures must not move what the old model knows
+    assert recipe.optimiser.freeze_norms  # a few images must not move what the old model knows
     assert recipe.optimiser.keep_start == KEEP_START > 0
     assert recipe.start_from == "bundled"
     assert recipe.data.validation_share == 0.3
@@ -70,7 +70,7 @@ def test_predictions_that_nobody_looked_at_are_left_out(editor, tmp_path) -> Non
     assert [a["image_id"] for a in written["annotations"]] == [1, 3]
 
 
-def test_corrected_pictures_are_those_a_person_touched(editor, tmp_path) -> None:
+def test_corrected_images_are_those_a_person_touched(editor, tmp_path) -> None:
     assert corrected_images(editor) == []
     editor.apply(operations.move_landmarks(editor.dataset, 11, {0: (3, 3)}))
     editor.apply(operations.move_landmarks(editor.dataset, 12, {6: (3, 3)}))

@@ -1,4 +1,4 @@
-"""The whole job through the real window: from pictures to a better model, with mouse and keys."""
+"""The whole job through the real window: from images to a better model, with mouse and keys."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from qtpy.QtCore import Qt
 from napari_fashion.app.widgets import files
 from napari_fashion.app.window import RETRAIN
 from napari_fashion.coco import Dataset, export
+from napari_fashion.datasets.procedural import write_dataset
 from napari_fashion.engine.model import Model
 from napari_fashion.errors import CheckpointError
-from napari_fashion.samples import write_dataset
 from small import FakeModel
 
 pytestmark = pytest.mark.window
@@ -124,7 +124,7 @@ def go_round(app, tmp_path, path, model, source, monkeypatch) -> None:
     app.show_dock("Fashion annotator")
     editor = session.editor
     assert session.model.id.startswith("retrained-")
-    person.key(Qt.Key.Key_R)  # a reviewed picture would be left as it is
+    person.key(Qt.Key.Key_R)  # a reviewed image would be left as it is
     assert not editor.image.reviewed
     dock.message.clear()
     before = len(editor.history)

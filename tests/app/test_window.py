@@ -157,7 +157,7 @@ def test_arrow_keys_nudge_and_are_one_step_of_undo(opened) -> None:
     assert xy_of(opened, 11, 0) == [40, 20]
 
 
-def test_walking_through_pictures(opened) -> None:
+def test_walking_through_images(opened) -> None:
     editor, navigation = opened.session.editor, opened.dock.navigation
     opened.person.key(Qt.Key.Key_N)
     assert editor.index == 1
@@ -254,7 +254,7 @@ def test_a_garment_is_added_placed_and_deleted(opened) -> None:
         [(Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier)],
         [(Qt.Key.Key_N, Qt.KeyboardModifier.NoModifier)] * 2,
     ],
-    ids=["deleted", "undone", "next picture", "picture without garments"],
+    ids=["deleted", "undone", "next image", "image without garments"],
 )
 def test_placing_ends_with_its_garment(opened, leave) -> None:
     person, dataset = opened.person, opened.session.editor.dataset
@@ -356,7 +356,7 @@ def test_predict_keeps_what_a_person_did(opened) -> None:
     assert opened.dock.garments.rows[0].source.text() == "corrected"
 
 
-def test_predict_all_leaves_reviewed_pictures_and_is_undone_one_by_one(opened) -> None:
+def test_predict_all_leaves_reviewed_images_and_is_undone_one_by_one(opened) -> None:
     person, editor = opened.person, opened.session.editor
     model = FakeModel()
     opened.session.use_model(model, "fake")
@@ -434,7 +434,7 @@ def test_predict_without_a_model_says_what_to_do(opened, monkeypatch) -> None:
     assert opened.dock.predict.predict.isEnabled()
 
 
-def test_a_missing_picture_is_told_and_the_rest_goes_on(opened, tmp_path) -> None:
+def test_a_missing_image_is_told_and_the_rest_goes_on(opened, tmp_path) -> None:
     (tmp_path / "2.png").unlink()
     opened.session.use_model(FakeModel(), "fake")
     opened.person.press(opened.dock.predict.predict_all)
@@ -652,10 +652,10 @@ def test_oddities_are_told_from_the_background(app, dataset_file, qtbot) -> None
     assert "77" in tip
 
 
-def test_export_of_reviewed_pictures(opened, tmp_path, monkeypatch) -> None:
+def test_export_of_reviewed_images(opened, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "out.json")
     opened.dock.data.export_reviewed.emit()
-    assert "No picture is marked" in opened.dock.message.text()
+    assert "No image is marked" in opened.dock.message.text()
     opened.person.key(Qt.Key.Key_R)
     opened.dock.data.export_reviewed.emit()
     written = json.loads((tmp_path / "out.json").read_text())
@@ -752,7 +752,7 @@ def test_a_file_that_cannot_be_read_leaves_what_is_open(opened, tmp_path) -> Non
     assert opened.session.editor.n_images == 3
 
 
-def test_a_folder_of_pictures_is_opened_and_saved_beside_them(opened, tmp_path):
+def test_a_folder_of_images_is_opened_and_saved_beside_them(opened, tmp_path):
     opened.dock.open(tmp_path)
     assert opened.session.editor.n_images == 3
     opened.person.key(Qt.Key.Key_R)
@@ -763,7 +763,7 @@ def test_a_folder_of_pictures_is_opened_and_saved_beside_them(opened, tmp_path):
     assert opened.session.editor.image.reviewed
 
 
-def test_saved_in_another_folder_the_pictures_are_found_again(opened, tmp_path, monkeypatch):
+def test_saved_in_another_folder_the_images_are_found_again(opened, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "else" / "where.json")
     assert opened.dock.save_as()
     opened.dock.open(tmp_path / "else" / "where.json")
@@ -781,18 +781,18 @@ def test_the_dock_passes_keys_on_but_not_where_one_types(opened) -> None:
     assert opened.session.editor.index == 1
 
 
-def test_removed_layers_come_back_with_the_next_picture(opened) -> None:
+def test_removed_layers_come_back_with_the_next_image(opened) -> None:
     viewer = opened.viewer
     viewer.layers.remove(opened.layers.layer(PIF))
     opened.person.key(Qt.Key.Key_N)
     ours = [layer.name for layer in viewer.layers if KEY in layer.metadata]
-    assert ours == ["picture", *OVERLAYS]
+    assert ours == ["image", *OVERLAYS]
     viewer.layers.clear()
     opened.session.editor.go_to(0)
     assert len([layer for layer in viewer.layers if KEY in layer.metadata]) == 1 + len(OVERLAYS)
 
 
-def test_the_view_stays_while_pictures_have_one_size(opened) -> None:
+def test_the_view_stays_while_images_have_one_size(opened) -> None:
     opened.viewer.camera.zoom = 11
     opened.viewer.camera.center = (0, 33, 44)
     opened.person.key(Qt.Key.Key_N)

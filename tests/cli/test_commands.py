@@ -16,10 +16,10 @@ from pycocotools.coco import COCO
 
 from engine.drawn import tiny_recipe
 from napari_fashion.cli import main, status
-from napari_fashion.engine.data import load_sources
+from napari_fashion.engine.data.samples import load_sources
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.pictures import write_png
-from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.train.recipe import Source
+from napari_fashion.images.transforms import write_png
 from napari_fashion.schema import Schema
 
 
@@ -57,20 +57,20 @@ def test_train_refuses_a_bad_recipe_with_its_reason(tmp_path, capsys):
     assert main(["train", "--resume"]) == 1
 
 
-@pytest.mark.parametrize("kind", ["coco", "folder", "glob", "picture"])
-def test_predict_takes_pictures_in_every_form(run, drawn, tmp_path, kind, capsys):
+@pytest.mark.parametrize("kind", ["coco", "folder", "glob", "image"])
+def test_predict_takes_images_in_every_form(run, drawn, tmp_path, kind, capsys):
     images = drawn.parent / "images"
     given = {
         "coco": str(drawn),
         "folder": str(images),
         "glob": str(images / "00*.png"),
-        "picture": str(images / "001.png"),
+        "image": str(images / "001.png"),
     }[kind]
     out, overlays = tmp_path / "out.json", tmp_path / "overlays"
     command = ["predict", given, "--model", str(run[0]), "--out", str(out), "--overlays", str(overlays),
                "--single", "--complete", "--device", "cpu"]  # fmt: skip
     assert main(command) == 0
-    expected = {"coco": 24, "folder": 24, "glob": 9, "picture": 1}[kind]
+    expected = {"coco": 24, "folder": 24, "glob": 9, "image": 1}[kind]
     results = json.loads(out.read_text())
     assert len(results) == expected
     first = results[0]
@@ -80,10 +80,10 @@ def test_predict_takes_pictures_in_every_form(run, drawn, tmp_path, kind, capsys
     assert 0 <= first["score"] <= 1
     truth = COCO(str(drawn if kind == "coco" else out.with_name("out.images.json")))
     assert len(truth.loadRes(str(out)).anns) == expected
-    drawn_pictures = sorted(overlays.rglob("*.png"))
-    assert len(drawn_pictures) == expected
-    before = np.asarray(Image.open(images / drawn_pictures[0].stem))
-    after = np.asarray(Image.open(drawn_pictures[0]))
+    drawn_images = sorted(overlays.rglob("*.png"))
+    assert len(drawn_images) == expected
+    before = np.asarray(Image.open(images / drawn_images[0].stem))
+    after = np.asarray(Image.open(drawn_images[0]))
     assert before.shape == after.shape
     assert (before != after).any()
     assert main(command) == 1  # it exists now
@@ -143,9 +143,9 @@ def test_evaluate_prints_and_writes_figures(run, drawn, tmp_path, capsys):
     assert wider["box"]["average_error"] != figures["box"]["average_error"]
 
 
-def test_whole_pictures_can_be_looked_at_more_closely(tmp_path, capsys):
-    (picture,) = load_sources([Source(file="samples:1:70000")], Schema.load("garments"))
-    write_png(tmp_path / "one.png", picture.read())
+def test_whole_images_can_be_looked_at_more_closely(tmp_path, capsys):
+    (image,) = load_sources([Source(file="samples:1:70000")], Schema.load("garments"))
+    write_png(tmp_path / "one.png", image.read())
     command = ["predict", str(tmp_path / "one.png"), "--device", "cpu", "--overwrite", "--out"]
     out = tmp_path / "out.json"
     places = {}
@@ -175,9 +175,9 @@ def test_help_and_version(capsys):
     assert "recipe" in capsys.readouterr().out
 
 
-def test_overlays_stay_in_their_folder_and_never_replace_a_picture(run, drawn, tmp_path, capsys):
+def test_overlays_stay_in_their_folder_and_never_replace_an_image(run, drawn, tmp_path, capsys):
     document = json.loads(drawn.read_text())
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for image in document["images"][:3]:
         (folder / image["file_name"]).write_bytes(
@@ -188,7 +188,7 @@ def test_overlays_stay_in_their_folder_and_never_replace_a_picture(run, drawn, t
     document["images"] = document["images"][:2]
     document["annotations"] = []
     document["images"][0]["file_name"] = str(folder / "001.png")
-    document["images"][1]["file_name"] = "pictures/../pictures/002.png"
+    document["images"][1]["file_name"] = "images/../images/002.png"
     (tmp_path / "absolute.json").write_text(json.dumps(document))
     model = ["--model", str(run[0]), "--single", "--complete"]
     out, overlays = tmp_path / "o" / "r.json", tmp_path / "drawn"
@@ -228,7 +228,7 @@ def test_results_have_the_likeliest_category_or_are_left_out(run, drawn, tmp_pat
     assert left_out in capsys.readouterr().err
 
 
-def test_a_file_that_only_lists_pictures_is_predicted_on(run, drawn, tmp_path):
+def test_a_file_that_only_lists_images_is_predicted_on(run, drawn, tmp_path):
     images = json.loads(drawn.read_text())["images"]
     (drawn.parent / "bare.json").write_text(json.dumps({"images": images}))
     out = tmp_path / "bare.json"
@@ -244,7 +244,7 @@ def test_a_file_that_only_lists_pictures_is_predicted_on(run, drawn, tmp_path):
     assert len(json.loads(out.read_text())) == 24
 
 
-def test_other_landmarks_and_unreadable_pictures_are_said(run, drawn, tmp_path, capsys):
+def test_other_landmarks_and_unreadable_images_are_said(run, drawn, tmp_path, capsys):
     document = json.loads(drawn.read_text())
     for category in document["categories"]:
         category["keypoints"] = ["left_eye", "right_eye"]
@@ -297,13 +297,13 @@ def test_pseudo_labels_can_be_trained_on(run, drawn, tmp_path, capsys):
                "--tolerance", "100", "--device", "cpu"]  # fmt: skip
     assert main(command) == 0
     said = capsys.readouterr().out
-    told = re.search(r"(\d+) garments of 24 pictures got landmarks", said)
+    told = re.search(r"(\d+) garments of 24 images got landmarks", said)
     assert told, said
     assert bare.read_bytes() == before
     source = Source(file=str(out), pseudo=True)
-    pictures = load_sources([source], Schema.load("garments"))
-    assert sum(bool((p.visibility > 0).any()) for p in pictures) == int(told[1]) > 0
-    assert pictures[0].read().shape == (96, 96, 3)  # the file knows where its pictures are
+    images = load_sources([source], Schema.load("garments"))
+    assert sum(bool((p.visibility > 0).any()) for p in images) == int(told[1]) > 0
+    assert images[0].read().shape == (96, 96, 3)  # the file knows where its images are
     assert main(command) == 1
     assert "--overwrite" in capsys.readouterr().err
     assert main([*command, "--overwrite"]) == 0

@@ -9,7 +9,7 @@ import pytest
 from napari_fashion.app import demo
 from napari_fashion.cli import demo as command
 from napari_fashion.cli import main, status
-from napari_fashion.samples import demo_dataset, demo_files
+from napari_fashion.datasets.procedural import demo_dataset, demo_files
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_fashion import photos
 from napari_fashion.cli import main, status
+from napari_fashion.datasets import photos
 
 
 def test_quiet_tells_what_failed_and_what_was_kept(monkeypatch, capsys) -> None:

@@ -42,7 +42,7 @@ def test_it_opens_the_window_with_the_images_of_a_folder(
         viewer = napari.current_viewer()
         window = window_of(viewer)
         seen.append(
-            (window.session.editor.path, window.layers.picture.shape, window.session.model_source)
+            (window.session.editor.path, window.layers.image.shape, window.session.model_source)
         )
         window.may_discard = lambda: True
         viewer.close()

@@ -98,9 +98,9 @@ def test_a_batch_ends_early_at_many_pixels(
     batches: list[int] = []
     predict = Model.predict
 
-    def counted(self, pictures, **options):
-        batches.append(len(pictures))
-        return predict(self, pictures, **options)
+    def counted(self, images, **options):
+        batches.append(len(images))
+        return predict(self, images, **options)
 
     monkeypatch.setattr(Model, "predict", counted)
     whole, out = tmp_path / "whole.json", tmp_path / "out.json"

@@ -17,7 +17,7 @@ LANDMARKS = list(Schema.load("garments").landmarks)
 
 
 def document() -> dict[str, Any]:
-    """Three pictures; two garments, none, and one; ids that count oddly; fields of others."""
+    """Three images; two garments, none, and one; ids that count oddly; fields of others."""
     return {
         "info": {"description": "Röcke und Hüte", "version": 1.0, "x-tool": {"a": [1, 1.0, None]}},
         "licenses": [{"id": 1, "name": "CC0-1.0"}],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image as Picture
+from PIL import Image
 
 from napari_fashion.coco import Dataset, find_problems
 from napari_fashion.coco.problems import missing_images
@@ -19,18 +19,18 @@ from napari_fashion.schema import Schema
 GARMENTS = Schema.load("garments")
 
 
-def picture(path: Path, width: int = 8, height: int = 6, orientation: int = 1) -> Path:
+def image(path: Path, width: int = 8, height: int = 6, orientation: int = 1) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    exif = Picture.Exif()
+    exif = Image.Exif()
     exif[0x0112] = orientation
-    Picture.new("RGB", (width, height)).save(path, exif=exif)
+    Image.new("RGB", (width, height)).save(path, exif=exif)
     return path
 
 
 # -- looking up --------------------------------------------------------------------------------
 
 
-def test_looks_up_pictures_and_garments(dataset):
+def test_looks_up_images_and_garments(dataset):
     assert [i.id for i in dataset.images] == [30, 10, 20]
     assert [g.id for g in dataset.garments] == [5, 7, 6]
     assert dataset.image(10).file_name == "sub/b.jpg"
@@ -109,7 +109,7 @@ def test_load_and_save_to_the_byte(coco_file, tmp_path):
     assert dataset.path == coco_file
 
 
-def test_in_another_folder_it_notes_where_the_pictures_are_and_nothing_else(coco_file, tmp_path):
+def test_in_another_folder_it_notes_where_the_images_are_and_nothing_else(coco_file, tmp_path):
     dataset = Dataset.load(coco_file)
     dataset.save(tmp_path / "out.json")
     old, text = coco_file.read_text("utf-8"), (tmp_path / "out.json").read_text("utf-8")
@@ -286,24 +286,24 @@ def test_landmarks_are_read_anew_when_their_category_changes(dataset):
     assert dataset.garment(5).xy.tolist() == [before[1], before[0], *before[2:]]
 
 
-# -- where the pictures lie --------------------------------------------------------------------
+# -- where the images lie --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", [".", "images", "garments", "..", "../images", "../garments"])
-def test_finds_the_pictures_in_the_usual_places(coco_file, place):
+def test_finds_the_images_in_the_usual_places(coco_file, place):
     if place == "..":  # only above a folder of annotations
         coco_file = (
             coco_file.parent.rename(coco_file.parent.with_name("annotations")) / coco_file.name
         )
     root = coco_file.parent / place
-    picture(root / "a.jpg")
+    image(root / "a.jpg")
     dataset = Dataset.load(coco_file)
     assert dataset.image_root.resolve() == root.resolve()
     assert dataset.image(30).path.is_file()
 
 
 def test_a_root_that_is_given_or_noted_wins(coco_file, doc, tmp_path):
-    picture(coco_file.parent / "a.jpg")
+    image(coco_file.parent / "a.jpg")
     doc["info"]["fashion"] = {"image_root": "../elsewhere"}
     coco_file.write_text(json.dumps(doc), "utf-8")
     assert Dataset.load(coco_file).image_root == coco_file.parent / "../elsewhere"
@@ -312,20 +312,20 @@ def test_a_root_that_is_given_or_noted_wins(coco_file, doc, tmp_path):
 
 @pytest.mark.skipif(os.sep != "/", reason="backslashes are separators here")
 def test_names_with_backslashes_are_found(coco_file, doc):
-    picture(coco_file.parent / "sub" / "b.jpg")
+    image(coco_file.parent / "sub" / "b.jpg")
     doc["images"][1]["file_name"] = "sub\\b.jpg"
     assert Dataset.from_document(doc, image_root=coco_file.parent).image(10).path.is_file()
 
 
-def test_missing_pictures_are_listed_when_asked(coco_file):
-    picture(coco_file.parent / "a.jpg")
+def test_missing_images_are_listed_when_asked(coco_file):
+    image(coco_file.parent / "a.jpg")
     missing = missing_images(Dataset.load(coco_file))
     assert [problem.place for problem in missing] == ["images[1].file_name", "images[2].file_name"]
     assert "sub/b.jpg" in str(missing[0]).replace("\\", "/")
 
 
-def test_the_size_comes_from_the_picture_where_the_record_has_none(coco_file, doc):
-    picture(coco_file.parent / "a.jpg", 8, 6, orientation=6)
+def test_the_size_comes_from_the_image_where_the_record_has_none(coco_file, doc):
+    image(coco_file.parent / "a.jpg", 8, 6, orientation=6)
     del doc["images"][0]["width"]
     dataset = Dataset.from_document(doc, image_root=coco_file.parent)
     assert (dataset.image(30).width, dataset.image(30).height) == (6, 8)
@@ -337,12 +337,12 @@ def test_the_size_comes_from_the_picture_where_the_record_has_none(coco_file, do
 
 def test_from_folder(tmp_path):
     for orientation, name in enumerate(["e.jpg", "b.JPEG", "sub/c.png", "d.webp"], 5):
-        picture(tmp_path / name, orientation=orientation)
-    picture(tmp_path / "a.bmp", 5, 4)
-    picture(tmp_path / ".hidden" / "x.jpg")
-    picture(tmp_path / ".y.jpg")
-    (tmp_path / "notes.txt").write_text("no picture")
-    (tmp_path / "broken.jpg").write_bytes(b"no picture either")
+        image(tmp_path / name, orientation=orientation)
+    image(tmp_path / "a.bmp", 5, 4)
+    image(tmp_path / ".hidden" / "x.jpg")
+    image(tmp_path / ".y.jpg")
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "broken.jpg").write_bytes(b"no pixels either")
     dataset = Dataset.from_folder(tmp_path, schema=GARMENTS)
     assert [(i.id, i.file_name, i.width, i.height) for i in dataset.images] == [
         (1, "a.bmp", 5, 4),
@@ -360,21 +360,21 @@ def test_from_folder(tmp_path):
     assert [p.path.name for p in find_problems(dataset)] == ["broken.jpg"]
 
 
-def test_a_data_set_of_a_folder_finds_its_pictures_again(tmp_path):
-    picture(tmp_path / "pictures" / "a.jpg")
-    dataset = Dataset.from_folder(tmp_path / "pictures", schema=GARMENTS)
+def test_a_data_set_of_a_folder_finds_its_images_again(tmp_path):
+    image(tmp_path / "images" / "a.jpg")
+    dataset = Dataset.from_folder(tmp_path / "images", schema=GARMENTS)
     dataset.save(tmp_path / "out" / "set.json")
     again = Dataset.load(tmp_path / "out" / "set.json")
-    assert again.images[0].path.resolve() == (tmp_path / "pictures" / "a.jpg").resolve()
+    assert again.images[0].path.resolve() == (tmp_path / "images" / "a.jpg").resolve()
     assert again.schema == GARMENTS
     assert again.to_document()["info"]["fashion"] == {
         "schema": "garments",
-        "image_root": "../pictures",
+        "image_root": "../images",
     }
     assert "image_root" not in dataset.to_document()["info"]["fashion"]
 
 
-def test_a_folder_without_pictures_is_an_error(tmp_path):
+def test_a_folder_without_images_is_an_error(tmp_path):
     with pytest.raises(CocoError, match="nowhere: no such folder"):
         Dataset.from_folder(tmp_path / "nowhere", schema=GARMENTS)
     (tmp_path / "broken.jpg").write_bytes(b"")
@@ -480,7 +480,7 @@ def test_subset_shares_no_record(dataset):
     assert dataset.image(30).width == 100
 
 
-def test_subset_of_unknown_pictures_is_an_error(dataset):
+def test_subset_of_unknown_images_is_an_error(dataset):
     with pytest.raises(CocoError, match="images: no record with the id 31"):
         dataset.subset([30, 31])
 
@@ -524,21 +524,21 @@ def remove_and_put_back(dataset: Dataset, n: int) -> None:
     assert [g.id for g in dataset.garments] == list(range(n))
 
 
-def insert_on_every_picture(dataset: Dataset, n: int) -> None:
+def insert_on_every_image(dataset: Dataset, n: int) -> None:
     for i in range(n):
         record_id = dataset.next_id("annotations")
         dataset.insert_record("annotations", {"id": record_id, "image_id": i})
     assert [g.id for g in dataset.garments] == list(range(2 * n))
 
 
-def insert_on_one_picture(dataset: Dataset, n: int) -> None:
+def insert_on_one_image(dataset: Dataset, n: int) -> None:
     for _ in range(n):
         record_id = dataset.next_id("annotations")
         dataset.insert_record("annotations", {"id": record_id, "image_id": 1})
     assert [g.id for g in dataset.garments_of(1)] == [1, *range(n, 2 * n)]
 
 
-def set_on_every_picture(dataset: Dataset, n: int) -> None:
+def set_on_every_image(dataset: Dataset, n: int) -> None:
     for i in range(n):
         dataset.set_value("images", i, ("width",), 8)
     assert {image.width for image in dataset.images} == {8}
@@ -546,14 +546,14 @@ def set_on_every_picture(dataset: Dataset, n: int) -> None:
 
 EDITS = [
     remove_and_put_back,
-    insert_on_every_picture,
-    insert_on_one_picture,
-    set_on_every_picture,
+    insert_on_every_image,
+    insert_on_one_image,
+    set_on_every_image,
 ]
 
 
 @pytest.mark.parametrize("edits", EDITS)
-def test_many_edits_of_many_pictures_take_no_quadratic_time(doc, edits):
+def test_many_edits_of_many_images_take_no_quadratic_time(doc, edits):
     """Twice as many make twice the calls; a walk over the table for each would make four times."""
     n = 200
     few = calls_of(edits, large_dataset(doc, n), n)
@@ -601,7 +601,7 @@ def test_the_photos_landmark_files(photos_dir, tmp_path, name):
 
 def test_named_files_of_several_folders_become_one_data_set(tmp_path):
     for name in ("a/1.png", "a/b/2.png", "c.png"):
-        picture(tmp_path / name)
+        image(tmp_path / name)
     files = [tmp_path / "a/b/2.png", tmp_path / "c.png", tmp_path / "a/b/2.png"]
     dataset = Dataset.from_files(files, schema=Schema.load("garments"))
     assert [i.file_name for i in dataset.images] == ["a/b/2.png", "c.png"]

@@ -122,7 +122,7 @@ def test_a_path_that_leads_nowhere_changes_nothing(dataset, path, text, message)
     assert state(dataset) == before
 
 
-def test_a_garment_can_change_its_picture(dataset):
+def test_a_garment_can_change_its_image(dataset):
     dataset.set_value("annotations", 7, ("image_id",), 30)
     assert [g.id for g in dataset.garments_of(30)] == [5, 7, 6]
     assert dataset.garments_of(20) == []
@@ -162,7 +162,7 @@ def test_new_records_stand_after_the_files_ordered_by_id(dataset):
     assert state(dataset) == before
 
 
-def test_pictures_and_categories_too(dataset):
+def test_images_and_categories_too(dataset):
     before = state(dataset)
     text = dataset.remove_record("images", 10)
     assert [i.id for i in dataset.images] == [30, 20]

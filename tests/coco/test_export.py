@@ -35,7 +35,7 @@ def review(dataset: Dataset, image_id) -> None:
 
 @pytest.fixture
 def edited(coco_file) -> Dataset:
-    """A guess on each picture; the first picture is reviewed, the second's guess corrected."""
+    """A guess on each image; the first image is reviewed, the second's guess corrected."""
     (coco_file.parent / "a.jpg").touch()
     dataset = Dataset.load(coco_file)
     for image_id in (30, 10, 20):
@@ -54,7 +54,7 @@ def test_guesses_that_nobody_has_seen_are_left_out(edited, tmp_path):
     report = export(edited, tmp_path / "out.json")
     assert ids(Dataset.load(tmp_path / "out.json")) == ([30, 10, 20], [5, 7, 6, 8, 9])
     assert (report.images, report.annotations, report.predictions_left_out) == (3, 5, 1)
-    assert "Wrote 5 garments in 3 pictures" in str(report)
+    assert "Wrote 5 garments in 3 images" in str(report)
     assert "Left out 1 predicted garments" in str(report)
 
 
@@ -77,7 +77,7 @@ def test_everything_else_is_as_it_was(edited, tmp_path, exact):
     assert exact(json.dumps(again)) == exact(json.dumps(edited.to_document()))
 
 
-def test_the_pictures_are_found_from_another_folder(edited, tmp_path):
+def test_the_images_are_found_from_another_folder(edited, tmp_path):
     path = tmp_path / "else" / "where" / "out.json"
     export(edited, path)
     noted = json.loads(path.read_text("utf-8"))["info"]["fashion"]["image_root"]
@@ -87,7 +87,7 @@ def test_the_pictures_are_found_from_another_folder(edited, tmp_path):
     assert again.image(30).file_name == "a.jpg"
 
 
-def test_a_second_export_notes_the_pictures_anew(edited, tmp_path):
+def test_a_second_export_notes_the_images_anew(edited, tmp_path):
     export(edited, tmp_path / "one" / "out.json")
     export(Dataset.load(tmp_path / "one" / "out.json"), tmp_path / "out.json")
     again = Dataset.load(tmp_path / "out.json")
@@ -100,7 +100,7 @@ def test_an_info_that_is_no_object_is_left_alone(doc, tmp_path):
     assert Dataset.load(tmp_path / "out.json").to_document()["info"] == "by hand"
 
 
-def test_annotations_without_a_picture_stay_in_a_full_export(doc, tmp_path):
+def test_annotations_without_an_image_stay_in_a_full_export(doc, tmp_path):
     doc["annotations"][1]["image_id"] = 99
     export(Dataset.from_document(doc), tmp_path / "all.json")
     export(Dataset.from_document(doc), tmp_path / "reviewed.json", only_reviewed=True)
@@ -125,7 +125,7 @@ def test_pycocotools_reads_it(edited, tmp_path, capsys):
     assert [a["id"] for a in coco.loadAnns(coco.getAnnIds(iscrowd=True))] == [6]
 
 
-def test_trainable_pictures_are_reviewed_or_annotated(edited, tmp_path):
+def test_trainable_images_are_reviewed_or_annotated(edited, tmp_path):
     export(edited, tmp_path / "out.json")
     out = Dataset.load(tmp_path / "out.json")
     for garment in out.garments_of(10):

@@ -140,7 +140,7 @@ def test_results_are_written_whole_and_never_over_a_file(tmp_path):
 
 def test_the_room_needs_neither_torch_nor_qt_nor_napari():
     code = (
-        "import sys, napari_fashion.coco, napari_fashion.photos;"
+        "import sys, napari_fashion.coco, napari_fashion.datasets.photos;"
         "print([m for m in ('torch', 'napari', 'qtpy', 'napari_fashion.engine') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image as Picture
+from PIL import Image
 
 from napari_fashion.app import layer_data
 from napari_fashion.coco import Dataset, find_problems, views
@@ -101,7 +101,7 @@ def test_a_box_that_is_no_box_is_none(box):
 @pytest.mark.parametrize("info", ["spytensor created", ["a"], 3])
 def test_the_images_are_found_where_info_is_no_object(tmp_path, info):
     (tmp_path / "data").mkdir()
-    Picture.new("RGB", (120, 120)).save(tmp_path / "data" / "1.png")
+    Image.new("RGB", (120, 120)).save(tmp_path / "data" / "1.png")
     (tmp_path / "data" / "a.json").write_text(json.dumps(document(info=info)))
     target = tmp_path / "out" / "deep" / "s.json"
     Editor(Dataset.load(tmp_path / "data" / "a.json")).save(target)
@@ -136,7 +136,7 @@ def test_sizes_are_read_by_their_value(size):
 def test_names_that_are_no_unicode_are_written_and_found_again(tmp_path):
     folder = tmp_path / "shop"
     folder.mkdir()
-    Picture.new("RGB", (8, 8)).save(tmp_path / "1.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
     (tmp_path / "1.png").rename(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png"))
     dataset = Dataset.from_folder(folder, schema=GARMENTS)
     dataset.save(folder / "a.json")

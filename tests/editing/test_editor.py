@@ -99,13 +99,13 @@ def test_undone_wholly_is_the_document_as_it_was_and_redone_as_it_became(
     editor = Editor(dataset)
     for step in steps:
         perform(editor, *step)
-    while editor.can_redo:  # what a step undid of another picture could still be redone
+    while editor.can_redo:  # what a step undid of another image could still be redone
         editor.redo()
     became = state(dataset)
     labels = sorted(edit.label for edit in editor.history)
     looks = iter(looks)
     while editor.can_undo:
-        editor.go_to(next(looks, editor.index))  # so pictures are undone in any order
+        editor.go_to(next(looks, editor.index))  # so images are undone in any order
         label, history = editor.undo_label, editor.history
         editor.undo()
         assert editor.redo_label == label
@@ -123,7 +123,7 @@ def test_undone_wholly_is_the_document_as_it_was_and_redone_as_it_became(
     assert state(again) == state(dataset)
 
 
-def test_undo_is_of_the_picture_in_view_while_it_has_edits(dataset) -> None:
+def test_undo_is_of_the_image_in_view_while_it_has_edits(dataset) -> None:
     editor = Editor(dataset)
     editor.apply(operations.move_landmarks(dataset, 11, {0: (1, 1)}))
     editor.apply(operations.set_reviewed(dataset, 2, True))
@@ -146,7 +146,7 @@ def test_records_come_back_to_their_places_out_of_order(dataset) -> None:
     assert state(dataset) == before
 
 
-def test_a_category_that_another_picture_uses_is_not_taken_from_it(dataset) -> None:
+def test_a_category_that_another_image_uses_is_not_taken_from_it(dataset) -> None:
     dataset = small_dataset(categories=["Pants", "Shirt"])
     dress = SCHEMA.category_names.index("Dress")
     editor = Editor(dataset)
@@ -179,7 +179,7 @@ def test_the_journal_line_by_line_gives_the_same_document(dataset) -> None:
     assert state(other) == state(dataset)
 
 
-def test_undo_goes_to_the_picture_of_the_edit(dataset) -> None:
+def test_undo_goes_to_the_image_of_the_edit(dataset) -> None:
     editor = Editor(dataset)
     editor.apply(operations.move_landmarks(dataset, 11, {0: (1, 1)}))
     editor.go_to(2)
@@ -242,7 +242,7 @@ def test_a_new_edit_forgets_what_was_undone(dataset) -> None:
     assert not editor.can_redo
 
 
-def test_a_new_edit_leaves_what_was_undone_on_other_pictures(dataset) -> None:
+def test_a_new_edit_leaves_what_was_undone_on_other_images(dataset) -> None:
     editor = Editor(dataset)
     editor.apply(operations.add_garment(dataset, 1, 0)[0])
     editor.undo()

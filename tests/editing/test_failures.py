@@ -419,7 +419,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def picture(folder, name) -> None:
+def image(folder, name) -> None:
     PilImage.new("RGB", (9, 9)).save(folder / name)
 
 
@@ -430,7 +430,7 @@ def test_a_base_that_the_journal_is_not_of_is_not_used(folder):
     opening = open_editor(folder, schema=SCHEMA)
     opening.put_aside()
     killed(opening.editor)
-    picture(folder, "a.png")
+    image(folder, "a.png")
     editor = opened(folder)
     editor.go_to(0)
     editor.apply(operations.add_garment(editor.dataset, editor.image_id, 0)[0])
@@ -446,7 +446,7 @@ def test_images_stay_while_garments_are_on_them(folder):
     editor.save()
     editor.let_go()
     for name in ("d.png", "e.png"):
-        picture(folder, name)
+        image(folder, name)
     editor = opened(folder)
     editor.go_to(3)
     editor.apply(operations.add_garment(editor.dataset, editor.image_id, 0)[0])
@@ -476,7 +476,7 @@ def test_a_damaged_file_of_a_folder_is_not_passed_over(folder):
 def test_images_are_found_from_a_file_of_another_name_beside(tmp_path, dataset_file):
     (tmp_path / "photos").mkdir()
     for i in (1, 2, 3):
-        picture(tmp_path / "photos", f"{i}.png")
+        image(tmp_path / "photos", f"{i}.png")
     path = tmp_path / "photos.json"
     shutil.copy(dataset_file, path)
     for i in (1, 2, 3):

@@ -540,8 +540,8 @@ def test_two_windows_of_one_program_are_two_windows(dataset_file):
 @pytest.fixture
 def folder(tmp_path) -> Path:
     for name in ("a", "b"):
-        picture = np.full((30, 40, 3), 90, np.uint8)
-        PilImage.fromarray(picture).save(tmp_path / f"{name}.png")
+        image = np.full((30, 40, 3), 90, np.uint8)
+        PilImage.fromarray(image).save(tmp_path / f"{name}.png")
     return tmp_path
 
 

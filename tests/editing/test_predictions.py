@@ -90,7 +90,7 @@ def test_a_garment_that_a_person_deleted_does_not_come_back(dataset) -> None:
     assert dataset.garments_of(2) == []
 
 
-def test_a_reviewed_picture_stays(dataset) -> None:
+def test_a_reviewed_image_stays(dataset) -> None:
     operations.set_reviewed(dataset, 2, True).apply(dataset)
     taken = take(dataset, 2, predicted(SHIRT_XY, "Shirt"))
     assert taken.edit is None

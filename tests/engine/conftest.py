@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_fashion.engine.recipe import Recipe
-from napari_fashion.engine.train import train
+from napari_fashion.engine.train.recipe import Recipe
+from napari_fashion.engine.train.trainer import train
 
 from .drawn import draw_dataset, tiny_recipe
 

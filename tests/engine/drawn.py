@@ -15,7 +15,7 @@ CATEGORIES = ("T-Shirt", "Pants")
 
 
 def draw_dataset(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = (96, 96)) -> Path:
-    """Write `count` pictures of flat shirts and trousers with their landmarks; return the file."""
+    """Write `count` images of flat shirts and trousers with their landmarks; return the file."""
     rng = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True)
     images, annotations = [], []

@@ -1,4 +1,4 @@
-"""Augmentation keeps pictures and landmarks together, and is the same for a seed."""
+"""Augmentation keeps images and landmarks together, and is the same for a seed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from napari_fashion.engine.augment import (
     augment_batch,
     lay_together,
 )
-from napari_fashion.engine.pictures import PADDING
 from napari_fashion.engine.targets import GarmentBatch
+from napari_fashion.images.transforms import PADDING
 from napari_fashion.schema import Schema
 
 SCHEMA = Schema.load("garments")
@@ -23,7 +23,7 @@ CANVAS = 160
 
 
 def dotted(b: int, seed: int = 0) -> Canvases:
-    """Pictures with a bright blob at each of 8 landmarks, each in a channel of its own kind."""
+    """Images with a bright blob at each of 8 landmarks, each in a channel of its own kind."""
     rng = np.random.default_rng(seed)
     size = torch.tensor([[CANVAS, 120.0], [100.0, CANVAS]] * b)[:b]
     xy = torch.zeros(b, 1, 8, 2)
@@ -58,11 +58,11 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def centroid(picture, xy, radius=5):
+def centroid(image, xy, radius=5):
     """Centre of the light around xy in a (H, W) channel."""
     x0, y0 = round(float(xy[0])), round(float(xy[1]))
     rows, columns = slice(y0 - radius, y0 + radius + 1), slice(x0 - radius, x0 + radius + 1)
-    patch = picture[rows, columns].clamp(min=20) - 20
+    patch = image[rows, columns].clamp(min=20) - 20
     y, x = torch.meshgrid(torch.arange(patch.shape[0]), torch.arange(patch.shape[1]), indexing="ij")
     total = patch.sum()
     return torch.stack(
@@ -112,7 +112,7 @@ def test_landmarks_stay_on_their_blobs(options):
     assert checked > 40
 
 
-def test_without_augmentation_it_is_the_fitted_picture():
+def test_without_augmentation_it_is_the_fitted_image():
     batch = dotted(2)
     inputs, garments = augment_batch(batch, 128, NO_AUGMENTATION, SCHEMA.flips, generator())
     factor = 128 / CANVAS
@@ -259,7 +259,7 @@ def test_cut_views_are_less_narrow_and_everything_moves_along():
     torch.testing.assert_close(narrow[2], torch.ones(4), atol=1e-3, rtol=0)
     for extent in extents:
         torch.testing.assert_close(extent.amax(1), torch.full((4,), 128.0), atol=0.01, rtol=0)
-    # Landmarks keep their place in the box, which the picture fills as before.
+    # Landmarks keep their place in the box, which the image fills as before.
     for _, garments in (even, square):
         low, size = garments.box[:, :1, None, :2], (garments.box[..., 2:] - garments.box[..., :2])
         was = kept[1].box[..., 2:] - kept[1].box[..., :2]
@@ -276,7 +276,7 @@ def test_cut_views_are_less_narrow_and_everything_moves_along():
     assert torch.equal(a, b)
 
 
-def test_pictures_are_averaged_along_the_axis_that_gets_much_smaller():
+def test_images_are_averaged_along_the_axis_that_gets_much_smaller():
     fine = torch.zeros(1, 3, CANVAS, CANVAS, dtype=torch.uint8)
     fine[..., ::2] = 255  # stripes of one pixel, upright
     canvases = Canvases(fine, torch.tensor([[CANVAS, CANVAS]]).float(), dotted(1).garments)
@@ -290,13 +290,13 @@ def test_pictures_are_averaged_along_the_axis_that_gets_much_smaller():
         assert (spread < 1) == averaged
 
 
-def test_pieces_of_empty_pictures_lie_around_cuts_and_are_learned_as_such():
+def test_pieces_of_empty_images_lie_around_cuts_and_are_learned_as_such():
     canvases = dotted(12)
     nothing = [3, 8]
     canvases.garments.valid[nothing] = False
     for i in nothing:
         w, h = canvases.size[i].int().tolist()
-        canvases.pixels[i] = 0  # beyond the picture
+        canvases.pixels[i] = 0  # beyond the image
         canvases.pixels[i, :, :h, :w] = 200
     cuts = NO_AUGMENTATION.model_copy(
         update={"box_view": 1, "box_cut": 1, "box_margin": (0.1, 0.1)}
@@ -322,7 +322,7 @@ def test_pieces_of_empty_pictures_lie_around_cuts_and_are_learned_as_such():
     assert torch.equal(after.xy, before.xy)
 
 
-def test_without_an_empty_picture_cuts_keep_their_padding():
+def test_without_an_empty_image_cuts_keep_their_padding():
     cuts = NO_AUGMENTATION.model_copy(update={"box_view": 1, "box_cut": 1})
     plain, before = augment_batch(dotted(6), 96, cuts, SCHEMA.flips, generator())
     all_of_them = cuts.model_copy(update={"background": 1.0})
@@ -331,7 +331,7 @@ def test_without_an_empty_picture_cuts_keep_their_padding():
     assert torch.equal(after.content, before.content)
 
 
-def test_erasing_paints_one_rectangle_over_some_pictures():
+def test_erasing_paints_one_rectangle_over_some_images():
     plain, garments = augment_batch(dotted(40), 96, NO_AUGMENTATION, SCHEMA.flips, generator())
     options = NO_AUGMENTATION.model_copy(update={"erase": 0.5})
     erased, same = augment_batch(dotted(40), 96, options, SCHEMA.flips, generator())
@@ -350,10 +350,10 @@ def test_erasing_paints_one_rectangle_over_some_pictures():
     assert 10 <= touched <= 30
 
 
-# -- several pictures laid out together ----------------------------------------------------
+# -- several images laid out together ----------------------------------------------------
 
 
-def test_laid_out_pictures_keep_their_garments_in_place():
+def test_laid_out_images_keep_their_garments_in_place():
     batch = dotted(6)
     before = batch.pixels.clone()
     laid, together = lay_together(batch, 1.0, generator(3))
@@ -397,7 +397,7 @@ def test_only_some_are_laid_out_and_the_others_stay_as_they_are():
     assert few.garments.valid.shape == (3, 1)
 
 
-def test_laid_out_pictures_are_seen_whole():
+def test_laid_out_images_are_seen_whole():
     batch = dotted(12)
     options = NO_AUGMENTATION.model_copy(update={"mosaic": 1.0, "box_view": 1.0, "box_cut": 1.0})
     _, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())

@@ -6,10 +6,10 @@ from importlib import resources
 
 import pytest
 
-from napari_fashion.engine.data import load_sources
-from napari_fashion.engine.evaluate import evaluate_pictures
+from napari_fashion.engine.data.samples import load_sources
+from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.train.recipe import Source
 from napari_fashion.schema import Schema
 
 
@@ -30,15 +30,15 @@ def test_it_is_small_and_tells_nothing_of_the_machine_that_made_it(bundled):
 
 
 def test_it_finds_procedural_garments(bundled):
-    pictures = load_sources([Source(file="samples:12:70000")], bundled.schema)
-    result = evaluate_pictures(bundled, pictures, rounds=0)
+    images = load_sources([Source(file="samples:12:70000")], bundled.schema)
+    result = evaluate_images(bundled, images, rounds=0)
     assert result.report.average_error < 0.08
 
 
 @pytest.mark.shared
 def test_it_finds_landmarks_on_photos_of_senders_it_never_saw(bundled, photos_dir):
-    pictures = load_sources([Source(file="photos:test")], bundled.schema)
-    assert not {p.key for p in pictures} & set(bundled.info.data["split"]["train"])
-    result = evaluate_pictures(bundled, pictures[::5], rounds=0)
+    images = load_sources([Source(file="photos:test")], bundled.schema)
+    assert not {p.key for p in images} & set(bundled.info.data["split"]["train"])
+    result = evaluate_images(bundled, images[::5], rounds=0)
     assert result.report.average_error < 0.08
     assert result.report.top5 > 0.8

@@ -1,13 +1,13 @@
-"""Photos laid out together (training/lay_out.py) are pictures whose garments lie where they show."""
+"""Photos laid out together (training/lay_out.py) are images whose garments lie where they show."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from napari_fashion.engine.data import load_sources
-from napari_fashion.engine.pictures import cut_box, resize
-from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.data.samples import load_sources
+from napari_fashion.engine.train.recipe import Source
+from napari_fashion.images.transforms import cut_box, resize
 
 from .drawn import SCHEMA
 
@@ -20,24 +20,24 @@ def script(load_script):
 def test_every_garment_shows_where_its_landmarks_are(script, drawn, tmp_path):
     photos = load_sources([Source(file=str(drawn))], SCHEMA)[:7]
     path = script.lay_out(photos, 3, tmp_path / "several", SCHEMA)
-    pictures = load_sources([Source(file=str(path))], SCHEMA)
-    assert [len(p.category) for p in pictures] == [3, 3, 1]
+    images = load_sources([Source(file=str(path))], SCHEMA)
+    assert [len(p.category) for p in images] == [3, 3, 1]
     left = list(photos)
-    for picture in pictures:
-        pixels = picture.read()
-        for i in range(len(picture.category)):
-            seen = picture.visibility[i] > 0
-            cut = cut_box(pixels, picture.xy[i][seen])
+    for image in images:
+        pixels = image.read()
+        for i in range(len(image.category)):
+            seen = image.visibility[i] > 0
+            cut = cut_box(pixels, image.xy[i][seen])
 
             def far(photo, cut=cut):
-                was = cut_box(photo.read(), photo.xy[0][photo.visibility[0] > 0]).picture
-                same = resize(was, (cut.picture.shape[1], cut.picture.shape[0])).astype(float)
-                return np.abs(same - cut.picture).mean()
+                was = cut_box(photo.read(), photo.xy[0][photo.visibility[0] > 0]).image
+                same = resize(was, (cut.image.shape[1], cut.image.shape[0])).astype(float)
+                return np.abs(same - cut.image).mean()
 
             own = min(left, key=far)
             assert far(own) < 0.5 * min(far(p) for p in photos if p is not own)
-            assert own.category[0] == picture.category[i]
-            assert (own.visibility[0] == picture.visibility[i]).all()
+            assert own.category[0] == image.category[i]
+            assert (own.visibility[0] == image.visibility[i]).all()
             left.remove(own)
     assert not left
 

@@ -13,7 +13,7 @@ from napari_fashion.engine.losses import (
     laplace_loss,
     smooth_l1_loss,
 )
-from napari_fashion.engine.network import Heads, pool_category
+from napari_fashion.engine.network.network import Heads, pool_category
 from napari_fashion.engine.targets import TargetOptions, encode_targets
 from napari_fashion.schema import Schema
 
@@ -113,7 +113,7 @@ def test_pooling_reads_only_the_garments_cells():
 
 
 def test_rare_categories_are_learned_as_if_they_were_common():
-    """With the prior, the best logits of a category-blind picture are equal, not log-frequencies."""
+    """With the prior, the best logits of a category-blind image are equal, not log-frequencies."""
     rates = torch.tensor([0.9, 0.09, 0.01])
     labels = torch.tensor([0] * 90 + [1] * 9 + [2])
     garments = random_garments(1, n=1)
@@ -155,7 +155,7 @@ def test_the_prior_comes_in_by_its_option_only():
 
 
 def test_smoothing_spreads_evenly_over_what_is_read():
-    """Of a picture that shows a common category, all others are equally unlikely, however rare."""
+    """Of an image that shows a common category, all others are equally unlikely, however rare."""
     rates = torch.tensor([0.995, 0.004, 0.001])
     targets = encode_targets(random_garments(1, n=1), SCHEMA, TargetOptions(), (12, 12), 8)
     for label in range(3):

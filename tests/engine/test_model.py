@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from napari_fashion.engine.data import load_sources
+from napari_fashion.engine.data.samples import load_sources
 from napari_fashion.engine.decode import DecoderOptions
-from napari_fashion.engine.evaluate import cut_box, evaluate_pictures
+from napari_fashion.engine.evaluation.protocols import cut_box, evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
-from napari_fashion.engine.recipe import Source
+from napari_fashion.engine.train.recipe import Source
 from napari_fashion.errors import CheckpointError
 from napari_fashion.images import read_image
 
@@ -28,19 +28,19 @@ def model(trained):
 
 
 @pytest.fixture(scope="module")
-def pictures(drawn):
+def images(drawn):
     return load_sources([Source(file=str(drawn))], SCHEMA)
 
 
-def test_save_and_load_keep_the_model(model, pictures, tmp_path):
+def test_save_and_load_keep_the_model(model, images, tmp_path):
     path = model.save(tmp_path / "deep" / "copy")
     assert path == tmp_path / "deep" / "copy.json"
-    picture = read_image(pictures[0].path)
+    image = read_image(images[0].path)
     for source in (path, path.with_suffix(".safetensors")):
         again = Model.load(source, "cpu")
         assert again.id == model.id
         assert again.schema == model.schema
-        np.testing.assert_array_equal(again.fields(picture).pif_xy, model.fields(picture).pif_xy)
+        np.testing.assert_array_equal(again.fields(image).pif_xy, model.fields(image).pif_xy)
 
 
 def test_what_is_no_model_is_refused(model, tmp_path):
@@ -78,10 +78,10 @@ def test_what_is_no_model_is_refused(model, tmp_path):
         Model.load(model.save(tmp_path / "m"), "cuda:77")
 
 
-def test_predictions_lie_on_the_garments(model, pictures):
-    loaded = [read_image(p.path) for p in pictures[:12]]
+def test_predictions_lie_on_the_garments(model, images):
+    loaded = [read_image(p.path) for p in images[:12]]
     found, errors = 0, []
-    for p, prediction in zip(pictures, model.predict(loaded), strict=False):
+    for p, prediction in zip(images, model.predict(loaded), strict=False):
         assert prediction.model_id == model.id
         if not prediction.garments:
             continue
@@ -99,35 +99,35 @@ def test_predictions_lie_on_the_garments(model, pictures):
 
 
 @pytest.mark.parametrize("size", [(96, 96), (96, 50), (50, 96), (200, 131), (1000, 700), (9, 300)])
-def test_any_size_and_any_kind_of_picture(model, size):
+def test_any_size_and_any_kind_of_image(model, size):
     rng = np.random.default_rng(0)
     for shape in ((size[1], size[0]), (size[1], size[0], 3), (size[1], size[0], 4)):
         fields = model.fields(rng.integers(0, 255, shape, dtype=np.uint8))
-        # The cells cover the picture and not more than a cell beyond it.
+        # The cells cover the image and not more than a cell beyond it.
         for axis in range(2):
             cells = fields.pif_confidence.shape[2 - axis]
             end = (cells - 0.5) * fields.scale[axis] + fields.offset[axis]
             assert size[axis] - 0.5 <= end + 1e-3 < size[axis] - 0.5 + fields.scale[axis] + 1e-2
 
 
-def test_batches_give_what_single_pictures_give(model, pictures):
-    loaded = [read_image(p.path) for p in pictures[:3]] + [np.zeros((40, 90, 3), np.uint8)]
+def test_batches_give_what_single_images_give(model, images):
+    loaded = [read_image(p.path) for p in images[:3]] + [np.zeros((40, 90, 3), np.uint8)]
     together = model.fields_batch(loaded)
-    for picture, fields in zip(loaded, together, strict=True):
-        alone = model.fields(picture)
+    for image, fields in zip(loaded, together, strict=True):
+        alone = model.fields(image)
         np.testing.assert_allclose(fields.pif_confidence, alone.pif_confidence, atol=1e-4)
         np.testing.assert_allclose(fields.pif_xy, alone.pif_xy, atol=1e-2)
 
 
-def test_a_field_peak_lies_where_the_landmark_is_at_several_scales(model, pictures):
-    pants = [p for p in pictures if p.category[0] == SCHEMA.category_index("Pants")][:8]
+def test_a_field_peak_lies_where_the_landmark_is_at_several_scales(model, images):
+    pants = [p for p in images if p.category[0] == SCHEMA.category_index("Pants")][:8]
     errors = {1: [], 2: [], 5: []}
     moved = []
     for p in pants:
-        picture = read_image(p.path)
+        image = read_image(p.path)
         first = {}
         for factor, distances in errors.items():
-            big = np.repeat(np.repeat(picture, factor, 0), factor, 1)
+            big = np.repeat(np.repeat(image, factor, 0), factor, 1)
             fields = model.fields(big)
             for k in np.flatnonzero(p.visibility[0] > 0):
                 flat = fields.pif_confidence[k].argmax()
@@ -135,7 +135,7 @@ def test_a_field_peak_lies_where_the_landmark_is_at_several_scales(model, pictur
                 xy = fields.to_pixels(fields.pif_xy[k][:, cell[0], cell[1]])
                 truth = (p.xy[0, k] + 0.5) * factor - 0.5
                 distances.append(np.linalg.norm(xy - truth) / factor)
-                # The same picture, only larger: the same place, but for how it was resampled.
+                # The same image, only larger: the same place, but for how it was resampled.
                 place = (xy + 0.5) / factor
                 moved.append(np.abs(place - first.setdefault(k, place)).max())
                 # The most confident cell is within the square that regresses to the landmark.
@@ -148,11 +148,11 @@ def test_a_field_peak_lies_where_the_landmark_is_at_several_scales(model, pictur
     assert max(moved) < 4  # half a cell
 
 
-def test_averaging_with_the_mirrored_picture_mirrors_exactly(model, pictures):
-    """Fields averaged so are the mirror image of those of the mirrored picture."""
-    picture = read_image(pictures[1].path)
-    one = model.fields_batch([picture], flip=True)[0]
-    two = model.fields_batch([np.ascontiguousarray(picture[:, ::-1])], flip=True)[0]
+def test_averaging_with_the_mirrored_image_mirrors_exactly(model, images):
+    """Fields averaged so are the mirror image of those of the mirrored image."""
+    image = read_image(images[1].path)
+    one = model.fields_batch([image], flip=True)[0]
+    two = model.fields_batch([np.ascontiguousarray(image[:, ::-1])], flip=True)[0]
     order = list(SCHEMA.flips)
     np.testing.assert_allclose(one.pif_confidence, two.pif_confidence[order][..., ::-1], atol=1e-4)
     width = one.pif_confidence.shape[2]
@@ -162,22 +162,22 @@ def test_averaging_with_the_mirrored_picture_mirrors_exactly(model, pictures):
     np.testing.assert_allclose(one.category, two.category[..., ::-1], atol=1e-3)
 
 
-def test_evaluation_agrees_with_the_training_and_with_plain_arithmetic(model, trained, pictures):
-    val = [p for p in pictures if p.key in model.info.data["split"]["validation"]]
-    box = evaluate_pictures(model, val, protocol="box", rounds=20)
+def test_evaluation_agrees_with_the_training_and_with_plain_arithmetic(model, trained, images):
+    val = [p for p in images if p.key in model.info.data["split"]["validation"]]
+    box = evaluate_images(model, val, protocol="box", rounds=20)
     assert box.summary()["ne"] == pytest.approx(model.info.metrics["ne"])
     slow = []
     for p in val:
         cut = cut_box(read_image(p.path), p.xy[0][p.visibility[0] > 0])
         options = DecoderOptions(single=True, complete=True)
-        garment = model.predict([cut.picture], options=options)[0].garments[0]
+        garment = model.predict([cut.image], options=options)[0].garments[0]
         delta = (garment.xy + np.array(cut.origin) - p.xy[0]) / np.array(cut.extent)
         slow.append(np.where(p.visibility[0] == 2, np.linalg.norm(delta, axis=1), np.nan))
     assert box.report.average_error == pytest.approx(np.nanmean(np.nanmean(slow, axis=0)), rel=1e-4)
-    whole = evaluate_pictures(model, val, protocol="whole", rounds=0)
+    whole = evaluate_images(model, val, protocol="whole", rounds=0)
     assert whole.report.recall > 0.7
     assert whole.report.n_garments == len(val)
-    assert whole.pictures["one garment: found"] > 0.7
+    assert whole.images["one garment: found"] > 0.7
     json.dumps([box.to_dict(), whole.to_dict()])
     rows = {name: figure for name, figure, _ in box.rows()}
     assert rows["AVG NE, visible landmarks"] == f"{box.report.average_error:.4f}"
@@ -185,14 +185,14 @@ def test_evaluation_agrees_with_the_training_and_with_plain_arithmetic(model, tr
 
 
 def test_cut_is_the_box_in_whole_pixels():
-    picture = np.zeros((50, 60, 3), np.uint8)
+    image = np.zeros((50, 60, 3), np.uint8)
     xy = np.array([[10.0, 5.4], [29.6, 40.0]], np.float32)
-    cut = cut_box(picture, xy)
+    cut = cut_box(image, xy)
     assert cut.origin == (10, 5)
-    assert cut.picture.shape[:2] == (40 - 5 + 1, 30 - 10 + 1)
+    assert cut.image.shape[:2] == (40 - 5 + 1, 30 - 10 + 1)
     assert cut.extent == pytest.approx((19.6, 34.6))
-    outside = cut_box(picture, np.array([[-5.0, -5.0], [99.0, 99.0]], np.float32))
-    assert outside.picture.shape == picture.shape
+    outside = cut_box(image, np.array([[-5.0, -5.0], [99.0, 99.0]], np.float32))
+    assert outside.image.shape == image.shape
 
 
 def test_the_id_follows_the_weights(model):
@@ -202,10 +202,10 @@ def test_the_id_follows_the_weights(model):
     assert again.id.startswith("tiny-")
 
 
-def test_a_false_detection_takes_no_garment_from_the_right_ones(model, pictures, monkeypatch):
-    """Two garments a picture, perfectly predicted, and a surer false one: no error but precision."""
+def test_a_false_detection_takes_no_garment_from_the_right_ones(model, images, monkeypatch):
+    """Two garments an image, perfectly predicted, and a surer false one: no error but precision."""
     pair = []
-    for one, two in zip(pictures[:8:2], pictures[1:8:2], strict=True):
+    for one, two in zip(images[:8:2], images[1:8:2], strict=True):
         joined = {
             name: np.concatenate([getattr(one, name), getattr(two, name)])
             for name in ("xy", "visibility", "member", "box", "category", "crowd")
@@ -213,25 +213,25 @@ def test_a_false_detection_takes_no_garment_from_the_right_ones(model, pictures,
         pair.append(replace(one, **joined))
 
     def perfect(fields, size, options=None):
-        picture = next(todo)
+        image = next(todo)
         scores = np.ones(8, np.float32)
         garments = [
             PredictedGarment(np.full((8, 2), 5, np.float32), scores, scores, np.eye(15)[0], 0.99)
         ]
         for i in range(2):
-            probabilities = np.eye(15, dtype=np.float32)[picture.category[i]]
-            garments.append(PredictedGarment(picture.xy[i], scores, scores, probabilities, 0.5))
+            probabilities = np.eye(15, dtype=np.float32)[image.category[i]]
+            garments.append(PredictedGarment(image.xy[i], scores, scores, probabilities, 0.5))
         return Prediction(tuple(garments), *size, "perfect")
 
     todo = iter(pair)
     monkeypatch.setattr(model, "decode", perfect)
-    report = evaluate_pictures(model, pair, protocol="whole", rounds=0).report
+    report = evaluate_images(model, pair, protocol="whole", rounds=0).report
     assert report.average_error == pytest.approx(0, abs=1e-6)
     assert report.top1 == 1
     assert (report.recall, report.precision) == (1, pytest.approx(2 / 3))
 
 
-def test_half_the_size_and_the_same_model_again(model, pictures, tmp_path):
+def test_half_the_size_and_the_same_model_again(model, images, tmp_path):
     full = model.save(tmp_path / "full").with_suffix(".safetensors")
     half = model.save(tmp_path / "half", half=True).with_suffix(".safetensors")
     assert half.stat().st_size < 0.6 * full.stat().st_size
@@ -240,7 +240,7 @@ def test_half_the_size_and_the_same_model_again(model, pictures, tmp_path):
     assert loaded.id == json.loads(half.with_suffix(".json").read_text())["id"]
     again = loaded.save(tmp_path / "again").with_suffix(".json")
     assert json.loads(again.read_text())["id"] == loaded.id  # whichever way it is stored
-    one, two = (m.predict([pictures[0].read()])[0].garments[0] for m in (model, loaded))
+    one, two = (m.predict([images[0].read()])[0].garments[0] for m in (model, loaded))
     assert np.abs(one.xy - two.xy).max() < 0.2
 
 
@@ -253,61 +253,61 @@ def test_a_weight_beyond_half_precision_is_refused(trained, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_recipe_decides_whether_the_mirror_is_asked(trained, pictures):
+def test_a_recipe_decides_whether_the_mirror_is_asked(trained, images):
     model = Model.load(trained[0], "cpu")
-    picture = pictures[0].read()
-    plain = model.fields(picture).pif_confidence
-    flipped = model.fields_batch([picture], flip=True)[0].pif_confidence
+    image = images[0].read()
+    plain = model.fields(image).pif_confidence
+    flipped = model.fields_batch([image], flip=True)[0].pif_confidence
     assert not np.allclose(plain, flipped)
     model.info.recipe["mirror"] = True
-    assert np.allclose(model.fields(picture).pif_confidence, flipped)
-    assert np.allclose(model.fields_batch([picture], flip=False)[0].pif_confidence, plain)
+    assert np.allclose(model.fields(image).pif_confidence, flipped)
+    assert np.allclose(model.fields_batch([image], flip=False)[0].pif_confidence, plain)
 
 
-def test_pictures_are_seen_at_several_sizes(trained, pictures):
+def test_images_are_seen_at_several_sizes(trained, images):
     model = Model.load(trained[0], "cpu")
-    picture = read_image(pictures[0].path)
-    usual = model.fields(picture)
+    image = read_image(images[0].path)
+    usual = model.fields(image)
     assert model.sizes == (96,)
-    (small,) = model.fields_batch([picture], sizes=[64])
-    (both,) = model.fields_batch([picture], sizes=[96, 64])
+    (small,) = model.fields_batch([image], sizes=[64])
+    (both,) = model.fields_batch([image], sizes=[96, 64])
     assert small.grid < both.grid == usual.grid
     assert both.scale == usual.scale
     assert not np.allclose(both.pif_confidence, usual.pif_confidence)
     model.info.recipe["look_sizes"] = [96, 64]
     assert model.sizes == (96, 64)
-    np.testing.assert_array_equal(model.fields(picture).pif_xy, both.pif_xy)
+    np.testing.assert_array_equal(model.fields(image).pif_xy, both.pif_xy)
     # What one look sees, both see, at the same place.
     options = DecoderOptions(single=True, complete=True)
     prediction, one = (
-        model.predict([picture], options=options, sizes=s)[0].garments[0] for s in (None, [96])
+        model.predict([image], options=options, sizes=s)[0].garments[0] for s in (None, [96])
     )
-    there = pictures[0].visibility[0] > 0
+    there = images[0].visibility[0] > 0
     assert np.median(np.linalg.norm(prediction.xy - one.xy, axis=1)[there]) < 3
-    error = np.linalg.norm(prediction.xy - pictures[0].xy[0], axis=1)[there]
+    error = np.linalg.norm(prediction.xy - images[0].xy[0], axis=1)[there]
     assert np.median(error) < 4
 
 
-def test_weights_that_change_in_place_count_at_once(trained, pictures):
+def test_weights_that_change_in_place_count_at_once(trained, images):
     model = Model.load(trained[0], "cpu")
-    picture = read_image(pictures[0].path)
-    before = model.fields(picture).pif_confidence
+    image = read_image(images[0].path)
+    before = model.fields(image).pif_confidence
     with torch.no_grad():
         model.network.pif.conv.bias.add_(1.0)
-    assert (model.fields(picture).pif_confidence > before).all()
+    assert (model.fields(image).pif_confidence > before).all()
     norm = next(m for m in model.network.modules() if isinstance(m, torch.nn.BatchNorm2d))
-    before = model.fields(picture).pif_confidence
+    before = model.fields(image).pif_confidence
     norm.running_mean.add_(0.5)
-    assert not np.allclose(model.fields(picture).pif_confidence, before)
+    assert not np.allclose(model.fields(image).pif_confidence, before)
 
 
-def test_no_landmark_lies_beyond_the_picture(model, pictures):
-    picture = read_image(pictures[0].path)
-    fields = model.fields(picture)
+def test_no_landmark_lies_beyond_the_image(model, images):
+    image = read_image(images[0].path)
+    fields = model.fields(image)
     options = DecoderOptions(single=True, complete=True)
-    size = (picture.shape[1], picture.shape[0])
+    size = (image.shape[1], image.shape[0])
     inside = model.decode(fields, size, options).garments[0]
-    width = int(inside.xy[:, 0].max()) - 3  # as if the picture ended before its outermost landmark
+    width = int(inside.xy[:, 0].max()) - 3  # as if the image ended before its outermost landmark
     cut = model.decode(fields, (width, size[1]), options).garments[0]
     beyond = inside.xy[:, 0] > width - 0.5
     assert beyond.any()
@@ -315,15 +315,15 @@ def test_no_landmark_lies_beyond_the_picture(model, pictures):
     np.testing.assert_array_equal(cut.xy[~beyond], inside.xy[~beyond])
 
 
-def test_a_cut_can_show_what_is_around_the_box(model, pictures):
-    picture = np.arange(60 * 40 * 3, dtype=np.uint32).astype(np.uint8).reshape(60, 40, 3)
+def test_a_cut_can_show_what_is_around_the_box(model, images):
+    image = np.arange(60 * 40 * 3, dtype=np.uint32).astype(np.uint8).reshape(60, 40, 3)
     xy = np.array([[10, 20], [29.4, 39]], np.float32)
-    cut = cut_box(picture, xy, 0.5)
+    cut = cut_box(image, xy, 0.5)
     assert cut.origin == (0, 11)  # 10 - 9.7 and 20 - 9.5, in whole pixels
-    assert cut.picture.shape == (39, 40, 3)
+    assert cut.image.shape == (39, 40, 3)
     assert cut.extent == pytest.approx((19.4, 19.0))
-    near = evaluate_pictures(model, pictures[:8], margin=0.25, rounds=0)
-    tight = evaluate_pictures(model, pictures[:8], rounds=0)
+    near = evaluate_images(model, images[:8], margin=0.25, rounds=0)
+    tight = evaluate_images(model, images[:8], rounds=0)
     assert near.report.average_error != tight.report.average_error
     assert near.report.average_error < 0.2  # still by the box, and in the box's frame
 
@@ -339,22 +339,22 @@ def test_a_sliver_has_cells_and_gets_its_landmarks(model):
     assert ((garment.xy >= -0.5) & (garment.xy <= [179.5, 1.5])).all()
 
 
-def test_pictures_cut_to_one_garment_have_the_recipes_shape(trained, pictures):
+def test_images_cut_to_one_garment_have_the_recipes_shape(trained, images):
     model = Model.load(trained[0], "cpu")
-    cuts = [cut_box(p.read(), p.xy[0][p.visibility[0] > 0]).picture for p in pictures]
-    picture = min(cuts, key=lambda c: min(c.shape[:2]) / max(c.shape[:2]))
-    height, width = picture.shape[:2]
+    cuts = [cut_box(p.read(), p.xy[0][p.visibility[0] > 0]).image for p in images]
+    image = min(cuts, key=lambda c: min(c.shape[:2]) / max(c.shape[:2]))
+    height, width = image.shape[:2]
     one = DecoderOptions(single=True, complete=True)
-    (before,) = model.predict([picture], options=one)
-    usual = model.fields(picture)
+    (before,) = model.predict([image], options=one)
+    usual = model.fields(image)
     model.info.recipe["cut_aspect"] = 0.0
-    (cut,) = model.fields_batch([picture], cut=True)
+    (cut,) = model.fields_batch([image], cut=True)
     assert cut.grid[0] == cut.grid[1] > 1.2 * min(usual.grid)
-    assert model.fields(picture).grid == usual.grid  # whole pictures keep their shape
+    assert model.fields(image).grid == usual.grid  # whole images keep their shape
     for n, scale, offset in zip((width, height), cut.scale, cut.offset, strict=True):
         assert offset == pytest.approx(scale / 2 - 0.5)
         assert scale * max(cut.grid) == pytest.approx(n)
-    (after,) = model.predict([picture], options=one)
+    (after,) = model.predict([image], options=one)
     assert not np.array_equal(before.garments[0].xy, after.garments[0].xy)
     assert (after.garments[0].xy <= [width - 0.5, height - 0.5]).all()
     off = np.abs(after.garments[0].xy - before.garments[0].xy) / [width, height]

@@ -17,7 +17,7 @@ SIDE = 96
 
 
 def batch(xy, visibility, member=None, *, crowd=None, content=None) -> GarmentBatch:
-    """One picture with N garments; boxes are those of the labelled landmarks."""
+    """One image with N garments; boxes are those of the labelled landmarks."""
     xy = torch.as_tensor(np.asarray(xy), dtype=torch.float32)[None]
     visibility = torch.as_tensor(np.asarray(visibility), dtype=torch.long)[None]
     n = xy.shape[1]
@@ -165,8 +165,8 @@ def test_padding_and_crowds_are_ignored_not_negative():
     assert targets.category[0].tolist() == [0, -1]
 
 
-def test_cells_that_reach_into_the_picture_count():
-    # A picture's fields end with a cell that is part padding; a cut may be thinner than a cell.
+def test_cells_that_reach_into_the_image_count():
+    # An image's fields end with a cell that is part padding; a cut may be thinner than a cell.
     sliver = [[-0.5, 39.5], [95.5, 39.5], [95.5, 41.5], [-0.5, 41.5]]
     xy = np.zeros((1, 8, 2))
     xy[0, 4:6] = [(4.0, 40.0), (90.0, 41.0)]
@@ -189,7 +189,7 @@ def test_an_annotation_without_landmarks_teaches_its_category_only():
     assert targets.category.tolist() == [[0]]
 
 
-def test_a_picture_without_garments_is_negative_everywhere():
+def test_an_image_without_garments_is_negative_everywhere():
     garments = batch(np.zeros((1, 8, 2)), np.zeros((1, 8), int))
     garments.valid[:] = False
     targets = encode(garments)

@@ -209,9 +209,9 @@ def image(folder: Path, model: Path, file: str, refused: bool) -> tuple[int, str
         if Path(file).name[:20] not in str(error):
             wrong.append(f"does not name the file: {error}")
     dataset = Dataset.from_folder(".", schema=Schema.load("garments"))
-    for picture in dataset.images:
+    for image in dataset.images:
         with contextlib.suppress(FashionError):
-            read_image(picture.path, size=picture.known_size, exact=True)
+            read_image(image.path, size=image.known_size, exact=True)
     out = folder.parent / f"{folder.name}.out"
     line = ["predict", ".", "--out", str(out / "r.json"), "--overlays", str(out / "drawn")]
     ended, told = command(
@@ -385,7 +385,7 @@ def read(folder: Path, model: Path, reader: str, file: str) -> tuple[int, str]:
     """Read a document; return whether it was refused, and what was said."""
     from napari_fashion.coco.categories import read_category_map
     from napari_fashion.engine.model import Model
-    from napari_fashion.engine.recipe import Recipe
+    from napari_fashion.engine.train.recipe import Recipe
     from napari_fashion.errors import FashionError
     from napari_fashion.schema import Schema
 

@@ -15,7 +15,7 @@ from PIL import Image
 from napari_fashion.coco import Dataset, export
 from napari_fashion.coco.records import category_records
 from napari_fashion.editing.opening import open_editor, take_theirs
-from napari_fashion.errors import CocoError, OutsideRootError, PictureError
+from napari_fashion.errors import CocoError, ImageError, OutsideRootError
 from napari_fashion.images import ImageFolder, image_files, remember_root, remembered_roots
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
@@ -31,13 +31,13 @@ def _state(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def root(tmp_path):
-    picture(tmp_path / "root" / "a.png")
-    picture(tmp_path / "root" / "sub" / "b.png")
-    picture(tmp_path / "elsewhere" / "secret.png")
+    image(tmp_path / "root" / "a.png")
+    image(tmp_path / "root" / "sub" / "b.png")
+    image(tmp_path / "elsewhere" / "secret.png")
     return tmp_path / "root"
 
 
-def picture(path, size=(4, 3)):
+def image(path, size=(4, 3)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size).save(path)
     return path
@@ -96,7 +96,7 @@ def test_every_suffix_in_any_case_and_the_others_are_counted(tmp_path):
     dataset_of = pytest.raises(CocoError, match="no image found")
     with dataset_of:
         Dataset.from_folder(tmp_path, schema=GARMENTS)
-    picture(tmp_path / "j.png")
+    image(tmp_path / "j.png")
     assert Dataset.from_folder(tmp_path, schema=GARMENTS).passed_over.total == 2
 
 
@@ -154,7 +154,7 @@ def test_names_inside_are_found_below_the_root(root):
 @posix
 def test_windows_separators_are_understood(root):
     assert ImageFolder(root).path("sub\\b.png") == root / "sub" / "b.png"
-    picture(root / "odd\\name.png")
+    image(root / "odd\\name.png")
     assert ImageFolder(root).path("odd\\name.png").is_file()
     with pytest.raises(OutsideRootError):
         ImageFolder(root).path("sub\\..\\..\\elsewhere\\secret.png")
@@ -257,7 +257,7 @@ def test_the_error_names_what_would_have_to_be_allowed(root, tmp_path):
     ],
 )
 def test_an_absolute_name_of_another_machine_is_found_by_its_longest_ending(root, name):
-    picture(root / "b.png")
+    image(root / "b.png")
     found = ImageFolder(root).path(name)
     deep = "sub" in name
     assert found == (root / "sub" / "b.png" if deep else root / "b.png")
@@ -265,7 +265,7 @@ def test_an_absolute_name_of_another_machine_is_found_by_its_longest_ending(root
 
 def test_unicode_forms_find_each_other(root):
     composed, apart = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
-    picture(root / composed / f"{apart}.png")
+    image(root / composed / f"{apart}.png")
     folder = ImageFolder(root)
     for head in (composed, apart):
         for leaf in (composed, apart):
@@ -278,13 +278,13 @@ def test_unicode_forms_find_each_other(root):
     [None, "", 5, ["a.png"], {"x": 1}, "a\0b.png", "\ud800.png", ".", "..", "/", "///", "x" * 309],
 )
 def test_what_is_no_name_is_said(root, name):
-    with pytest.raises(PictureError, match=r"file_name|refuses"):
+    with pytest.raises(ImageError, match=r"file_name|refuses"):
         ImageFolder(root).path(name)
 
 
 def test_a_root_that_no_system_has_is_this_image_s_failure():
     for bad in ("a\0b", "\ud800", "x" * 5000):
-        with pytest.raises(PictureError):
+        with pytest.raises(ImageError):
             ImageFolder(bad).path("a.png")
 
 
@@ -329,7 +329,7 @@ def test_a_folder_is_resolved_once_for_all_its_names(root, monkeypatch):
 
 
 def test_a_record_without_a_name_costs_no_other(tmp_path):
-    picture(tmp_path / "a.png")
+    image(tmp_path / "a.png")
     path = written(tmp_path / "a.json", None, "a.png", "x" * 309, "a\0b", 5, "/etc/passwd")
     dataset = load(path)
     found = dict(dataset.missing_images())
@@ -361,7 +361,7 @@ def test_a_noted_root_on_another_machine_is_not_touched(tmp_path, noted, monkeyp
     real = os.lstat
     asked: list[str] = []
     monkeypatch.setattr(os, "lstat", lambda p, **o: (asked.append(os.fspath(p)), real(p, **o))[1])
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         _ = load(path).images[0].path
     monkeypatch.undo()
     assert not [p for p in asked if "server" in p or "x/y" in p]
@@ -438,7 +438,7 @@ def test_looking_for_the_images_asks_for_no_name_that_leads_out(tmp_path, monkey
 
 def test_the_folder_above_needs_a_yes_unless_the_files_are_annotations(tmp_path):
     for name, noted in (("set", None), ("set", "..")):
-        picture(tmp_path / "a.png")
+        image(tmp_path / "a.png")
         path = written(tmp_path / name / "a.json", "a.png", root=noted)
         with pytest.raises(OutsideRootError) as caught:
             _ = load(path).images[0].path
@@ -458,8 +458,8 @@ def test_the_folder_above_needs_a_yes_unless_the_files_are_annotations(tmp_path)
 def test_a_drive_and_the_home_folder_are_never_guessed(tmp_path, monkeypatch):
     home = tmp_path / "me"
     monkeypatch.setenv("HOME", str(home))
-    picture(home / "a.png")
-    picture(home / "secret" / "a.png")
+    image(home / "a.png")
+    image(home / "secret" / "a.png")
     for folder in ("labels", "downloads"):
         for noted in (None, "..", "../secret"):
             path = written(home / folder / "secret.json", "a.png", root=noted)
@@ -490,7 +490,7 @@ def test_two_names_that_end_alike_are_not_one_file(root):
     for _ in range(2):
         assert folder.path("/data/front/a.png") == root / "a.png"
         assert folder.path("\\data\\front\\a.png") == root / "a.png"
-        with pytest.raises(PictureError, match="front/a\\.png was taken for already"):
+        with pytest.raises(ImageError, match="front/a\\.png was taken for already"):
             folder.path("/data/back/a.png")
     assert folder.path("/data/back/sub/b.png") == root / "sub" / "b.png"
 
@@ -569,8 +569,8 @@ def test_no_image_is_opened_anywhere_else():
 
 
 def test_images_that_may_not_be_read_are_left_out_of_training_and_counted(root, tmp_path, caplog):
-    from napari_fashion.engine.data import load_sources
-    from napari_fashion.engine.recipe import Source
+    from napari_fashion.engine.data.samples import load_sources
+    from napari_fashion.engine.train.recipe import Source
     from napari_fashion.errors import RecipeError
 
     doc = document("a.png", "../elsewhere/secret.png")

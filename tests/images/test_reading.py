@@ -16,7 +16,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from napari_fashion.errors import PictureError
+from napari_fashion.errors import ImageError
 from napari_fashion.images import (
     image_size,
     limits,
@@ -62,11 +62,11 @@ def test_transparent_becomes_white_and_palette_is_read(tmp_path):
 
 
 def _exif(tmp_path, orientation):
-    picture = Image.fromarray(RGB)
-    exif = picture.getexif()
+    image = Image.fromarray(RGB)
+    exif = image.getexif()
     exif[0x0112] = orientation
     path = tmp_path / f"{orientation}.png"
-    picture.save(path, exif=exif)
+    image.save(path, exif=exif)
     return path
 
 
@@ -78,24 +78,24 @@ def test_exif_rotation_is_applied(tmp_path, orientation, expected):
     np.testing.assert_array_equal(read_image(_exif(tmp_path, orientation)), expected)
 
 
-def test_annotations_of_the_unrotated_picture_win(tmp_path):
+def test_annotations_of_the_unrotated_image_win(tmp_path):
     path = _exif(tmp_path, 6)
     assert read_image(path, size=(7, 5)).shape == (5, 7, 3)
     assert read_image(path, size=(5, 7)).shape == (7, 5, 3)
 
 
 def test_errors_say_what_to_do(tmp_path):
-    with pytest.raises(PictureError, match="no such file"):
+    with pytest.raises(ImageError, match="no such file"):
         read_image(tmp_path / "none.jpg")
-    (tmp_path / "bad.jpg").write_bytes(b"not a picture")
-    with pytest.raises(PictureError, match="no image that is known"):
+    (tmp_path / "bad.jpg").write_bytes(b"not an image")
+    with pytest.raises(ImageError, match="no image that is known"):
         read_image(tmp_path / "bad.jpg")
     save(tmp_path / "cut.png", np.zeros((99, 99, 3), np.uint8))
     whole = (tmp_path / "cut.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(PictureError):
+    with pytest.raises(ImageError):
         read_image(tmp_path / "cut.png")
-    with pytest.raises(PictureError, match="shape"):
+    with pytest.raises(ImageError, match="shape"):
         to_rgb(np.zeros((2, 3, 4, 5)))
 
 
@@ -108,18 +108,18 @@ def test_to_rgb_scales_by_type():
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_size_is_that_of_the_picture_as_it_is_seen(tmp_path, suffix, orientation):
+def test_the_size_is_that_of_the_image_as_it_is_seen(tmp_path, suffix, orientation):
     path = tmp_path / f"a.{suffix}"
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.new("RGB", (40, 30)).save(path, exif=exif)
-    with Image.open(path) as picture:
-        expected = ImageOps.exif_transpose(picture).size
+    with Image.open(path) as image:
+        expected = ImageOps.exif_transpose(image).size
     assert image_size(path) == expected
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "I;16", "CMYK"])
-def test_any_kind_of_picture(tmp_path, mode):
+def test_any_kind_of_image(tmp_path, mode):
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     Image.new(mode, (5, 4)).save(path)
     assert image_size(path) == (5, 4)
@@ -132,11 +132,11 @@ def test_only_the_header_is_read(tmp_path):
     assert image_size(path) == (400, 300)
 
 
-def test_what_is_no_picture_is_named(tmp_path):
-    (tmp_path / "a.jpg").write_text("no picture")
-    with pytest.raises(PictureError, match=r"a\.jpg: is no image that is known"):
+def test_what_is_no_image_is_named(tmp_path):
+    (tmp_path / "a.jpg").write_text("no image")
+    with pytest.raises(ImageError, match=r"a\.jpg: is no image that is known"):
         image_size(tmp_path / "a.jpg")
-    with pytest.raises(PictureError, match=r"b\.jpg: no such file"):
+    with pytest.raises(ImageError, match=r"b\.jpg: no such file"):
         image_size(tmp_path / "b.jpg")
 
 
@@ -496,7 +496,7 @@ def test_a_damaged_exif_does_not_cost_the_image(tmp_path):
 def test_heic_is_told_where_it_is_not_read(tmp_path, monkeypatch):
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 99)
     monkeypatch.setattr(reading.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(PictureError, match=r"a\.heic: is a HEIC file.*pillow-heif"):
+    with pytest.raises(ImageError, match=r"a\.heic: is a HEIC file.*pillow-heif"):
         read_image(tmp_path / "a.heic")
 
 
@@ -532,7 +532,7 @@ def test_another_format_is_named_and_its_program_is_not_started(tmp_path, monkey
         monkeypatch.setattr(owner, name, forbidden)
     (tmp_path / "a.jpg").write_bytes(data)
     for read in (read_image, image_size):
-        with pytest.raises(PictureError, match=what) as caught:
+        with pytest.raises(ImageError, match=what) as caught:
             read(tmp_path / "a.jpg")
         assert "a.jpg" in str(caught.value)
         assert "expected" in str(caught.value)
@@ -568,7 +568,7 @@ def test_only_regular_files_are_opened(tmp_path, monkeypatch):
             "loop.jpg": "not a readable image",
         }.items():
             for read in (read_image, image_size):
-                with pytest.raises(PictureError, match=what):
+                with pytest.raises(ImageError, match=what):
                     read(tmp_path / name)
 
 
@@ -579,10 +579,10 @@ def test_truncated_and_random_files_end_in_a_sentence(tmp_path):
         for n in (1, 3, 12, 40, len(whole) // 2, len(whole) - 3):
             path = tmp_path / f"t.{kind}"
             path.write_bytes(whole[:n])
-            with contextlib.suppress(PictureError):
+            with contextlib.suppress(ImageError):
                 assert read_image(path).shape == (23, 31, 3)
         path.write_bytes(whole[:16] + rng.bytes(500))
-        with pytest.raises(PictureError):
+        with pytest.raises(ImageError):
             read_image(path)
 
 
@@ -596,7 +596,7 @@ def test_whatever_a_decoder_raises_is_this_image_s_failure(tmp_path, monkeypatch
     save(tmp_path / "a.png", RGB)
     monkeypatch.setattr(reading, "_open", fail)
     for read in (read_image, image_size):
-        with pytest.raises(PictureError, match=r"a\.png"):
+        with pytest.raises(ImageError, match=r"a\.png"):
             read(tmp_path / "a.png")
 
 
@@ -622,13 +622,13 @@ def bounded(code, *arguments, megabytes=700, seconds=60):
 
 
 READ_ALL = """
-from napari_fashion.errors import PictureError
+from napari_fashion.errors import ImageError
 from napari_fashion.images import image_size, read_image
 for path in sys.argv[1:]:
     for read in (image_size, read_image):
         try:
             read(path)
-        except PictureError as error:
+        except ImageError as error:
             print(error)
         else:
             print(path, 'was read')
@@ -711,7 +711,7 @@ def test_what_unpacks_to_much_more_is_bounded(tmp_path):
 def test_the_limit_can_be_raised_and_says_when_it_is_no_number(tmp_path, monkeypatch):
     path = save(tmp_path / "a.png", RGB)
     monkeypatch.setenv("NAPARI_FASHION_MAX_PIXELS", "34")
-    with pytest.raises(PictureError, match=r"7 x 5 are 35 pixels; expected at most 34"):
+    with pytest.raises(ImageError, match=r"7 x 5 are 35 pixels; expected at most 34"):
         image_size(path)
     set_pixel_limit(35)
     assert pixel_limit() == 35
@@ -721,7 +721,7 @@ def test_the_limit_can_be_raised_and_says_when_it_is_no_number(tmp_path, monkeyp
         set_pixel_limit(0)
     for text in ("many", "-5", "1e9", "9" * 5000):
         monkeypatch.setenv("NAPARI_FASHION_MAX_PIXELS", text)
-        with pytest.raises(PictureError, match="NAPARI_FASHION_MAX_PIXELS"):
+        with pytest.raises(ImageError, match="NAPARI_FASHION_MAX_PIXELS"):
             read_image(path)
     monkeypatch.setenv("NAPARI_FASHION_MAX_PIXELS", "")
     assert pixel_limit() == limits.MAX_PIXELS
@@ -741,11 +741,11 @@ def test_files_of_too_many_bytes_are_refused(tmp_path, monkeypatch):
     path = save(tmp_path / "a.png", RGB)
     webp = save(tmp_path / "a.webp", RGB)
     monkeypatch.setattr(reading, "MAX_BYTES", 20)
-    with pytest.raises(PictureError, match="at most 20"):
+    with pytest.raises(ImageError, match="at most 20"):
         read_image(path)
     monkeypatch.undo()
     monkeypatch.setattr(reading, "MAX_WHOLE_BYTES", 20)
-    with pytest.raises(PictureError, match="more than 20 bytes"):
+    with pytest.raises(ImageError, match="more than 20 bytes"):
         read_image(webp)
 
 
@@ -790,5 +790,5 @@ def test_arrays_of_any_type_are_converted_strip_by_strip(monkeypatch, dtype, cha
     [np.zeros((0, 5, 3)), np.zeros((2, 2), complex), np.array([["a"]]), np.zeros((2, 2, 5))],
 )
 def test_arrays_that_are_no_images_are_refused(array):
-    with pytest.raises(PictureError, match="Found"):
+    with pytest.raises(ImageError, match="Found"):
         to_rgb(array)

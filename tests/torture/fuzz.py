@@ -144,19 +144,19 @@ IMAGE_BYTES = 3 << 30
 
 def read_image_bytes(data: bytes) -> None:
     """Ask an image file for its size and its pixels; both agree, or both or the second refuse."""
-    from napari_fashion.errors import PictureError
+    from napari_fashion.errors import ImageError
     from napari_fashion.images import image_size, read_image
 
     os.environ["NAPARI_FASHION_MAX_PIXELS"] = str(IMAGE_PIXELS)
     _IMAGE.write_bytes(data)
     began = time.monotonic()
     size = None
-    with contextlib.suppress(PictureError):
+    with contextlib.suppress(ImageError):
         size = image_size(_IMAGE)
     image = said = None
     try:
         image = read_image(_IMAGE)
-    except PictureError as error:
+    except ImageError as error:
         said = str(error)
     if image is None:
         assert str(_IMAGE) in said
@@ -301,7 +301,7 @@ def _small():
 def read_toml_texts(data: bytes) -> None:
     """Read a recipe and a schema, and whatever JSON it may be, as files and as what they hold."""
     from napari_fashion.documents import parse_json, parse_toml
-    from napari_fashion.engine.recipe import Recipe
+    from napari_fashion.engine.train.recipe import Recipe
     from napari_fashion.errors import FashionError, RecipeError
     from napari_fashion.schema import Schema
 
@@ -354,7 +354,7 @@ def _tiny_model() -> tuple[Path, bytes, bytes, bytes]:
     import torch
 
     from napari_fashion.engine.model import Model, ModelInfo
-    from napari_fashion.engine.network import NetworkConfig
+    from napari_fashion.engine.network.network import NetworkConfig
     from napari_fashion.schema import Schema
 
     torch.set_num_threads(1)

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from napari_fashion.engine.backbones import Backbone
+from napari_fashion.engine.network.backbones import Backbone
 
 ORIGINAL = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 CLASSIFIER = ("_conv_head", "_bn1", "_fc")
@@ -32,7 +32,7 @@ def main(source: Path) -> None:
     original = torch.load(source, map_location="cpu", weights_only=True)
     body = [value for key, value in original.items() if not key.startswith(CLASSIFIER)]
     ours = Backbone("efficientnet_lite0", keep_stride_16=False).state_dict()
-    # Both list the same layers in the order in which a picture passes them.
+    # Both list the same layers in the order in which an image passes them.
     state = {}
     for (name, expected), value in zip(ours.items(), body, strict=True):
         if value.shape != expected.shape:

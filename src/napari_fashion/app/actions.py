@@ -42,7 +42,7 @@ class Actions:
     """
 
     predict_asked = Signal(bool)
-    """Predict was asked for: the shown picture, or all of them where true."""
+    """Predict was asked for: the shown image, or all of them where true."""
     category_asked = Signal()
     """The category shall be chosen."""
     help_asked = Signal()
@@ -55,11 +55,11 @@ class Actions:
         self._on_opened(session.editor)
 
     def predict(self) -> None:
-        """Predict the shown picture."""
+        """Predict the shown image."""
         self.predict_asked.emit(False)
 
     def predict_all(self) -> None:
-        """Predict every picture."""
+        """Predict every image."""
         self.predict_asked.emit(True)
 
     def choose_category(self) -> None:
@@ -70,26 +70,26 @@ class Actions:
         """Show the shortcuts."""
         self.help_asked.emit()
 
-    # -- pictures --------------------------------------------------------------------------
+    # -- images --------------------------------------------------------------------------
 
     def next_image(self) -> None:
-        """Show the next picture."""
+        """Show the next image."""
         if self._editor:
             self._editor.step(1)
 
     def previous_image(self) -> None:
-        """Show the previous picture."""
+        """Show the previous image."""
         if self._editor:
             self._editor.step(-1)
 
     @_told
     def set_reviewed(self, reviewed: bool) -> None:
-        """Mark the picture as reviewed, or not."""
+        """Mark the image as reviewed, or not."""
         if editor := self._editor:
             editor.apply(operations.set_reviewed(editor.dataset, editor.image_id, reviewed))
 
     def toggle_reviewed(self) -> None:
-        """Mark the picture as reviewed, or take the mark away."""
+        """Mark the image as reviewed, or take the mark away."""
         if self._editor:
             self.set_reviewed(not self._editor.image.reviewed)
 
@@ -169,7 +169,7 @@ class Actions:
             editor.apply(operations.swap_left_right(editor.dataset, garment.id))
 
     def next_garment(self) -> None:
-        """Select the next garment of the picture."""
+        """Select the next garment of the image."""
         if (editor := self._editor) and editor.garments:
             ids = [garment.id for garment in editor.garments]
             here = editor.selection.garment_id
@@ -346,7 +346,7 @@ class Actions:
     def _say_which(self) -> None:
         if (editor := self._editor) and editor.selection.landmark is not None:
             name = title(editor.dataset.schema, editor.selection.landmark)
-            self.session.say(f"Click on the picture to place: {name}.")
+            self.session.say(f"Click on the image to place: {name}.")
 
     # -- what is shown ---------------------------------------------------------------------
 

@@ -7,22 +7,22 @@ from napari_fashion.errors import FashionError
 
 
 def predict() -> None:
-    """Predict the shown picture."""
+    """Predict the shown image."""
     _window().actions.predict()
 
 
 def predict_all() -> None:
-    """Predict every picture."""
+    """Predict every image."""
     _window().actions.predict_all()
 
 
 def next_image() -> None:
-    """Show the next picture."""
+    """Show the next image."""
     _window().actions.next_image()
 
 
 def previous_image() -> None:
-    """Show the previous picture."""
+    """Show the previous image."""
     _window().actions.previous_image()
 
 
@@ -42,12 +42,12 @@ def save() -> None:
 
 
 def export_all() -> None:
-    """Export what people made or reviewed, all pictures."""
+    """Export what people made or reviewed, all images."""
     _window().show_dock(ANNOTATOR).export_asked(only_reviewed=False)
 
 
 def export_reviewed() -> None:
-    """Export the reviewed pictures only."""
+    """Export the reviewed images only."""
     _window().show_dock(ANNOTATOR).export_asked(only_reviewed=True)
 
 

@@ -1,7 +1,7 @@
 """`napari-fashion demo`: the app on sample garments; without a person, the main job by itself.
 
 Without a person the same window does what a person would: predict, correct, export, retrain, and
-predict with the new model. Pictures of the window, the exported COCO file and a page that shows
+predict with the new model. Images of the window, the exported COCO file and a page that shows
 them are left in a folder.
 """
 
@@ -18,21 +18,21 @@ from typing import Any
 from napari_fashion.app.sample_data import FILE, photos_file, procedural_file
 from napari_fashion.app.window import ANNOTATOR, RETRAIN, FashionWindow, window_of
 from napari_fashion.coco import Dataset
+from napari_fashion.datasets.photos import locate
+from napari_fashion.datasets.procedural import demo_files
 from napari_fashion.errors import FashionError
-from napari_fashion.photos import locate
-from napari_fashion.samples import demo_files
 
 HEADLESS = "NAPARI_FASHION_HEADLESS"
 """Environment variable: nobody sees the display."""
 SIZE = (1440, 900)
 FOLDERS = ("data", "data/images", "runs")
 """In the output folder: what is annotated, and the retraining."""
-PICTURES = (
+IMAGES = (
     ("landmarks", "Landmarks, skeleton and category of every garment, each with its source"),
     ("pif", "PIF: where the model sees landmarks, and the vectors that point at them"),
     ("paf", "PAF: which landmarks belong together"),
     ("retrain", "Retraining, starting at the current model"),
-    ("after", "The new model's prediction on another picture"),
+    ("after", "The new model's prediction on another image"),
 )
 
 
@@ -57,7 +57,7 @@ def run(
     samples_only
         Procedural garments even where the photos are here.
     copy_images_to
-        Also copy the pictures of the window to this folder.
+        Also copy the images of the window to this folder.
     model
         The model to begin with.
     epochs
@@ -67,7 +67,7 @@ def run(
 
     Returns
     -------
-    The page with the pictures, where nobody was there to see the window.
+    The page with the images, where nobody was there to see the window.
     """
     import napari
 
@@ -86,7 +86,7 @@ def run(
 
     application = get_settings().application
     level = application.gui_notification_level
-    application.gui_notification_level = "error"  # nothing shall stand before the pictures
+    application.gui_notification_level = "error"  # nothing shall stand before the images
     viewer = napari.Viewer(title="napari-fashion")
     try:
         viewer.window.resize(*SIZE)
@@ -102,7 +102,7 @@ def run(
     page = tour.write_page()
     if copy_images_to is not None:
         copy_images_to.mkdir(parents=True, exist_ok=True)
-        for name, _ in PICTURES:
+        for name, _ in IMAGES:
             shutil.copy(output / f"{name}.png", copy_images_to / f"{name}.png")
     say(f"Done in {tour.seconds:.0f} s. Open {page.resolve()}")
     return page
@@ -118,7 +118,7 @@ def written(output: Path, copy_images_to: Path | None, *, samples_only: bool = F
 
     That gets a folder of its own, which is not there yet.
     """
-    names = [f"{name}.png" for name, _ in PICTURES]
+    names = [f"{name}.png" for name, _ in IMAGES]
     on_photos = _on_photos(samples_only)
     data = [output / "data" / name for name in (FILE, *(() if on_photos else demo_files()))]
     files = [*(output / name for name in (*names, "index.html", "export.json")), *data]
@@ -154,7 +154,7 @@ class _Tour:
         editor = session.editor
         assert editor is not None
         empty = [i for i, image in enumerate(editor.dataset.images) if not image.garments]
-        self.note(f"Opened {editor.n_images} pictures, {len(empty)} of them not annotated.")
+        self.note(f"Opened {editor.n_images} images, {len(empty)} of them not annotated.")
 
         for index in empty:
             editor.go_to(index)
@@ -165,21 +165,21 @@ class _Tour:
 
         shown = [i for i in empty if editor.dataset.images[i].garments]
         if not shown:
-            raise FashionError("The model found no garment on any picture.")
+            raise FashionError("The model found no garment on any image.")
         editor.go_to(shown[0])
         self.correct(dock)
         editor.select(editor.garments[0].id)
-        self.picture("landmarks")
+        self.image("landmarks")
         boxes = dock.overlays.boxes
         for name in ("pif", "vectors"):
             boxes[name].setChecked(True)
         for name in ("skeleton", "names"):
             boxes[name].setChecked(False)
-        self.picture("pif")
+        self.image("pif")
         for name in ("pif", "vectors"):
             boxes[name].setChecked(False)
         boxes["paf"].setChecked(True)
-        self.picture("paf")
+        self.image("paf")
         boxes["paf"].setChecked(False)
         for name in ("skeleton", "names"):
             boxes[name].setChecked(True)
@@ -192,7 +192,7 @@ class _Tour:
         dock.export(target)
         exported = Dataset.load(target)
         count = len(exported.garments)
-        self.note(f"Exported {count} garments on {len(exported.images)} pictures to export.json.")
+        self.note(f"Exported {count} garments on {len(exported.images)} images to export.json.")
 
         editor.go_to(shown[len(shown) // 2])
         self.retrain(dock)
@@ -201,7 +201,7 @@ class _Tour:
         dock.predict.predict.click()
         self.wait(lambda: not self.window.predicting.running)
         self.note(f"Predicted with {_id(session.model)}.")
-        self.picture("after")
+        self.image("after")
         self.seconds = time.monotonic() - began
 
     def correct(self, dock: Any) -> None:
@@ -234,15 +234,15 @@ class _Tour:
         self.wait(lambda: not self.window.training.running, seconds=1800)
         if panel.model_path is None:
             raise FashionError(f"Retraining failed: {self._problem}")
-        self.picture("retrain")
+        self.image("retrain")
         self.note(f"Retrained for {len(panel.curve.steps)} steps, NE {panel.metrics.text('ne')}.")
         old = self.window.session.model
         panel.use.click()
         self.wait(lambda: self.window.session.model is not old)
         self.window.show_dock(ANNOTATOR)
 
-    def picture(self, name: str) -> None:
-        """Take a picture of the whole window."""
+    def image(self, name: str) -> None:
+        """Take an image of the whole window."""
         self.pump()
         self.viewer.screenshot(str(self.output / f"{name}.png"), canvas_only=False, flash=False)
 
@@ -274,13 +274,13 @@ class _Tour:
     def write_page(self) -> Path:
         """Write the page that shows what was done."""
         steps = "\n".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
-        pictures = "\n".join(
+        images = "\n".join(
             f'<figure><img src="{name}.png" alt="{html.escape(text)}">'
             f"<figcaption>{html.escape(text)}</figcaption></figure>"
-            for name, text in PICTURES
+            for name, text in IMAGES
         )
         page = self.output / "index.html"
-        page.write_text(_PAGE.format(steps=steps, pictures=pictures), encoding="utf-8")
+        page.write_text(_PAGE.format(steps=steps, images=images), encoding="utf-8")
         return page
 
     def _hear(self, level: str, text: str) -> None:
@@ -309,6 +309,6 @@ the annotations are in <a href="export.json">export.json</a>, a COCO keypoint fi
 <ol>
 {steps}
 </ol>
-{pictures}
+{images}
 </html>
 """

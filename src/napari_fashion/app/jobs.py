@@ -34,7 +34,7 @@ from napari_fashion.tally import Tally
 GRACE_SECONDS = 20
 """How long a training process may take to save and end before it is killed."""
 CLOSING_MILLISECONDS = 20_000
-"""How long closing waits for the picture at hand, or for torch to be imported."""
+"""How long closing waits for the image at hand, or for torch to be imported."""
 STDERR_LINES = 12
 
 
@@ -58,7 +58,7 @@ def load_model(source: str) -> Predictor:
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to predict."""
+    """An image to predict."""
 
     image_id: RecordId
     file_name: str
@@ -67,7 +67,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a worker has found out about one picture; `problem` where nothing."""
+    """What a worker has found out about one image; `problem` where nothing."""
 
     task: Task
     fields: Fields | None = None
@@ -79,7 +79,7 @@ class Outcome:
 
 
 class PredictJob:
-    """Predicts pictures in the background; results become edits on the GUI thread, one a picture.
+    """Predicts images in the background; results become edits on the GUI thread, one an image.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class PredictJob:
     """
 
     progress = Signal(int, int)
-    """Pictures done, and of how many; 0 of 0 when nothing runs any more."""
+    """Images done, and of how many; 0 of 0 when nothing runs any more."""
     finished = Signal()
 
     def __init__(self, session: Session) -> None:
@@ -112,10 +112,10 @@ class PredictJob:
         return self._worker is not None
 
     def start(self, *, everything: bool = False, only: Sequence[RecordId] | None = None) -> None:
-        """Predict the shown picture, every picture that is not reviewed, or those with some ids."""
+        """Predict the shown image, every image that is not reviewed, or those with some ids."""
         editor = self.session.editor
         if editor is None:
-            self.session.say("Open a COCO file or a folder of pictures first.", "warning")
+            self.session.say("Open a COCO file or a folder of images first.", "warning")
             return
         if self.running:
             self.session.say("A prediction is running; cancel it first.", "warning")
@@ -129,7 +129,7 @@ class PredictJob:
             if not (everything and image.reviewed)
         ]
         if not tasks:
-            self.session.say("Every picture is reviewed; there is nothing to predict.")
+            self.session.say("Every image is reviewed; there is nothing to predict.")
             return
         self._editor = editor
         self._model, self._source = self.session.model, self.session.model_source
@@ -152,7 +152,7 @@ class PredictJob:
         self._worker.start()
 
     def cancel(self) -> None:
-        """Stop after the picture at hand; what was found stays."""
+        """Stop after the image at hand; what was found stays."""
         if self._worker is not None:
             self._worker.quit()
 
@@ -223,9 +223,7 @@ class PredictJob:
             kept = f", {self._kept} of yours kept" if self._kept else ""
             cut = f" Canceled after {self._done} of {self._total}." * (self._done < self._total)
             lacking = f" Left out: {self._left_out}." if self._left_out else ""
-            self.session.say(
-                f"{self._found} garments on {self._done} pictures{kept}.{lacking}{cut}"
-            )
+            self.session.say(f"{self._found} garments on {self._done} images{kept}.{lacking}{cut}")
         self.finished.emit()
 
 
@@ -243,8 +241,8 @@ def _predict(
 def _look_at(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
     """Predict one image; what goes wrong is this image's problem, whatever it is."""
     try:
-        picture = read_image(folder.path(task.file_name), size=task.size, exact=True)
-        ((fields, prediction),) = model.look([picture])
+        image = read_image(folder.path(task.file_name), size=task.size, exact=True)
+        ((fields, prediction),) = model.look([image])
     except FashionError as error:
         return Outcome(task, problem=str(error))
     except Exception as error:

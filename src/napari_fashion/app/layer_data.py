@@ -1,6 +1,6 @@
 """Garments and fields as arrays for napari layers; pure, no napari.
 
-Everything that leaves here is in yx pixels of the original picture, which is napari's world.
+Everything that leaves here is in yx pixels of the original image, which is napari's world.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNSURE = 0.5
 MAX_ARROWS = 4000
 """napari rebuilds vectors on the CPU; above some 5,000 of them it is felt."""
 MAX_PAF_ARROWS = 800
-"""They are long: more of them hide the picture."""
+"""They are long: more of them hide the image."""
 MIN_CONFIDENCE = 0.1
 """Cells below it get no arrow."""
 
@@ -38,7 +38,7 @@ _DARK = (0.08, 0.08, 0.10)
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """The landmarks on a picture, one row a placed landmark.
+    """The landmarks on an image, one row a placed landmark.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ def landmarks(
     selected: Any = None,
     current: int | None = None,
 ) -> Landmarks:
-    """Return the placed landmarks of all garments of a picture.
+    """Return the placed landmarks of all garments of an image.
 
     They are in the order in which they lie on each other, and a press is for the topmost: those of
     the selected garment come last, and the selected landmark very last.
@@ -125,7 +125,7 @@ def categories(
 ) -> tuple[Array, list[str]]:
     """Return where each garment's category is written, (N, 2) yx, and what: "Dress 84%".
 
-    Above the garment's landmarks, inside the picture of `height` pixels.
+    Above the garment's landmarks, inside the image of `height` pixels.
     """
     yx, texts = [], []
     for garment in garments:
@@ -170,7 +170,7 @@ def pif_confidence(fields: Fields, landmark: int | None) -> Array:
 
 
 def placement(fields: Fields) -> dict[str, tuple[float, float]]:
-    """Return the `scale` and `translate` that lay a field's image on the picture, y then x."""
+    """Return the `scale` and `translate` that lay a field's image on the image, y then x."""
     (sx, sy), (ox, oy) = fields.scale, fields.offset
     return {"scale": (sy, sx), "translate": (oy, ox)}
 
@@ -215,23 +215,23 @@ def paf_arrows(
     return np.concatenate([e[0] for e in ends]), np.concatenate([e[1] for e in ends])
 
 
-def ink(picture: NDArray[np.uint8], yx: Array) -> Array:
+def ink(image: NDArray[np.uint8], yx: Array) -> Array:
     """Return (N, 4) RGBA for names beside points: white on dark places, nearly black on light.
 
     Parameters
     ----------
-    picture
+    image
         (H, W, 3) uint8 RGB.
     yx
         (N, 2) pixels of the points.
     """
-    h, w = picture.shape[:2]
+    h, w = image.shape[:2]
     reach = max(h, w) // 12 + 1
     rgba = np.ones((len(yx), 4))
     for i, (y, x) in enumerate(np.rint(yx).astype(int)):
         y, x = min(max(y, 0), h - 1), min(max(x, 0), w - 1)
-        under = picture[y : y + reach // 3 + 1, x : x + 2 * reach]  # where the name stands
-        # Beside the picture the canvas is black.
+        under = image[y : y + reach // 3 + 1, x : x + 2 * reach]  # where the name stands
+        # Beside the image the canvas is black.
         light = under.sum(dtype=np.int64) / (3 * (reach // 3 + 1) * 2 * reach)
         if light > 150:
             rgba[i, :3] = _DARK

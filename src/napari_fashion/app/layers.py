@@ -28,7 +28,7 @@ from napari_fashion.errors import FashionError
 from napari_fashion.images import read_image
 from napari_fashion.schema import Schema
 
-PICTURE = "picture"
+IMAGE = "image"
 PIF = "PIF confidence"
 VECTORS = "PIF vectors"
 PAF = "PAF"
@@ -73,7 +73,7 @@ class Layers:
         self.session = session
         self.actions = actions
         self.viewer = viewer
-        self.picture: NDArray[np.uint8] | None = None
+        self.image: NDArray[np.uint8] | None = None
         self._layers: dict[str, Layer] = {}
         self._rows: list[tuple[Any, int]] = []  # garment and landmark of each point
         self._yx = np.empty((0, 2))
@@ -118,7 +118,7 @@ class Layers:
     def _on_opened(self, editor: Editor | None) -> None:
         self._follow(editor)
         if editor is not None:
-            self._draw_picture(fit=True)
+            self._draw_image(fit=True)
 
     def _follow(self, editor: Editor | None) -> None:
         if self._editor is not None:
@@ -132,7 +132,7 @@ class Layers:
             editor.selection_changed.connect(self._on_selection)
 
     def _on_image(self, _: Any) -> None:
-        self._draw_picture()
+        self._draw_image()
 
     def _on_changed(self, change: Applied) -> None:
         if self._editor is not None and change.image_id == self._editor.image_id:
@@ -159,34 +159,34 @@ class Layers:
         finally:
             self._drawing = False
 
-    def _draw_picture(self, *, fit: bool = False) -> None:
+    def _draw_image(self, *, fit: bool = False) -> None:
         editor = self._editor
         if editor is None:
             return
         image = editor.image
         problem: FashionError | None = None
         try:
-            picture = read_image(image.path, size=image.known_size)
+            pixels = read_image(image.path, size=image.known_size)
         except FashionError as error:
             problem = error
             self.session.say(str(error), "error")
             width, height = within(image.known_size or (400, 400))
-            picture = np.full((height, width, 3), 60, np.uint8)
-        fit = fit or self.picture is None or self.picture.shape != picture.shape
-        self.picture = picture
+            pixels = np.full((height, width, 3), 60, np.uint8)
+        fit = fit or self.image is None or self.image.shape != pixels.shape
+        self.image = pixels
         center, zoom = self.viewer.camera.center, self.viewer.camera.zoom
         with self._draw():
             self._make_layers(editor.dataset.schema)
-            self._layers[PICTURE].data = picture
-            line = max(picture.shape[:2]) / 300
+            self._layers[IMAGE].data = pixels
+            line = max(pixels.shape[:2]) / 300
             for name in (VECTORS, PAF):
                 self._layers[name].edge_width = line if name == VECTORS else line / 2
             self._layers[SKELETON].edge_width = 1.5 * line
-        size = None if problem else (picture.shape[1], picture.shape[0])
+        size = None if problem else (pixels.shape[1], pixels.shape[0])
         self.session.tell_image(size, problem)
         self._on_view()
-        if fit:  # a picture of the same size keeps the view: zoomed in, one walks on
-            self.viewer.reset_view(layers=[self._layers[PICTURE]], margin=0.04)
+        if fit:  # a pixels of the same size keeps the view: zoomed in, one walks on
+            self.viewer.reset_view(layers=[self._layers[IMAGE]], margin=0.04)
         else:
             self.viewer.camera.center, self.viewer.camera.zoom = center, zoom
 
@@ -233,7 +233,7 @@ class Layers:
 
     def _draw_landmarks(self) -> None:
         editor = self._editor
-        if editor is None or not self._layers or self.picture is None:
+        if editor is None or not self._layers or self.image is None:
             return
         selection, garments, schema = editor.selection, editor.garments, editor.dataset.schema
         if self.session.mismatch is not None:
@@ -248,19 +248,19 @@ class Layers:
                 self._set_points(layer, points, selection)
             if words := self._seen(CATEGORY):
                 yx, texts = layer_data.categories(
-                    garments, selection.garment_id, self.picture.shape[0]
+                    garments, selection.garment_id, self.image.shape[0]
                 )
                 words.data = yx
                 words.features = pd.DataFrame({"text": np.array(texts, dtype=object)})
                 if texts:
-                    words.text.color = layer_data.ink(self.picture, yx)
+                    words.text.color = layer_data.ink(self.image, yx)
             if bones := self._seen(SKELETON):
                 _set_vectors(bones, *layer_data.skeleton(garments, schema, selection.garment_id))
 
     def _set_points(
         self, layer: Points, points: layer_data.Landmarks, selection: Selection
     ) -> None:
-        assert self.picture is not None
+        assert self.image is not None
         rows = list(zip(points.features["garment"], points.features["landmark"], strict=True))
         chosen = {self._rows[i] for i in layer.selected_data if i < len(self._rows)}
         layer.selected_data = set()
@@ -269,9 +269,9 @@ class Layers:
         if rows:
             layer.face_color = points.face
             layer.border_color = points.border
-            layer.size = points.size * (max(self.picture.shape[:2]) / 45)
+            layer.size = points.size * (max(self.image.shape[:2]) / 45)
             layer.border_width = points.border_width
-            layer.text.color = layer_data.ink(self.picture, points.yx)
+            layer.text.color = layer_data.ink(self.image, points.yx)
         layer.text.visible = self.session.view.names
         if selection.landmark is not None:
             chosen = {(selection.garment_id, selection.landmark)}
@@ -310,11 +310,11 @@ class Layers:
         for layer in list(self._layers.values()):  # a person removed some: begin anew, in order
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
-        assert self.picture is not None
+        assert self.image is not None
         none = np.empty((0, 2, 2))
         arrow = {"vector_style": "arrow", "blending": "translucent_no_depth"}
         made: list[Layer] = [
-            Image(self.picture, name=PICTURE),
+            Image(self.image, name=IMAGE),
             Image(
                 np.zeros((1, 1)),
                 name=PIF,
@@ -351,7 +351,7 @@ class Layers:
                     "string": "{label}",
                     "size": 9,
                     "anchor": "upper_left",
-                    "translation": (0, max(self.picture.shape[:2]) / 90),
+                    "translation": (0, max(self.image.shape[:2]) / 90),
                 },
                 canvas_size_limits=(7, 28),
                 blending="translucent_no_depth",
@@ -379,8 +379,8 @@ class Layers:
         for name, layer in list(self._layers.items()):
             if layer is event.value and not self._drawing:
                 del self._layers[name]
-                # What is left is drawn no more; the next picture brings all layers back.
-                if name in (LANDMARKS, PICTURE):
+                # What is left is drawn no more; the next image brings all layers back.
+                if name in (LANDMARKS, IMAGE):
                     self.session.view.placing = False
 
     # -- gestures on the layers ------------------------------------------------------------
@@ -390,8 +390,8 @@ class Layers:
             setattr(self.session.view, OVERLAYS[event.source.name], event.source.visible)
 
     def _on_any_mode(self, event: Any) -> None:
-        if str(event.source.mode) == "transform":  # it would move the picture under its landmarks
-            self.session.say("The layers lie on the picture; they cannot be moved.", "warning")
+        if str(event.source.mode) == "transform":  # it would move the image under its landmarks
+            self.session.say("The layers lie on the image; they cannot be moved.", "warning")
             event.source.mode = "select" if event.source.name == LANDMARKS else "pan_zoom"
 
     def _on_moved(self, event: Any) -> None:

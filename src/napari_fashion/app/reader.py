@@ -67,7 +67,7 @@ def _read(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def in_annotator(dataset: Dataset, place: Path) -> list[LayerData]:
-    """Return the first picture with its landmarks as layers, and open all in the annotator.
+    """Return the first image with its landmarks as layers, and open all in the annotator.
 
     napari wants layers of a reader. In a window the annotator takes over as soon as napari has
     added them; without one (a script, another program) they are what was read.
@@ -85,23 +85,23 @@ def in_annotator(dataset: Dataset, place: Path) -> list[LayerData]:
     image = dataset.images[0]
     garments = dataset.garments_of(image.id)
     try:
-        picture = read_image(image.path, size=image.known_size)
+        pixels = read_image(image.path, size=image.known_size)
     except FashionError as error:
         show_warning(str(error))
         width, height = within(image.known_size or (400, 400))
-        picture = np.full((height, width, 3), 60, np.uint8)
+        pixels = np.full((height, width, 3), 60, np.uint8)
         garments = []
-    if image.known_size not in (None, picture.shape[1::-1]):
+    if image.known_size not in (None, pixels.shape[1::-1]):
         garments = []  # they would lie in the wrong places
     points = layer_data.landmarks(garments, dataset.schema)
     metadata = {OPEN: str(place)}
-    layers: list[LayerData] = [(picture, {"name": "picture", "metadata": metadata}, "image")]
+    layers: list[LayerData] = [(pixels, {"name": "image", "metadata": metadata}, "image")]
     if len(points.yx):
         style = {
             "name": "landmarks",
             "features": pd.DataFrame(points.features),
             "face_color": points.face,
-            "size": max(picture.shape[:2]) / 45,
+            "size": max(pixels.shape[:2]) / 45,
             "metadata": metadata,
         }
         layers.append((points.yx, style, "points"))

@@ -20,7 +20,7 @@ from napari_fashion.images import ImageFolder
 from napari_fashion.paths import data_folder
 
 KEEP_START = 0.3
-"""How much of the old model's weights stays: pictures of a few kinds must not make it forget the rest
+"""How much of the old model's weights stays: images of a few kinds must not make it forget the rest
 (training/model-card.md has what this brings)."""
 
 
@@ -31,16 +31,16 @@ class RetrainOptions:
     Attributes
     ----------
     epochs
-        Passes over the pictures.
+        Passes over the images.
     lr
         Peak learning rate.
     batch
-        Pictures a step; fewer where there are few pictures.
+        Images a step; fewer where there are few images.
     what
-        ``"all"``: every annotated or reviewed picture of the data set. ``"corrected"``: only those
+        ``"all"``: every annotated or reviewed image of the data set. ``"corrected"``: only those
         that a person has corrected or reviewed, at the risk that the model forgets the rest.
     validation_share
-        Share of the pictures that the old and the new model are compared on.
+        Share of the images that the old and the new model are compared on.
     start_from
         ``"bundled"`` or the path of a model.
     """
@@ -54,7 +54,7 @@ class RetrainOptions:
 
 
 def corrected_images(editor: Editor) -> list[RecordId]:
-    """Return the pictures that a person has corrected or reviewed, in file order."""
+    """Return the images that a person has corrected or reviewed, in file order."""
     touched = {edit.image_id for edit in editor.history if edit.label != PREDICT}
     return [
         image.id
@@ -71,7 +71,7 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     Raises
     ------
     FashionError
-        If there are too few pictures to train on and to compare by.
+        If there are too few images to train on and to compare by.
     """
     dataset = editor.dataset
     if options.what == "corrected":
@@ -82,13 +82,13 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     usable = len(trainable_images(type(dataset).load(data)))
     if usable < 2:
         raise FashionError(
-            f"{usable} pictures are annotated by a person or reviewed; expected at least 2. Correct "
-            "some predictions and mark the pictures as reviewed, then retrain."
+            f"{usable} images are annotated by a person or reviewed; expected at least 2. Correct "
+            "some predictions and mark the images as reviewed, then retrain."
         )
     recipe: dict[str, dict[str, Any]] = {
         "": {"name": "retrained", "schema": "from-data", "start_from": options.start_from},
         "data": {"validation_share": options.validation_share},
-        "network": {"drop_path": 0.0},  # a few pictures do not teach whole blocks to do without
+        "network": {"drop_path": 0.0},  # a few images do not teach whole blocks to do without
         "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": KEEP_START},
         "schedule": {
             "epochs": options.epochs,

@@ -1,6 +1,6 @@
 """What File > Open Sample offers: garments to try the annotator on.
 
-Some pictures of each sample come without annotations, to predict and correct; the others have
+Some images of each sample come without annotations, to predict and correct; the others have
 theirs, to look at and to retrain on.
 """
 
@@ -10,14 +10,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from napari_fashion import photos as cc0
 from napari_fashion.app.reader import LayerData, in_annotator
 from napari_fashion.coco import Dataset, export
+from napari_fashion.datasets import photos as cc0
+from napari_fashion.datasets.procedural import ANNOTATIONS, demo_dataset
 from napari_fashion.errors import FashionError
-from napari_fashion.samples import ANNOTATIONS, demo_dataset
 
 PROCEDURAL_OPEN = 6
-"""So many of the 12 procedural pictures come without annotations."""
+"""So many of the 12 procedural images come without annotations."""
 PHOTOS_OPEN = 24
 FILE = "to-annotate.json"
 
@@ -62,7 +62,7 @@ def photos_file(folder: Path | None = None) -> Path:
 
 
 def _without_some(dataset: Dataset, path: Path, n: int) -> Path:
-    """Write a data set without the annotations of its first `n` pictures.
+    """Write a data set without the annotations of its first `n` images.
 
     Once: a person may have saved over it since, and opening the sample again shows that.
     """

@@ -22,7 +22,7 @@ from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
 
 KEPT_FIELDS = 12
-"""Fields of this many pictures are kept; those of a picture of 400 x 533 are some 5 MB."""
+"""Fields of this many images are kept; those of an image of 400 x 533 are some 5 MB."""
 DEFAULT_SCHEMA = "garments"
 
 Level = Literal["info", "warning", "error"]
@@ -37,13 +37,13 @@ class Predictor(Protocol):
     def id(self) -> str:
         """The model's id."""
 
-    def look(self, pictures: Sequence[NDArray[np.generic]]) -> list[tuple[Fields, Prediction]]:
-        """Compute the fields of (H, W, 3) uint8 RGB pictures, and find their garments."""
+    def look(self, images: Sequence[NDArray[np.generic]]) -> list[tuple[Fields, Prediction]]:
+        """Compute the fields of (H, W, 3) uint8 RGB images, and find their garments."""
 
 
 @dataclass
 class View:
-    """What is shown over the picture. Every change emits ``events.<name>``.
+    """What is shown over the image. Every change emits ``events.<name>``.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class View:
     opacity
         Of the fields, 0..1.
     placing
-        Whether a click on the picture places the selected landmark.
+        Whether a click on the image places the selected landmark.
     """
 
     landmarks: bool = True
@@ -80,7 +80,7 @@ class Session:
     opened = Signal(object)
     """After another data set came in; its Editor, or None."""
     fields_changed = Signal(object)
-    """After the fields of a picture came in or went; its id."""
+    """After the fields of an image came in or went; its id."""
     image_read = Signal(object)
     """After the shown image's file was read; what went wrong, or None."""
     categories_missing = Signal(list, list)
@@ -108,7 +108,7 @@ class Session:
     # -- the data set ----------------------------------------------------------------------
 
     def open(self, path: Path | str, decide: Callable[[Opening], None] = Opening.settle) -> Opening:
-        """Open a COCO file, results of a prediction, or a folder of pictures.
+        """Open a COCO file, results of a prediction, or a folder of images.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ class Session:
         return opening
 
     def _default_schema(self) -> Schema:
-        """Return what pictures without annotations are annotated with."""
+        """Return what images without annotations are annotated with."""
         return self.model.schema if self.model else Schema.load(DEFAULT_SCHEMA)
 
     def edit(self, dataset: Dataset) -> None:
@@ -153,7 +153,7 @@ class Session:
         Raises
         ------
         FashionError
-            If it has no pictures.
+            If it has no images.
         """
         if not dataset.images:
             raise FashionError(
@@ -231,7 +231,7 @@ class Session:
         self.model_changed.emit()
 
     def keep_fields(self, image_id: RecordId, fields: Fields) -> None:
-        """Keep a picture's fields to be shown; the ones looked at longest ago go."""
+        """Keep an image's fields to be shown; the ones looked at longest ago go."""
         self._fields[image_id] = fields
         self._fields.move_to_end(image_id)
         while len(self._fields) > KEPT_FIELDS:
@@ -239,7 +239,7 @@ class Session:
         self.fields_changed.emit(image_id)
 
     def fields_of(self, image_id: RecordId) -> Fields | None:
-        """Return the fields of a picture where they are kept."""
+        """Return the fields of an image where they are kept."""
         fields = self._fields.get(image_id)
         if fields is not None:
             self._fields.move_to_end(image_id)

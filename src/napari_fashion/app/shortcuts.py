@@ -4,8 +4,8 @@ Our keys win while one of our layers, or none, is active: they are bound on the 
 which napari asks before the layer's class. Of napari's own keys they replace, there: on points
 1 (delete), 2 and P (add mode), 3 and S stay, A (select all), Backspace and Delete; on images C; on
 the viewer Ctrl+Y (2D/3D), Ctrl+E (roll axes) and the left and right arrows (which step through
-dimensions that a picture doesn't have). Layers that are not ours keep their keys. While a dock has
-the keyboard, napari passes on to the picture what nothing in the dock wants.
+dimensions that an image doesn't have). Layers that are not ours keep their keys. While a dock has
+the keyboard, napari passes on to the image what nothing in the dock wants.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def _nudge(dx: float, dy: float) -> Callable[[Actions], Any]:
 
 
 SHORTCUTS: tuple[Shortcut, ...] = (
-    Shortcut(("N", "PageDown"), "Next picture", Actions.next_image, "Pictures"),
-    Shortcut(("P", "PageUp"), "Previous picture", Actions.previous_image, "Pictures"),
-    Shortcut(("R",), "Reviewed, or not", Actions.toggle_reviewed, "Pictures"),
-    Shortcut(("Enter",), "Predict this picture", Actions.predict, "Pictures"),
+    Shortcut(("N", "PageDown"), "Next image", Actions.next_image, "Images"),
+    Shortcut(("P", "PageUp"), "Previous image", Actions.previous_image, "Images"),
+    Shortcut(("R",), "Reviewed, or not", Actions.toggle_reviewed, "Images"),
+    Shortcut(("Enter",), "Predict this image", Actions.predict, "Images"),
     Shortcut(("2",), "Visible", lambda a: a.set_visibility(2), "Selected landmark"),
     Shortcut(("1",), "Hidden under cloth", lambda a: a.set_visibility(1), "Selected landmark"),
     Shortcut(

@@ -51,7 +51,7 @@ class FashionWindow:
         self.actions.predict_asked.connect(lambda everything: self.predict(everything=everything))
 
     def predict(self, *, everything: bool = False) -> None:
-        """Predict the shown picture, or all."""
+        """Predict the shown image, or all."""
         self.predicting.start(everything=everything)
 
     def load_model(self, source: str) -> None:
@@ -78,7 +78,7 @@ class FashionWindow:
         return widget
 
     def open(self, path: Path) -> None:
-        """Open a COCO file or a folder of pictures in the annotator."""
+        """Open a COCO file or a folder of images in the annotator."""
         self.show_dock(ANNOTATOR).open(path)
 
     def guard(self, main_window: QWidget) -> None:

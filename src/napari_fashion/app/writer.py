@@ -11,7 +11,7 @@ from napari_fashion.errors import FashionError
 
 
 def write_landmarks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Export the data set that a landmarks layer shows a picture of, to a COCO file.
+    """Export the data set that a landmarks layer shows an image of, to a COCO file.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def write_landmarks(path: str, data: Any, attributes: dict[str, Any]) -> list[st
     if editor is None:
         raise FashionError(
             "This points layer is not the Fashion annotator's, and COCO needs garments and "
-            "pictures. Open the pictures in the annotator and place the landmarks there."
+            "images. Open the images in the annotator and place the landmarks there."
         )
     source = editor.dataset.path
     if source is not None and source.exists() and source.resolve() == Path(path).resolve():

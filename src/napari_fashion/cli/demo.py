@@ -1,4 +1,4 @@
-"""Open the app on sample images, or do the main job without a person and leave pictures of it."""
+"""Open the app on sample images, or do the main job without a person and leave images of it."""
 
 from __future__ import annotations
 

@@ -58,10 +58,10 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
-    from napari_fashion.engine.data import load_sources
-    from napari_fashion.engine.evaluate import evaluate_pictures
+    from napari_fashion.engine.data.samples import load_sources
+    from napari_fashion.engine.evaluation.protocols import evaluate_images
     from napari_fashion.engine.model import Model
-    from napari_fashion.engine.recipe import Source
+    from napari_fashion.engine.train.recipe import Source
     from napari_fashion.tally import Tally
 
     model = Model.load(options.model, options.device)
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     for protocol in protocols:
         passed_over = Tally()
         with terminal.progress(f"evaluating ({protocol})", len(images)) as shown:
-            report = evaluate_pictures(
+            report = evaluate_images(
                 model,
                 images,
                 protocol=protocol,  # type: ignore[arg-type]

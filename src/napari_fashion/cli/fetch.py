@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fetch; return the exit status."""
-    from napari_fashion import photos
+    from napari_fashion.datasets import photos
 
     folder = options.to or photos.default_folder()
     with terminal.progress("fetching photos") as shown:

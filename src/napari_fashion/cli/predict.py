@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_fashion.cli import inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
-from napari_fashion.errors import FashionError, PictureError
+from napari_fashion.errors import FashionError, ImageError
 from napari_fashion.tally import Tally
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
     from napari_fashion.coco.spans import RecordId
     from napari_fashion.engine.model import Model
-    from napari_fashion.engine.pictures import Picture
     from napari_fashion.engine.prediction import Prediction
+    from napari_fashion.images.transforms import RGBImage
     from napari_fashion.schema import Schema
 
 EXAMPLES = (
@@ -185,7 +185,7 @@ class _Overlays:
         for image in dataset.images:
             try:
                 paths.append(image.path)
-            except PictureError:
+            except ImageError:
                 continue
             target = overlay_path(folder, image.file_name)
             n = 1
@@ -199,18 +199,18 @@ class _Overlays:
             outputs.check(target, "an overlay", ours=going_on)
 
     def draw(
-        self, image_id: RecordId, picture: Picture, prediction: Prediction, schema: Schema
+        self, image_id: RecordId, image: RGBImage, prediction: Prediction, schema: Schema
     ) -> str:
         """Draw what was found in an image; return why it cannot be, a sentence, else nothing."""
         target = self._targets.get(image_id)
         if target is None:
             return ""
         from napari_fashion.engine.overlays import draw_prediction
-        from napari_fashion.engine.pictures import write_png
+        from napari_fashion.images.transforms import write_png
 
         self._outputs.check(target, "an overlay", ours=self._going_on)
         try:
-            write_png(target, draw_prediction(picture, prediction, schema))
+            write_png(target, draw_prediction(image, prediction, schema))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             return f"{target}: cannot be written ({reason}). Check the folder and the space on the disk."
@@ -251,32 +251,32 @@ def _predict(
         shown.update(partial.done)
         while (start := partial.done) < len(images):
             n = n_pixels = 0
-            chunk: list[tuple[Any, Picture]] = []
+            chunk: list[tuple[Any, RGBImage]] = []
             left_out: list[tuple[str, str]] = []
             for image in images[start : start + options.batch]:
                 n += 1
                 try:
-                    picture = read_image(image.path, size=image.known_size, exact=True)
+                    pixels = read_image(image.path, size=image.known_size, exact=True)
                 except FashionError as error:
                     left_out.append(("images left out", str(error)))
                 else:
-                    chunk.append((image, picture))
-                    n_pixels += picture.shape[0] * picture.shape[1]
+                    chunk.append((image, pixels))
+                    n_pixels += pixels.shape[0] * pixels.shape[1]
                     if n_pixels >= MOST_PIXELS_AT_ONCE:
                         break
             predictions = model.predict(
-                [picture for _, picture in chunk],
+                [pixels for _, pixels in chunk],
                 options=decoder,
                 flip=options.flip,
                 sizes=options.sizes,
                 refine=options.refine,
             )
             found = []
-            for (image, picture), prediction in zip(chunk, predictions, strict=True):
+            for (image, pixels), prediction in zip(chunk, predictions, strict=True):
                 records, unknown = result_records(dataset, image.id, prediction, rule)
                 found.append([image.id, records])
                 left_out += [(UNKNOWN, f"{image.file_name}: {name}") for name in unknown]
-                if why := overlays.draw(image.id, picture, prediction, model.schema):
+                if why := overlays.draw(image.id, pixels, prediction, model.schema):
                     left_out.append((UNDRAWN, why))
             partial.add(start, n, found, left_out)
             shown.advance(n)
@@ -319,8 +319,8 @@ def _finish(
         write_results(results, out, overwrite=options.overwrite)
         if listing is not None:
             dataset.save(listing, overwrite=options.overwrite)
-            terminal.say(f"{listing}: the pictures that the ids name")
-        terminal.say(f"{out}: {garments:,} garments in {images:,} pictures, by {model.id}")
+            terminal.say(f"{listing}: the images that the ids name")
+        terminal.say(f"{out}: {garments:,} garments in {images:,} images, by {model.id}")
     if options.annotations is not None:
         taken = _annotate(model, dataset, partial, answer)
         dataset.save(options.annotations, overwrite=options.overwrite)

@@ -58,10 +58,10 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
-    from napari_fashion.engine.data import dataset_of
+    from napari_fashion.engine.data.samples import dataset_of
     from napari_fashion.engine.model import Model
-    from napari_fashion.engine.recipe import Source
-    from napari_fashion.engine.selftrain import AgreementOptions, pseudo_label
+    from napari_fashion.engine.pseudo_label import AgreementOptions, pseudo_label
+    from napari_fashion.engine.train.recipe import Source
     from napari_fashion.tally import Tally
 
     models = [Model.load(name, options.device) for name in names]
@@ -87,14 +87,14 @@ def run(options: argparse.Namespace) -> int:
     terminal.tell(left_out)
     if not counts["garments"]:
         raise FashionError(
-            f"no garment of the {len(dataset.images):,} images got landmarks ({counts['pictures']:,} were "
+            f"no garment of the {len(dataset.images):,} images got landmarks ({counts['images']:,} were "
             "read); nothing was written. Expected images with one garment that has a category and no "
             "landmark, on which the readings agree."
         )
     outputs.check(options.out, "--out")
     result.save(options.out, overwrite=options.overwrite)
     terminal.say(
-        f"{options.out}: {counts['garments']:,} garments of {counts['pictures']:,} pictures got landmarks; "
+        f"{options.out}: {counts['garments']:,} garments of {counts['images']:,} images got landmarks; "
         f"{counts['landmarks']:,} of {counts['asked']:,} landmarks agreed"
     )
     return status.DONE

@@ -18,7 +18,7 @@ from napari_fashion.cli.outputs import Outputs
 from napari_fashion.errors import CheckpointError, FashionError
 
 if TYPE_CHECKING:
-    from napari_fashion.engine.recipe import Recipe, Source
+    from napari_fashion.engine.train.recipe import Recipe, Source
 
 EXAMPLES = (
     "napari-fashion train recipe.toml --run runs/mine",
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
-    from napari_fashion.engine.train import train
+    from napari_fashion.engine.train.trainer import train
     from napari_fashion.schema import Schema
 
     if not options.resume:
@@ -95,8 +95,8 @@ def run(options: argparse.Namespace) -> int:
 def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe and the run's folder, with what the options change."""
     from napari_fashion.coco import Dataset
-    from napari_fashion.engine.recipe import Recipe
-    from napari_fashion.engine.train import RUN_FILES, refuse_to_overwrite
+    from napari_fashion.engine.train.recipe import Recipe
+    from napari_fashion.engine.train.trainer import RUN_FILES, refuse_to_overwrite
 
     if options.resume:
         if options.folder is None:
@@ -194,7 +194,7 @@ class _TrainingBar:
         kind = event["event"]
         if kind == "start":
             terminal.say(
-                f"{event['train_pictures']} images to train on, {event['val_pictures']} to judge "
+                f"{event['train_images']} images to train on, {event['val_images']} to judge "
                 f"by; {event['epochs']} epochs on {event['device']}; {event['run']}"
             )
             self.close()
@@ -204,7 +204,7 @@ class _TrainingBar:
         elif kind == "step":
             text = "step skipped"
             if event["loss"] is not None:
-                text = f"loss {event['loss']:.3f}, {event['pictures_per_second']:.0f}/s"
+                text = f"loss {event['loss']:.3f}, {event['images_per_second']:.0f}/s"
             self._bar.update(event["step"], text=text)
         elif kind == "epoch":
             loss = "" if event["loss"] is None else f"loss {event['loss']:.3f}"

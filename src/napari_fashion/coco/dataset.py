@@ -15,7 +15,7 @@ from napari_fashion.coco.spans import RecordId, TableName, is_id
 from napari_fashion.coco.store import Store, document_bytes
 from napari_fashion.coco.views import Frame
 from napari_fashion.documents import shown
-from napari_fashion.errors import CocoError, EditError, PictureError, SchemaError
+from napari_fashion.errors import CocoError, EditError, ImageError, SchemaError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
 from napari_fashion.images import EXPECTED, ImageFolder, image_files, image_size, remember_root
 from napari_fashion.images.folder import images_of_copy, is_believed
@@ -304,7 +304,7 @@ class Dataset(Frame):
         for i, image in enumerate(self.images):
             try:
                 path = image.path
-            except PictureError as error:
+            except ImageError as error:
                 yield i, str(error)
                 continue
             if not is_file(path):
@@ -752,7 +752,7 @@ class Dataset(Frame):
 def _has_file(folder: ImageFolder, name: str) -> bool:
     try:
         return is_file(folder.path(name))
-    except PictureError:
+    except ImageError:
         return False
 
 
@@ -795,7 +795,7 @@ def image_records(
     for name in names:
         try:
             width, height = image_size(folder.path(name))
-        except PictureError as error:
+        except ImageError as error:
             left_out.append((folder.root / name, str(error)))
             continue
         images.append(image_record(first_id + len(images), name, width, height))

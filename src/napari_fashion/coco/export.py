@@ -2,12 +2,12 @@
 
 What counts as ground truth. An annotation that came with the file, or that a person made or
 changed, is. One that a model made and nobody touched is only a guess, until a person has marked
-its picture as reviewed: then it stands. Guesses are left out, so that a model is not trained on
+its image as reviewed: then it stands. Guesses are left out, so that a model is not trained on
 its own unseen output; `include_predictions` takes them in all the same. Nothing that a person did
 is ever left out.
 
-A picture that is not reviewed and has only guesses is exported without annotations. To train on it
-would teach that it shows no garment, so training takes pictures that are reviewed or have
+An image that is not reviewed and has only guesses is exported without annotations. To train on it
+would teach that it shows no garment, so training takes images that are reviewed or have
 annotations (`trainable_images`).
 """
 
@@ -34,10 +34,10 @@ class ExportReport:
     predictions_left_out: int
 
     def __str__(self) -> str:
-        text = f"Wrote {self.annotations} garments in {self.images} pictures to {self.path}."
+        text = f"Wrote {self.annotations} garments in {self.images} images to {self.path}."
         if self.predictions_left_out:
             text += (
-                f" Left out {self.predictions_left_out} predicted garments in pictures that nobody "
+                f" Left out {self.predictions_left_out} predicted garments in images that nobody "
                 "has reviewed."
             )
         return text
@@ -51,7 +51,7 @@ def export(
     include_predictions: bool = False,
     overwrite: bool = False,
 ) -> ExportReport:
-    """Write a data set's pictures and ground truth to a COCO file.
+    """Write a data set's images and ground truth to a COCO file.
 
     The records keep their ids, order and unknown fields. ``file_name`` stays as it is; the folder
     it is relative to is noted under ``info.fashion.image_root``, relative to the exported file,
@@ -64,9 +64,9 @@ def export(
     path
         The file to write.
     only_reviewed
-        Only the pictures that a person has marked as reviewed.
+        Only the images that a person has marked as reviewed.
     include_predictions
-        Also the garments that a model made and nobody has looked at. Left out of a picture of
+        Also the garments that a model made and nobody has looked at. Left out of an image of
         which others are exported, they are noted as regions under ``fashion.ignore`` of the
         image: they are garments perhaps, and no background to learn.
     overwrite
@@ -104,9 +104,9 @@ def export(
 
 
 def trainable_images(dataset: Dataset) -> list[Image]:
-    """Return the pictures that a model can learn from: those reviewed or annotated.
+    """Return the images that a model can learn from: those reviewed or annotated.
 
-    A reviewed picture without garments says that there is none. One that is neither reviewed nor
+    A reviewed image without garments says that there is none. One that is neither reviewed nor
     annotated says nothing.
     """
     return [image for image in dataset.images if image.reviewed or image.garments]

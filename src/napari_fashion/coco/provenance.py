@@ -1,7 +1,7 @@
 """Who placed what, and how sure the model was: all that we write under the one key ``"fashion"``.
 
 COCO has no field for the source of an annotation, its score, or whether a person has looked at
-a picture. These stand under one key of ours, so that a file stays plain COCO for everybody else::
+an image. These stand under one key of ours, so that a file stays plain COCO for everybody else::
 
     annotation["fashion"] = {
         "source": "model:<id>",              # who made the garment; without it: "human"
@@ -97,7 +97,7 @@ def names_of(ours: Record, field: str) -> list[str]:
 
 
 def is_reviewed(image: Record) -> bool:
-    """Whether a person has said that the picture's garments are right."""
+    """Whether a person has said that the image's garments are right."""
     return flag(of(image).get("reviewed"))
 
 

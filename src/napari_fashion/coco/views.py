@@ -20,7 +20,7 @@ from napari_fashion.coco.keypoints import (
 )
 from napari_fashion.coco.spans import RecordId, TableName
 from napari_fashion.coco.store import Store, Version, other_form
-from napari_fashion.errors import OutsideRootError, PictureError
+from napari_fashion.errors import ImageError, OutsideRootError
 from napari_fashion.images import ImageFolder, image_size
 from napari_fashion.schema import Schema
 
@@ -244,15 +244,15 @@ class Image(_View):
         ------
         OutsideRootError
             If that is outside the folders that images may be read from.
-        PictureError
+        ImageError
             If the record has no ``file_name``, or none that a file can have.
         """
         try:
             return self._frame.image_folder.path(self._record.get("file_name"))
         except OutsideRootError:
             raise
-        except PictureError as error:
-            raise PictureError(f"image {self.id!r}: {error}") from None
+        except ImageError as error:
+            raise ImageError(f"image {self.id!r}: {error}") from None
 
     @property
     def known_size(self) -> tuple[int, int] | None:
@@ -266,7 +266,7 @@ class Image(_View):
 
         Raises
         ------
-        PictureError
+        ImageError
             If the record has none and the file cannot be read.
         """
         return self.known_size or image_size(self.path)

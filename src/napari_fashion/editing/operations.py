@@ -127,7 +127,7 @@ def add_garment(dataset: Dataset, image_id: RecordId, category: int) -> tuple[Ed
 def delete_garment(dataset: Dataset, garment_id: RecordId) -> Edit:
     """Delete a garment.
 
-    One that a model found is remembered with its picture (``fashion.rejected``), so that the
+    One that a model found is remembered with its image (``fashion.rejected``), so that the
     next prediction doesn't bring it back.
     """
     garment = dataset.garment(garment_id)
@@ -281,7 +281,7 @@ def _require_placed(dataset: Dataset, garment: Garment, landmark: int) -> None:
     if garment.visibility[landmark] == 0:
         raise EditError(
             f"{_names(dataset, [landmark]).capitalize()} is not placed yet; place it on the "
-            "picture first."
+            "image first."
         )
 
 

@@ -14,7 +14,7 @@ from napari_fashion.coco.records import annotation_record, top_categories
 from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.values import renewed_values, says_the_same
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
-from napari_fashion.engine.metrics import Landmarks, same_garment
+from napari_fashion.engine.evaluation.metrics import Landmarks, same_garment
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
@@ -42,7 +42,7 @@ class MergeResult:
     left_out
         The categories of predictions that were left out since the file has none for them, one a garment.
     reviewed
-        The picture is reviewed, so that nothing was taken.
+        The image is reviewed, so that nothing was taken.
     """
 
     edit: Edit | None
@@ -55,7 +55,7 @@ class MergeResult:
 
     def __str__(self) -> str:
         if self.reviewed:
-            return "Reviewed picture: your annotations were left as they are."
+            return "Reviewed image: your annotations were left as they are."
         parts = [f"{self.added} garment{'' if self.added == 1 else 's'} found"]
         if self.updated:
             parts.append(f"{self.updated} renewed around your corrections")
@@ -78,12 +78,12 @@ def take_prediction(
     schema: Schema,
     answer: CategoryAnswer | None = None,
 ) -> MergeResult:
-    """Return what a prediction changes on a picture.
+    """Return what a prediction changes on an image.
 
     Garments that came from a model alone make place for the new ones. A garment that a person
     made stays, and a prediction of the same garment is left out. Of a model's garment that a
     person corrected in part, landmarks and category set by the person stay and the rest is
-    renewed. A reviewed picture stays as it is.
+    renewed. A reviewed image stays as it is.
 
     A garment's category is the model's likeliest one, as the file has it (`CategoryRule`); where the file
     has none for it, the garment is left out.

@@ -1,1 +1,1 @@
-"""The torch engine: pictures, fields, network, losses, training, decoding and evaluation."""
+"""The torch engine: images, fields, network, losses, training, decoding and evaluation."""

@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_fashion.engine.options import Options
-from napari_fashion.engine.pictures import PADDING
 from napari_fashion.engine.targets import GarmentBatch
+from napari_fashion.images.transforms import PADDING
 
 
 class AugmentOptions(Options):
-    """How far pictures are turned, scaled, moved and recoloured.
+    """How far images are turned, scaled, moved and recoloured.
 
     Attributes
     ----------
@@ -35,24 +35,24 @@ class AugmentOptions(Options):
     shift
         Largest shift beyond what keeps the view inside the input, as a share of the input.
     box_view
-        Share of views that show one garment's box instead of the whole picture.
+        Share of views that show one garment's box instead of the whole image.
     box_margin
         Least and greatest margin around that box, as a share of its size.
     box_tight
-        Share of the box views that have no margin at all, as box-cut pictures have.
+        Share of the box views that have no margin at all, as box-cut images have.
     box_cut
-        Share of the box views in which what lies outside the box is padding, as in pictures cut
+        Share of the box views in which what lies outside the box is padding, as in images cut
         by a box.
     box_part
         Share of the box views whose box is that of some of the garment's landmarks only (at least
-        two, drawn at random): garments that are partly out of the picture, and slivers.
+        two, drawn at random): garments that are partly out of the image, and slivers.
     mosaic
-        Chance that a picture is laid out together with one or three others of its batch, each
-        half as large (Bochkovskiy et al. 2020): pictures with several garments, where the data have
-        few. Such pictures are seen whole.
+        Chance that an image is laid out together with one or three others of its batch, each
+        half as large (Bochkovskiy et al. 2020): images with several garments, where the data have
+        few. Such images are seen whole.
     background
         Share of the views cut by a box that show, instead of padding around the cut, a piece of a
-        picture of the same batch without garments; where the batch has none, they keep their padding.
+        image of the same batch without garments; where the batch has none, they keep their padding.
     erase
         Chance that a rectangle somewhere in the input is painted over with one colour: no part of a
         garment may be what alone gives it away (Zhong et al. 2020, random erasing).
@@ -61,7 +61,7 @@ class AugmentOptions(Options):
     hue
         Largest turn of the colour wheel, degrees.
     grey
-        Chance that the picture loses its colours.
+        Chance that the image loses its colours.
     noise
         Largest standard deviation of pixel noise, of 255.
     """
@@ -98,7 +98,7 @@ class AugmentOptions(Options):
         return value
 
     def milder(self) -> AugmentOptions:
-        """Return options that turn, scale, move, hide and recolour pictures half as far as these.
+        """Return options that turn, scale, move, hide and recolour images half as far as these.
 
         What the views show (boxes, flips) stays.
         """
@@ -118,14 +118,14 @@ HALVED_BELOW = 0.5
 """Input pixels a canvas pixel, below which the canvas is halved before it is sampled."""
 
 _LAYOUTS = ((2, 1), (1, 2), (2, 2))
-"""Columns and rows of the pictures that are laid out together."""
+"""Columns and rows of the images that are laid out together."""
 _MOST = max(columns * rows for columns, rows in _LAYOUTS)
 
 PART_SHARE = (0.2, 0.9)
 """Least and greatest chance of a landmark to be among those of a box of only some of them."""
 
 BACKDROP_SHARE = (0.5, 1.0)
-"""Least and greatest side of the piece that stands in for padding, as a share of its picture's shorter."""
+"""Least and greatest side of the piece that stands in for padding, as a share of its image's shorter."""
 
 ERASED_SHARE = (0.1, 0.35)
 """Least and greatest side of the rectangle that is painted over, as a share of the input's."""
@@ -134,7 +134,7 @@ NO_AUGMENTATION = AugmentOptions(
     flip=0, rotation=0, scale=(1.0, 1.0), stretch=(1.0, 1.0), shift=0, box_view=0,
     brightness=0, contrast=0, saturation=0, hue=0, grey=0, noise=0,
 )  # fmt: skip
-"""The whole picture, fitted into the input: what a model sees without augmentation."""
+"""The whole image, fitted into the input: what a model sees without augmentation."""
 
 
 _NOTHING: dict[str, Callable[[Tensor], Tensor]] = {
@@ -148,14 +148,14 @@ _NOTHING: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Canvases:
-    """A batch as the loader gives it: pictures at the top left of equal canvases.
+    """A batch as the loader gives it: images at the top left of equal canvases.
 
     Attributes
     ----------
     pixels
         (B, 3, S, S) uint8.
     size
-        (B, 2) float32: width and height of each picture on its canvas.
+        (B, 2) float32: width and height of each image on its canvas.
     garments
         Coordinates in canvas pixels; its `content` is not yet filled.
     """
@@ -181,7 +181,7 @@ def augment_batch(
     Parameters
     ----------
     batch
-        B pictures.
+        B images.
     side
         Side of the square input, pixels.
     options
@@ -227,18 +227,18 @@ def augment_batch(
 def _backdrops(
     batch: Canvases, cut: Tensor, side: int, chance: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Choose what lies around the cut of some views: pieces of the batch's pictures without garments.
+    """Choose what lies around the cut of some views: pieces of the batch's images without garments.
 
     Parameters
     ----------
     batch
-        B pictures.
+        B images.
     cut
         (B,) bool: views that have something around their cut.
     side
         Of the input, pixels.
     chance
-        Of a cut view, to get a piece of a picture.
+        Of a cut view, to get a piece of an image.
     generator
         Source of randomness (CPU).
 
@@ -247,7 +247,7 @@ def _backdrops(
     around
         (B, 3, side, side) float32: what lies around each cut; padding where nothing was chosen.
     replaced
-        (B,) bool: which got a piece of a picture.
+        (B,) bool: which got a piece of an image.
     """
     b, _, _, s = batch.pixels.shape
     device = batch.pixels.device
@@ -275,24 +275,24 @@ def _backdrops(
 def lay_together(
     batch: Canvases, chance: float, generator: torch.Generator
 ) -> tuple[Canvases, Tensor]:
-    """Lay some of the pictures out together with others of the batch, each half as large.
+    """Lay some of the images out together with others of the batch, each half as large.
 
     Two side by side, two above each other, or four, as likely as each other; without gaps but for what
-    their shapes leave, which is padding. A batch of fewer than four pictures stays as it is.
+    their shapes leave, which is padding. A batch of fewer than four images stays as it is.
 
     Parameters
     ----------
     batch
-        B pictures with N garments each.
+        B images with N garments each.
     chance
-        Of a picture, to be laid out with others; these keep their own places in the batch.
+        Of an image, to be laid out with others; these keep their own places in the batch.
     generator
         Source of randomness (CPU).
 
     Returns
     -------
     batch
-        B pictures with 4 N garments each, or the batch as it was where none was chosen. The picture
+        B images with 4 N garments each, or the batch as it was where none was chosen. The image
         whose place it is lies at the top left, and its garments come first.
     together
         (B,) bool: which were laid out with others.
@@ -347,7 +347,7 @@ def _draw_views(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw flips (B,), canvas-to-input matrices (B, 2, 3) and visible rectangles (B, 4).
 
-    Edge-based coordinates: pixel i covers i .. i + 1. Pictures that are `seen_whole` (B,) get no
+    Edge-based coordinates: pixel i covers i .. i + 1. Images that are `seen_whole` (B,) get no
     box view.
     """
     b = len(batch.pixels)
@@ -429,7 +429,7 @@ def _resample(pixels: Tensor, matrix: Tensor, view: Tensor, side: int, around: T
     source = (points @ inverse.transpose(1, 2)).view(b, side, side, 2)
     canvases = pixels.to(torch.float32)
     sampled = _sample(canvases, source * (2.0 / s) - 1.0)
-    # Where a picture gets much smaller along an axis, pixels are averaged along it first: no aliasing.
+    # Where an image gets much smaller along an axis, pixels are averaged along it first: no aliasing.
     small = matrix[:, :, :2].norm(dim=1) < HALVED_BELOW  # (B, 2): canvas x, y
     for kernel in ((2, 2), (1, 2), (2, 1)) if s % 2 == 0 else ():
         chosen = (small[:, 0] == (kernel[1] == 2)) & (small[:, 1] == (kernel[0] == 2))
@@ -447,7 +447,7 @@ def _sample(canvases: Tensor, grid: Tensor) -> Tensor:
 
 
 def _recolour(x: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
-    """Change brightness, contrast, saturation and hue of each picture by one colour matrix."""
+    """Change brightness, contrast, saturation and hue of each image by one colour matrix."""
     b = len(x)
     draw = torch.rand(b, 6, generator=generator) * 2 - 1
     grey = torch.rand(b, generator=generator) < options.grey
@@ -476,7 +476,7 @@ def _recolour(x: Tensor, options: AugmentOptions, generator: torch.Generator) ->
 
 
 def _erase(x: Tensor, chance: float, generator: torch.Generator) -> Tensor:
-    """Paint over a rectangle of some of the (B, 3, S, S) pictures, each with a colour of its own."""
+    """Paint over a rectangle of some of the (B, 3, S, S) images, each with a colour of its own."""
     b, _, _, side = x.shape
     chosen = torch.rand(b, generator=generator) < chance
     extent = _uniform(generator, 2 * b, *ERASED_SHARE).view(b, 2)

@@ -6,7 +6,7 @@ seeds; from a placed landmark the PAF leads to the next one, the surest connecti
 confirmed by the way back; what a garment occupies seeds no other and belongs to the better one.
 
 Everything here is in cells. The loops are compiled by numba once, on the first call on a machine
-(then read from its cache), and release the GIL: pictures can be decoded in threads.
+(then read from its cache), and release the GIL: images can be decoded in threads.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class DecoderOptions:
         Garments with fewer landmarks are dropped, where their landmarks have edges at all.
     cells_per_landmark
         How many PIF cells speak for a landmark in the targets the network learned, in a square:
-        the map is divided by those of them that the grid has (fewer at the picture's border) and
+        the map is divided by those of them that the grid has (fewer at the image's border) and
         so is 1 where all of them are sure.
     paf_weight
         With `single`: what an edge's agreement counts against a place's own evidence, when rival
@@ -81,10 +81,10 @@ class DecoderOptions:
     complete
         Give every landmark of every garment a position, however unsure: what the PAF leads to
         with hardly a threshold, else the best place in or around the garment, else in the
-        picture. Landmarks placed so score below `landmark_threshold`, above 0; with `single`
+        image. Landmarks placed so score below `landmark_threshold`, above 0; with `single`
         every place that some cell points at counts as seen, and scores what it does.
     single
-        Exactly one garment, for pictures cut to one: every landmark at its best place, the PAF
+        Exactly one garment, for images cut to one: every landmark at its best place, the PAF
         deciding between rivals. Without `complete`, landmarks below `landmark_threshold` are
         not found (possibly all of them).
     """
@@ -176,7 +176,7 @@ def decode_fields(
     *,
     landmark_sets: Sequence[Sequence[int]] | None = None,
 ) -> list[DecodedGarment]:
-    """Find the garments in the fields of one picture, best score first.
+    """Find the garments in the fields of one image, best score first.
 
     Parameters
     ----------

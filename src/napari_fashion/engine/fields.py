@@ -1,4 +1,4 @@
-"""The composite fields of one picture: where landmarks are and which of them belong together."""
+"""The composite fields of one image: where landmarks are and which of them belong together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """The fields of one picture: PIF, PAF and category, with how a cell becomes a pixel.
+    """The fields of one image: PIF, PAF and category, with how a cell becomes a pixel.
 
     K landmarks, E edges, C categories, H x W cells; arrays are numpy float32 and are converted
     when they are not. Positions are absolute, in cells: (0, 0) is the centre of the first cell.
@@ -98,14 +98,14 @@ class Fields:
         return int(self.pif_confidence.shape[1]), int(self.pif_confidence.shape[2])
 
     def to_pixels(self, xy_cells: ArrayLike) -> NDArray[np.float64]:
-        """Turn positions in cells into pixels of the original picture; (..., 2) to (..., 2)."""
+        """Turn positions in cells into pixels of the original image; (..., 2) to (..., 2)."""
         xy = np.array(xy_cells, np.float64)
         xy *= self.scale
         xy += self.offset
         return xy
 
     def to_cells(self, xy_pixels: ArrayLike) -> NDArray[np.float64]:
-        """Turn pixels of the original picture into positions in cells; (..., 2) to (..., 2)."""
+        """Turn pixels of the original image into positions in cells; (..., 2) to (..., 2)."""
         xy = np.array(xy_pixels, np.float64)
         xy -= self.offset
         xy /= self.scale
@@ -113,7 +113,7 @@ class Fields:
 
 
 def average_fields(looks: Sequence[Fields]) -> Fields:
-    """Average the fields of one picture, seen at several sizes, on the first one's cells.
+    """Average the fields of one image, seen at several sizes, on the first one's cells.
 
     Each cell of the first takes the others' cell that lies nearest. Confidences and category
     logits are averaged plainly; positions, spreads and sizes weighed by the confidence over the

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_fashion.documents import did_you_mean, shown
-from napari_fashion.engine.network import Heads, bounded_log_spread, pool_category
+from napari_fashion.engine.network.network import Heads, bounded_log_spread, pool_category
 from napari_fashion.engine.options import Options
 from napari_fashion.engine.targets import PointTargets, Targets
 
@@ -40,7 +40,7 @@ class LossOptions(Options):
     category_prior
         Tau of logit adjustment (Menon et al. 2021): the logits are learned with tau times the log
         of how often a category is drawn added to them, and read without. At 1 all categories are
-        alike to the model, however rare, and those that the training pictures lack are hardly
+        alike to the model, however rare, and those that the training images lack are hardly
         unlearned; at 0 rare ones are given up where they look like common ones.
     """
 
@@ -73,7 +73,7 @@ def compute_losses(
     """Return every weighted component by name; their sum is the loss to minimise.
 
     Components are means: confidences over the cells of positive channels' count (so that a
-    picture's many empty cells do not drown its few landmarks), vectors and sizes over the cells
+    image's many empty cells do not drown its few landmarks), vectors and sizes over the cells
     that regress, the category over garments.
 
     Parameters
@@ -89,7 +89,7 @@ def compute_losses(
     category_rates
         (C,) how often each category is drawn (`data.category_rates`), for `category_prior`.
     taught
-        A teacher's category field for the same pictures and its share, see `category_loss`.
+        A teacher's category field for the same images and its share, see `category_loss`.
     """
     pif, paf = heads.pif.float(), heads.paf.float()
     losses = _field_losses(
@@ -196,7 +196,7 @@ def category_loss(
     logits
         (B, C, H, W).
     targets
-        Of B pictures with N garments each.
+        Of B images with N garments each.
     how
         ``"max"`` or ``"mean"`` over the garment's cells.
     label_smoothing
@@ -205,24 +205,24 @@ def category_loss(
     shift
         (C,) added to the logits while they are learned; None for zeros.
     taught
-        (B, C, H', W') category logits of another model for the same pictures, whose cells may be of
+        (B, C, H', W') category logits of another model for the same images, whose cells may be of
         another size, and the share of the target that is what it says of each garment (Hinton et al.
         2015, distillation); `shift` is added to its logits as well. None for labels alone.
     """
-    picture, garment = torch.nonzero(targets.category >= 0, as_tuple=True)
-    if not len(picture):
+    image, garment = torch.nonzero(targets.category >= 0, as_tuple=True)
+    if not len(image):
         return logits.sum() * 0.0
-    pooled = pool_category(logits[picture], targets.garment_cells[picture, garment], how)
+    pooled = pool_category(logits[image], targets.garment_cells[image, garment], how)
     if shift is None:
         shift = pooled.new_zeros(pooled.shape[1])
-    truth = F.one_hot(targets.category[picture, garment], pooled.shape[1])
+    truth = F.one_hot(targets.category[image, garment], pooled.shape[1])
     target = (1 - label_smoothing) * truth + label_smoothing * shift.softmax(0)
     if taught is not None:
         theirs, share = taught
         theirs = F.interpolate(
             theirs.float(), size=logits.shape[-2:], mode="bilinear", align_corners=False
         )
-        cells = targets.garment_cells[picture, garment]
-        says = (pool_category(theirs[picture], cells, how) + shift).softmax(-1)
+        cells = targets.garment_cells[image, garment]
+        says = (pool_category(theirs[image], cells, how) + shift).softmax(-1)
         target = torch.lerp(target, says, share)
     return F.cross_entropy(pooled + shift, target)

@@ -1,4 +1,4 @@
-"""The model: network, schema and configuration; pictures in, fields and predictions out."""
+"""The model: network, schema and configuration; images in, fields and predictions out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ from napari_fashion.engine.decode import (
     decoder_options,
 )
 from napari_fashion.engine.fields import Fields, average_fields
-from napari_fashion.engine.network import (
+from napari_fashion.engine.inference.refinement import (
+    RefineOptions,
+    cut_around,
+    may_hide_more,
+    merge,
+    sees_more,
+)
+from napari_fashion.engine.network.network import (
     Heads,
     Network,
     NetworkConfig,
@@ -37,13 +44,12 @@ from napari_fashion.engine.network import (
     pool_category,
 )
 from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
-from napari_fashion.engine.pictures import PADDING, Cut, Picture, Placement, resize
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
-from napari_fashion.engine.refine import RefineOptions, cut_around, may_hide_more, merge, sees_more
 from napari_fashion.engine.weights import expect_shapes_of, read_weights
 from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
 from napari_fashion.images import to_rgb
+from napari_fashion.images.transforms import PADDING, Cut, Placement, RGBImage, resize
 from napari_fashion.schema import Schema
 
 _log = logging.getLogger(__name__)
@@ -51,10 +57,10 @@ _log = logging.getLogger(__name__)
 FORMAT = "napari-fashion model"
 VERSION = 1
 
-_CUTS_AT_ONCE = 16  # more garments than that in a few pictures must not cost memory without end
+_CUTS_AT_ONCE = 16  # more garments than that in a few images must not cost memory without end
 
 CELLS_ACROSS = 3
-"""A picture is seen with so many cells across, however slim: a cell that lies mostly outside it has
+"""An image is seen with so many cells across, however slim: a cell that lies mostly outside it has
 learned nothing, and one or two do not tell its edges apart (training/model-card.md)."""
 
 LIKELY_BODY_TYPE = 0.2
@@ -110,11 +116,11 @@ class ModelInfo:
     name
         Of the recipe.
     working_size
-        The longer side of a picture in the network's input, pixels.
+        The longer side of an image in the network's input, pixels.
     recipe
         The recipe's dictionary form.
     data
-        Fingerprint and counts of the training data, and the split by picture key.
+        Fingerprint and counts of the training data, and the split by image key.
     metrics
         On the validation split.
     history
@@ -234,12 +240,12 @@ class Model:
 
     @property
     def mirror(self) -> bool:
-        """Whether the model's recipe averages with the mirrored picture."""
+        """Whether the model's recipe averages with the mirrored image."""
         return bool(self.info.recipe.get("mirror", False))
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Longer sides at which the model sees a picture: the recipe's `look_sizes`.
+        """Longer sides at which the model sees an image: the recipe's `look_sizes`.
 
         Without any, the working size.
         """
@@ -248,7 +254,7 @@ class Model:
 
     @property
     def refining(self) -> RefineOptions | None:
-        """How it looks closer at what it finds in whole pictures: the recipe's `refine`."""
+        """How it looks closer at what it finds in whole images: the recipe's `refine`."""
         said = self.info.recipe.get("refine")
         return None if said is None else RefineOptions(**said)
 
@@ -376,9 +382,9 @@ class Model:
     def place(
         self, width: int, height: int, side: int | None = None, *, cut: bool = False
     ) -> Placement:
-        """Return how a picture is scaled into the network's input, at `side` or as usual.
+        """Return how an image is scaled into the network's input, at `side` or as usual.
 
-        A picture that is `cut` to one garment gets the shape of the recipe's `cut_aspect`.
+        An image that is `cut` to one garment gets the shape of the recipe's `cut_aspect`.
         """
         config = self.config
         side = self.info.working_size if side is None else side
@@ -386,41 +392,41 @@ class Model:
         aspect = self.cut_aspect if cut else 1.0
         return Placement.fit(width, height, side, config.multiple, config.margin, least, aspect)
 
-    def fields(self, picture: NDArray[np.generic]) -> Fields:
-        """Compute the fields of one picture, a (H, W[, channels]) array."""
-        return self.fields_batch([picture])[0]
+    def fields(self, image: NDArray[np.generic]) -> Fields:
+        """Compute the fields of one image, a (H, W[, channels]) array."""
+        return self.fields_batch([image])[0]
 
     def fields_batch(
         self,
-        pictures: Sequence[NDArray[np.generic]],
+        images: Sequence[NDArray[np.generic]],
         *,
         flip: bool | None = None,
         sizes: Sequence[int] | None = None,
         cut: bool = False,
     ) -> list[Fields]:
-        """Compute the fields of several pictures, those of one input size in one batch.
+        """Compute the fields of several images, those of one input size in one batch.
 
         Parameters
         ----------
-        pictures
+        images
             (H, W[, channels]) arrays; what is not uint8 RGB is converted (`to_rgb`).
         flip
-            Average with the fields of the mirrored picture (twice the time); None as the model's
+            Average with the fields of the mirrored image (twice the time); None as the model's
             recipe says.
         sizes
-            Longer sides, in pixels, at which the network sees each picture: the fields are those
+            Longer sides, in pixels, at which the network sees each image: the fields are those
             of the first, with the others averaged in. None for the model's own (`sizes`).
         cut
-            The pictures are cut to one garment each (`place`).
+            The images are cut to one garment each (`place`).
         """
         flip = self.mirror if flip is None else flip
         sizes = self.sizes if sizes is None else sizes
-        rgb = [to_rgb(p) for p in pictures]
+        rgb = [to_rgb(p) for p in images]
         seen = [self._fields_at(rgb, size, flip, cut) for size in sizes]
         return [average_fields(looks) for looks in zip(*seen, strict=True)]
 
-    def _fields_at(self, rgb: list[Picture], size: int, flip: bool, cut: bool) -> list[Fields]:
-        """Compute the fields of (H, W, 3) uint8 pictures at one size."""
+    def _fields_at(self, rgb: list[RGBImage], size: int, flip: bool, cut: bool) -> list[Fields]:
+        """Compute the fields of (H, W, 3) uint8 images at one size."""
         places = [self.place(p.shape[1], p.shape[0], size, cut=cut) for p in rgb]
         groups: dict[tuple[int, int], list[int]] = {}
         for i, place in enumerate(places):
@@ -439,7 +445,7 @@ class Model:
 
     def predict(
         self,
-        pictures: Sequence[NDArray[np.generic]],
+        images: Sequence[NDArray[np.generic]],
         *,
         options: DecoderOptions | None = None,
         flip: bool | None = None,
@@ -447,13 +453,13 @@ class Model:
         cut: bool | None = None,
         refine: bool | None = None,
     ) -> list[Prediction]:
-        """Predict the garments of each picture, coordinates in its own pixels; see `look`."""
-        looks = self.look(pictures, options=options, flip=flip, sizes=sizes, cut=cut, refine=refine)
+        """Predict the garments of each image, coordinates in its own pixels; see `look`."""
+        looks = self.look(images, options=options, flip=flip, sizes=sizes, cut=cut, refine=refine)
         return [prediction for _, prediction in looks]
 
     def look(
         self,
-        pictures: Sequence[NDArray[np.generic]],
+        images: Sequence[NDArray[np.generic]],
         *,
         options: DecoderOptions | None = None,
         flip: bool | None = None,
@@ -461,22 +467,22 @@ class Model:
         cut: bool | None = None,
         refine: bool | None = None,
     ) -> list[tuple[Fields, Prediction]]:
-        """Compute each picture's fields, and find its garments, coordinates in its own pixels.
+        """Compute each image's fields, and find its garments, coordinates in its own pixels.
 
         Parameters
         ----------
-        pictures, flip, sizes
+        images, flip, sizes
             See `fields_batch`. With `refine` both looks go by `flip` and `sizes` where these are
-            given; else the first one sees the picture itself, at the recipe's ``find_size``, and
+            given; else the first one sees the image itself, at the recipe's ``find_size``, and
             once more at its ``find_again`` where there may be more to find (`may_hide_more`).
         options
             The model's own (`decoder_options`) where None.
         cut
-            Whether the pictures are cut to one garment each (`place`); None for what
+            Whether the images are cut to one garment each (`place`); None for what
             ``options.single`` says.
         refine
             Look once more, and closer, at each garment (`refine.merge`); the fields stay those of
-            the whole picture. None: as the model's recipe says, for whole pictures; cuts to one
+            the whole image. None: as the model's recipe says, for whole images; cuts to one
             garment are as close as can be.
 
         Raises
@@ -489,9 +495,9 @@ class Model:
         if refine is None:
             refine = self.refining is not None and not (cut or options.single)
         elif refine and (cut or options.single):
-            raise ValueError("refine is for whole pictures; found cut or options.single.")
+            raise ValueError("refine is for whole images; found cut or options.single.")
         closer = (self.refining or RefineOptions()) if refine else None
-        rgb = [to_rgb(p) for p in pictures]
+        rgb = [to_rgb(p) for p in images]
         if closer is None:
             found = self.fields_batch(rgb, flip=flip, sizes=sizes, cut=cut)
         else:
@@ -506,20 +512,20 @@ class Model:
 
     def _find_again(
         self,
-        pictures: Sequence[Picture],
+        images: Sequence[RGBImage],
         found: list[Fields],
         predictions: list[Prediction],
         options: DecoderOptions,
         size: int,
         flip: bool,
     ) -> None:
-        """See pictures that may hold more at `size`; replace what was found where that sees more."""
+        """See images that may hold more at `size`; replace what was found where that sees more."""
         threshold = options.landmark_threshold
         unsure = [i for i, p in enumerate(predictions) if may_hide_more(p, threshold)]
-        at_once = max(len(pictures) // 4, 4)  # each has several times the first look's pixels
+        at_once = max(len(images) // 4, 4)  # each has several times the first look's pixels
         for start in range(0, len(unsure), at_once):
             some = unsure[start : start + at_once]
-            rgb = [pictures[i] for i in some]
+            rgb = [images[i] for i in some]
             fields = self.fields_batch(rgb, flip=flip, sizes=[size])
             for i, f, p in zip(some, fields, self._decode_all(fields, rgb, options), strict=True):
                 if sees_more(p, predictions[i]):
@@ -527,30 +533,28 @@ class Model:
 
     def _refine(
         self,
-        pictures: Sequence[Picture],
+        images: Sequence[RGBImage],
         predictions: Sequence[Prediction],
         options: DecoderOptions,
         closer: RefineOptions,
         flip: bool | None,
         sizes: Sequence[int] | None,
     ) -> list[Prediction]:
-        """Look closer at every garment of every picture, many at once."""
+        """Look closer at every garment of every image, many at once."""
         places: list[tuple[int, int]] = []
         cuts: list[Cut] = []
-        for i, (picture, prediction) in enumerate(zip(pictures, predictions, strict=True)):
+        for i, (image, prediction) in enumerate(zip(images, predictions, strict=True)):
             for j, garment in enumerate(prediction.garments):
-                cut = cut_around(picture, garment, options.landmark_threshold, closer.margin)
+                cut = cut_around(image, garment, options.landmark_threshold, closer.margin)
                 if cut is not None:
                     places.append((i, j))
                     cuts.append(cut)
         one = replace(options, single=True)
         garments = [list(p.garments) for p in predictions]
-        at_once = max(len(pictures), _CUTS_AT_ONCE)
+        at_once = max(len(images), _CUTS_AT_ONCE)
         for start in range(0, len(cuts), at_once):
             some = slice(start, start + at_once)
-            seen = self.predict(
-                [c.picture for c in cuts[some]], options=one, flip=flip, sizes=sizes
-            )
+            seen = self.predict([c.image for c in cuts[some]], options=one, flip=flip, sizes=sizes)
             for (i, j), cut, again in zip(places[some], cuts[some], seen, strict=True):
                 if not again.garments:
                     continue
@@ -566,24 +570,24 @@ class Model:
         return [replace(p, garments=tuple(g)) for p, g in zip(predictions, garments, strict=True)]
 
     def _decode_all(
-        self, fields: Sequence[Fields], pictures: Sequence[Picture], options: DecoderOptions
+        self, fields: Sequence[Fields], images: Sequence[RGBImage], options: DecoderOptions
     ) -> list[Prediction]:
         return [
             self.decode(f, (p.shape[1], p.shape[0]), options)
-            for f, p in zip(fields, pictures, strict=True)
+            for f, p in zip(fields, images, strict=True)
         ]
 
     def decode(
         self, fields: Fields, size: tuple[int, int], options: DecoderOptions | None = None
     ) -> Prediction:
-        """Find the garments in a picture's fields.
+        """Find the garments in an image's fields.
 
         Parameters
         ----------
         fields
-            Of one picture, by this model.
+            Of one image, by this model.
         size
-            The picture's width and height; no landmark lies beyond its edges.
+            The image's width and height; no landmark lies beyond its edges.
         options
             The model's own (`decoder_options`) where None.
         """
@@ -658,7 +662,7 @@ class Model:
         scale = np.asarray(fields.scale)
         scores = decoded.scores
         found = scores > 0
-        # Landmarks lie in the picture: one that is seen beyond its edge is at the edge.
+        # Landmarks lie in the image: one that is seen beyond its edge is at the edge.
         xy = fields.to_pixels(decoded.xy).clip(-0.5, np.array(size) - 0.5)
         garment = PredictedGarment(
             xy=np.where(found[:, None], xy, 0.0).astype(np.float32),
@@ -738,10 +742,10 @@ def activate(heads: Heads) -> Heads:
 def average_flipped(
     heads: Heads, other: Heads, places: list[Placement], schema: Schema, stride: int
 ) -> Heads:
-    """Average activated fields with those of the mirrored pictures.
+    """Average activated fields with those of the mirrored images.
 
     A mirrored edge is the edge between the mirrored landmarks; where the schema has no such edge,
-    the edge keeps its own fields. Where the picture's width is no multiple of the stride, the
+    the edge keeps its own fields. Where the image's width is no multiple of the stride, the
     mirrored cells lie up to half a cell beside; positions are corrected for it exactly.
     """
     flips = list(schema.flips)
@@ -845,4 +849,4 @@ def _find(source: Path | str) -> Path:
     return stem
 
 
-__all__ = ["FORMAT", "Model", "ModelInfo", "Picture", "activate", "choose_device"]
+__all__ = ["FORMAT", "Model", "ModelInfo", "activate", "choose_device"]

@@ -16,7 +16,7 @@ from napari_fashion.documents import did_you_mean, shown, shown_path
 MAX_LETTERS = 4096
 """A text of a recipe, such as a path, has at most so many letters."""
 MAX_SIZE = 4096
-"""Pictures are seen at most so large: the longer side in the network's input, pixels."""
+"""Images are seen at most so large: the longer side in the network's input, pixels."""
 MAX_LOOKS = 16
 """At most so many sizes are averaged."""
 MAX_ERRORS = 4

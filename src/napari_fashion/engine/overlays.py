@@ -1,43 +1,43 @@
-"""Pictures with what was predicted drawn over them."""
+"""Images with what was predicted drawn over them."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from napari_fashion.engine.pictures import Picture
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.images.transforms import RGBImage
 from napari_fashion.schema import Schema
 
 _SMOOTH = 2  # drawn at twice the size and scaled down, so that lines are smooth
 _LEAST_UNIT = 1 / 8  # no letter is smaller than a font can be, and no line thinner than a pixel
 
 
-def draw_prediction(picture: Picture, prediction: Prediction, schema: Schema) -> Picture:
+def draw_prediction(image: RGBImage, prediction: Prediction, schema: Schema) -> RGBImage:
     """Draw skeletons, landmarks in their colours and the category with its score.
 
     Parameters
     ----------
-    picture
+    image
         (H, W, 3) uint8 RGB.
     prediction
-        Of this picture.
+        Of this image.
     schema
         The model's.
 
     Returns
     -------
-    A new (H, W, 3) uint8 RGB picture.
+    A new (H, W, 3) uint8 RGB image.
     """
-    height, width = picture.shape[:2]
-    image = Image.fromarray(picture).resize((width * _SMOOTH, height * _SMOOTH))
-    draw = ImageDraw.Draw(image)
+    height, width = image.shape[:2]
+    pillow = Image.fromarray(image).resize((width * _SMOOTH, height * _SMOOTH))
+    draw = ImageDraw.Draw(pillow)
     unit = max(_SMOOTH * max(width, height) / 400, _LEAST_UNIT)
     for garment in prediction.garments:
         _draw_garment(draw, garment, schema, unit)
     for garment in prediction.garments:
         _draw_label(draw, garment, schema, unit)
-    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+    return np.asarray(pillow.resize((width, height), Image.Resampling.LANCZOS))
 
 
 def _place(xy: np.ndarray[tuple[int], np.dtype[np.float32]]) -> tuple[float, float]:

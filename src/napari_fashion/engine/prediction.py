@@ -1,4 +1,4 @@
-"""What the engine says about one picture, in pixels; knows no COCO and no torch."""
+"""What the engine says about one image, in pixels; knows no COCO and no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class PredictedGarment:
     Attributes
     ----------
     xy
-        (K, 2) float32, pixels of the original picture, x then y; (0, 0) is the centre of the
+        (K, 2) float32, pixels of the original image, x then y; (0, 0) is the centre of the
         top-left pixel. What stands where the score is 0 means nothing.
     scores
         (K,) float32, 0..1; 0 is a landmark that was not found.
@@ -46,14 +46,14 @@ class PredictedGarment:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The garments of one picture, best first.
+    """The garments of one image, best first.
 
     Attributes
     ----------
     garments
         Best score first.
     width, height
-        Size of the original picture, pixels.
+        Size of the original image, pixels.
     model_id
         Which model said so.
     """

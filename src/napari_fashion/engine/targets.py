@@ -9,14 +9,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from napari_fashion.engine.network import cell_grid
+from napari_fashion.engine.network.network import cell_grid
 from napari_fashion.engine.options import Options
 from napari_fashion.schema import Schema
 
 
 @dataclass(frozen=True)
 class GarmentBatch:
-    """The garments of B pictures, padded to N a picture; coordinates in network-input pixels.
+    """The garments of B images, padded to N an image; coordinates in network-input pixels.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class GarmentBatch:
     valid
         (B, N) bool: false where the row only pads.
     content
-        (B, 4, 2) float32: corners of the visible part of the picture, in order around it; what
+        (B, 4, 2) float32: corners of the visible part of the image, in order around it; what
         lies outside is padding.
     """
 
@@ -140,7 +140,7 @@ def encode_targets(
     Parameters
     ----------
     garments
-        B pictures with N garments.
+        B images with N garments.
     schema
         K landmarks with their sigmas, E edges.
     options
@@ -266,7 +266,7 @@ def _inside_convex(grid: Tensor, corners: Tensor) -> Tensor:
     """(B, H, W) bool: cells that reach into the convex (B, 4, 2) corners, whichever way these turn.
 
     A cell whose centre lies outside counts while it is no more than half a cell off: the fields of
-    a picture whose side is no multiple of the stride end with such cells.
+    an image whose side is no multiple of the stride end with such cells.
     """
     sides = []
     for i in range(4):

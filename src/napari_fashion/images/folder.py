@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from napari_fashion.errors import OutsideRootError, PictureError
+from napari_fashion.errors import ImageError, OutsideRootError
 from napari_fashion.images.formats import SUFFIXES
 from napari_fashion.images.roots import is_too_wide, remembered_roots
 from napari_fashion.tally import Tally
@@ -66,7 +66,7 @@ class ImageFolder:
         self._agreed: tuple[str, ...] | None = None
         self._places: tuple[str, ...] | None = None
         self._texts: tuple[str, ...] | None = None
-        self._folders: dict[str, str | PictureError] = {}
+        self._folders: dict[str, str | ImageError] = {}
         self._spellings: dict[str, dict[str, str]] = {}
         self._tails: dict[str, int] = {}
         self._taken: dict[str, str] = {}
@@ -87,7 +87,7 @@ class ImageFolder:
         ------
         OutsideRootError
             If it lies outside what is allowed.
-        PictureError
+        ImageError
             If it is no name of a file: not text, empty, or refused by the system; or if it ends like
             another absolute name that was taken for the same file.
         """
@@ -100,7 +100,7 @@ class ImageFolder:
                     raise
                 return self._path(name)
         except (OSError, ValueError, RuntimeError) as error:
-            raise PictureError(
+            raise ImageError(
                 f"{name[:80]}: cannot be looked for ({error}); expected the name of an image file."
             ) from error
 
@@ -178,7 +178,7 @@ class ImageFolder:
         return self._places
 
     def _find(self, name: str) -> str:
-        """Return where a name lies that leads nowhere else as a text; PictureError where links do."""
+        """Return where a name lies that leads nowhere else as a text; ImageError where links do."""
         if not self._usable and not os.path.isabs(name):
             raise self._refusal(name, self._root_text, _ONLY_NAMED)
         head, leaf = os.path.split(name)
@@ -188,7 +188,7 @@ class ImageFolder:
             status = os.lstat(path)
         except OSError as error:
             if error.errno not in _ABSENT:
-                raise PictureError(
+                raise ImageError(
                     f"{name[:80]}: the system refuses this name ({error.strerror or error}); expected "
                     "the name of an image file."
                 ) from None
@@ -208,11 +208,11 @@ class ImageFolder:
         known = self._folders.get(head)
         if known is None:
             known = self._folders[head] = self._look_at_folder(head)
-        if isinstance(known, PictureError):
+        if isinstance(known, ImageError):
             raise known.with_traceback(None)
         return known
 
-    def _look_at_folder(self, head: str) -> str | PictureError:
+    def _look_at_folder(self, head: str) -> str | ImageError:
         try:
             if not head or head == "/":
                 path = head or self._root_text
@@ -226,10 +226,10 @@ class ImageFolder:
                     if not last.isascii() and not os.path.lexists(path):
                         path = os.path.join(parent, self._spelling(parent, last) or last)
             self._check_inside(head, os.path.realpath(path))
-        except PictureError as error:
+        except ImageError as error:
             return error
         except (OSError, ValueError, RuntimeError) as error:
-            return PictureError(f"{head[:80]}: cannot be looked at ({error}); expected a folder.")
+            return ImageError(f"{head[:80]}: cannot be looked at ({error}); expected a folder.")
         return path
 
     def _check_inside(self, name: str, resolved: str) -> None:
@@ -265,13 +265,13 @@ class ImageFolder:
         for start in starts:
             try:
                 found = self._find("/".join(parts[start:]))
-            except PictureError:
+            except ImageError:
                 continue
             if os.path.isfile(found):
                 self._tails[head] = start
                 whole = "/".join(parts)
                 if (other := self._taken.setdefault(found, whole)) != whole:
-                    raise PictureError(
+                    raise ImageError(
                         f"{name[:200]}: only {'/'.join(parts[start:])[:200]} is there, which "
                         f"{other[:200]} was taken for already; expected a file for each. Put the images "
                         "into folders as they are named, or correct file_name."
@@ -301,13 +301,13 @@ def checked_name(file_name: object) -> str:
 
     Raises
     ------
-    PictureError
+    ImageError
         If it is no text, empty, or has letters that no file name can have.
     """
     if file_name is None or file_name == "":
-        raise PictureError("no file_name; expected the name of an image file.")
+        raise ImageError("no file_name; expected the name of an image file.")
     if not isinstance(file_name, str):
-        raise PictureError(
+        raise ImageError(
             f"the file_name {repr(file_name)[:60]}; expected the name of an image file, a text."
         )
     try:
@@ -315,12 +315,12 @@ def checked_name(file_name: object) -> str:
             raise ValueError("a null character")
         os.fsencode(file_name)
     except ValueError:
-        raise PictureError(
+        raise ImageError(
             f"the file_name {file_name[:60]!r}, which no file can have; expected the name of an "
             "image file."
         ) from None
     if not file_name.strip("/\\. "):
-        raise PictureError(f"the file_name {file_name[:60]!r}; expected the name of an image file.")
+        raise ImageError(f"the file_name {file_name[:60]!r}; expected the name of an image file.")
     return file_name
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from napari_fashion.errors import PictureError
+from napari_fashion.errors import ImageError
 
 MAX_PIXELS = 150_000_000
 """So many pixels an image may have, unless the person allows more; known before it is decoded.
@@ -33,14 +33,14 @@ def pixel_limit() -> int:
 
     Raises
     ------
-    PictureError
+    ImageError
         If the environment variable that says so holds no positive whole number.
     """
     text = os.environ.get(MAX_PIXELS_VARIABLE, "").strip()
     if not text:
         return MAX_PIXELS
     if not re.fullmatch(r"[1-9][0-9_]{0,18}", text):
-        raise PictureError(
+        raise ImageError(
             f"{MAX_PIXELS_VARIABLE} is {text[:40]!r}; expected a number of pixels, such as {MAX_PIXELS}."
         )
     return int(text.replace("_", ""))
@@ -64,18 +64,18 @@ def check_size(path: Path, width: int, height: int) -> None:
 
     Raises
     ------
-    PictureError
+    ImageError
         With its size, the limit, and how to raise it.
     """
     limit = pixel_limit()
     if width < 1 or height < 1:
-        raise PictureError(f"{path}: is {width} x {height} pixels; expected at least one.")
+        raise ImageError(f"{path}: is {width} x {height} pixels; expected at least one.")
     if max(width, height) > MAX_SIDE:
-        raise PictureError(
+        raise ImageError(
             f"{path}: is {width} x {height} pixels; expected at most {MAX_SIDE:,} on each side."
         )
     if width * height > limit:
-        raise PictureError(
+        raise ImageError(
             f"{path}: {width} x {height} are {width * height:,} pixels; expected at most {limit:,}, so "
             f"that one file cannot fill the memory. Set {MAX_PIXELS_VARIABLE}={width * height} in the "
             "environment to read it."

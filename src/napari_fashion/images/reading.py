@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageFile, features
 
-from napari_fashion.errors import FashionError, PictureError
+from napari_fashion.errors import FashionError, ImageError
 from napari_fashion.images.decoding import (
     SWAPPED,
     Source,
@@ -80,7 +80,7 @@ def read_image(
 
     Raises
     ------
-    PictureError
+    ImageError
         If the file is missing, no regular file, no image, too large, damaged, or has the wrong size.
     """
     path = Path(path)
@@ -92,7 +92,7 @@ def read_image(
         if size is not None and turned != size and (width, height) == size:
             turn, turned = 1, size
         if exact and size is not None and turned != size:
-            raise PictureError(
+            raise ImageError(
                 f"{path}: is {turned[0]} x {turned[1]} pixels, but its annotation file "
                 f"says {size[0]} x {size[1]}. Annotations of another version of the image "
                 "lie in the wrong place; correct width and height there, or the image."
@@ -114,7 +114,7 @@ def image_size(path: Path | str, *, size: tuple[int, int] | None = None) -> tupl
 
     Raises
     ------
-    PictureError
+    ImageError
         If the file is missing, no regular file, no image, or too large.
     """
     path = Path(path)
@@ -128,21 +128,21 @@ def image_size(path: Path | str, *, size: tuple[int, int] | None = None) -> tupl
 
 @contextlib.contextmanager
 def _guarded(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises into a PictureError: a damaged file raises nearly anything."""
+    """Turn whatever a decoder raises into an ImageError: a damaged file raises nearly anything."""
     try:
         yield
     except FashionError:
         raise
     except FileNotFoundError:
-        raise PictureError(
+        raise ImageError(
             f"{path}: no such file; expected an image. Check the folder of the images."
         ) from None
     except MemoryError as error:
-        raise PictureError(f"{path}: not enough memory to read this image.") from error
+        raise ImageError(f"{path}: not enough memory to read this image.") from error
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         reason = " ".join(reason.split())[:200]
-        raise PictureError(
+        raise ImageError(
             f"{path}: not a readable image ({reason}). Expected {EXPECTED}; open it in a viewer to "
             "see whether it is damaged."
         ) from error
@@ -172,11 +172,11 @@ def _check_regular(path: Path, status: os.stat_result) -> None:
             stat.S_IFBLK: "a device",
         }
         what = kinds.get(stat.S_IFMT(mode), "no regular file")
-        raise PictureError(f"{path}: is {what}; expected an image file.")
+        raise ImageError(f"{path}: is {what}; expected an image file.")
     if status.st_size == 0:
-        raise PictureError(f"{path}: is empty; expected an image file.")
+        raise ImageError(f"{path}: is empty; expected an image file.")
     if status.st_size > MAX_BYTES:
-        raise PictureError(
+        raise ImageError(
             f"{path}: has {status.st_size:,} bytes; expected an image file of at most {MAX_BYTES:,}."
         )
 
@@ -187,9 +187,9 @@ def _header(path: Path, stream: BinaryIO) -> Source:
     kind = looks_like(head)
     if kind.name not in FORMATS:
         called = f" called {path.suffix}" if path.suffix else ""
-        raise PictureError(f"{path}: is {kind.text}{called}; expected {EXPECTED}.")
+        raise ImageError(f"{path}: is {kind.text}{called}; expected {EXPECTED}.")
     if kind.name in _WHOLE and os.fstat(stream.fileno()).st_size > MAX_WHOLE_BYTES:
-        raise PictureError(
+        raise ImageError(
             f"{path}: is {kind.text} of more than {MAX_WHOLE_BYTES:,} bytes; expected a smaller one."
         )
     stream.seek(0)
@@ -198,7 +198,7 @@ def _header(path: Path, stream: BinaryIO) -> Source:
     try:
         image = _open(path, kind.name, stream)
     except SyntaxError as error:
-        raise PictureError(
+        raise ImageError(
             f"{path}: begins like {kind.text}, but is damaged ({error}). Expected {EXPECTED}."
         ) from error
     check_size(path, *image.size)
@@ -212,12 +212,12 @@ def _open(path: Path, name: str, stream: BinaryIO) -> ImageFile.ImageFile:
     whole process and can be raised for all of it only.
     """
     if name == "HEIC" and importlib.util.find_spec("pillow_heif") is None:
-        raise PictureError(
+        raise ImageError(
             f"{path}: is a HEIC file, which needs the package pillow-heif (pip install pillow-heif); "
             "or save the image as JPEG."
         )
     if name == "AVIF" and not features.check("avif"):
-        raise PictureError(
+        raise ImageError(
             f"{path}: is an AVIF file, and this Pillow was built without AVIF; save the image as JPEG."
         )
     image: ImageFile.ImageFile = _reader(name)(stream)
@@ -279,7 +279,7 @@ def _check_scans(path: Path, size: tuple[int, int], stream: BinaryIO) -> None:
         last = chunk[-1:]
     stream.seek(before)
     if scans * size[0] * size[1] > MAX_SCANS * pixel_limit():
-        raise PictureError(
+        raise ImageError(
             f"{path}: a progressive JPEG of {scans} scans and {size[0]} x {size[1]} pixels, which would "
             "take minutes to decode; expected about 10 scans. Save the image anew."
         )

@@ -12,7 +12,7 @@ from PIL import ImageFile
 from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import TiffImageFile
 
-from napari_fashion.errors import PictureError
+from napari_fashion.errors import ImageError
 from napari_fashion.images.decoding import (
     SWAPPED,
     Source,
@@ -91,13 +91,13 @@ def _tifffile_header(path: Path, stream: BinaryIO, why: str, turn: int = 1) -> S
         or axes.get(page.axes) != tuple(page.shape)
         or page.compression not in _SEGMENTS_BY_TIFFFILE
     ):
-        raise PictureError(
+        raise ImageError(
             f"{path}: a TIFF file of {depth}, compression {page.compression:d}, which cannot be read "
             f"({why}); expected 8 or 16 bits, grey or RGB. Save it as PNG or as a plain TIFF file."
         )
     itemsize = page.dtype.itemsize
     if width * height * samples * itemsize > MAX_DECODED_BYTES * pixel_limit():
-        raise PictureError(
+        raise ImageError(
             f"{path}: {width} x {height} pixels of {samples * itemsize} bytes are more than are decoded "
             f"({MAX_DECODED_BYTES} times {pixel_limit():,} bytes). Save it with 8 or 16 bits."
         )
@@ -135,7 +135,7 @@ def _check_segments(path: Path, page: Any, stream: BinaryIO, itemsize: int, samp
     allowed = min(int(rows), 1 << 31) * int(columns) * samples * itemsize
     most = 2 * MAX_DECODED_BYTES * pixel_limit()
     if page.is_tiled and allowed > most:
-        raise PictureError(f"{path}: tiles of {columns} x {rows} pixels; expected smaller ones.")
+        raise ImageError(f"{path}: tiles of {columns} x {rows} pixels; expected smaller ones.")
     allowed = min(allowed, most)
     if page.compression not in (8, 32946):
         return
@@ -148,7 +148,7 @@ def _check_segments(path: Path, page: Any, stream: BinaryIO, itemsize: int, samp
                 found += len(unpacker.decompress(data, 1 << 20))
                 data = unpacker.unconsumed_tail
                 if found > allowed:
-                    raise PictureError(
+                    raise ImageError(
                         f"{path}: a part of it unpacks to more than {allowed:,} bytes, which its size "
                         "does not account for; it is damaged."
                     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fashion.errors import PictureError
+from napari_fashion.errors import ImageError
 
 Rgb = NDArray[np.uint8]
 Rows = Callable[[int, int], NDArray[Any]]
@@ -52,7 +52,7 @@ def to_rgb(array: NDArray[Any]) -> Rgb:
 
     Raises
     ------
-    PictureError
+    ImageError
         If the array is none of these shapes, empty, or holds no numbers.
     """
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3 and array.size:
@@ -60,12 +60,12 @@ def to_rgb(array: NDArray[Any]) -> Rgb:
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or array.size == 0:
-        raise PictureError(
+        raise ImageError(
             f"Found an array of shape {array.shape}; expected an image of shape (height, width) or "
             "(height, width, channels) with 1 to 4 channels."
         )
     if array.dtype.kind not in "buif":
-        raise PictureError(f"Found values of type {array.dtype}; expected numbers.")
+        raise ImageError(f"Found values of type {array.dtype}; expected numbers.")
     height, width = array.shape[:2]
     rgb = np.empty((height, width, 3), np.uint8)
     convert(Pixels(lambda top, end: array[top:end], stretch=False), height, width, rgb)

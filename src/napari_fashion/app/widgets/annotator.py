@@ -123,21 +123,21 @@ class AnnotatorDock(Dock):
     def _follow(self, editor: Editor | None) -> None:
         self._editor = editor
         if editor is not None:
-            follow(self, editor.image_changed, lambda *_: self._other_picture())
-            follow(self, editor.changed, lambda *_: self._refresh_picture())
+            follow(self, editor.image_changed, lambda *_: self._other_image())
+            follow(self, editor.changed, lambda *_: self._refresh_image())
             follow(self, editor.selection_changed, lambda *_: self._refresh_garments())
             follow(self, editor.history_changed, self._refresh_history)
         self.overlays.refresh()
         self.predict.refresh()
         self._refresh_history()
-        self._refresh_picture()
+        self._refresh_image()
 
-    def _other_picture(self) -> None:
+    def _other_image(self) -> None:
         self.message.clear_info()
-        self.history.refresh()  # each picture has its own
-        self._refresh_picture()
+        self.history.refresh()  # each image has its own
+        self._refresh_image()
 
-    def _refresh_picture(self) -> None:
+    def _refresh_image(self) -> None:
         self.navigation.refresh()
         self._refresh_garments()
 
@@ -164,7 +164,7 @@ class AnnotatorDock(Dock):
             return
         editor = opening.editor
         dataset = editor.dataset
-        text = f"{len(dataset.images)} pictures, {len(dataset.garments)} garments. {opening.note}"
+        text = f"{len(dataset.images)} images, {len(dataset.garments)} garments. {opening.note}"
         if editor.holder is not None:
             text += f" It is open elsewhere ({editor.holder}): here it can only be looked at."
         self.session.say(text.strip(), "warning" if editor.holder is not None else "info")
@@ -317,7 +317,7 @@ class AnnotatorDock(Dock):
         if editor is None:
             return
         if only_reviewed and not columns(editor.dataset).reviewed.any():
-            self.session.say("No picture is marked as reviewed yet.", "warning")
+            self.session.say("No image is marked as reviewed yet.", "warning")
             return
         proposal = self._proposal("reviewed" if only_reviewed else "export")
         path = files.ask_save(self, "Export", proposal, editor.dataset.path, editor.path)

@@ -28,7 +28,7 @@ class DataRow(QWidget):
         self.open = QPushButton("Open")
         menu = QMenu(self.open)
         menu.addAction("COCO file…", self.open_file.emit)
-        menu.addAction("Folder of pictures…", self.open_folder.emit)
+        menu.addAction("Folder of images…", self.open_folder.emit)
         menu.addSeparator()
         self.earlier = menu.addAction("Earlier versions…", self.versions.emit)
         self.open.setMenu(menu)
@@ -41,8 +41,8 @@ class DataRow(QWidget):
         self.export = QPushButton("Export")
         self.export.setToolTip("Write what people made or reviewed, to train on or to hand on")
         menu = QMenu(self.export)
-        menu.addAction("All pictures…", self.export_all.emit)
-        menu.addAction("Reviewed pictures only…", self.export_reviewed.emit)
+        menu.addAction("All images…", self.export_all.emit)
+        menu.addAction("Reviewed images only…", self.export_reviewed.emit)
         menu.addSeparator()
         menu.addAction("Save as…", self.save_as.emit)
         self.export.setMenu(menu)
@@ -67,7 +67,7 @@ class DataRow(QWidget):
             editor is not None and editor.holder is None and editor.has_versions
         )
         if editor is None:
-            self.name.setText("No pictures yet")
+            self.name.setText("No images yet")
             self.name.setToolTip("")
             return
         place = editor.path or editor.dataset.image_root

@@ -61,7 +61,7 @@ class Dock(QWidget):
         self.window_state.guard(self.window())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keep keys here where a person types; napari passes all others on to the picture."""
+        """Keep keys here where a person types; napari passes all others on to the image."""
         if isinstance(self.focusWidget(), (QLineEdit, QAbstractSpinBox, QComboBox)):
             event.accept()
         else:

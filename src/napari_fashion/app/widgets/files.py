@@ -19,8 +19,8 @@ def ask_open_file(parent: QWidget, start: Path) -> Path | None:
 
 
 def ask_open_folder(parent: QWidget, start: Path) -> Path | None:
-    """Ask for a folder of pictures."""
-    name = QFileDialog.getExistingDirectory(parent, "Open a folder of pictures", str(start))
+    """Ask for a folder of images."""
+    name = QFileDialog.getExistingDirectory(parent, "Open a folder of images", str(start))
     return Path(name) if name else None
 
 

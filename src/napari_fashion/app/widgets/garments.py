@@ -1,4 +1,4 @@
-"""The garments of the picture: select, category, source, add, delete."""
+"""The garments of the image: select, category, source, add, delete."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ class GarmentRow(QFrame):
 
 
 class GarmentList(QWidget):
-    """All garments of the shown picture."""
+    """All garments of the shown image."""
 
     def __init__(self, actions: Actions) -> None:
         super().__init__()
         self._actions = actions
         self.rows: list[GarmentRow] = []
-        self.none = faint("None on this picture. Press Predict, or add one.")
+        self.none = faint("None on this image. Press Predict, or add one.")
         self.none.setWordWrap(True)
         self.add = quiet_button(
             "Add", "Add a garment and place its landmarks" + keys_of(Actions.add_garment)
@@ -113,7 +113,7 @@ class GarmentList(QWidget):
         layout.addWidget(self.none)
 
     def refresh(self) -> None:
-        """Show the garments of the picture in view."""
+        """Show the garments of the image in view."""
         editor = self._actions.session.editor
         garments = editor.garments if editor else []
         self.add.setEnabled(editor is not None)

@@ -9,7 +9,7 @@ from napari_fashion.app.widgets.style import faint, section
 
 
 class ShortcutHelp(QDialog):
-    """A window that lists the keys, beside the picture while one works."""
+    """A window that lists the keys, beside the image while one works."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -123,7 +123,7 @@ class LandmarkList(QWidget):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             buttons.addWidget(button, 1)
         self.place.setToolTip(
-            "Place landmarks by clicks on the picture, one after the other"
+            "Place landmarks by clicks on the image, one after the other"
             + keys_of(Actions.toggle_placing)
         )
         self.swap.setToolTip(

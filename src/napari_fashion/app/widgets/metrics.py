@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 from napari_fashion.app.widgets.style import faint
 
 FIGURES = (
-    ("ne", "NE", "Mean distance to the truth, in parts of the picture: less is better", False),
+    ("ne", "NE", "Mean distance to the truth, in parts of the image: less is better", False),
     ("pdl", "PDL at 0.1", "Share of landmarks nearer than 0.1: more is better", True),
     ("top1", "Category, top 1", "Share of categories that are right: more is better", True),
 )

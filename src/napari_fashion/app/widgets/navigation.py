@@ -1,4 +1,4 @@
-"""Which picture: previous, next, jump, reviewed."""
+"""Which image: previous, next, jump, reviewed."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from superqt import QElidingLabel
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.shortcuts import keys_of
 from napari_fashion.app.widgets.style import SPACING, quiet_button, shrinking
-from napari_fashion.errors import PictureError
+from napari_fashion.errors import ImageError
 
 
 class Navigation(QWidget):
-    """Walks through the pictures of the data set."""
+    """Walks through the images of the data set."""
 
     def __init__(self, actions: Actions) -> None:
         super().__init__()
         self._actions = actions
-        self.previous = quiet_button("◀", "Previous picture" + keys_of(Actions.previous_image))
-        self.next = quiet_button("▶", "Next picture" + keys_of(Actions.next_image))
+        self.previous = quiet_button("◀", "Previous image" + keys_of(Actions.previous_image))
+        self.next = quiet_button("▶", "Next image" + keys_of(Actions.next_image))
         self.number = QSpinBox()
         self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.number.setFixedWidth(58)
         self.number.setKeyboardTracking(False)
-        self.number.setToolTip("Go to a picture: type its number")
+        self.number.setToolTip("Go to an image: type its number")
         self.count = QLabel("of 0")
         self.reviewed = QCheckBox("Reviewed")
         self.reviewed.setToolTip(
-            "You stand behind everything on this picture" + keys_of(Actions.toggle_reviewed)
+            "You stand behind everything on this image" + keys_of(Actions.toggle_reviewed)
         )
         self.reviewed.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.file_name = shrinking(QElidingLabel())
@@ -70,7 +70,7 @@ class Navigation(QWidget):
         self.file_name.setText(editor.image.file_name)
         try:
             tip = str(editor.image.path)
-        except PictureError as error:
+        except ImageError as error:
             tip = str(error)
         self.file_name.setToolTip(tip)
 

@@ -1,4 +1,4 @@
-"""What is shown over the picture."""
+"""What is shown over the image."""
 
 from __future__ import annotations
 

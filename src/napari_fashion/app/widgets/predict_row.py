@@ -29,11 +29,11 @@ class PredictRow(QWidget):
         self.predict = QPushButton("Predict")
         self.predict.setObjectName("main")
         self.predict.setToolTip(
-            "Find the garments on the shown picture; what you made or corrected stays"
+            "Find the garments on the shown image; what you made or corrected stays"
             + keys_of(Actions.predict)
         )
         self.predict_all = QPushButton("Predict all")
-        self.predict_all.setToolTip("Find the garments on every picture that is not reviewed")
+        self.predict_all.setToolTip("Find the garments on every image that is not reviewed")
         self.model = shrinking(QLabel())
         self.model.setObjectName("faint")
         self.load = quiet_button("Load…", "Load another model")

@@ -43,7 +43,7 @@ from napari_fashion.app.widgets.style import (
 from napari_fashion.errors import FashionError
 
 FORGETTING = (
-    "The model sees only what you corrected and may forget the rest. Prefer all annotated pictures."
+    "The model sees only what you corrected and may forget the rest. Prefer all annotated images."
 )
 
 
@@ -63,7 +63,7 @@ class RetrainDock(Dock):
 
         self.start_from = shrinking(QLabel())
         self.what = QComboBox()
-        self.what.addItem("All annotated pictures", "all")
+        self.what.addItem("All annotated images", "all")
         self.what.addItem("Corrected ones only", "corrected")
         self.epochs = QSpinBox()
         self.epochs.setRange(1, 1000)
@@ -78,8 +78,8 @@ class RetrainDock(Dock):
         self.share.setSuffix(" %")
         self.share.setValue(round(100 * defaults.validation_share))
         self.share.setToolTip(
-            "Share of the pictures that old and new model are compared on. The split is saved with "
-            "the run; pictures that the model was judged by before stay on that side."
+            "Share of the images that old and new model are compared on. The split is saved with "
+            "the run; images that the model was judged by before stay on that side."
         )
         form = QFormLayout()
         form.setSpacing(SPACING)
@@ -128,7 +128,7 @@ class RetrainDock(Dock):
         self.content.addWidget(section("Loss"))
         self.content.addWidget(self.curve)
         self.content.addWidget(rule())
-        self.held_out = section("On the held-out pictures")
+        self.held_out = section("On the held-out images")
         self.content.addWidget(self.held_out)
         self.content.addWidget(self.metrics)
         self.content.addStretch()
@@ -175,7 +175,7 @@ class RetrainDock(Dock):
             self.note.setText("Open a data set first.")
         elif self.what.currentData() == "corrected":
             n = len(corrected_images(editor))
-            self.note.setText(f"{n} corrected or reviewed pictures. {FORGETTING}")
+            self.note.setText(f"{n} corrected or reviewed images. {FORGETTING}")
         else:
             self.note.setText(
                 "What people annotated, corrected or reviewed. Predictions that nobody has looked "
@@ -229,10 +229,10 @@ class RetrainDock(Dock):
                 self._recommend({}, {})
                 self._started, self._steps = time.monotonic(), int(event["steps"])
                 self.progress.setRange(0, max(1, self._steps))
-                n = int(event["val_pictures"])
-                self.held_out.setText(f"On {n} held-out picture{'' if n == 1 else 's'}")
+                n = int(event["val_images"])
+                self.held_out.setText(f"On {n} held-out image{'' if n == 1 else 's'}")
                 self.state.setText(
-                    f"{event['train_pictures']} pictures to train on, {event['val_pictures']} held "
+                    f"{event['train_images']} images to train on, {event['val_images']} held "
                     f"out, on {event['device']}."
                 )
             case "step":

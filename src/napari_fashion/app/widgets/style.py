@@ -85,7 +85,7 @@ def faint(text: str = "") -> QLabel:
 
 
 def quiet_button(text: str, tip: str) -> QToolButton:
-    """Return a small button without a frame; it leaves the keyboard to the picture."""
+    """Return a small button without a frame; it leaves the keyboard to the image."""
     button = QToolButton()
     button.setObjectName("quiet")
     button.setText(text)

@@ -1,0 +1,1 @@
+"""Sources of annotated images, opened by name."""

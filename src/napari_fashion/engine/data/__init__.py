@@ -1,0 +1,1 @@
+"""Annotated images become samples and batches."""

@@ -1,0 +1,1 @@
+"""Inference: from images to predictions."""

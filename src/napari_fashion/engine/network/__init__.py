@@ -1,0 +1,1 @@
+"""The network: backbones, necks and heads."""

@@ -1,0 +1,502 @@
+"""Recipes: a whole training configuration, read from TOML and checked before anything runs.
+
+Every number has a range, which is wider than what is of use: what lies outside is a slip, and is refused
+before it costs memory or time. The ranges stand at the fields.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from napari_fashion.documents import ended, read_json, read_toml
+from napari_fashion.engine.augment import AugmentOptions
+from napari_fashion.engine.decode import decoder_options
+from napari_fashion.engine.inference.refinement import RefineOptions
+from napari_fashion.engine.losses import LossOptions
+from napari_fashion.engine.network.network import NetworkConfig
+from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
+from napari_fashion.engine.targets import TargetOptions
+from napari_fashion.errors import RecipeError
+
+INHERITED = (
+    "augment", "targets", "loss", "decoder", "mirror", "cut_aspect", "look_sizes", "refine",
+)  # fmt: skip
+"""Parts of a recipe that a training which starts from a model takes from that model's recipe."""
+
+
+NAME = r"^[A-Za-z0-9._-]+$"
+"""What a model may be called."""
+
+REGULARISERS = ("dropout", "drop_path")
+"""Parts of `NetworkConfig` that change how a network learns, and not what it is."""
+
+
+class Source(Options):
+    """Annotated images to learn from.
+
+    Attributes
+    ----------
+    file
+        A COCO keypoint file, relative to the recipe; or ``photos:train``, ``photos:test``,
+        ``photos:unlabelled``, ``photos:pseudo`` (the same with landmarks that models agreed on),
+        ``photos:no_garment`` (the CC0 photos), or ``samples:COUNT`` or
+        ``samples:COUNT:SEED`` (procedural garments).
+    images
+        Folder of the images, where it is not the file's own.
+    repeat
+        How often each image comes in an epoch.
+    empty
+        What images without annotations are: ``"skip"`` those that nobody reviewed (the
+        default), or ``"negative"``: images that show no garment.
+    categories
+        A map of the categories that the model lacks (TOML, `coco.categories.read_category_map`).
+    allow_roots
+        Folders beyond the data set's that its images may lie in.
+    pseudo
+        Learn from what a model said as well, as `selftrain` writes it. No model is judged by
+        that: such images that fall to the held-out share are left out.
+    """
+
+    file: str
+    images: str | None = None
+    repeat: int = Field(default=1, ge=1, le=10_000)
+    empty: Literal["skip", "negative"] = "skip"
+    pseudo: bool = False
+    categories: str | None = None
+    allow_roots: list[str] = Field(default_factory=list)
+
+
+class DataOptions(Options):
+    """What to learn from and what to judge by.
+
+    Attributes
+    ----------
+    train
+        Sources of training images.
+    validation
+        Sources of validation images; training images of their groups (a sender's photos, or
+        the image itself) are left out. When empty, `validation_share` of the training images,
+        by group, is held out.
+    validation_share
+        Share of the groups to hold out. Chosen by a hash of the group's name, so that the same
+        image stays on the same side as the data grow.
+    balance
+        How often images of rare categories are drawn: an image's chance goes by the number of
+        garments of its category to the power of minus this. 0: all alike; 1: all categories alike.
+    canvas
+        Side in pixels to which images are scaled when they are loaded.
+    workers
+        Processes that decode images; 0 decodes in the main process.
+    cache_gb
+        Up to how much memory decoded images are kept (with 0 workers).
+    """
+
+    train: list[Source] = Field(min_length=1, max_length=10_000)
+    validation: list[Source] = Field(default_factory=list, max_length=10_000)
+    validation_share: float = Field(default=0.1, ge=0, lt=1)
+    balance: float = Field(default=0.0, ge=0, le=1)
+    canvas: int = Field(default=320, ge=32, le=MAX_SIZE)
+    workers: int = Field(default=0, ge=0, le=256)
+    cache_gb: float = Field(default=4.0, ge=0, le=100_000)
+
+
+class OptimiserOptions(Options):
+    """How weights move.
+
+    Attributes
+    ----------
+    kind
+        ``"adamw"`` or ``"sgd"`` (the report's).
+    lr
+        Peak learning rate.
+    backbone_lr
+        The backbone's learning rate as a share of that.
+    weight_decay
+        Of convolution weights; norms and biases have none.
+    momentum, nesterov
+        Of SGD.
+    clip_value
+        Each gradient value is clipped to +- this (the report's 10); 0 does not clip.
+    clip_norm
+        The gradient's norm is clipped to this; 0 does not clip.
+    freeze_norms
+        Batch norms keep their mean and variance, of whatever the model to start from has seen:
+        a few images of one kind would pull them away.
+    keep_start
+        Share of the weights of the model to start from in what is saved: a mean of the two forgets
+        less of what the old one knew (Wortsman et al. 2022, robust fine-tuning).
+    ema
+        Decay a step of the exponential moving average of the weights, which is what is saved;
+        0 saves the weights themselves.
+    """
+
+    kind: Literal["adamw", "sgd"] = "adamw"
+    lr: float = Field(default=2e-3, gt=0, le=100)
+    backbone_lr: float = Field(default=1.0, gt=0, le=1000)
+    weight_decay: float = Field(default=1e-2, ge=0, le=100)
+    momentum: float = Field(default=0.95, ge=0, lt=1)
+    nesterov: bool = True
+    clip_value: float = Field(default=0.0, ge=0, le=1e9)
+    clip_norm: float = Field(default=5.0, ge=0, le=1e9)
+    freeze_norms: bool = False
+    keep_start: float = Field(default=0.0, ge=0, lt=1)
+    ema: float = Field(default=0.998, ge=0, lt=1)
+
+
+def _not_skippable(network: NetworkConfig) -> str | None:
+    if not network.drop_path or network.backbone.startswith("efficientnet_lite"):
+        return None
+    return (
+        f"network.drop_path is {network.drop_path}; expected 0 with backbone {network.backbone!r}, "
+        "whose blocks cannot be skipped"
+    )
+
+
+class TeacherOptions(Options):
+    """A model whose answers are learned from, beside the labels.
+
+    Attributes
+    ----------
+    model
+        A model's path, or ``"bundled"``; ``"start"`` is the one that the run starts from, which is
+        then forgotten less where the new images say nothing of it (Li and Hoiem 2016, learning
+        without forgetting). Its landmarks and edges may be others, its categories may not.
+    category
+        Share of a garment's category target that is what the teacher says of the same view
+        (Hinton et al. 2015, distillation), the rest being its label.
+    """
+
+    model: str = "start"
+    category: float = Field(default=0.5, ge=0, le=1)
+
+
+class ScheduleOptions(Options):
+    """How long, and how the learning rate changes.
+
+    Attributes
+    ----------
+    epochs
+        Number of passes.
+    batch
+        Images a step.
+    warmup_epochs
+        Linear rise of the learning rate from 0, in epochs.
+    kind
+        ``"cosine"`` to `final_lr` of the peak, ``"steps"`` or ``"constant"``.
+    steps
+        For ``"steps"``: epochs after which the rate is multiplied by 0.1.
+    final_lr
+        For ``"cosine"``: the last rate as a share of the peak.
+    validate_every
+        Epochs between validations; the last epoch is always validated.
+    max_steps
+        Stop after so many steps; 0 for no such limit.
+    sizes
+        Progressive resizing: (share, size) pairs; from that share of the steps on, images have
+        that longer side in the network's input. Rising shares, the first 0, the last size the
+        recipe's `Recipe.working_size`; empty for that size throughout.
+    mild
+        From that share of the steps on, images are changed half as far
+        (`AugmentOptions.milder`): a model ends on images like those it is used on (He et al.
+        2019, data augmentation revisited).
+    """
+
+    epochs: int = Field(default=50, ge=1, le=1_000_000)
+    batch: int = Field(default=32, ge=1, le=65_536)
+    warmup_epochs: float = Field(default=1.0, ge=0, le=1_000_000)
+    kind: Literal["cosine", "steps", "constant"] = "cosine"
+    steps: list[Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
+        default_factory=list, max_length=1000
+    )
+    final_lr: float = Field(default=0.01, ge=0, le=1)
+    validate_every: int = Field(default=1, ge=1, le=1_000_000)
+    max_steps: int = Field(default=0, ge=0, le=1_000_000_000)
+    sizes: list[tuple[float, int]] = Field(default_factory=list, max_length=64)
+    mild: float = Field(default=1.0, gt=0, le=1)
+
+    @field_validator("sizes")
+    @classmethod
+    def _rising(cls, value: list[tuple[float, int]]) -> list[tuple[float, int]]:
+        shares = [share for share, _ in value]
+        if value and (shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1):
+            raise ValueError("expected rising shares of the steps below 1, the first of them 0")
+        if any(not 32 <= size <= MAX_SIZE or size % 32 for _, size in value):
+            raise ValueError(f"expected sizes that are multiples of 32, up to {MAX_SIZE}")
+        return value
+
+    def size_at(self, done: float, usual: int) -> int:
+        """Return the input's side when a share `done` of the steps is done."""
+        return next((size for share, size in reversed(self.sizes) if done >= share), usual)
+
+
+class ExplosionOptions(Options):
+    """What to do when the loss is not finite, or far above its running median.
+
+    Attributes
+    ----------
+    policy
+        ``"skip"`` the step; go ``"back"`` to the last good epoch at a tenth of the rate; or
+        ``"stop"``.
+    factor
+        How far above the running median counts as an explosion.
+    patience
+        Consecutive explosions after which ``"skip"`` gives up and stops.
+    """
+
+    policy: Literal["skip", "back", "stop"] = "skip"
+    factor: float = Field(default=20.0, gt=1, le=1e9)
+    patience: int = Field(default=20, ge=1, le=1_000_000)
+
+
+class Recipe(Options):
+    """Everything that a training run is made of.
+
+    Attributes
+    ----------
+    name
+        Of the model; its id is this and a digest of its weights.
+    schema_name
+        A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``.
+    start_from
+        A model to start from (a path or ``"bundled"``), a recipe (``.toml``) that makes it, or
+        None for random weights. Schema and network are then the model's, and so are working size
+        and what `INHERITED` names, where this recipe does not set them. Of the network a recipe
+        can set what only training knows (`REGULARISERS`).
+    pretrained
+        File of weights that the backbone starts from (`Backbone.load_pretrained`), relative to
+        the recipe; None for random ones. Not looked at where `start_from` is given.
+    working_size
+        The longer side of an image in the network's input, pixels.
+    mirror
+        Use the model with its answers for the mirrored image averaged in (twice the time),
+        where nothing else is said.
+    cut_aspect
+        Images that are cut to one garment are scaled so that their longer side fills the input,
+        and the shorter one this power of its share of the longer: 1 keeps their shape, 0 makes
+        them square. Narrow garments and slivers are then seen finer across.
+    look_sizes
+        Use the model with the fields of images seen at each of these longer sides averaged,
+        where nothing else is said; the first one's cells count, so it is best the greatest. Empty
+        for the working size alone.
+    refine
+        Look once more, and closer, at each garment that is found in a whole image, where nothing
+        else is said (`RefineOptions`); the mirror and the looks' sizes are then those of the closer
+        look. None, or ``false`` in TOML: once is enough; ``true``: as `RefineOptions` has it.
+    precision
+        ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
+    seed
+        Of everything random; 0 to 2^32 - 1.
+    teacher
+        A model to learn from beside the labels (`TeacherOptions`); None for the labels alone.
+    decoder
+        Thresholds of `DecoderOptions` that the model is used with, where nothing else is said;
+        best chosen on validation images.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    name: str = Field(default="model", pattern=NAME, max_length=100)
+    schema_name: str = Field(default="garments", alias="schema")
+    start_from: str | None = None
+    pretrained: str | None = None
+    working_size: int = Field(default=192, ge=32, le=MAX_SIZE, multiple_of=32)
+    mirror: bool = False
+    cut_aspect: float = Field(default=1.0, ge=0, le=1)
+    look_sizes: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
+        default_factory=list, max_length=MAX_LOOKS
+    )
+    refine: RefineOptions | None = None
+    precision: Literal["auto", "float32", "mixed"] = "auto"
+    seed: int = Field(default=0, ge=0, lt=1 << 32)
+    network: NetworkConfig = NetworkConfig()
+    data: DataOptions
+    augment: AugmentOptions = AugmentOptions()
+    targets: TargetOptions = TargetOptions()
+    loss: LossOptions = LossOptions()
+    optimiser: OptimiserOptions = OptimiserOptions()
+    schedule: ScheduleOptions = ScheduleOptions()
+    explosions: ExplosionOptions = ExplosionOptions()
+    teacher: TeacherOptions | None = None
+    decoder: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_its_start(self) -> Recipe:
+        if self.optimiser.keep_start and self.start_from is None:
+            raise ValueError(
+                f"optimiser.keep_start is {self.optimiser.keep_start}; expected 0 without start_from"
+            )
+        if self.teacher is not None and self.teacher.model == "start" and self.start_from is None:
+            raise ValueError(
+                "teacher.model is 'start'; expected a model's path, or start_from to say which"
+            )
+        if self.start_from is None and (wrong := _not_skippable(self.network)):
+            raise ValueError(wrong)
+        sizes = self.schedule.sizes
+        if sizes and self.start_from is None and sizes[-1][1] != self.working_size:
+            raise ValueError(
+                f"schedule.sizes ends with {sizes[-1][1]}; expected working_size, which is "
+                f"{self.working_size}"
+            )
+        return self
+
+    @field_validator("refine", mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return {} if value else None
+        return value
+
+    @field_validator("decoder")
+    @classmethod
+    def _known_thresholds(cls, value: dict[str, float]) -> dict[str, float]:
+        decoder_options(value)
+        return value
+
+    @classmethod
+    def load(cls, path: Path | str) -> Recipe:
+        """Read a recipe from a TOML file.
+
+        Relative paths in it are taken from the recipe's folder.
+
+        Raises
+        ------
+        RecipeError
+            If the file is missing or not TOML, or a value is unknown or out of range; the
+            message names each of them.
+        """
+        path = Path(path)
+        data = read_toml(path, RecipeError, expected="a training recipe (TOML)")
+        return cls.from_dict(data, base=path.parent, where=str(path))
+
+    @classmethod
+    def load_json(cls, path: Path | str) -> Recipe:
+        """Read a recipe as a run's folder keeps it (``recipe.json``).
+
+        Raises
+        ------
+        RecipeError
+            If the file is missing, or not a recipe.
+        """
+        data = read_json(path, RecipeError, expected="the recipe of a training run (JSON)")
+        return cls.from_dict(data, where=str(path))
+
+    @classmethod
+    def from_dict(
+        cls, data: dict[str, Any], *, base: Path | None = None, where: str = "recipe"
+    ) -> Recipe:
+        """Check a recipe's dictionary form; `base` is the folder of its relative paths."""
+        try:
+            recipe = cls.model_validate(data)
+        except ValidationError as error:
+            raise RecipeError(f"{where}: not a valid recipe: {ended(told(error, cls))}") from error
+        if base is None:
+            return recipe
+        try:
+            return recipe._resolved(base)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise RecipeError(
+                f"{where}: a path in it cannot be looked for ({error}); expected the names of files."
+            ) from error
+
+    def _resolved(self, base: Path) -> Recipe:
+        def path(value: str | None) -> str | None:
+            if value is None or Path(value).is_absolute() or ":" in value:
+                return value
+            return str((base / value).resolve())
+
+        def source(s: Source) -> Source:
+            roots = [str((base / root).resolve()) for root in s.allow_roots]
+            return s.model_copy(
+                update={
+                    "file": path(s.file),
+                    "images": path(s.images),
+                    "allow_roots": roots,
+                    "categories": path(s.categories),
+                }
+            )
+
+        data = self.data.model_copy(
+            update={
+                "train": [source(s) for s in self.data.train],
+                "validation": [source(s) for s in self.data.validation],
+            }
+        )
+        changes: dict[str, Any] = {"data": data}
+        if self.start_from not in (None, "bundled"):
+            changes["start_from"] = path(self.start_from)
+        if self.pretrained is not None:
+            changes["pretrained"] = path(self.pretrained)
+        if self.schema_name.endswith(".toml"):
+            changes["schema_name"] = path(self.schema_name)
+        if self.teacher is not None and self.teacher.model not in ("start", "bundled"):
+            changes["teacher"] = self.teacher.model_copy(update={"model": path(self.teacher.model)})
+        return self.model_copy(update=changes)
+
+    def going_on_from(self, network: NetworkConfig, working_size: int) -> Recipe:
+        """Return this recipe with the network and the working size of the model that it starts from.
+
+        Parameters
+        ----------
+        network
+            Of that model; `REGULARISERS` that this recipe sets take the place of its own.
+        working_size
+            Of that model, in pixels; where this recipe sets one, that one counts. What comes from a
+            whole recipe's dictionary form (`to_dict`) counts as set.
+
+        Raises
+        ------
+        RecipeError
+            If this recipe sets another shape of the network, or its sizes end with another one.
+        """
+        own = {name: getattr(self.network, name) for name in self.network.model_fields_set}
+        for name in own.keys() - set(REGULARISERS):
+            if own[name] != getattr(network, name):
+                raise RecipeError(
+                    f"network.{name} is {own[name]!r}; expected {getattr(network, name)!r}, as the "
+                    f"model has it that the run starts from ({self.start_from}). Leave it out."
+                )
+        size = self.working_size if "working_size" in self.model_fields_set else working_size
+        sizes = self.schedule.sizes
+        if sizes and sizes[-1][1] != size:
+            raise RecipeError(
+                f"schedule.sizes ends with {sizes[-1][1]}; expected {size}, the working size of this "
+                f"run, which starts from {self.start_from}."
+            )
+        merged = network.model_copy(update=own)
+        if wrong := _not_skippable(merged):
+            raise RecipeError(f"{wrong} ({self.start_from} has it, which the run starts from).")
+        return self.model_copy(update={"network": merged, "working_size": size})
+
+    def inheriting(self, other: dict[str, Any]) -> Recipe:
+        """Return this recipe with what it leaves open of `INHERITED` taken from another one.
+
+        A model that goes on learning does so by the losses and on the kind of images that it
+        learned from, unless its new recipe says otherwise.
+
+        Parameters
+        ----------
+        other
+            The dictionary form of the recipe that the model to start from was trained by.
+
+        Raises
+        ------
+        RecipeError
+            If what it holds is not valid.
+        """
+        taken = {
+            part: other[part]
+            for part in INHERITED
+            if part in other and part not in self.model_fields_set
+        }
+        if self.working_size != other.get("working_size"):  # they were chosen for another size
+            taken.pop("look_sizes", None)
+            if taken.get("refine"):
+                taken["refine"] = {**taken["refine"], "find_size": None, "find_again": None}
+        return Recipe.from_dict({**self.to_dict(), **taken}, where="start_from's recipe")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the dictionary form, as JSON holds it."""
+        return self.model_dump(mode="json", by_alias=True)

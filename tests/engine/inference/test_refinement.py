@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from napari_fashion.engine.data.samples import load_sources
+from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.evaluation.protocols import evaluate_images
+from napari_fashion.engine.inference.refinement import (
+    AGREE,
+    SMALL,
+    RefineOptions,
+    cut_around,
+    may_hide_more,
+    merge,
+    sees_more,
+)
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.engine.train.recipe import Recipe, Source
+from napari_fashion.images.transforms import PADDING, Cut
+
+from .drawn import SCHEMA, tiny_recipe
+
+IMAGE = np.zeros((100, 200, 3), np.uint8)
+
+
+def garment(places, scores, category=(0.5, 0.5), score=0.7):
+    scores = np.array(scores, np.float32)
+    return PredictedGarment(
+        np.where(scores[:, None] > 0, np.array(places, np.float32), 0).astype(np.float32),
+        scores,
+        np.full(len(scores), 3, np.float32),
+        np.array(category, np.float32),
+        score,
+    )
+
+
+def test_the_cut_is_that_of_the_landmarks_that_were_found():
+    three = [(20, 10), (60, 50), (190, 90)]
+    made_up = cut_around(IMAGE, garment(three, [0.9, 0.8, 0.01]), 0.15, 0.25)
+    assert made_up.origin == (10, 0)  # 20.5 - 10 and 10.5 - 10, rounded down
+    assert made_up.image.shape[:2] == (61, 61)
+    assert made_up.extent == (40, 40)
+    faint = cut_around(IMAGE, garment(three, [0.9, 0.1, 0.01]), 0.15, 0.0)
+    assert faint.extent == (170, 80)  # one sure landmark has no box: all of them
+    assert cut_around(IMAGE, garment(three, [0.9, 0.0, 0.0]), 0.15, 0.25) is None
+
+
+def test_landmarks_in_a_row_are_cut_with_something_around_them():
+    row = garment([(50, 40), (150, 40)], [0.9, 0.8])
+    cut = cut_around(IMAGE, row, 0.15, 0.0)
+    assert cut.extent == (100, 25)
+    assert (cut.origin, cut.image.shape[:2]) == ((50, 28), (26, 101))
+    same = cut_around(IMAGE, garment([(50, 40)] * 2, [0.9, 0.8]), 0.15, 0.25)
+    assert min(same.image.shape[:2]) >= 1
+
+
+CUT = Cut(IMAGE[10:60, 20:120], (20, 10), (100, 50))
+
+
+def test_the_closer_look_places_what_both_see():
+    first = garment(
+        [(30, 20), (50, 40), (90, 50), (70, 30), (0, 0), (0, 0)],
+        [0.5, 0.5, 0.1, 0.5, 0.0, 0.0],
+        (0.9, 0.1),
+    )
+    second = garment(
+        [(14, 12), (30 + 101 * AGREE, 30), (70 - 101 * AGREE, 40), (0, 0), (5, 6), (0, 0)],
+        [0.1, 0.6, 0.05, 0.0, 0.3, 0.0],
+        (0.3, 0.7),
+        0.1,
+    )
+    both = merge(first, second, CUT, [], 0.15)
+    assert both.xy[0].tolist() == [34, 22]  # near: the closer look, however sure
+    assert both.xy[1].tolist() == [50, 40]  # far off: the first look had found it
+    assert both.xy[2] == pytest.approx([90 - 101 * AGREE, 50])  # far off: that one was made up
+    assert both.xy[3].tolist() == [70, 30]  # seen only by the first look
+    assert both.xy[4].tolist() == [25, 16]  # only by the closer one
+    assert both.scores == pytest.approx([0.1, 0.5, 0.05, 0.5, 0.3, 0.0])
+    assert both.found.tolist() == [True] * 5 + [False]
+    assert both.category == pytest.approx([0.6, 0.4])
+    assert both.score == 0.7
+    assert both.xy.dtype == both.scores.dtype == both.category.dtype == np.float32
+
+
+def test_what_another_garment_has_is_left_to_it():
+    mine = garment([(30, 20), (60, 20), (0, 0)], [0.5, 0.5, 0.0])
+    other = garment([(62, 22), (75, 20), (110, 50)], [0.5, 0.5, 0.5])
+    second = garment([(15, 12), (54, 11), (88, 42)], [0.9, 0.9, 0.9])
+    both = merge(mine, second, CUT, [other], 0.15)
+    assert both.xy[0].tolist() == [35, 22]  # the other's is elsewhere
+    assert both.xy[1].tolist() == [60, 20]  # 74, 21: the other's
+    assert not both.found[2]  # 108, 52: the other's
+    faint = replace(other, scores=np.full(3, 0.01, np.float32))
+    both = merge(mine, second, CUT, [faint], 0.15)
+    assert both.xy[1].tolist() == [74, 21]
+    assert both.found.all()
+
+
+@pytest.fixture
+def model(trained):
+    return Model.load(trained[0], "cpu")
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return Model.load("bundled", "cpu")
+
+
+@pytest.fixture(scope="module")
+def samples():
+    """Images with one procedural garment each."""
+    images = load_sources([Source(file="samples:16:70000")], SCHEMA)
+    return [p for p in images if len(p.category) == 1 and p.can_be_judged][:8]
+
+
+def in_a_corner(image):
+    """The image at the top left of a canvas twice as wide and high."""
+    pixels = image.read()
+    height, width = pixels.shape[:2]
+    canvas = np.full((2 * height, 2 * width, 3), PADDING, np.uint8)
+    canvas[:height, :width] = pixels
+    return canvas
+
+
+def test_small_garments_are_placed_more_exactly(bundled, samples):
+    errors = {False: [], True: []}
+    for p in samples:
+        canvas = in_a_corner(p)
+        (once,), (closer,) = (bundled.predict([canvas], refine=refine) for refine in errors)
+        if not once.garments:
+            continue
+        assert len(closer.garments) == len(once.garments)
+        for refine, prediction in ((False, once), (True, closer)):
+            found = prediction.garments[0]
+            both = found.found & (p.visibility[0] > 0)
+            errors[refine] += np.linalg.norm((found.xy - p.xy[0])[both], axis=1).tolist()
+    assert len(errors[False]) > 15
+    assert len(errors[True]) >= len(errors[False])
+    assert np.median(errors[True]) < 0.8 * np.median(errors[False])
+
+
+def test_it_goes_by_the_recipe_unless_it_is_told_otherwise(model, drawn):
+    image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
+    plain = model.predict([image])[0].garments[0]
+    closer = model.predict([image], refine=True)[0].garments[0]
+    assert not np.array_equal(plain.category, closer.category)
+    model.info.recipe["refine"] = {"margin": 0.25, "find_size": None}
+    ((fields, by_recipe),) = model.look([image])
+    assert np.array_equal(by_recipe.garments[0].category, closer.category)
+    assert fields.grid == model.fields(image).grid  # of the whole image
+    once = model.predict([image], refine=False)[0].garments[0]
+    assert np.array_equal(once.category, plain.category)
+    model.info.recipe["refine"] = {"margin": 0.25, "find_size": 64}
+    ((small, _),) = model.look([image])
+    assert small.grid == model.fields_batch([image], sizes=[64])[0].grid != fields.grid
+
+
+def seen_in(*garments):
+    return Prediction(garments, 200, 100, "m")
+
+
+def test_an_image_may_hide_more_where_its_one_garment_is_small_by_what_is_sure_of_it():
+    long = 200 * SMALL
+    assert not may_hide_more(seen_in(), 0.15)
+    small = garment([(10, 10), (10 + long - 1, 40)], [0.9, 0.8])
+    large = garment([(10, 10), (10 + long, 40)], [0.9, 0.8])
+    assert may_hide_more(seen_in(small), 0.15)
+    assert may_hide_more(seen_in(garment([(10, 0), (20, 99)], [0.9, 0.8])), 0.15)  # upright
+    assert not may_hide_more(seen_in(large), 0.15)
+    made_up = garment([(10, 10), (40, 40), (190, 90)], [0.9, 0.8, 0.01])
+    assert may_hide_more(seen_in(made_up), 0.15)
+    assert not may_hide_more(seen_in(made_up), 0.005)
+    assert not may_hide_more(seen_in(garment([(10, 10)], [0.9])), 0.15)  # it has no box
+
+
+def test_an_image_may_hide_more_where_several_were_found():
+    large = garment([(10, 10), (190, 40)], [0.9, 0.8])
+    assert may_hide_more(seen_in(large, large), 0.15)
+
+
+def test_another_look_counts_where_there_are_several_garments():
+    one = garment([(10, 10), (60, 40)], [0.9, 0.8])
+    none, single, several = seen_in(), seen_in(one), seen_in(one, one)
+    assert sees_more(several, single)
+    assert sees_more(several, several)
+    assert sees_more(single, several)  # it tells that one of them is none
+    assert not sees_more(single, single)
+    assert not sees_more(none, single)
+    assert not sees_more(none, several)
+
+
+def several_in_a_room(samples):
+    """Two images on a canvas four times as wide and high, in opposite corners."""
+    rooms = [in_a_corner(p) for p in samples]
+    height, width = (sum(room.shape[i] for room in rooms) for i in (0, 1))
+    canvas = np.full((height, width, 3), PADDING, np.uint8)
+    canvas[: rooms[0].shape[0], : rooms[0].shape[1]] = rooms[0]
+    canvas[-rooms[1].shape[0] :, -rooms[1].shape[1] :] = rooms[1]
+    return canvas
+
+
+def test_images_that_may_hide_more_are_seen_again_larger(bundled, samples, monkeypatch):
+    image, room = samples[0].read(), in_a_corner(samples[0])
+    two = several_in_a_room(samples[:2])
+    recipe, sizes, batch = bundled.info.recipe, [], bundled.fields_batch
+
+    def noting(images, **how):
+        sizes.append((len(images), how.get("sizes")))
+        return batch(images, **how)
+
+    monkeypatch.setattr(bundled, "fields_batch", noting)
+    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 224, "find_again": 448})
+    (large, one), (small, other), (fields, both) = bundled.look([image, room, two], flip=False)
+    assert len(one.garments) == len(other.garments) == 1
+    assert len(both.garments) == 2
+    assert sizes == [(3, [224]), (2, [448]), (4, None)]
+    assert large.grid == batch([image], sizes=[224])[0].grid
+    assert small.grid == batch([room], sizes=[224])[0].grid  # a single one stays as it was found
+    assert fields.grid == batch([two], sizes=[448])[0].grid  # what is shown is what was found in
+    scores = [g.score for g in bundled.decode(fields, two.shape[1::-1]).garments]
+    assert [g.score for g in both.garments] == scores  # as sure as the other look is
+    for how in ({"sizes": [224]}, {"refine": False}):
+        sizes.clear()
+        bundled.look([room, two], **how)
+        assert [448] not in [size for _, size in sizes]
+    sizes.clear()
+    empty = np.full((90, 120, 3), PADDING, np.uint8)
+    assert not bundled.predict([empty])[0].garments
+    assert sizes == [(1, [224])]  # nothing is found, and nothing looked for again
+    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 224})
+    sizes.clear()
+    bundled.look([two])
+    assert sizes[0] == (1, [224])
+    assert all(size is None for _, size in sizes[1:])
+
+
+def test_many_images_are_seen_again_a_few_at_a_time(bundled, samples, monkeypatch):
+    two = several_in_a_room(samples[:2])
+    sizes, batch = [], bundled.fields_batch
+    monkeypatch.setattr(
+        bundled,
+        "fields_batch",
+        lambda images, **how: (
+            sizes.append((len(images), how.get("sizes"))),
+            batch(images, **how),
+        )[1],
+    )
+    alone = bundled.predict([two])[0]
+    sizes.clear()
+    for prediction in bundled.predict([two] * 6):
+        assert len(prediction.garments) == 2
+        for g, h in zip(prediction.garments, alone.garments, strict=True):
+            np.testing.assert_allclose(g.xy, h.xy, atol=1e-2)
+    assert [n for n, size in sizes if size == [448]] == [4, 2]
+
+
+def test_the_first_look_has_no_mirror_and_the_closer_one_does(model, drawn, monkeypatch):
+    image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
+    model.info.recipe |= {"refine": {"margin": 0.25}, "mirror": True}
+    seen = []
+    forward = model._forward
+    monkeypatch.setattr(
+        model, "_forward", lambda x, flip, places: (seen.append(flip), forward(x, flip, places))[1]
+    )
+    for flip in (None, True, False):
+        model.predict([image], flip=flip)
+    assert seen == [False, True, True, True, False, False]
+
+
+def test_the_bundled_model_looks_closer(bundled, samples):
+    assert bundled.refining is not None
+    image = samples[0].read()
+    (as_usual,), (closer,) = (bundled.predict([image], refine=r) for r in (None, True))
+    np.testing.assert_array_equal(as_usual.garments[0].xy, closer.garments[0].xy)
+
+
+def test_cuts_are_as_close_as_can_be(model, drawn):
+    image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
+    one = DecoderOptions(single=True, complete=True)
+    before = model.predict([image], options=one)[0].garments[0].xy
+    model.info.recipe["refine"] = {"margin": 0.25}
+    assert np.array_equal(model.predict([image], options=one)[0].garments[0].xy, before)
+    with pytest.raises(ValueError, match="refine is for whole images"):
+        model.predict([image], options=one, refine=True)
+    with pytest.raises(ValueError, match="refine is for whole images"):
+        model.predict([image], cut=True, refine=True)
+
+
+def test_an_image_without_a_garment_and_one_with_go_together(model, drawn):
+    image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
+    empty = np.full((90, 120, 3), 124, np.uint8)
+    none, one = model.predict([empty, image], refine=True)
+    assert not none.garments
+    alone = model.predict([image], refine=True)[0]
+    np.testing.assert_allclose(one.garments[0].xy, alone.garments[0].xy, atol=1e-2)
+    assert model.predict([], refine=True) == []
+
+
+def test_landmarks_that_the_category_of_both_looks_lacks_are_left_out(model, drawn, monkeypatch):
+    image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
+    shirt, pants = (
+        np.eye(len(SCHEMA.categories))[SCHEMA.category_index(c)] for c in ("T-Shirt", "Pants")
+    )
+    xy = np.array([(20, 20), (40, 20), (10, 40), (50, 40), (20, 50), (40, 50), (20, 80), (40, 80)])
+    looks = iter([(shirt, [0, 1, 2, 3, 6, 7]), (0.8 * pants, [4, 5, 6, 7])])
+
+    def decode(fields, size, options):
+        category, found = next(looks)
+        scores = np.isin(np.arange(8), found) * 0.9
+        origin = np.array([0, 0]) if size == image.shape[1::-1] else np.array([2, 0])
+        return Prediction((garment(xy - origin, scores, category),), *size, model.id)
+
+    monkeypatch.setattr(model, "decode", decode)
+    (both,) = model.predict([image], refine=True)[0].garments
+    assert both.category.argmax() == SCHEMA.category_index("T-Shirt")
+    assert both.found.all()  # 0.5 for an upper garment, 0.4 for a lower one
+    looks = iter([(shirt, [0, 1, 2, 3, 6, 7]), (0.3 * pants, [4, 5, 6, 7])])
+    (both,) = model.predict([image], refine=True)[0].garments
+    assert both.found.tolist() == [True] * 4 + [False] * 2 + [True] * 2
+    assert not both.xy[~both.found].any()
+
+
+def test_each_garment_is_looked_at_by_itself(bundled, samples, monkeypatch):
+    one, two = (p.read() for p in samples[:2])
+    height = max(len(one), len(two))
+    both = np.full((height, one.shape[1] + two.shape[1], 3), PADDING, np.uint8)
+    both[: len(one), : one.shape[1]] = one
+    both[: len(two), one.shape[1] :] = two
+    monkeypatch.setitem(bundled.info.recipe, "refine", {"margin": 0.2})  # the first look as usual
+    once, closer = (
+        bundled.predict([both], refine=refine, flip=False)[0].garments for refine in (False, True)
+    )
+    assert len(once) == len(closer) == 2
+    for before, after in zip(once, closer, strict=True):
+        assert after.score == before.score
+        moved = np.linalg.norm(after.xy - before.xy, axis=1)[before.found & after.found]
+        assert len(moved) >= 4
+        assert 0 < moved.max() < 0.2 * height
+    monkeypatch.setattr("napari_fashion.engine.model._CUTS_AT_ONCE", 1)
+    alone = bundled.predict([both], refine=True, flip=False)[0].garments
+    for after, again in zip(closer, alone, strict=True):
+        np.testing.assert_allclose(after.xy, again.xy, atol=1e-2)
+
+
+def test_evaluation_of_whole_images_can_look_closer(bundled, samples):
+    once, closer = (
+        evaluate_images(bundled, samples, protocol="whole", refine=refine, rounds=0)
+        for refine in (False, True)
+    )
+    assert closer.report.average_error < once.report.average_error
+    assert closer.report.recall >= once.report.recall
+    cut, plain = (
+        evaluate_images(bundled, samples, refine=refine, rounds=0) for refine in (True, None)
+    )
+    assert cut.report.average_error == plain.report.average_error  # cuts are seen as they are
+
+
+def test_recipes_say_it_and_what_goes_on_from_them_inherits_it(drawn, tmp_path):
+    said = {"margin": 0.3, "find_size": 64, "find_again": 128}
+    old = Recipe.from_dict(tiny_recipe(drawn, refine=said)).to_dict()
+    assert old["refine"] == said
+    plain = {"data": {"train": [{"file": str(drawn)}]}}
+    going_on = Recipe.from_dict(plain | {"working_size": 96})
+    assert going_on.inheriting(old).refine == RefineOptions(**said)
+    assert Recipe.from_dict(plain | {"refine": None}).inheriting(old).refine is None
+    larger = Recipe.from_dict(plain | {"working_size": 128}).inheriting(
+        old | {"look_sizes": [96, 64]}
+    )
+    assert larger.refine == RefineOptions(margin=0.3)  # the sizes were chosen for another one
+    assert larger.look_sizes == []
+    same = going_on.inheriting(old | {"look_sizes": [96, 64]})
+    assert same.look_sizes == [96, 64]
+    (tmp_path / "r.toml").write_text('refine = false\n[[data.train]]\nfile = "photos:train"\n')
+    assert Recipe.load(tmp_path / "r.toml").inheriting(old).refine is None
+    assert Recipe.from_dict(plain | {"refine": True}).refine == RefineOptions()
+    with pytest.raises(ValidationError, match="margin"):
+        RefineOptions(margin=-0.1)

@@ -1,0 +1,928 @@
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from napari_fashion.coco import Dataset, export
+from napari_fashion.datasets import photos
+from napari_fashion.engine.augment import augment_batch
+from napari_fashion.engine.data.samples import (
+    category_rates,
+    draw_epoch,
+    load_sources,
+    sampling_rates,
+    split_images,
+)
+from napari_fashion.engine.evaluation.protocols import evaluate_images
+from napari_fashion.engine.losses import compute_losses
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.train.recipe import Recipe, ScheduleOptions, Source
+from napari_fashion.engine.train.trainer import Trainer, finished, learning_rate, train
+from napari_fashion.errors import CheckpointError, ImageError, RecipeError
+from napari_fashion.tally import Tally
+
+from .drawn import SCHEMA, draw_dataset, tiny_recipe
+
+
+def run(recipe, folder, **options):
+    events = []
+    path = train(Recipe.from_dict(recipe), folder, device="cpu", emit=events.append, **options)
+    return path, events
+
+
+def test_it_learns(trained):
+    _folder, events = trained
+    epochs = [e for e in events if e["event"] == "epoch"]
+    assert epochs[-1]["loss"] < 0.5 * epochs[0]["loss"]
+    first, last = epochs[0]["val"], epochs[-1]["val"]
+    assert last["ne"] < 0.1 < first["ne"]
+    assert last["top1"] == 1.0
+
+
+def test_events_say_what_happens(trained):
+    folder, events = trained
+    kinds = [e["event"] for e in events]
+    assert kinds[0] == "start"
+    assert kinds[-1] == "done"
+    assert {"step", "epoch"} <= set(kinds)
+    assert events[0]["train_images"] + events[0]["val_images"] == 48
+    step = next(e for e in events if e["event"] == "step")
+    assert set(step["losses"]) == {
+        "pif.confidence", "pif.vector", "pif.size", "paf.confidence", "paf.vector", "paf.size", "category",
+    }  # fmt: skip
+    logged = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [e["event"] for e in logged] == kinds
+    info = json.loads((folder / "model.json").read_text())
+    assert info["data"]["split"].keys() == {"train", "validation"}
+    assert info["metrics"]["ne"] == events[-2]["val"]["ne"]
+    assert info["history"]["epochs"] == 90
+
+
+def test_a_stopped_run_goes_on_to_the_very_same_weights(drawn, tmp_path):
+    recipe = tiny_recipe(drawn, schedule={"epochs": 3}, network={"dropout": 0.2})
+    run(recipe, tmp_path / "whole")
+    steps = iter(range(100))
+    _, events = run(recipe, tmp_path / "cut", should_stop=lambda: next(steps) == 5)
+    assert events[-1]["event"] == "stopped"
+    _, events = run(recipe, tmp_path / "cut", resume=True)
+    assert events[0]["step"] == 6
+    assert events[-1]["event"] == "done"
+    for name in ("model.safetensors", "state.safetensors"):
+        one, two = (load_file(tmp_path / run / name) for run in ("whole", "cut"))
+        for key, value in one.items():
+            if key.startswith("random"):
+                continue
+            torch.testing.assert_close(value, two[key], msg=lambda m, key=key: f"{key}: {m}")
+    splits = [json.loads((tmp_path / r / "split.json").read_text()) for r in ("whole", "cut")]
+    assert splits[0] == splits[1]
+
+
+def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(drawn, trained, tmp_path):
+    folder, _ = trained
+    with pytest.raises(CheckpointError, match=r"holds model\.json, a run or a model already"):
+        run(tiny_recipe(drawn), folder)
+    with pytest.raises(RecipeError, match=r"recipe\.json"):
+        run(tiny_recipe(drawn), tmp_path / "none", resume=True)
+
+
+def test_starting_from_a_model_compares_old_with_new_on_its_own_split(drawn, trained, tmp_path):
+    folder, _ = trained
+    old = Model.load(folder, "cpu")
+    more = draw_dataset(tmp_path / "more", 8, seed=5)
+    for pixels in (tmp_path / "more" / "images").iterdir():
+        pixels.rename(pixels.with_name(f"new{pixels.name}"))
+    document = json.loads(more.read_text())
+    for image in document["images"]:
+        image["file_name"] = "new" + image["file_name"]
+    more.write_text(json.dumps(document))
+    recipe = tiny_recipe(
+        drawn,
+        start_from=str(folder),
+        data={"train": [{"file": str(drawn)}, {"file": str(more)}]},
+        optimiser={"lr": 3e-4},
+    )
+    del recipe["targets"]
+    path, events = run(recipe, tmp_path / "again")
+    used = Recipe.load_json(tmp_path / "again" / "recipe.json")
+    assert used.targets.foreign == "negative"  # the old model's
+    assert used.optimiser.lr == 3e-4  # the new recipe's
+    compare = next(e for e in events if e["event"] == "compare")
+    assert compare["old"].keys() == compare["new"].keys()
+    split = json.loads((tmp_path / "again" / "split.json").read_text())
+    before = old.info.data["split"]
+    assert set(before["validation"]) <= set(split["validation"])
+    assert set(before["train"]) <= set(split["train"])
+    new = Model.load(path, "cpu")
+    assert new.id != old.id
+    assert new.info.history["started_from"] == old.id
+
+
+def test_an_explosion_is_noticed_and_the_policy_followed(drawn, tmp_path):
+    recipe = tiny_recipe(drawn, explosions={"policy": "skip", "patience": 3})
+    events = []
+    trainer = Trainer(
+        Recipe.from_dict(recipe), tmp_path / "run", resume=False, device="cpu", emit=events.append
+    )
+    with torch.no_grad():
+        trainer.network.paf.conv.weight.fill_(float("nan"))
+    with pytest.raises(CheckpointError, match=r"exploded at step 2 \(paf"):
+        trainer.run(lambda: False)
+    explosions = [e for e in events if e["event"] == "explosion"]
+    assert len(explosions) == 3
+    assert explosions[0]["head"].startswith("paf")
+    json.dumps(events)
+
+
+def test_learning_rates():
+    schedule = ScheduleOptions(epochs=10, warmup_epochs=1)
+    assert learning_rate(0, 10, 100, schedule, 1.0) == pytest.approx(0.1)
+    assert learning_rate(9, 10, 100, schedule, 1.0) == pytest.approx(1.0)
+    assert learning_rate(100, 10, 100, schedule, 1.0) == pytest.approx(0.01)
+    steps = ScheduleOptions(epochs=10, warmup_epochs=0, kind="steps", steps=[3, 6])
+    assert [learning_rate(s, 10, 100, steps, 1.0) for s in (0, 29, 30, 60)] == pytest.approx(
+        [1, 1, 0.1, 0.01]
+    )
+    constant = ScheduleOptions(epochs=1, warmup_epochs=0, kind="constant")
+    assert learning_rate(50, 10, 100, constant, 0.3) == 0.3
+
+
+def in_groups(images, size):
+    return [replace(p, group=f"group {i // size}") for i, p in enumerate(images)]
+
+
+def keys(images):
+    return {p.key for p in images}
+
+
+def test_images_grow_as_the_run_goes_on(drawn, tmp_path, monkeypatch):
+    recipe = Recipe.from_dict(
+        tiny_recipe(
+            drawn,
+            schedule={"epochs": 2, "max_steps": 8, "sizes": [[0, 32], [0.25, 64], [0.5, 96]]},
+        )
+    )
+    trainer = Trainer(recipe, tmp_path / "run", resume=False, device="cpu", emit=lambda e: None)
+    seen = []
+    forward = trainer.network.forward
+    monkeypatch.setattr(
+        trainer.network, "forward", lambda x: (seen.append(tuple(x.shape[-2:])), forward(x))[1]
+    )
+    trainer.run(lambda: False)
+    assert seen == [(32, 32)] * 2 + [(64, 64)] * 2 + [(96, 96)] * 4
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ([[0.0, 96], [0.5, 64]], "ends with 64; expected working_size, which is 96"),
+        ([[0.2, 96]], "the first of them 0"),
+        ([[0.0, 64], [0.0, 96]], "rising shares"),
+        ([[0.0, 50], [0.5, 96]], "multiples of 32"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(drawn, sizes, said):
+    with pytest.raises(RecipeError, match=said):
+        Recipe.from_dict(tiny_recipe(drawn, schedule={"sizes": sizes}))
+
+
+def test_what_grows_must_end_at_the_size_that_the_model_will_have(drawn, trained, tmp_path):
+    recipe = tiny_recipe(
+        drawn, start_from=str(trained[0]), schedule={"sizes": [[0, 32], [0.5, 64]]}
+    )
+    del recipe["working_size"]  # the old model's
+    with pytest.raises(RecipeError, match="ends with 64; expected 96, the working size of"):
+        run(recipe, tmp_path / "run")
+    recipe["working_size"] = 128
+    with pytest.raises(RecipeError, match="ends with 64; expected 128, the working size"):
+        run(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_goes_on_can_have_another_size_and_other_regularisers(drawn, trained, tmp_path):
+    recipe = tiny_recipe(
+        drawn,
+        start_from=str(trained[0]),
+        working_size=64,
+        network={"dropout": 0.4},
+        schedule={"epochs": 2, "sizes": [[0, 32], [0.5, 64]]},
+    )
+    steps = iter(range(100))
+    run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
+    path, _ = run(recipe, tmp_path / "run", resume=True)
+    model, old = Model.load(path, "cpu"), Model.load(trained[0], "cpu")
+    assert (model.info.working_size, old.info.working_size) == (64, 96)
+    assert model.config == old.config.model_copy(update={"dropout": 0.4})
+    plain = {"start_from": str(trained[0]), "data": {"train": [{"file": str(drawn)}]}}
+    kept = Recipe.from_dict(plain).going_on_from(old.config, 96)
+    assert (kept.network, kept.working_size) == (old.config, 96)
+
+
+def test_a_run_from_before_recipes_said_what_their_model_is_goes_on(drawn, trained, tmp_path):
+    recipe = tiny_recipe(drawn, start_from=str(trained[0]))
+    steps = iter(range(100))
+    run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
+    path = tmp_path / "run" / "recipe.json"
+    document = json.loads(path.read_text())
+    del document["network"], document["working_size"]  # the defaults stood there
+    path.write_text(json.dumps(document))
+    made, events = run(recipe, tmp_path / "run", resume=True)
+    assert events[-1]["event"] == "done"
+    model, old = Model.load(made, "cpu"), Model.load(trained[0], "cpu")
+    assert (model.config, model.info.working_size) == (old.config, 96)
+    described = json.loads((tmp_path / "run" / "model.json").read_text())
+    del described["network"]
+    (tmp_path / "run" / "model.json").write_text(json.dumps(described))
+    with pytest.raises(CheckpointError, match=r"model\.json: does not describe a model"):
+        run(recipe, tmp_path / "run", resume=True)
+
+
+def test_another_shape_of_the_network_is_refused(drawn, trained, tmp_path):
+    for network, said in (
+        ({"width": 64}, "network.width is 64; expected 32, as the model has it"),
+        ({"drop_path": 0.1}, "network.drop_path is 0.1; expected 0 with backbone 'shufflenet"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            run(tiny_recipe(drawn, start_from=str(trained[0]), network=network), tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"network\.drop_path is 0.1; expected 0 with backbone"):
+        Recipe.from_dict(tiny_recipe(drawn, network={"drop_path": 0.1}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_ends_on_milder_images(drawn, tmp_path, monkeypatch):
+    seen = []
+
+    def augment(batch, side, options, *rest):
+        seen.append(options)
+        return augment_batch(batch, side, options, *rest)
+
+    monkeypatch.setattr("napari_fashion.engine.train.trainer.augment_batch", augment)
+    recipe = tiny_recipe(drawn, schedule={"epochs": 2, "max_steps": 8, "mild": 0.75})
+    run(recipe, tmp_path / "run")
+    strong = Recipe.from_dict(recipe).augment
+    assert seen == [strong] * 6 + [strong.milder()] * 2
+    assert strong.milder().rotation == strong.rotation / 2
+
+
+def test_a_stopped_run_with_every_new_option_goes_on_to_the_same_weights(drawn, tmp_path):
+    recipe = tiny_recipe(
+        drawn,
+        schedule={"epochs": 3, "sizes": [[0, 64], [0.5, 96]]},
+        optimiser={"backbone_lr": 0.5, "freeze_norms": True},
+        augment={"quarter_turn": 0.5},
+    )
+    run(recipe, tmp_path / "whole")
+    steps = iter(range(100))
+    run(recipe, tmp_path / "cut", should_stop=lambda: next(steps) == 5)
+    path, _ = run(recipe, tmp_path / "cut", resume=True)
+    one, two = (load_file(tmp_path / f / "model.safetensors") for f in ("whole", "cut"))
+    assert path.parent.name == "cut"
+    assert all(torch.equal(one[k], two[k]) for k in one)
+
+
+def test_a_state_from_before_rates_had_shares_goes_on(drawn, tmp_path):
+    recipe = tiny_recipe(drawn, schedule={"epochs": 2})
+    steps = iter(range(100))
+    run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
+    path = tmp_path / "run" / "state.json"
+    state = json.loads(path.read_text())
+    for group in state["optimiser"]["param_groups"]:
+        del group["share"]
+    path.write_text(json.dumps(state))
+    _, events = run(recipe, tmp_path / "run", resume=True)
+    assert events[-1]["event"] == "done"
+
+
+def test_the_mirror_is_inherited_unless_the_recipe_says_otherwise(drawn):
+    old = Recipe.from_dict(tiny_recipe(drawn, mirror=True)).to_dict()
+    plain = {"data": {"train": [{"file": str(drawn)}]}}
+    assert Recipe.from_dict(plain).inheriting(old).mirror
+    assert not Recipe.from_dict({**plain, "mirror": False}).inheriting(old).mirror
+
+
+def test_all_that_is_held_out_stays_so(drawn, tmp_path):
+    """Also what no model can be judged by: else it would be trained on once one goes on."""
+    document = json.loads(drawn.read_text())
+    for annotation in document["annotations"][:20]:
+        annotation |= {"keypoints": [0] * 24, "num_keypoints": 0}
+    path = drawn.with_name("some.json")
+    path.write_text(json.dumps(document))
+    recipe = tiny_recipe(path, schedule={"max_steps": 1})
+    run(recipe, tmp_path / "run")
+    split = json.loads((tmp_path / "run" / "split.json").read_text())
+    assert len(split["train"]) + len(split["validation"]) == 48
+    images = load_sources([Source(file=str(path))], SCHEMA)
+    blind = {p.key for p in images if not p.can_be_judged}
+    assert blind & set(split["validation"])
+    again, _ = split_images(images, 0.05, 3, split)
+    assert {p.key for p in again} == set(split["train"])
+
+
+def test_an_image_follows_its_group(drawn):
+    images = load_sources([Source(file=str(drawn))], SCHEMA)
+    grouped = [replace(p, group=f"sender {i % 4}") for i, p in enumerate(images)]
+    first = {"train": [grouped[0].key], "validation": [grouped[1].key]}
+    train, validation = split_images(grouped, 0.0001, 0, first)
+    assert {p.key for p in grouped if p.group == "sender 0"} <= {p.key for p in train}
+    assert {p.key for p in grouped if p.group == "sender 1"} == {p.key for p in validation}
+
+
+def test_frozen_norms_keep_what_the_old_model_knew(drawn, trained, tmp_path):
+    old = load_file(trained[0] / "model.safetensors")
+    for freeze in (True, False):
+        path, _ = run(
+            tiny_recipe(
+                drawn,
+                start_from=str(trained[0]),
+                optimiser={"freeze_norms": freeze},
+                schedule={"max_steps": 3},
+            ),
+            tmp_path / str(freeze),
+        )
+        new = load_file(path.with_suffix(".safetensors"))
+        statistics = [k for k in old if "running_" in k]
+        assert statistics
+        assert all(torch.equal(old[k], new[k]) for k in statistics) == freeze
+        assert any(not torch.equal(old[k], new[k]) for k in old if k.endswith("weight"))
+
+
+def test_the_split_is_stable_and_by_group(drawn):
+    images = in_groups(load_sources([Source(file=str(drawn))], SCHEMA), 2)
+    train_one, val_one = split_images(images, 0.25, 0, None)
+    assert len(train_one) + len(val_one) == 48
+    assert val_one
+    assert not {p.group for p in train_one} & {p.group for p in val_one}
+    _, fewer = split_images(images[:30], 0.25, 0, None)
+    assert keys(fewer) == keys(val_one) & keys(images[:30])
+    repeated_train, repeated_val = split_images(images * 3, 0.25, 0, None)
+    assert len(repeated_train) == 3 * len(train_one)
+    assert keys(repeated_val) == keys(val_one)
+    assert len(repeated_val) == len(val_one)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
+def test_neither_side_is_left_empty_where_there_are_two_groups(drawn, share):
+    images = load_sources([Source(file=str(drawn))], SCHEMA)
+    for start in range(0, 40, 4):
+        train_side, val_side = split_images(images[start : start + 2], share, 0, None)
+        assert (len(train_side), len(val_side)) == (1, 1)
+    train_side, val_side = split_images(images[:1], share, 0, None)
+    assert len(train_side) + len(val_side) == 1
+
+
+def test_validation_images_without_a_garment_to_judge_are_dropped(drawn):
+    images = load_sources([Source(file=str(drawn))], SCHEMA)
+    hidden = [replace(p, visibility=np.minimum(p.visibility, 1)) for p in images]
+    mixed = images[:24] + hidden[24:]
+    train_side, val_side = split_images(mixed, 0.5, 0, None)
+    assert keys(val_side) <= keys(images[:24])
+    assert len(train_side) + len(val_side) < 48
+
+
+def test_images_of_the_same_name_in_several_folders_are_several(drawn, tmp_path):
+    document = json.loads(drawn.read_text())
+    for image in document["images"]:
+        folder = tmp_path / f"c{image['id']}"
+        folder.mkdir()
+        pixels = drawn.parent / "images" / image["file_name"]
+        (folder / "img.png").write_bytes(pixels.read_bytes())
+        image["file_name"] = f"c{image['id']}/img.png"
+    (tmp_path / "all.json").write_text(json.dumps(document))
+    images = load_sources([Source(file=str(tmp_path / "all.json"))], SCHEMA)
+    assert len(keys(images)) == 48
+    train_side, val_side = split_images(images, 0.25, 0, None)
+    assert train_side
+    assert val_side
+
+
+def test_what_only_a_model_said_is_no_truth_and_no_background_either(drawn, tmp_path):
+    dataset = Dataset.load(drawn)
+    for garment in list(dataset.garments)[:10]:
+        dataset.set_value(
+            "annotations", garment.id, ["fashion"], {"source": "model:x", "score": 0.9}
+        )
+    dataset.set_value("images", 1, ["fashion"], {"reviewed": True})
+    theirs = dataset.store.record("annotations", 2) | {"id": 99, "image_id": 30}
+    dataset.insert_record("annotations", theirs)
+    path = tmp_path / "mixed.json"
+    dataset.save(path)
+    source = Source(file=str(path), images=str(drawn.parent / "images"))
+    images = load_sources([source], SCHEMA)
+    assert len(images) == 48 - 9
+    assert "001.png" in keys(images)
+    assert "002.png" not in keys(images)
+    (both,) = (p for p in images if p.key == "030.png")
+    assert both.crowd.tolist() == [False, True]
+    x, y, w, h = theirs["bbox"]
+    np.testing.assert_allclose(both.box[1], [x, y, x + w, y + h], rtol=1e-5)
+    # The same after an export, which leaves the garment out but remembers where it is.
+    exported = tmp_path / "exported.json"
+    export(Dataset.load(path, image_root=drawn.parent / "images"), exported)
+    assert 99 not in {a["id"] for a in json.loads(exported.read_text())["annotations"]}
+    again = load_sources([Source(file=str(exported))], SCHEMA)
+    (both,) = (p for p in again if p.key == "030.png")
+    assert both.crowd.tolist() == [False, True]
+    np.testing.assert_allclose(both.box[1], [x, y, x + w, y + h], rtol=1e-5)
+
+
+def test_an_image_of_another_size_is_left_out_and_counted(drawn, tmp_path):
+    whole = load_sources([Source(file=str(drawn))], SCHEMA)
+    with pytest.raises(ImageError, match="96 x 96 pixels, but its annotation file says 48 x 96"):
+        replace(whole[0], size=(48, 96)).read()
+    document = json.loads(drawn.read_text())
+    document["images"][0]["width"] = 48
+    path = drawn.with_name("wrong.json")
+    path.write_text(json.dumps(document))
+    tally = Tally()
+    images = load_sources([Source(file=str(path))], SCHEMA, tally)
+    assert keys(images) == keys(whole) - {whole[0].key}
+    assert tally.counts == {"images of another size than their record": 1}
+    assert "001.png has 96 x 96 pixels, the file says 48 x 96" in str(tally)
+
+
+def test_a_state_whose_parts_or_data_do_not_belong_together_is_refused(drawn, tmp_path):
+    recipe = tiny_recipe(drawn, schedule={"epochs": 1})
+    run(recipe, tmp_path / "run")
+    state = tmp_path / "run" / "state.json"
+    text = state.read_text()
+    state.write_text(json.dumps(json.loads(text) | {"step": 1}))
+    with pytest.raises(CheckpointError, match=r"state\.json of step 1"):
+        run(recipe, tmp_path / "run", resume=True)
+    state.write_text(text)
+    before = drawn.read_text()
+    document = json.loads(before)
+    document["annotations"][0]["keypoints"][12] += 1  # trousers: the left waistline
+    try:
+        drawn.write_text(json.dumps(document))
+        with pytest.raises(CheckpointError, match="annotations have changed"):
+            run(recipe, tmp_path / "run", resume=True)
+    finally:
+        drawn.write_text(before)
+
+
+@pytest.mark.shared
+def test_photos_without_landmarks_are_found_where_fetch_puts_them(
+    photos_dir, tmp_path, monkeypatch
+):
+    for name in sorted((photos_dir / "unlabelled").iterdir())[:80]:
+        (tmp_path / "images").mkdir(exist_ok=True)
+        shutil.copy(name, tmp_path / "images")  # a link would lead out of the folder
+    monkeypatch.setenv("NAPARI_FASHION_PHOTOS", str(tmp_path))
+    labelled = load_sources([Source(file="photos:unlabelled")], SCHEMA)
+    none = load_sources([Source(file="photos:no_garment", empty="negative")], SCHEMA)
+    assert len(labelled) + len(none) == 80
+    assert all(p.category[0] >= 0 and not p.visibility.any() for p in labelled)
+    assert all(len(p.category) == 0 for p in none)
+    labelled[0].read()
+    pseudo = load_sources([Source(file="photos:pseudo", pseudo=True)], SCHEMA)
+    assert [p.key for p in pseudo] == [p.key for p in labelled]
+    assert [p.category.tolist() for p in pseudo] == [p.category.tolist() for p in labelled]
+    placed = [p for p in pseudo if p.visibility.any()]
+    assert len(placed) > 0.8 * len(pseudo)
+    for image in placed:
+        seen = image.xy[0][image.visibility[0] > 0]
+        assert (seen > -20).all()
+        assert (seen < np.array(image.size) + 20).all()
+    assert not split_images(pseudo, 0.99, 0, None)[1]  # never to judge by
+    untold = load_sources([Source(file="photos:pseudo")], SCHEMA)  # the flag was forgotten
+    assert not any(p.visibility.any() for p in untold)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimiser": {"lr": -1}}, r"optimiser\.lr"),
+        ({"network": {"backbone": "vgg"}}, r"network\.backbone"),
+        ({"nonsense": 1}, "nonsense"),
+        ({"data": {"train": []}}, r"data\.train"),
+        ({"working_size": 100}, "working_size"),
+        ({"decoder": {"seed_treshold": 0.3}}, "seed_treshold"),
+        ({"decoder": {"seed_threshold": 3}}, "seed_threshold"),
+    ],
+)
+def test_a_bad_recipe_is_refused_by_name(drawn, change, message):
+    with pytest.raises(RecipeError, match=message):
+        Recipe.from_dict(tiny_recipe(drawn, **change))
+
+
+def test_recipes_survive_toml_and_json(drawn, tmp_path):
+    (tmp_path / "r.toml").write_text(
+        'name = "x"\nschema = "garments"\n[[data.train]]\nfile = "data/a.json"\n'
+        f'[[data.train]]\nfile = "{drawn}"\n'
+        '[[data.train]]\nfile = "photos:train"\n'
+    )
+    recipe = Recipe.load(tmp_path / "r.toml")
+    assert [s.file for s in recipe.data.train] == [
+        str(tmp_path / "data/a.json"),
+        str(drawn),
+        "photos:train",
+    ]
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    with pytest.raises(RecipeError, match="no such file; expected a training recipe"):
+        Recipe.load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("= 3")
+    with pytest.raises(RecipeError, match="not valid TOML"):
+        Recipe.load(tmp_path / "bad.toml")
+
+
+def test_nothing_to_learn_from_is_said(drawn, tmp_path):
+    document = json.loads(drawn.read_text())
+    document["annotations"] = []
+    (drawn.parent / "empty.json").write_text(json.dumps(document))
+    with pytest.raises(RecipeError, match="nothing to learn from"):
+        run(tiny_recipe(drawn.parent / "empty.json"), tmp_path / "run")
+
+
+def test_sgd_and_the_reports_losses_train_too(drawn, tmp_path):
+    recipe = tiny_recipe(
+        drawn,
+        optimiser={"kind": "sgd", "lr": 1e-3, "clip_value": 10.0},
+        loss={"confidence": "smooth_l1", "vector": "smooth_l1"},
+        network={"neck": "plain", "upsample": 2, "category_pool": "max"},
+    )
+    _, events = run(recipe, tmp_path / "run")
+    assert math.isfinite(events[-2]["loss"])
+
+
+def test_rare_categories_are_drawn_more_often(drawn):
+    images = load_sources([Source(file=str(drawn))], SCHEMA)
+    rare = images[0].category[0]
+    images = [p for i, p in enumerate(images) if i % 3 == 0 or p.category[0] != rare]
+    kinds = np.array([p.category[0] for p in images])
+    count = np.bincount(kinds)
+    assert len(set(count[count > 0])) > 1
+    alike = sampling_rates(images, 0.0)
+    assert (alike == 1).all()
+    rates = sampling_rates(images, 1.0)
+    assert rates.mean() == pytest.approx(1)
+    shares = [rates[kinds == c].sum() for c in np.unique(kinds)]
+    assert shares == pytest.approx([len(images) / len(shares)] * len(shares))
+    half = sampling_rates(images, 0.5)
+    for c in np.unique(kinds):
+        assert half[kinds == c] == pytest.approx(
+            half[kinds == kinds[0]][0] * (count[c] / count[kinds[0]]) ** -0.5
+        )
+    nothing = replace(images[0], category=np.full(1, -1))
+    assert sampling_rates([*images, nothing], 1.0)[-1] == 1
+
+
+def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypatch):
+    seen = {}
+
+    def losses(heads, targets, options, pool, rates, taught):
+        seen["rates"], seen["taught"] = rates, taught
+        return compute_losses(heads, targets, options, pool, rates, taught)
+
+    def augment(*args):
+        seen["aspect"] = args[-1]
+        return augment_batch(*args)
+
+    monkeypatch.setattr("napari_fashion.engine.train.trainer.compute_losses", losses)
+    monkeypatch.setattr("napari_fashion.engine.train.trainer.augment_batch", augment)
+    recipe = Recipe.from_dict(
+        tiny_recipe(
+            drawn,
+            cut_aspect=0.4,
+            loss={"category_prior": 1.0},
+            schedule={"epochs": 1, "max_steps": 1},
+        )
+    )
+    trainer = Trainer(recipe, tmp_path / "run", resume=False, device="cpu", emit=lambda e: None)
+    trainer.run(lambda: False)
+    expected = category_rates(trainer.train_images, trainer.rates, len(trainer.schema.categories))
+    assert seen["rates"].numpy() == pytest.approx(expected)
+    assert seen["aspect"] == 0.4
+    assert seen["taught"] is None  # no teacher
+
+
+def test_category_rates_are_what_is_drawn(drawn):
+    images = load_sources([Source(file=str(drawn))], SCHEMA)
+    kinds = np.concatenate([p.category for p in images])
+    count = np.bincount(kinds, minlength=15)
+    total = count.sum() + 15
+    plain = category_rates(images, np.ones(len(images)), 15)
+    assert plain == pytest.approx((count + 1) / total)
+    assert (plain > 0).all()
+    first = images[0]
+    rates = np.ones(len(images))
+    rates[0] = 3.0
+    more = category_rates(images, rates, 15)
+    assert more[first.category[0]] > plain[first.category[0]]
+    unknown = replace(first, category=np.full(len(first.category), -1))
+    crowd = replace(first, crowd=np.ones(len(first.category), np.bool_))
+    for nothing in (unknown, crowd):
+        assert category_rates([nothing], np.ones(1), 15) == pytest.approx(np.full(15, 1 / 15))
+
+
+def test_an_epoch_draws_by_rate():
+    rates = np.array([2.5, 0.5, 1.0, 0.0, 1.0])
+    seen = np.zeros((400, 5))
+    for seed in range(400):
+        order = draw_epoch(rates, torch.Generator().manual_seed(seed))
+        assert len(order) == 5
+        seen[seed] = np.bincount(order, minlength=5)
+    assert (np.abs(seen - rates) < 1).all()
+    assert seen.mean(0) == pytest.approx(rates, abs=0.1)
+    plain = draw_epoch(np.ones(7), torch.Generator().manual_seed(3))
+    assert torch.equal(plain, torch.randperm(7, generator=torch.Generator().manual_seed(3)))
+
+
+def test_what_is_saved_keeps_a_share_of_the_start(drawn, trained, tmp_path):
+    recipe = tiny_recipe(drawn, start_from=str(trained[0]), schedule={"epochs": 3})
+    kept = {**recipe, "optimiser": {**recipe.get("optimiser", {}), "keep_start": 0.4}}
+    run(recipe, tmp_path / "plain")
+    _, events = run(kept, tmp_path / "kept")
+    start = load_file(trained[0] / "model.safetensors")
+    plain, half = (load_file(tmp_path / f / "model.safetensors") for f in ("plain", "kept"))
+    moved = False
+    for name, value in half.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, torch.lerp(plain[name], start[name], 0.4))
+            moved |= not torch.equal(plain[name], start[name])
+    assert moved
+    compared = events[-2]["new"]
+    judged = evaluate_images(
+        Model.load(tmp_path / "kept", "cpu"),
+        Trainer(
+            Recipe.from_dict(kept), tmp_path / "kept", resume=True, device="cpu", emit=events.append
+        ).val_images,
+        rounds=0,
+    )
+    assert compared["ne"] == pytest.approx(judged.report.average_error)
+
+    steps = iter(range(100))
+    run(kept, tmp_path / "cut", should_stop=lambda: next(steps) == 5)
+    run(kept, tmp_path / "cut", resume=True)
+    again = load_file(tmp_path / "cut" / "model.safetensors")
+    for name, value in half.items():  # the mean is taken out again, and so is rounding's trace left
+        torch.testing.assert_close(again[name], value, atol=1e-5, rtol=1e-5)
+
+
+def test_keeping_a_share_needs_something_to_keep(drawn):
+    with pytest.raises(RecipeError, match=r"keep_start is 0.4; expected 0 without start_from"):
+        Recipe.from_dict(tiny_recipe(drawn, optimiser={"keep_start": 0.4}))
+
+
+def test_a_teacher_keeps_categories_as_they_were(drawn, trained, tmp_path):
+    """Labels that contradict the start are learned from labels alone, not from the start as teacher."""
+    document = json.loads(drawn.read_text())
+    kinds = sorted({a["category_id"] for a in document["annotations"]})
+    following = dict(zip(kinds, [*kinds[1:], kinds[0]], strict=True))
+    for annotation in document["annotations"]:
+        annotation["category_id"] = following[annotation["category_id"]]
+    wrong = drawn.with_name("wrong.json")
+    wrong.write_text(json.dumps(document))
+    start = Model.load(trained[0], "cpu")
+    images = [p for p in load_sources([Source(file=str(drawn))], SCHEMA) if p.can_be_judged]
+    right = {}
+    for name, teacher in (("labels", None), ("start", {"category": 1.0})):
+        recipe = tiny_recipe(
+            wrong,
+            start_from=str(trained[0]),
+            schedule={"epochs": 24},
+            **({"teacher": teacher} if teacher else {}),
+        )
+        run(recipe, tmp_path / name)
+        model = Model.load(tmp_path / name, "cpu")
+        right[name] = evaluate_images(model, images, rounds=0).report.top1
+    assert evaluate_images(start, images, rounds=0).report.top1 > 0.9
+    assert right["start"] > 0.9
+    assert right["labels"] < 0.5
+
+
+def test_a_run_with_a_teacher_goes_on_to_the_very_same_weights(drawn, trained, tmp_path):
+    teacher = {"model": str(trained[0]), "category": 0.6}
+    recipe = tiny_recipe(drawn, schedule={"epochs": 2}, teacher=teacher)
+    run(recipe, tmp_path / "whole")
+    run({**recipe, "teacher": None}, tmp_path / "alone")
+    steps = iter(range(100))
+    run(recipe, tmp_path / "cut", should_stop=lambda: next(steps) == 4)
+    run(recipe, tmp_path / "cut", resume=True)
+    whole, cut, alone = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut", "alone")
+    )
+    for key, value in whole.items():
+        torch.testing.assert_close(cut[key], value)
+    assert any(not torch.equal(alone[key], value) for key, value in whole.items())
+
+
+def test_a_teacher_that_cannot_teach_is_refused(drawn, tmp_path):
+    with pytest.raises(RecipeError, match=r"teacher\.model is 'start'; expected a model's path"):
+        Recipe.from_dict(tiny_recipe(drawn, teacher={"category": 0.5}))
+    other = draw_dataset(tmp_path / "other", 8, seed=3)
+    document = json.loads(other.read_text())
+    for category in document["categories"]:
+        category["name"] = "My " + category["name"]
+    other.write_text(json.dumps(document))
+    run(tiny_recipe(other, schema="from-data", schedule={"epochs": 1}), tmp_path / "teacher")
+    recipe = tiny_recipe(drawn, teacher={"model": str(tmp_path / "teacher")})
+    with pytest.raises(RecipeError, match="expected a model for the same categories"):
+        run(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teachers_path_is_taken_from_the_recipes_folder(drawn, tmp_path):
+    def teacher(name):
+        recipe = tiny_recipe(drawn, start_from="bundled", teacher={"model": name})
+        return Recipe.from_dict(recipe, base=tmp_path).teacher.model
+
+    assert teacher("runs/large") == str(tmp_path / "runs" / "large")
+    assert teacher("start") == "start"
+    assert teacher("bundled") == "bundled"
+
+
+def test_named_validation_images_keep_their_senders_out_of_training(drawn, tmp_path, monkeypatch):
+    dataset = Dataset.load(drawn)
+    stems = [Path(image.file_name).stem for image in dataset.images]
+    monkeypatch.setattr(
+        photos, "senders", lambda: {s: f"sender {i % 6}" for i, s in enumerate(stems)}
+    )
+    named = drawn.with_name("named.json")
+    dataset.subset([image.id for image in dataset.images[:2]]).save(named)
+    recipe = tiny_recipe(drawn)
+    recipe["data"] |= {"validation": [{"file": str(named)}]}
+    trainer = Trainer(
+        Recipe.from_dict(recipe), tmp_path / "run", resume=False, device="cpu", emit=lambda e: None
+    )
+    assert len(trainer.val_images) == 2
+    assert {p.group for p in trainer.train_images} == {f"sender {i}" for i in (2, 3, 4, 5)}
+    assert len(trainer.train_images) == 32
+
+
+def _toml(value):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{k}" = {_toml(v)}' for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return json.dumps(value)
+
+
+def test_what_a_recipe_starts_from_is_made_first(drawn, tmp_path):
+    first = tiny_recipe(drawn, name="first", schedule={"epochs": 2})
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "first.toml").write_text(
+        "".join(f"{key} = {_toml(value)}\n" for key, value in first.items())
+    )
+    recipe = Recipe.from_dict(
+        tiny_recipe(drawn, name="second", start_from="first.toml", schedule={"epochs": 1}),
+        base=tmp_path / "recipes",
+    )
+    runs = tmp_path / "runs"
+    steps = iter(range(100))
+    events = []
+    train(
+        recipe, runs / "second", device="cpu", emit=events.append,
+        should_stop=lambda: next(steps) == 4,
+    )  # fmt: skip
+    assert events[-1]["event"] == "stopped"
+    assert not finished(runs / "first")
+    assert not (runs / "second").exists()
+    with (runs / "first" / "events.jsonl").open("a") as log:
+        log.write('{"event": "do')  # as a machine leaves it that loses its power
+    assert not finished(runs / "first")
+
+    path = train(recipe, runs / "second", device="cpu")
+    assert path == runs / "second" / "model.json"
+    assert finished(runs / "first")
+    made = json.loads((runs / "first" / "model.json").read_text())
+    assert made["history"]["epochs"] == 2
+    assert json.loads(path.read_text())["history"]["started_from"] == made["id"]
+    # The first is not made again, and a stopped second goes on without its recipe.
+    steps = iter(range(100))
+    train(recipe, runs / "third", device="cpu", should_stop=lambda: next(steps) == 2)
+    (tmp_path / "recipes" / "first.toml").unlink()
+    train(recipe, runs / "third", resume=True, device="cpu")
+    assert json.loads((runs / "first" / "model.json").read_text()) == made
+    assert finished(runs / "third")
+    shutil.rmtree(runs / "first")
+    with pytest.raises(CheckpointError, match=r"holds model\.json, a run or a model already"):
+        train(recipe, runs / "third", device="cpu")
+    assert not (runs / "first").exists()  # nothing is trained in vain
+
+
+def test_three_recipes_in_a_row(drawn, tmp_path):
+    def write(name, **changes):
+        recipe = tiny_recipe(drawn, name=name, schedule={"epochs": 1}, **changes)
+        lines = [f"{key} = {_toml(value)}\n" for key, value in recipe.items()]
+        (tmp_path / f"{name}.toml").write_text("".join(lines))
+        return Recipe.load(tmp_path / f"{name}.toml")
+
+    write("first")
+    write("second", start_from="first.toml")
+    third = write("third", start_from="second.toml")
+    runs = tmp_path / "runs"
+
+    def started(name):
+        return json.loads((runs / name / "model.json").read_text())["history"]["started_from"]
+
+    def made(name):
+        return json.loads((runs / name / "model.json").read_text())["id"]
+
+    steps = iter(range(100))
+
+    def after_the_first():
+        return next(steps) > 0 and finished(runs / "first")
+
+    train(third, runs / "third", device="cpu", should_stop=after_the_first)
+    assert finished(runs / "first")
+    assert (runs / "second").exists()
+    assert not finished(runs / "second")
+    assert not (runs / "third").exists()
+    train(third, runs / "third", device="cpu")
+    assert [started(n) for n in ("first", "second", "third")] == [
+        None, made("first"), made("second"),
+    ]  # fmt: skip
+    # What is finished needs none of those that it started from.
+    shutil.rmtree(runs / "first")
+    train(third, runs / "again", device="cpu")
+    assert not (runs / "first").exists()
+    assert started("again") == made("second")
+    shutil.rmtree(runs)
+    for folder in ("second", "first"):
+        with pytest.raises(RecipeError, match="Give the run another folder"):
+            train(third, runs / folder, device="cpu")
+    write("first", start_from="third.toml")  # round and round
+    with pytest.raises(RecipeError, match="cannot start from each other"):
+        train(third, runs / "last", device="cpu")
+    assert not runs.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"step": "x"},
+            r"state\.json: no state of a run: step: found 'x'; expected a whole number",
+        ),
+        ({"step": -1}, "step: found -1; expected 0 or more"),
+        ({"lr_factor": 0}, "lr_factor: found 0; expected more than 0"),
+        ({"recent": [0.5] * 1000}, "recent: found .* expected 200 items or fewer"),
+        ({"optimiser": []}, r"optimiser: found \[\]; expected a table"),
+        ({"optimiser": {"scalars": {"x": 5}}}, "cannot be resumed"),
+        ({"scaler": None}, "scaler: found None; expected a table"),
+    ],
+)
+def test_a_damaged_state_is_refused_by_key(drawn, stopped, tmp_path, change, said):
+    folder = tmp_path / "run"
+    shutil.copytree(stopped, folder)
+    path = folder / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CheckpointError, match=said):
+        run(tiny_recipe(drawn), folder, resume=True)
+
+
+@pytest.fixture(scope="module")
+def stopped(drawn, tmp_path_factory):
+    """Folder of a run that was stopped after a step."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    run(tiny_recipe(drawn), folder, should_stop=lambda: True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "said"),
+    [
+        ("network.pif.conv.bias", torch.zeros(3), r"'network\.pif\.conv\.bias' of the shape \[3\]"),
+        ("network.more", torch.zeros(3), r"'network\.more' of the shape \[3\] is not of this run"),
+        ("optimiser.0.exp_avg", torch.zeros(99), r"'optimiser\.0\.exp_avg' of the shape \[99\]"),
+        ("optimiser.9999.exp_avg", torch.zeros(1), r"'optimiser\.9999\.exp_avg' of the shape"),
+        ("random.cpu", torch.zeros(7, dtype=torch.uint8), "cannot be resumed"),
+        ("random.cpu", torch.zeros(7), "cannot be resumed"),
+        ("evil", torch.zeros(1), "'evil' of the shape"),
+        ("network.pif.conv.bias", None, r"network\.pif\.conv\.bias is missing"),
+    ],
+)  # fmt: skip
+def test_tensors_of_another_run_are_refused_by_name(drawn, stopped, tmp_path, name, tensor, said):
+    folder = tmp_path / "run"
+    shutil.copytree(stopped, folder)
+    path = folder / "state.safetensors"
+    tensors = load_file(path) | {name: tensor}
+    step = json.loads((folder / "state.json").read_text())["step"]
+    kept = {k: v for k, v in tensors.items() if v is not None}
+    save_file(kept, path, metadata={"step": str(step)})
+    with pytest.raises(CheckpointError, match=said):
+        run(tiny_recipe(drawn), folder, resume=True)
+
+
+def test_a_log_that_ends_anyhow_is_no_finished_run(tmp_path):
+    (tmp_path / "model.json").write_text("{}")
+    log = tmp_path / "events.jsonl"
+    for text, done in (
+        (b"", False),
+        (b'{"event": "done"}\n', True),
+        (b'{"event": "step"}\n' * 100_000 + b'{"event": "done"}\n', True),
+        (b'{"event": "done"}\n[', False),
+        (b"5\n", False),
+        (b"[" * 100_000, False),
+        (b"\xff", False),
+        (b'{"event": {}}', False),
+    ):
+        log.write_bytes(text)
+        assert finished(tmp_path) == done
