@@ -16,7 +16,7 @@ from pathlib import Path
 
 from napari_fashion.app.retraining import KEEP_START, RetrainOptions
 from napari_fashion.datasets import photos
-from napari_fashion.engine.data.samples import Annotated, dataset_of, load_sources
+from napari_fashion.engine.data.samples import AnnotatedImage, dataset_of, load_sources
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.recipe import Recipe, Source
@@ -99,7 +99,7 @@ def _images() -> Path:
     return folder / "images"
 
 
-def _write(images: list[Annotated], options: argparse.Namespace) -> Path:
+def _write(images: list[AnnotatedImage], options: argparse.Namespace) -> Path:
     keys = {p.key for p in images}
     dataset = dataset_of(Source(file=options.source))
     subset = dataset.subset([i.id for i in dataset.images if Path(i.file_name).name in keys])
@@ -109,7 +109,7 @@ def _write(images: list[Annotated], options: argparse.Namespace) -> Path:
     return path.resolve()
 
 
-def _figures(model: Model, images: list[Annotated]) -> dict[str, float]:
+def _figures(model: Model, images: list[AnnotatedImage]) -> dict[str, float]:
     box = evaluate_images(model, images, protocol="box", rounds=0)
     whole = evaluate_images(model, images, protocol="whole", rounds=0)
     return {

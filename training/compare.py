@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_fashion.engine.data.samples import Annotated, load_sources
+from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
 from napari_fashion.engine.evaluation.metrics import average_error, median_error
 from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_images
 from napari_fashion.engine.model import Model
@@ -68,14 +68,14 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
     "mild": ("milder augmentation in the last 30 %", {"schedule": {"mild": 0.7}}),
     "mosaic": ("several images in one (25 %)", {"augment": {"mosaic": 0.25}}),
     "ema": ("no running mean of the weights", {"optimiser": {"ema": 0.0}}),
-    "aspect": ("box-cut images less narrow (0.5)", {"cut_aspect": 0.5}),
+    "aspect": ("box-cut images less narrow (0.5)", {"crop_aspect": 0.5}),
     "background": (
         "photos without garments around half of the cuts",
         {"augment": {"background": 0.5}},
     ),
     "tight": (
         "more box-cut views without a margin (53 % instead of 34 %)",
-        {"augment": {"box_view": 0.78, "box_tight": 0.75, "box_cut": 0.9}},
+        {"augment": {"box_view": 0.78, "box_tight": 0.75, "box_crop": 0.9}},
     ),
 }
 
@@ -169,7 +169,7 @@ def _run(name: str, seed: int, runs: Path, steps: int) -> Path:
 def _judge(path: Path) -> Evaluation:
     model = Model.load(path, "cpu")
     held_out = set(model.info.data["split"]["validation"])
-    images: list[Annotated] = [
+    images: list[AnnotatedImage] = [
         p for p in load_sources([Source(file="photos:train")], model.schema) if p.key in held_out
     ]
     return evaluate_images(model, images, rounds=0)

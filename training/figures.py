@@ -21,7 +21,7 @@ from lay_out import lay_out
 
 import napari_fashion
 from napari_fashion.datasets import photos
-from napari_fashion.engine.data.samples import Annotated, load_sources
+from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
 from napari_fashion.engine.evaluation.metrics import average_error, category_ranks, median_error
 from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_images
 from napari_fashion.engine.model import Model
@@ -98,7 +98,7 @@ def measure(model: Model) -> Json:
     }
 
 
-def _several(model: Model, photos: Sequence[Annotated]) -> Evaluation:
+def _several(model: Model, photos: Sequence[AnnotatedImage]) -> Evaluation:
     """Judge whole images in which several of the photos are laid out together."""
     with tempfile.TemporaryDirectory() as folder:
         path = lay_out(photos, SEVERAL, Path(folder), model.schema)

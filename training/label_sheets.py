@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from napari_fashion.engine.data.samples import Annotated, load_sources
+from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
 from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment
@@ -29,7 +29,7 @@ ACROSS, DOWN, CELL = 4, 2, (380, 460)
 class Doubt(NamedTuple):
     """A photo of one garment, and what the model sees in it."""
 
-    image: Annotated
+    image: AnnotatedImage
     found: PredictedGarment
     error: float
     probability: float
@@ -56,13 +56,13 @@ def main() -> None:
             print(path)
 
 
-def read(model: Model, images: list[Annotated], batch: int = 16) -> list[Doubt]:
+def read(model: Model, images: list[AnnotatedImage], batch: int = 16) -> list[Doubt]:
     """Let the model read the only garment of each photo, without the mirror."""
     doubts = []
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         photos = [p.read() for p in chunk]
-        predictions = model.predict(photos, options=BOX_OPTIONS, flip=False, cut=False)
+        predictions = model.predict(photos, options=BOX_OPTIONS, flip=False, crop=False)
         for image, prediction in zip(chunk, predictions, strict=True):
             found = prediction.garments[0]
             there = image.visibility[0] > 0

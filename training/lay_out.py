@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from napari_fashion.coco.records import category_records
-from napari_fashion.engine.data.samples import Annotated, load_sources
+from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
 from napari_fashion.engine.train.recipe import Source
 from napari_fashion.files import atomic_write
 from napari_fashion.images.transforms import PADDING, resize
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def lay_out(
-    photos: Sequence[Annotated], count: int, folder: Path, schema: Schema, seed: int = 0
+    photos: Sequence[AnnotatedImage], count: int, folder: Path, schema: Schema, seed: int = 0
 ) -> Path:
     """Write images of `count` photos each, the last with what is left; return the COCO file."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,9 @@ def lay_out(
     return path
 
 
-def _together(photos: Sequence[Annotated]) -> tuple[np.ndarray, list[tuple[Annotated, np.ndarray]]]:
+def _together(
+    photos: Sequence[AnnotatedImage],
+) -> tuple[np.ndarray, list[tuple[AnnotatedImage, np.ndarray]]]:
     """Return the image, and each photo's landmarks (N, K, 2) in it."""
     columns = math.ceil(math.sqrt(len(photos)))
     small = []
@@ -105,7 +107,7 @@ def _together(photos: Sequence[Annotated]) -> tuple[np.ndarray, list[tuple[Annot
 
 
 def _annotation(
-    annotation_id: int, image_id: int, photo: Annotated, i: int, xy: np.ndarray
+    annotation_id: int, image_id: int, photo: AnnotatedImage, i: int, xy: np.ndarray
 ) -> dict[str, Any]:
     labelled = photo.visibility[i] > 0
     places = np.where(labelled[:, None], xy, 0.0)

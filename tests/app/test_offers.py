@@ -310,7 +310,7 @@ def test_an_exception_becomes_a_message_with_a_log_and_work_goes_on(
     app.session.message.connect(lambda level, text: said.append((level, text)))
     with qtbot.capture_exceptions() as caught:  # it takes the hook that the window's guard had
         hook = sys.excepthook
-        guard = Guard(lambda text: app.session.say(text, "error"))
+        guard = Guard(lambda text: app.session.notify(text, "error"))
         app.person.press(app.dock.navigation.next)
         guard.close()
         assert sys.excepthook is hook

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from engine.drawn import draw_dataset, tiny_recipe
+from drawn import draw_dataset, tiny_recipe
 
 
 @pytest.fixture(scope="session")

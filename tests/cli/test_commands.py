@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from engine.drawn import tiny_recipe
+from drawn import tiny_recipe
 from napari_fashion.cli import main, status
 from napari_fashion.engine.data.samples import load_sources
 from napari_fashion.engine.model import Model

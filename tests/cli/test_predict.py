@@ -475,7 +475,7 @@ def test_the_list_of_images_of_results_is_an_input(photos, tmp_path, options, ca
 def test_training_writes_over_no_source_and_no_file_of_another_kind(
     drawn, toml, tmp_path, name, capsys
 ) -> None:
-    from engine.drawn import tiny_recipe
+    from drawn import tiny_recipe
 
     folder = tmp_path / "work"
     folder.mkdir()
@@ -682,7 +682,7 @@ def test_a_map_is_for_pseudo_labels_and_training_too(
     assert main([*command, "--out", str(out), *mapped]) == status.DONE
     assert len(Dataset.load(out).garments) == 24
 
-    from engine.drawn import tiny_recipe
+    from drawn import tiny_recipe
 
     recipe = tiny_recipe(drawn)
     document = json.loads(drawn.read_text())

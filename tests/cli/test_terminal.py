@@ -33,7 +33,7 @@ def normal_again():
     ],
 )
 def test_control_characters_are_escaped_and_markup_is_text(text, shown, capsys) -> None:
-    terminal.say(text)
+    terminal.notify(text)
     terminal.warn(text)
     out, err = capsys.readouterr()
     assert out == err == shown + "\n"
@@ -46,7 +46,7 @@ def test_line_feeds_are_kept_in_messages_and_escaped_in_names() -> None:
 
 def test_long_lines_stay_whole(capsys) -> None:
     path = "/folder" * 100
-    terminal.say(path)
+    terminal.notify(path)
     terminal.give(terminal.table([(path, 1), ("x", 20)], path))
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [path, path]
@@ -66,7 +66,7 @@ def test_letters_that_the_terminal_lacks_are_replaced(monkeypatch) -> None:
     stream = io.TextIOWrapper(raw, encoding="cp1252")
     monkeypatch.setattr(sys, "stdout", stream)
     terminal.set_up()
-    terminal.say("出力/é.json")
+    terminal.notify("出力/é.json")
     terminal.give_json({"出力": 1})
     lines = raw.getvalue().decode("cp1252").splitlines()
     assert lines[0] == "??/é.json"
@@ -75,7 +75,7 @@ def test_letters_that_the_terminal_lacks_are_replaced(monkeypatch) -> None:
 
 def test_quiet_keeps_what_was_asked_for_and_what_was_left_out(capsys) -> None:
     terminal.set_up(terminal.QUIET)
-    terminal.say("done")
+    terminal.notify("done")
     terminal.give("figure")
     terminal.warn("left out")
     with terminal.progress("working", 3) as shown:
@@ -142,7 +142,7 @@ def test_nothing_is_said_where_there_is_no_console(monkeypatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     monkeypatch.setattr(sys, "stderr", None)
     terminal.set_up()
-    terminal.say("x")
+    terminal.notify("x")
     terminal.warn("x")
     with terminal.progress("x") as shown:
         shown.advance()

@@ -112,8 +112,8 @@ def test_a_torn_last_line_costs_that_line(dataset_file):
     journal = journal_of(dataset_file)
     whole = journal.read_bytes()
     lines = whole.splitlines(keepends=True)
-    for cut in (1, len(lines[2]) // 2, len(lines[2]) - 1):
-        journal.write_bytes(whole[:-cut])
+    for crop in (1, len(lines[2]) // 2, len(lines[2]) - 1):
+        journal.write_bytes(whole[:-crop])
         pending = read_journal(journal, editor.state.digest)
         assert (len(pending.entries), pending.damage) == (2, "")
     again = opened(dataset_file)

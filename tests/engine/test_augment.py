@@ -71,7 +71,7 @@ def centroid(image, xy, radius=5):
 
 
 GEOMETRY = AugmentOptions(
-    box_cut=0,  # a cut through a blob would move its centre
+    box_crop=0,  # a cut through a blob would move its centre
     brightness=0,
     contrast=0,
     saturation=0,
@@ -149,7 +149,7 @@ def test_milder_is_half_as_far_and_shows_the_same_views():
         assert (low, high) != (1.0, 1.0)
     for ours, theirs in ((milder.scale, strong.scale), (milder.stretch, strong.stretch)):
         assert [v**2 for v in ours] == pytest.approx(theirs)
-    same = {"flip", "box_view", "box_margin", "box_tight", "box_cut", "box_part"}
+    same = {"flip", "box_view", "box_margin", "box_tight", "box_crop", "box_part"}
     for name in set(AugmentOptions.model_fields) - same - {"scale", "stretch"}:
         assert getattr(milder, name) == pytest.approx(getattr(strong, name) / 2), name
     for name in same:
@@ -175,7 +175,7 @@ def test_flip_swaps_left_and_right():
 
 def test_box_views_cut_what_lies_outside():
     options = NO_AUGMENTATION.model_copy(
-        update={"box_view": 1.0, "box_cut": 1.0, "box_margin": (0.0, 0.0)}
+        update={"box_view": 1.0, "box_crop": 1.0, "box_margin": (0.0, 0.0)}
     )
     batch = dotted(4)
     inputs, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
@@ -210,7 +210,7 @@ def test_grey_takes_the_colours_and_keeps_the_light():
 
 def test_boxes_of_some_landmarks_hold_at_least_two_of_them():
     options = NO_AUGMENTATION.model_copy(
-        update={"box_view": 1.0, "box_margin": (0.0, 0.0), "box_cut": 1.0, "box_part": 1.0}
+        update={"box_view": 1.0, "box_margin": (0.0, 0.0), "box_crop": 1.0, "box_part": 1.0}
     )
     batch = dotted(48)
     _, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
@@ -245,7 +245,7 @@ def test_what_gets_much_smaller_is_averaged_and_lies_where_it_lay():
 
 def test_cut_views_are_less_narrow_and_everything_moves_along():
     options = NO_AUGMENTATION.model_copy(
-        update={"box_view": 1.0, "box_cut": 1.0, "box_margin": (0.0, 0.0)}
+        update={"box_view": 1.0, "box_crop": 1.0, "box_margin": (0.0, 0.0)}
     )
     batch = dotted(4)
     kept, even, square = (
@@ -271,8 +271,10 @@ def test_cut_views_are_less_narrow_and_everything_moves_along():
         )
     assert ((square[0] == PADDING).all(1)).sum() < ((kept[0] == PADDING).all(1)).sum()
     # What is not cut keeps its shape.
-    uncut = options.model_copy(update={"box_cut": 0.0})
-    a, b = (augment_batch(batch, 128, uncut, SCHEMA.flips, generator(), s)[0] for s in (1.0, 0.0))
+    uncropped = options.model_copy(update={"box_crop": 0.0})
+    a, b = (
+        augment_batch(batch, 128, uncropped, SCHEMA.flips, generator(), s)[0] for s in (1.0, 0.0)
+    )
     assert torch.equal(a, b)
 
 
@@ -298,11 +300,11 @@ def test_pieces_of_empty_images_lie_around_cuts_and_are_learned_as_such():
         w, h = canvases.size[i].int().tolist()
         canvases.pixels[i] = 0  # beyond the image
         canvases.pixels[i, :, :h, :w] = 200
-    cuts = NO_AUGMENTATION.model_copy(
-        update={"box_view": 1, "box_cut": 1, "box_margin": (0.1, 0.1)}
+    crops = NO_AUGMENTATION.model_copy(
+        update={"box_view": 1, "box_crop": 1, "box_margin": (0.1, 0.1)}
     )
-    plain, before = augment_batch(canvases, 96, cuts, SCHEMA.flips, generator())
-    some = cuts.model_copy(update={"background": 0.5})
+    plain, before = augment_batch(canvases, 96, crops, SCHEMA.flips, generator())
+    some = crops.model_copy(update={"background": 0.5})
     inputs, after = augment_batch(canvases, 96, some, SCHEMA.flips, generator())
     changed = (inputs != plain).flatten(1).any(1)
     assert 2 <= changed.sum() <= 8
@@ -323,9 +325,9 @@ def test_pieces_of_empty_images_lie_around_cuts_and_are_learned_as_such():
 
 
 def test_without_an_empty_image_cuts_keep_their_padding():
-    cuts = NO_AUGMENTATION.model_copy(update={"box_view": 1, "box_cut": 1})
-    plain, before = augment_batch(dotted(6), 96, cuts, SCHEMA.flips, generator())
-    all_of_them = cuts.model_copy(update={"background": 1.0})
+    crops = NO_AUGMENTATION.model_copy(update={"box_view": 1, "box_crop": 1})
+    plain, before = augment_batch(dotted(6), 96, crops, SCHEMA.flips, generator())
+    all_of_them = crops.model_copy(update={"background": 1.0})
     inputs, after = augment_batch(dotted(6), 96, all_of_them, SCHEMA.flips, generator())
     assert torch.equal(inputs, plain)
     assert torch.equal(after.content, before.content)
@@ -399,7 +401,7 @@ def test_only_some_are_laid_out_and_the_others_stay_as_they_are():
 
 def test_laid_out_images_are_seen_whole():
     batch = dotted(12)
-    options = NO_AUGMENTATION.model_copy(update={"mosaic": 1.0, "box_view": 1.0, "box_cut": 1.0})
+    options = NO_AUGMENTATION.model_copy(update={"mosaic": 1.0, "box_view": 1.0, "box_crop": 1.0})
     _, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
     there = garments.xy[garments.valid]
     assert (garments.valid.sum(1) >= 2).all()

@@ -224,14 +224,16 @@ def test_a_teacher_is_read_from_the_garments_own_cells():
     targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
     ours, theirs = torch.randn(1, 15, 12, 12), torch.randn(1, 15, 12, 12)
     alone = category_loss(ours, targets, "mean")
-    none = category_loss(ours, targets, "mean", taught=(theirs, 0.0))
-    taught = category_loss(ours, targets, "mean", taught=(theirs, 0.7))
+    none = category_loss(ours, targets, "mean", teacher_logits=(theirs, 0.0))
+    teacher_logits = category_loss(ours, targets, "mean", teacher_logits=(theirs, 0.7))
     torch.testing.assert_close(none, alone)
-    assert taught != alone
+    assert teacher_logits != alone
     outside = ~targets.garment_cells[0, targets.category[0] >= 0].any(0)
     assert outside.any()
     other = theirs.clone()
     other[:, 3] += 5.0 * outside  # one category only: what all have more of tells them nothing
-    torch.testing.assert_close(category_loss(ours, targets, "mean", taught=(other, 0.7)), taught)
+    torch.testing.assert_close(
+        category_loss(ours, targets, "mean", teacher_logits=(other, 0.7)), teacher_logits
+    )
     other[:, 3] += 5.0 * ~outside
-    assert category_loss(ours, targets, "mean", taught=(other, 0.7)) != taught
+    assert category_loss(ours, targets, "mean", teacher_logits=(other, 0.7)) != teacher_logits

@@ -10,16 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from drawn import SCHEMA
 from napari_fashion.engine.data.samples import load_sources
 from napari_fashion.engine.decode import DecoderOptions
-from napari_fashion.engine.evaluation.protocols import cut_box, evaluate_images
+from napari_fashion.engine.evaluation.protocols import crop_to_box, evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.train.recipe import Source
 from napari_fashion.errors import CheckpointError
 from napari_fashion.images import read_image
-
-from .drawn import SCHEMA
 
 
 @pytest.fixture(scope="module")
@@ -168,10 +167,10 @@ def test_evaluation_agrees_with_the_training_and_with_plain_arithmetic(model, tr
     assert box.summary()["ne"] == pytest.approx(model.info.metrics["ne"])
     slow = []
     for p in val:
-        cut = cut_box(read_image(p.path), p.xy[0][p.visibility[0] > 0])
+        crop = crop_to_box(read_image(p.path), p.xy[0][p.visibility[0] > 0])
         options = DecoderOptions(single=True, complete=True)
-        garment = model.predict([cut.image], options=options)[0].garments[0]
-        delta = (garment.xy + np.array(cut.origin) - p.xy[0]) / np.array(cut.extent)
+        garment = model.predict([crop.image], options=options)[0].garments[0]
+        delta = (garment.xy + np.array(crop.origin) - p.xy[0]) / np.array(crop.extent)
         slow.append(np.where(p.visibility[0] == 2, np.linalg.norm(delta, axis=1), np.nan))
     assert box.report.average_error == pytest.approx(np.nanmean(np.nanmean(slow, axis=0)), rel=1e-4)
     whole = evaluate_images(model, val, protocol="whole", rounds=0)
@@ -187,11 +186,11 @@ def test_evaluation_agrees_with_the_training_and_with_plain_arithmetic(model, tr
 def test_cut_is_the_box_in_whole_pixels():
     image = np.zeros((50, 60, 3), np.uint8)
     xy = np.array([[10.0, 5.4], [29.6, 40.0]], np.float32)
-    cut = cut_box(image, xy)
-    assert cut.origin == (10, 5)
-    assert cut.image.shape[:2] == (40 - 5 + 1, 30 - 10 + 1)
-    assert cut.extent == pytest.approx((19.6, 34.6))
-    outside = cut_box(image, np.array([[-5.0, -5.0], [99.0, 99.0]], np.float32))
+    crop = crop_to_box(image, xy)
+    assert crop.origin == (10, 5)
+    assert crop.image.shape[:2] == (40 - 5 + 1, 30 - 10 + 1)
+    assert crop.extent == pytest.approx((19.6, 34.6))
+    outside = crop_to_box(image, np.array([[-5.0, -5.0], [99.0, 99.0]], np.float32))
     assert outside.image.shape == image.shape
 
 
@@ -308,20 +307,20 @@ def test_no_landmark_lies_beyond_the_image(model, images):
     size = (image.shape[1], image.shape[0])
     inside = model.decode(fields, size, options).garments[0]
     width = int(inside.xy[:, 0].max()) - 3  # as if the image ended before its outermost landmark
-    cut = model.decode(fields, (width, size[1]), options).garments[0]
+    crop = model.decode(fields, (width, size[1]), options).garments[0]
     beyond = inside.xy[:, 0] > width - 0.5
     assert beyond.any()
-    assert (cut.xy[beyond, 0] == width - 0.5).all()
-    np.testing.assert_array_equal(cut.xy[~beyond], inside.xy[~beyond])
+    assert (crop.xy[beyond, 0] == width - 0.5).all()
+    np.testing.assert_array_equal(crop.xy[~beyond], inside.xy[~beyond])
 
 
 def test_a_cut_can_show_what_is_around_the_box(model, images):
     image = np.arange(60 * 40 * 3, dtype=np.uint32).astype(np.uint8).reshape(60, 40, 3)
     xy = np.array([[10, 20], [29.4, 39]], np.float32)
-    cut = cut_box(image, xy, 0.5)
-    assert cut.origin == (0, 11)  # 10 - 9.7 and 20 - 9.5, in whole pixels
-    assert cut.image.shape == (39, 40, 3)
-    assert cut.extent == pytest.approx((19.4, 19.0))
+    crop = crop_to_box(image, xy, 0.5)
+    assert crop.origin == (0, 11)  # 10 - 9.7 and 20 - 9.5, in whole pixels
+    assert crop.image.shape == (39, 40, 3)
+    assert crop.extent == pytest.approx((19.4, 19.0))
     near = evaluate_images(model, images[:8], margin=0.25, rounds=0)
     tight = evaluate_images(model, images[:8], rounds=0)
     assert near.report.average_error != tight.report.average_error
@@ -341,19 +340,19 @@ def test_a_sliver_has_cells_and_gets_its_landmarks(model):
 
 def test_images_cut_to_one_garment_have_the_recipes_shape(trained, images):
     model = Model.load(trained[0], "cpu")
-    cuts = [cut_box(p.read(), p.xy[0][p.visibility[0] > 0]).image for p in images]
-    image = min(cuts, key=lambda c: min(c.shape[:2]) / max(c.shape[:2]))
+    crops = [crop_to_box(p.read(), p.xy[0][p.visibility[0] > 0]).image for p in images]
+    image = min(crops, key=lambda c: min(c.shape[:2]) / max(c.shape[:2]))
     height, width = image.shape[:2]
     one = DecoderOptions(single=True, complete=True)
     (before,) = model.predict([image], options=one)
     usual = model.fields(image)
-    model.info.recipe["cut_aspect"] = 0.0
-    (cut,) = model.fields_batch([image], cut=True)
-    assert cut.grid[0] == cut.grid[1] > 1.2 * min(usual.grid)
+    model.info.recipe["crop_aspect"] = 0.0
+    (crop,) = model.fields_batch([image], crop=True)
+    assert crop.grid[0] == crop.grid[1] > 1.2 * min(usual.grid)
     assert model.fields(image).grid == usual.grid  # whole images keep their shape
-    for n, scale, offset in zip((width, height), cut.scale, cut.offset, strict=True):
+    for n, scale, offset in zip((width, height), crop.scale, crop.offset, strict=True):
         assert offset == pytest.approx(scale / 2 - 0.5)
-        assert scale * max(cut.grid) == pytest.approx(n)
+        assert scale * max(crop.grid) == pytest.approx(n)
     (after,) = model.predict([image], options=one)
     assert not np.array_equal(before.garments[0].xy, after.garments[0].xy)
     assert (after.garments[0].xy <= [width - 0.5, height - 0.5]).all()

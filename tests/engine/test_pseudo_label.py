@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from drawn import SCHEMA, draw_dataset
 from napari_fashion.coco import Dataset
 from napari_fashion.engine.data.samples import load_sources, split_images
 from napari_fashion.engine.model import Model
@@ -15,8 +16,6 @@ from napari_fashion.engine.train.recipe import Source
 from napari_fashion.errors import CheckpointError, RecipeError
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
-
-from .drawn import SCHEMA, draw_dataset
 
 
 @pytest.fixture(scope="module")
@@ -163,20 +162,20 @@ def test_the_first_model_can_place_what_the_others_only_confirm(model, trained, 
 def test_only_the_second_look_is_at_a_cut_image(trained, unlabelled, monkeypatch):
     dataset, _ = unlabelled
     model = Model.load(trained[0], "cpu")
-    model.info.recipe["cut_aspect"] = 0.0
+    model.info.recipe["crop_aspect"] = 0.0
     shapes = []
     place = model.place
 
-    def watched(width, height, side=None, *, cut=False):
-        shapes.append((cut, place(width, height, side, cut=cut).size))
-        return place(width, height, side, cut=cut)
+    def watched(width, height, side=None, *, crop=False):
+        shapes.append((crop, place(width, height, side, crop=crop).size))
+        return place(width, height, side, crop=crop)
 
     monkeypatch.setattr(model, "place", watched)
     from napari_fashion.images import read_image
 
     image = read_image(dataset.images[0].path)[8:]
     read_garment([model], image, SCHEMA.category_index("Dress"))
-    assert [cut for cut, _ in shapes] == [False, True]
+    assert [crop for crop, _ in shapes] == [False, True]
     assert shapes[0][1][0] != shapes[0][1][1]
     assert shapes[1][1][0] == shapes[1][1][1]
 

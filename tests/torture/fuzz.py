@@ -345,7 +345,7 @@ def read_models(data: bytes) -> None:
         model = Model.load(folder / "m", "cpu")
     except FashionError:
         return
-    _ = (model.decoder_options, model.sizes, model.refining, model.mirror, model.cut_aspect)
+    _ = (model.decoder_options, model.sizes, model.refining, model.mirror, model.crop_aspect)
 
 
 @functools.cache
@@ -363,7 +363,7 @@ def _tiny_model() -> tuple[Path, bytes, bytes, bytes]:
     schema = Schema.from_coco([{"name": "c", "keypoints": ["left", "right"], "skeleton": [[1, 2]]}])
     config = NetworkConfig(backbone="shufflenet_v2_x0_5", neck="sum", width=8, blocks=0, upsample=1)
     recipe = {
-        "mirror": True, "cut_aspect": 0.5, "look_sizes": [64], "refine": {"margin": 0.1},
+        "mirror": True, "crop_aspect": 0.5, "look_sizes": [64], "refine": {"margin": 0.1},
         "decoder": {"pif_threshold": 0.1},
     }  # fmt: skip
     info = ModelInfo(recipe=recipe)

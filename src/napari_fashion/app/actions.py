@@ -29,7 +29,7 @@ def _told(action: Callable[Concatenate[Actions, P], Any]) -> Callable[Concatenat
         try:
             return action(self, *args, **kwargs)
         except FashionError as error:
-            self.session.say(str(error), "warning")
+            self.session.notify(str(error), "warning")
             return None
 
     return told
@@ -319,7 +319,7 @@ class Actions:
             self._say_which()
         else:
             self.session.view.placing = False
-            self.session.say("Every landmark of this garment is placed.")
+            self.session.notify("Every landmark of this garment is placed.")
 
     def members(self, garment: Garment) -> list[int]:
         """Return the landmarks that a garment can have, and those that it has all the same."""
@@ -346,7 +346,7 @@ class Actions:
     def _say_which(self) -> None:
         if (editor := self._editor) and editor.selection.landmark is not None:
             name = title(editor.dataset.schema, editor.selection.landmark)
-            self.session.say(f"Click on the image to place: {name}.")
+            self.session.notify(f"Click on the image to place: {name}.")
 
     # -- what is shown ---------------------------------------------------------------------
 

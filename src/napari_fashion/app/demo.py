@@ -44,7 +44,7 @@ def run(
     copy_images_to: Path | None = None,
     model: str = "bundled",
     epochs: int | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> Path | None:
     """Open the app on the photos, where they are here, or on the procedural garments.
 
@@ -93,7 +93,7 @@ def run(
         window = window_of(viewer)
         window.session.model_source = model
         window.show_dock(ANNOTATOR)
-        tour = _Tour(window, output, epochs=epochs or (2 if on_photos else 16), say=say)
+        tour = _Tour(window, output, epochs=epochs or (2 if on_photos else 16), notify=notify)
         tour.take(path)
     finally:
         application.gui_notification_level = level
@@ -104,7 +104,7 @@ def run(
         copy_images_to.mkdir(parents=True, exist_ok=True)
         for name, _ in IMAGES:
             shutil.copy(output / f"{name}.png", copy_images_to / f"{name}.png")
-    say(f"Done in {tour.seconds:.0f} s. Open {page.resolve()}")
+    notify(f"Done in {tour.seconds:.0f} s. Open {page.resolve()}")
     return page
 
 
@@ -133,9 +133,9 @@ class _Tour:
     """The main job, step by step, on the window's own widgets."""
 
     def __init__(
-        self, window: FashionWindow, output: Path, epochs: int, say: Callable[[str], None]
+        self, window: FashionWindow, output: Path, epochs: int, notify: Callable[[str], None]
     ) -> None:
-        self.say = say
+        self.notify = notify
         self.window = window
         self.viewer = window.viewer
         self.output = output
@@ -249,7 +249,7 @@ class _Tour:
     def note(self, text: str) -> None:
         """Remember what was done, and say it."""
         self.notes.append(text)
-        self.say(text)
+        self.notify(text)
 
     def wait(self, done: Callable[[], bool], seconds: float = 300) -> None:
         """Let the window live until something is true; FashionError if it takes too long."""

@@ -115,10 +115,10 @@ class PredictJob:
         """Predict the shown image, every image that is not reviewed, or those with some ids."""
         editor = self.session.editor
         if editor is None:
-            self.session.say("Open a COCO file or a folder of images first.", "warning")
+            self.session.notify("Open a COCO file or a folder of images first.", "warning")
             return
         if self.running:
-            self.session.say("A prediction is running; cancel it first.", "warning")
+            self.session.notify("A prediction is running; cancel it first.", "warning")
             return
         images: Sequence[Image] = editor.dataset.images if everything else [editor.image]
         if only is not None:
@@ -129,7 +129,7 @@ class PredictJob:
             if not (everything and image.reviewed)
         ]
         if not tasks:
-            self.session.say("Every image is reviewed; there is nothing to predict.")
+            self.session.notify("Every image is reviewed; there is nothing to predict.")
             return
         self._editor = editor
         self._model, self._source = self.session.model, self.session.model_source
@@ -216,14 +216,18 @@ class PredictJob:
             self.session.categories_missing.emit(list(self._without), list(names))
         if self._problems:
             more = f" (and {len(self._problems) - 1} more)" if len(self._problems) > 1 else ""
-            self.session.say(self._problems[0] + more, "error")
+            self.session.notify(self._problems[0] + more, "error")
         elif self._total == 1 and self._last is not None:
-            self.session.say(str(self._last))
+            self.session.notify(str(self._last))
         else:
             kept = f", {self._kept} of yours kept" if self._kept else ""
-            cut = f" Canceled after {self._done} of {self._total}." * (self._done < self._total)
+            canceled = f" Canceled after {self._done} of {self._total}." * (
+                self._done < self._total
+            )
             lacking = f" Left out: {self._left_out}." if self._left_out else ""
-            self.session.say(f"{self._found} garments on {self._done} images{kept}.{lacking}{cut}")
+            self.session.notify(
+                f"{self._found} garments on {self._done} images{kept}.{lacking}{canceled}"
+            )
         self.finished.emit()
 
 

@@ -169,7 +169,7 @@ class Layers:
             pixels = read_image(image.path, size=image.known_size)
         except FashionError as error:
             problem = error
-            self.session.say(str(error), "error")
+            self.session.notify(str(error), "error")
             width, height = within(image.known_size or (400, 400))
             pixels = np.full((height, width, 3), 60, np.uint8)
         fit = fit or self.image is None or self.image.shape != pixels.shape
@@ -391,7 +391,7 @@ class Layers:
 
     def _on_any_mode(self, event: Any) -> None:
         if str(event.source.mode) == "transform":  # it would move the image under its landmarks
-            self.session.say("The layers lie on the image; they cannot be moved.", "warning")
+            self.session.notify("The layers lie on the image; they cannot be moved.", "warning")
             event.source.mode = "select" if event.source.name == LANDMARKS else "pan_zoom"
 
     def _on_moved(self, event: Any) -> None:

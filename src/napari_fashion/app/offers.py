@@ -116,7 +116,7 @@ class Offers:
             self.withdraw(SIZE)
 
         if SIZE not in self.open or self.open[SIZE].about != (image_id,):
-            self.session.say(
+            self.session.notify(
                 f"{width} x {height} pixels, not {w} x {h}: no landmarks drawn.", "warning"
             )
         choices = (("Rescale landmarks to the image", self.actions.rescale), ("Leave", leave))

@@ -101,7 +101,7 @@ class Session:
         self._image_size: tuple[int, int] | None = None
         self._fields: OrderedDict[RecordId, Fields] = OrderedDict()
 
-    def say(self, text: str, level: Level = "info") -> None:
+    def notify(self, text: str, level: Level = "info") -> None:
         """Tell the person something."""
         self.message.emit(level, text)
 
@@ -193,7 +193,7 @@ class Session:
         self.opened.emit(self.editor)
 
     def _on_problem(self, text: str) -> None:
-        self.say(text, "error")
+        self.notify(text, "error")
 
     @property
     def schema(self) -> Schema | None:

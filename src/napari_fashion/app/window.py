@@ -37,7 +37,7 @@ class FashionWindow:
         self.predicting = PredictJob(self.session)
         self.training = TrainJob()
         self.checking = ProblemsJob()
-        self.last_guard = Guard(lambda text: self.session.say(text, "error"))
+        self.last_guard = Guard(lambda text: self.session.notify(text, "error"))
         self.may_discard: Callable[[], bool] = lambda: True
         """Whether edits that are not saved may go; the annotator dock asks the person."""
         self._guard: CloseGuard | None = None
@@ -61,13 +61,13 @@ class FashionWindow:
             source,
             _connect={
                 "returned": lambda model: self._use(model, source),
-                "errored": lambda error: self.session.say(str(error), "error"),
+                "errored": lambda error: self.session.notify(str(error), "error"),
             },
         )
 
     def _use(self, model: Predictor, source: str) -> None:
         self.session.use_model(model, source)
-        self.session.say(f"{model.id} predicts from now on.")
+        self.session.notify(f"{model.id} predicts from now on.")
 
     def show_dock(self, name: str) -> Any:
         """Open one of our docks, or bring it to the front where it is open; return its widget."""

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             f"{options.edits} has no edits that can be read. {pending.damage if pending else ''}".strip()
         )
     with_journal(dataset, pending).save(options.out, overwrite=options.overwrite)
-    terminal.say(
+    terminal.notify(
         f"{options.out}: {len(pending.entries)} edits of {options.edits} applied. {pending.damage}".strip()
     )
     return status.DONE

@@ -65,6 +65,6 @@ def run(options: argparse.Namespace) -> int:
         samples_only=options.samples,
         copy_images_to=options.images,
         epochs=options.epochs,
-        say=terminal.say,
+        notify=terminal.notify,
     )
     return status.DONE

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
             what="all" if options.all else "labelled",
             progress=lambda done, total, path: shown.update(done, total),
         )
-    terminal.say(report.summary())
+    terminal.notify(report.summary())
     for line in report.troubles():
         terminal.warn(line)
     return status.DONE if not report.failed else status.FAILED

@@ -319,12 +319,12 @@ def _finish(
         write_results(results, out, overwrite=options.overwrite)
         if listing is not None:
             dataset.save(listing, overwrite=options.overwrite)
-            terminal.say(f"{listing}: the images that the ids name")
-        terminal.say(f"{out}: {garments:,} garments in {images:,} images, by {model.id}")
+            terminal.notify(f"{listing}: the images that the ids name")
+        terminal.notify(f"{out}: {garments:,} garments in {images:,} images, by {model.id}")
     if options.annotations is not None:
         taken = _annotate(model, dataset, partial, answer)
         dataset.save(options.annotations, overwrite=options.overwrite)
-        terminal.say(
+        terminal.notify(
             f"{options.annotations}: {taken} Open it: napari-fashion open {options.annotations}"
         )
     partial.remove()

@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
         )
     outputs.check(options.out, "--out")
     result.save(options.out, overwrite=options.overwrite)
-    terminal.say(
+    terminal.notify(
         f"{options.out}: {counts['garments']:,} garments of {counts['images']:,} images got landmarks; "
         f"{counts['landmarks']:,} of {counts['asked']:,} landmarks agreed"
     )

@@ -102,7 +102,7 @@ def _shown(character: str, lines: bool) -> str:
     return character
 
 
-def say(text: object) -> None:
+def notify(text: object) -> None:
     """Tell on standard output what was done; not with ``--quiet``."""
     if _level > QUIET:
         _write(sys.stdout, plain(text, lines=True))
@@ -126,10 +126,10 @@ def give_json(value: Any, indent: int | None = 1) -> None:
 
 def warn(text: object) -> None:
     """Tell on standard error what the person should know; very long lines are cut in the middle."""
-    _write(sys.stderr, "\n".join(map(_cut, plain(text, lines=True).split("\n"))))
+    _write(sys.stderr, "\n".join(map(_crop, plain(text, lines=True).split("\n"))))
 
 
-def _cut(line: str) -> str:
+def _crop(line: str) -> str:
     half = LONGEST_LINE // 2
     return line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
 

@@ -193,7 +193,7 @@ class _TrainingBar:
     def __call__(self, event: dict[str, Any]) -> None:
         kind = event["event"]
         if kind == "start":
-            terminal.say(
+            terminal.notify(
                 f"{event['train_images']} images to train on, {event['val_images']} to judge "
                 f"by; {event['epochs']} epochs on {event['device']}; {event['run']}"
             )
@@ -208,17 +208,17 @@ class _TrainingBar:
             self._bar.update(event["step"], text=text)
         elif kind == "epoch":
             loss = "" if event["loss"] is None else f"loss {event['loss']:.3f}"
-            terminal.say(f"epoch {event['epoch']}: {loss}{_figures(event.get('val'))}")
+            terminal.notify(f"epoch {event['epoch']}: {loss}{_figures(event.get('val'))}")
         elif kind == "left_out":
             first = f" ({event['first'][0]})" if event["first"] else ""
             terminal.warn(f"{event['what']}: {event['count']:,}{first}")
-        elif kind == "explosion":
+        elif kind == "divergence":
             terminal.warn(f"explosion at step {event['step']} in {event['head']}: {event['loss']}")
         elif kind == "compare":
-            terminal.say(f"before:{_figures(event['old'])}\nafter: {_figures(event['new'])}")
+            terminal.notify(f"before:{_figures(event['old'])}\nafter: {_figures(event['new'])}")
         elif kind in ("done", "stopped"):
             self.close()
-            terminal.say(f"{kind}: {event['model']}")
+            terminal.notify(f"{kind}: {event['model']}")
 
     def close(self) -> None:
         """Take the bar off the screen."""

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         for i, version in enumerate(versions, 1):
             terminal.give(f"{i}  {version.saved:%Y-%m-%d %H:%M:%S}  {version.size:,} bytes")
         if not versions:
-            terminal.say(
+            terminal.notify(
                 f"{options.data} has no earlier versions: the annotator keeps one at each save."
             )
         return status.DONE
@@ -65,5 +65,5 @@ def run(options: argparse.Namespace) -> int:
         work.restore(version)
     finally:
         work.release()
-    terminal.say(f"{options.data} is as it was saved on {version.saved:%Y-%m-%d %H:%M:%S}.")
+    terminal.notify(f"{options.data} is as it was saved on {version.saved:%Y-%m-%d %H:%M:%S}.")
     return status.DONE

@@ -517,14 +517,14 @@ class Store:
         yield b"["
         yield lead
         # Runs of neighbours that did not change are copied in one piece with what is between them.
-        cuts = np.zeros(len(rows), np.bool_)
-        cuts[:1] = True
-        cuts[1:] = np.diff(rows) != 1
+        crops = np.zeros(len(rows), np.bool_)
+        crops[:1] = True
+        crops[1:] = np.diff(rows) != 1
         for row in others:
             place = int(np.searchsorted(rows, row))
             if place < len(rows) and rows[place] == row:
-                cuts[place : place + 2] = True
-        places = [*np.flatnonzero(cuts).tolist(), len(rows)]
+                crops[place : place + 2] = True
+        places = [*np.flatnonzero(crops).tolist(), len(rows)]
         for first, last in itertools.pairwise(places):
             a, b = int(rows[first]), int(rows[last - 1])
             if first:

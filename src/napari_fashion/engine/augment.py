@@ -40,7 +40,7 @@ class AugmentOptions(Options):
         Least and greatest margin around that box, as a share of its size.
     box_tight
         Share of the box views that have no margin at all, as box-cut images have.
-    box_cut
+    box_crop
         Share of the box views in which what lies outside the box is padding, as in images cut
         by a box.
     box_part
@@ -75,7 +75,7 @@ class AugmentOptions(Options):
     box_view: float = Field(default=0.5, ge=0, le=1)
     box_margin: tuple[float, float] = (0.0, 0.3)
     box_tight: float = Field(default=0.3, ge=0, le=1)
-    box_cut: float = Field(default=0.6, ge=0, le=1)
+    box_crop: float = Field(default=0.6, ge=0, le=1)
     box_part: float = Field(default=0.0, ge=0, le=1)
     mosaic: float = Field(default=0.0, ge=0, le=1)
     background: float = Field(default=0.0, ge=0, le=1)
@@ -171,7 +171,7 @@ def augment_batch(
     options: AugmentOptions,
     flips: Sequence[int],
     generator: torch.Generator,
-    cut_aspect: float = 1.0,
+    crop_aspect: float = 1.0,
 ) -> tuple[Tensor, GarmentBatch]:
     """Make the network's input of a batch.
 
@@ -190,7 +190,7 @@ def augment_batch(
         The schema's permutation of landmarks under a flip.
     generator
         Source of randomness (CPU).
-    cut_aspect
+    crop_aspect
         Shape of the views that are cut by a box, as the recipe says.
 
     Returns
@@ -204,11 +204,11 @@ def augment_batch(
     together = torch.zeros(len(batch.pixels), dtype=torch.bool)
     if options.mosaic:
         batch, together = lay_together(batch, options.mosaic, generator)
-    flipped, matrix, view = _draw_views(batch, side, options, generator, cut_aspect, together)
+    flipped, matrix, view = _draw_views(batch, side, options, generator, crop_aspect, together)
     around, replaced = torch.full((1, 1, 1, 1), float(PADDING), device=device), None
     if options.background:
-        cut = (view[:, :2] > 0).any(1) | (view[:, 2:] < batch.size.cpu()).any(1)
-        around, replaced = _backdrops(batch, cut, side, options.background, generator)
+        crop = (view[:, :2] > 0).any(1) | (view[:, 2:] < batch.size.cpu()).any(1)
+        around, replaced = _backdrops(batch, crop, side, options.background, generator)
     matrix, view = matrix.to(device), view.to(device)
     inputs = _resample(batch.pixels, matrix, view, side, around)
     inputs = _recolour(inputs, options, generator)
@@ -225,7 +225,7 @@ def augment_batch(
 
 
 def _backdrops(
-    batch: Canvases, cut: Tensor, side: int, chance: float, generator: torch.Generator
+    batch: Canvases, crop: Tensor, side: int, chance: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Choose what lies around the cut of some views: pieces of the batch's images without garments.
 
@@ -251,7 +251,7 @@ def _backdrops(
     """
     b, _, _, s = batch.pixels.shape
     device = batch.pixels.device
-    chosen = cut & (torch.rand(b, generator=generator) < chance)
+    chosen = crop & (torch.rand(b, generator=generator) < chance)
     pick = torch.rand(b, generator=generator)
     share = _uniform(generator, b, *BACKDROP_SHARE)
     place = torch.rand(b, 2, generator=generator)
@@ -342,7 +342,7 @@ def _draw_views(
     side: int,
     options: AugmentOptions,
     generator: torch.Generator,
-    cut_aspect: float,
+    crop_aspect: float,
     seen_whole: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw flips (B,), canvas-to-input matrices (B, 2, 3) and visible rectangles (B, 4).
@@ -355,7 +355,7 @@ def _draw_views(
     region, view = whole.clone(), whole.clone()
     evened = torch.ones(b, 2)
     boxed = (torch.rand(b, generator=generator) < options.box_view) & ~seen_whole
-    cut = torch.rand(b, generator=generator) < options.box_cut
+    crop = torch.rand(b, generator=generator) < options.box_crop
     pick = torch.rand(b, generator=generator)
     margins = torch.rand(b, 4, generator=generator)
     low, high = options.box_margin
@@ -385,11 +385,11 @@ def _draw_views(
             [box[:2] - margins[i, :2] * extent, box[:2] + extent * (1 + margins[i, 2:])]
         )
         region[i] = grown
-        if cut[i]:
+        if crop[i]:
             view[i, :2] = torch.maximum(whole[i, :2], grown[:2])
             view[i, 2:] = torch.minimum(whole[i, 2:], grown[2:])
             sides = (view[i, 2:] - view[i, :2]).clamp(min=4.0)
-            evened[i] = (sides / sides.amax()) ** (cut_aspect - 1)
+            evened[i] = (sides / sides.amax()) ** (crop_aspect - 1)
 
     centre = (region[:, :2] + region[:, 2:]) / 2
     extent = (region[:, 2:] - region[:, :2]).amax(1)

@@ -68,7 +68,7 @@ def compute_losses(
     options: LossOptions,
     category_pool: str,
     category_rates: Tensor | None = None,
-    taught: tuple[Tensor, float] | None = None,
+    teacher_logits: tuple[Tensor, float] | None = None,
 ) -> dict[str, Tensor]:
     """Return every weighted component by name; their sum is the loss to minimise.
 
@@ -119,7 +119,12 @@ def compute_losses(
                 raise ValueError("category_prior needs category_rates; found None.")
             shift = options.category_prior * category_rates.log()
         losses["category"] = category_loss(
-            heads.category.float(), targets, category_pool, options.label_smoothing, shift, taught
+            heads.category.float(),
+            targets,
+            category_pool,
+            options.label_smoothing,
+            shift,
+            teacher_logits,
         )
     return {name: loss * options.weights.get(name, 1.0) for name, loss in losses.items()}
 
@@ -187,7 +192,7 @@ def category_loss(
     how: str,
     label_smoothing: float = 0.0,
     shift: Tensor | None = None,
-    taught: tuple[Tensor, float] | None = None,
+    teacher_logits: tuple[Tensor, float] | None = None,
 ) -> Tensor:
     """Cross-entropy on the logits that each garment reads from its own cells.
 
@@ -217,8 +222,8 @@ def category_loss(
         shift = pooled.new_zeros(pooled.shape[1])
     truth = F.one_hot(targets.category[image, garment], pooled.shape[1])
     target = (1 - label_smoothing) * truth + label_smoothing * shift.softmax(0)
-    if taught is not None:
-        theirs, share = taught
+    if teacher_logits is not None:
+        theirs, share = teacher_logits
         theirs = F.interpolate(
             theirs.float(), size=logits.shape[-2:], mode="bilinear", align_corners=False
         )

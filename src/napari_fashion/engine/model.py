@@ -29,7 +29,7 @@ from napari_fashion.engine.decode import (
 from napari_fashion.engine.fields import Fields, average_fields
 from napari_fashion.engine.inference.refinement import (
     RefineOptions,
-    cut_around,
+    crop_around,
     may_hide_more,
     merge,
     sees_more,
@@ -49,7 +49,7 @@ from napari_fashion.engine.weights import expect_shapes_of, read_weights
 from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
 from napari_fashion.images import to_rgb
-from napari_fashion.images.transforms import PADDING, Cut, Placement, RGBImage, resize
+from napari_fashion.images.transforms import PADDING, Crop, Placement, RGBImage, resize
 from napari_fashion.schema import Schema
 
 _log = logging.getLogger(__name__)
@@ -140,14 +140,14 @@ class Usage(Options):
 
     Attributes
     ----------
-    mirror, cut_aspect, look_sizes, refine, decoder
+    mirror, crop_aspect, look_sizes, refine, decoder
         As `Recipe` has them.
     """
 
     model_config = ConfigDict(extra="ignore")
 
     mirror: bool = False
-    cut_aspect: float = Field(default=1.0, ge=0, le=1)
+    crop_aspect: float = Field(default=1.0, ge=0, le=1)
     look_sizes: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
         default_factory=list, max_length=MAX_LOOKS
     )
@@ -234,9 +234,9 @@ class Model:
         return decoder_options(self.info.recipe.get("decoder", {}))
 
     @property
-    def cut_aspect(self) -> float:
+    def crop_aspect(self) -> float:
         """What the recipe calls so (`Recipe`); 1 for models from before there was such a thing."""
-        return float(self.info.recipe.get("cut_aspect", 1.0))
+        return float(self.info.recipe.get("crop_aspect", 1.0))
 
     @property
     def mirror(self) -> bool:
@@ -262,7 +262,7 @@ class Model:
     def id(self) -> str:
         """Name and a digest of the weights.
 
-        How they are used (the recipe's `mirror`, `cut_aspect`, `refine`, `decoder`) is not in it.
+        How they are used (the recipe's `mirror`, `crop_aspect`, `refine`, `decoder`) is not in it.
         """
         if self._id is None:
             self._id = _id_of(self.info.name, _state(self.network))
@@ -380,16 +380,16 @@ class Model:
     # -- using it --------------------------------------------------------------------------
 
     def place(
-        self, width: int, height: int, side: int | None = None, *, cut: bool = False
+        self, width: int, height: int, side: int | None = None, *, crop: bool = False
     ) -> Placement:
         """Return how an image is scaled into the network's input, at `side` or as usual.
 
-        An image that is `cut` to one garment gets the shape of the recipe's `cut_aspect`.
+        An image that is `cut` to one garment gets the shape of the recipe's `crop_aspect`.
         """
         config = self.config
         side = self.info.working_size if side is None else side
         least = CELLS_ACROSS * config.stride
-        aspect = self.cut_aspect if cut else 1.0
+        aspect = self.crop_aspect if crop else 1.0
         return Placement.fit(width, height, side, config.multiple, config.margin, least, aspect)
 
     def fields(self, image: NDArray[np.generic]) -> Fields:
@@ -402,7 +402,7 @@ class Model:
         *,
         flip: bool | None = None,
         sizes: Sequence[int] | None = None,
-        cut: bool = False,
+        crop: bool = False,
     ) -> list[Fields]:
         """Compute the fields of several images, those of one input size in one batch.
 
@@ -422,12 +422,12 @@ class Model:
         flip = self.mirror if flip is None else flip
         sizes = self.sizes if sizes is None else sizes
         rgb = [to_rgb(p) for p in images]
-        seen = [self._fields_at(rgb, size, flip, cut) for size in sizes]
+        seen = [self._fields_at(rgb, size, flip, crop) for size in sizes]
         return [average_fields(looks) for looks in zip(*seen, strict=True)]
 
-    def _fields_at(self, rgb: list[RGBImage], size: int, flip: bool, cut: bool) -> list[Fields]:
+    def _fields_at(self, rgb: list[RGBImage], size: int, flip: bool, crop: bool) -> list[Fields]:
         """Compute the fields of (H, W, 3) uint8 images at one size."""
-        places = [self.place(p.shape[1], p.shape[0], size, cut=cut) for p in rgb]
+        places = [self.place(p.shape[1], p.shape[0], size, crop=crop) for p in rgb]
         groups: dict[tuple[int, int], list[int]] = {}
         for i, place in enumerate(places):
             groups.setdefault(place.padded, []).append(i)
@@ -450,11 +450,11 @@ class Model:
         options: DecoderOptions | None = None,
         flip: bool | None = None,
         sizes: Sequence[int] | None = None,
-        cut: bool | None = None,
+        crop: bool | None = None,
         refine: bool | None = None,
     ) -> list[Prediction]:
         """Predict the garments of each image, coordinates in its own pixels; see `look`."""
-        looks = self.look(images, options=options, flip=flip, sizes=sizes, cut=cut, refine=refine)
+        looks = self.look(images, options=options, flip=flip, sizes=sizes, crop=crop, refine=refine)
         return [prediction for _, prediction in looks]
 
     def look(
@@ -464,7 +464,7 @@ class Model:
         options: DecoderOptions | None = None,
         flip: bool | None = None,
         sizes: Sequence[int] | None = None,
-        cut: bool | None = None,
+        crop: bool | None = None,
         refine: bool | None = None,
     ) -> list[tuple[Fields, Prediction]]:
         """Compute each image's fields, and find its garments, coordinates in its own pixels.
@@ -491,15 +491,15 @@ class Model:
             If a closer look at a cut, or at a single garment, is asked for.
         """
         options = options or self.decoder_options
-        cut = options.single if cut is None else cut
+        crop = options.single if crop is None else crop
         if refine is None:
-            refine = self.refining is not None and not (cut or options.single)
-        elif refine and (cut or options.single):
+            refine = self.refining is not None and not (crop or options.single)
+        elif refine and (crop or options.single):
             raise ValueError("refine is for whole images; found cut or options.single.")
         closer = (self.refining or RefineOptions()) if refine else None
         rgb = [to_rgb(p) for p in images]
         if closer is None:
-            found = self.fields_batch(rgb, flip=flip, sizes=sizes, cut=cut)
+            found = self.fields_batch(rgb, flip=flip, sizes=sizes, crop=crop)
         else:
             wide = sizes if closer.find_size is None else sizes or [closer.find_size]
             found = self.fields_batch(rgb, flip=bool(flip), sizes=wide)
@@ -542,27 +542,27 @@ class Model:
     ) -> list[Prediction]:
         """Look closer at every garment of every image, many at once."""
         places: list[tuple[int, int]] = []
-        cuts: list[Cut] = []
+        crops: list[Crop] = []
         for i, (image, prediction) in enumerate(zip(images, predictions, strict=True)):
             for j, garment in enumerate(prediction.garments):
-                cut = cut_around(image, garment, options.landmark_threshold, closer.margin)
-                if cut is not None:
+                crop = crop_around(image, garment, options.landmark_threshold, closer.margin)
+                if crop is not None:
                     places.append((i, j))
-                    cuts.append(cut)
+                    crops.append(crop)
         one = replace(options, single=True)
         garments = [list(p.garments) for p in predictions]
         at_once = max(len(images), _CUTS_AT_ONCE)
-        for start in range(0, len(cuts), at_once):
+        for start in range(0, len(crops), at_once):
             some = slice(start, start + at_once)
-            seen = self.predict([c.image for c in cuts[some]], options=one, flip=flip, sizes=sizes)
-            for (i, j), cut, again in zip(places[some], cuts[some], seen, strict=True):
+            seen = self.predict([c.image for c in crops[some]], options=one, flip=flip, sizes=sizes)
+            for (i, j), crop, again in zip(places[some], crops[some], seen, strict=True):
                 if not again.garments:
                     continue
                 first = predictions[i].garments
                 both = merge(
                     first[j],
                     again.garments[0],
-                    cut,
+                    crop,
                     first[:j] + first[j + 1 :],
                     options.landmark_threshold,
                 )

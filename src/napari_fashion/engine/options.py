@@ -123,7 +123,12 @@ def _keys(kind: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
 def _options_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType, list, typing.Annotated):
+    if typing.get_origin(annotation) in (
+        typing.Union,
+        types.UnionType,
+        list,
+        typing.Annotated,
+    ):
         for inner in typing.get_args(annotation):
             if (found := _options_in(inner)) is not None:
                 return found

@@ -100,7 +100,7 @@ def read_garment(
     """
     options = options or AgreementOptions()
     schema = models[0].schema
-    first = [_only(model, image, flip=False, cut=False) for model in models]
+    first = [_only(model, image, flip=False, crop=False) for model in models]
     member = _members(schema, category, np.mean([g.scores for g in first], axis=0))
     places = np.mean([g.xy for g in first], axis=0)[member]
     low, high = places.min(0), places.max(0)
@@ -108,7 +108,7 @@ def read_garment(
     height, width = image.shape[:2]
     x0, y0 = np.floor(np.clip(low - grow, 0, [width - 2, height - 2])).astype(int)
     x1, y1 = np.ceil(np.clip(high + grow + 1, [x0 + 2, y0 + 2], [width, height])).astype(int)
-    second = [_only(model, image[y0:y1, x0:x1], flip=True, cut=True) for model in models]
+    second = [_only(model, image[y0:y1, x0:x1], flip=True, crop=True) for model in models]
     closer = np.array([g.xy + np.array([x0, y0], np.float32) for g in second])
     xy = closer[0] if options.place == "first" else closer.mean(0)
     readings = np.concatenate([closer, [g.xy for g in first]])
@@ -254,8 +254,8 @@ def _name_landmarks(dataset: Dataset, category_id: RecordId) -> None:
             dataset.set_value("categories", category_id, (key,), record[key])
 
 
-def _only(model: Model, image: RGBImage, *, flip: bool, cut: bool) -> PredictedGarment:
-    return model.predict([image], options=_ONE, flip=flip, cut=cut)[0].garments[0]
+def _only(model: Model, image: RGBImage, *, flip: bool, crop: bool) -> PredictedGarment:
+    return model.predict([image], options=_ONE, flip=flip, crop=crop)[0].garments[0]
 
 
 def _members(schema: Schema, category: int, scores: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:

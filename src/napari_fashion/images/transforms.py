@@ -90,7 +90,7 @@ def resize(image: RGBImage, size: tuple[int, int]) -> RGBImage:
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
+class Crop:
     """An image cut by a box: its pixels, where it begins, and the box's width and height."""
 
     image: RGBImage
@@ -98,7 +98,7 @@ class Cut:
     extent: tuple[float, float]
 
 
-def cut_box(image: RGBImage, xy: NDArray[np.float32], margin: float = 0.0) -> Cut:
+def crop_to_box(image: RGBImage, xy: NDArray[np.float32], margin: float = 0.0) -> Crop:
     """Cut an image by the box of (n, 2) landmarks, grown by `margin` of its size on each side.
 
     The cut is the box exactly, in whole pixels: from the pixel that holds its least corner to the
@@ -114,7 +114,7 @@ def cut_box(image: RGBImage, xy: NDArray[np.float32], margin: float = 0.0) -> Cu
     top = min(max(0, math.floor(y0)), height - 1)
     right = min(max(left + 1, math.floor(x1) + 1), width)
     bottom = min(max(top + 1, math.floor(y1) + 1), height)
-    return Cut(image[top:bottom, left:right], (left, top), extent)
+    return Crop(image[top:bottom, left:right], (left, top), extent)
 
 
 def write_png(path: Path, image: RGBImage) -> None:

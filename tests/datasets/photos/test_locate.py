@@ -31,7 +31,7 @@ def checkout(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "home"))
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
-    room = tmp_path / "checkout" / "src" / "napari_fashion" / "photos"
+    room = tmp_path / "checkout" / "src" / "napari_fashion" / "datasets" / "photos"
     monkeypatch.setattr(module, "__file__", str(room / "locate.py"))
     return tmp_path / "checkout"
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from drawn import SCHEMA, draw_dataset
 from napari_fashion.coco.categories import FOREIGN, UNCLEAR, CategoryAnswer
 from napari_fashion.engine.data.samples import CanvasDataset, load_sources
 from napari_fashion.engine.evaluation import metrics
@@ -19,8 +20,6 @@ from napari_fashion.engine.targets import TargetOptions, encode_targets
 from napari_fashion.engine.train.recipe import Source
 from napari_fashion.errors import FashionError, ImageError, RecipeError
 from napari_fashion.tally import Tally
-
-from .drawn import SCHEMA, draw_dataset
 
 
 @pytest.fixture

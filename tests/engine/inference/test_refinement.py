@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from drawn import SCHEMA, tiny_recipe
 from napari_fashion.engine.data.samples import load_sources
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import evaluate_images
@@ -13,7 +14,7 @@ from napari_fashion.engine.inference.refinement import (
     AGREE,
     SMALL,
     RefineOptions,
-    cut_around,
+    crop_around,
     may_hide_more,
     merge,
     sees_more,
@@ -21,9 +22,7 @@ from napari_fashion.engine.inference.refinement import (
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.train.recipe import Recipe, Source
-from napari_fashion.images.transforms import PADDING, Cut
-
-from .drawn import SCHEMA, tiny_recipe
+from napari_fashion.images.transforms import PADDING, Crop
 
 IMAGE = np.zeros((100, 200, 3), np.uint8)
 
@@ -41,25 +40,25 @@ def garment(places, scores, category=(0.5, 0.5), score=0.7):
 
 def test_the_cut_is_that_of_the_landmarks_that_were_found():
     three = [(20, 10), (60, 50), (190, 90)]
-    made_up = cut_around(IMAGE, garment(three, [0.9, 0.8, 0.01]), 0.15, 0.25)
+    made_up = crop_around(IMAGE, garment(three, [0.9, 0.8, 0.01]), 0.15, 0.25)
     assert made_up.origin == (10, 0)  # 20.5 - 10 and 10.5 - 10, rounded down
     assert made_up.image.shape[:2] == (61, 61)
     assert made_up.extent == (40, 40)
-    faint = cut_around(IMAGE, garment(three, [0.9, 0.1, 0.01]), 0.15, 0.0)
+    faint = crop_around(IMAGE, garment(three, [0.9, 0.1, 0.01]), 0.15, 0.0)
     assert faint.extent == (170, 80)  # one sure landmark has no box: all of them
-    assert cut_around(IMAGE, garment(three, [0.9, 0.0, 0.0]), 0.15, 0.25) is None
+    assert crop_around(IMAGE, garment(three, [0.9, 0.0, 0.0]), 0.15, 0.25) is None
 
 
 def test_landmarks_in_a_row_are_cut_with_something_around_them():
     row = garment([(50, 40), (150, 40)], [0.9, 0.8])
-    cut = cut_around(IMAGE, row, 0.15, 0.0)
-    assert cut.extent == (100, 25)
-    assert (cut.origin, cut.image.shape[:2]) == ((50, 28), (26, 101))
-    same = cut_around(IMAGE, garment([(50, 40)] * 2, [0.9, 0.8]), 0.15, 0.25)
+    crop = crop_around(IMAGE, row, 0.15, 0.0)
+    assert crop.extent == (100, 25)
+    assert (crop.origin, crop.image.shape[:2]) == ((50, 28), (26, 101))
+    same = crop_around(IMAGE, garment([(50, 40)] * 2, [0.9, 0.8]), 0.15, 0.25)
     assert min(same.image.shape[:2]) >= 1
 
 
-CUT = Cut(IMAGE[10:60, 20:120], (20, 10), (100, 50))
+CUT = Crop(IMAGE[10:60, 20:120], (20, 10), (100, 50))
 
 
 def test_the_closer_look_places_what_both_see():
@@ -288,7 +287,7 @@ def test_cuts_are_as_close_as_can_be(model, drawn):
     with pytest.raises(ValueError, match="refine is for whole images"):
         model.predict([image], options=one, refine=True)
     with pytest.raises(ValueError, match="refine is for whole images"):
-        model.predict([image], cut=True, refine=True)
+        model.predict([image], crop=True, refine=True)
 
 
 def test_an_image_without_a_garment_and_one_with_go_together(model, drawn):
@@ -354,10 +353,10 @@ def test_evaluation_of_whole_images_can_look_closer(bundled, samples):
     )
     assert closer.report.average_error < once.report.average_error
     assert closer.report.recall >= once.report.recall
-    cut, plain = (
+    crop, plain = (
         evaluate_images(bundled, samples, refine=refine, rounds=0) for refine in (True, None)
     )
-    assert cut.report.average_error == plain.report.average_error  # cuts are seen as they are
+    assert crop.report.average_error == plain.report.average_error  # cuts are seen as they are
 
 
 def test_recipes_say_it_and_what_goes_on_from_them_inherits_it(drawn, tmp_path):

@@ -6,12 +6,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from drawn import tiny_recipe
 from napari_fashion.engine.network.backbones import Backbone, normalisation
 from napari_fashion.engine.train.recipe import OptimiserOptions, Recipe
 from napari_fashion.engine.train.trainer import Trainer, make_optimiser
 from napari_fashion.errors import CheckpointError
-
-from .drawn import tiny_recipe
 
 LITE = {"backbone": "efficientnet_lite0"}
 

@@ -8,7 +8,7 @@ import pytest
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.errors import CocoError, RecipeError
 
-RECIPES = Path(__file__).parents[2] / "training" / "recipes"
+RECIPES = Path(__file__).parents[3] / "training" / "recipes"
 HEAD = '[[data.train]]\nfile = "a.json"\n'
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from drawn import SCHEMA, draw_dataset, tiny_recipe
 from napari_fashion.coco import Dataset, export
 from napari_fashion.datasets import photos
 from napari_fashion.engine.augment import augment_batch
@@ -28,8 +29,6 @@ from napari_fashion.engine.train.recipe import Recipe, ScheduleOptions, Source
 from napari_fashion.engine.train.trainer import Trainer, finished, learning_rate, train
 from napari_fashion.errors import CheckpointError, ImageError, RecipeError
 from napari_fashion.tally import Tally
-
-from .drawn import SCHEMA, draw_dataset, tiny_recipe
 
 
 def run(recipe, folder, **options):
@@ -126,7 +125,7 @@ def test_starting_from_a_model_compares_old_with_new_on_its_own_split(drawn, tra
 
 
 def test_an_explosion_is_noticed_and_the_policy_followed(drawn, tmp_path):
-    recipe = tiny_recipe(drawn, explosions={"policy": "skip", "patience": 3})
+    recipe = tiny_recipe(drawn, divergence={"policy": "skip", "patience": 3})
     events = []
     trainer = Trainer(
         Recipe.from_dict(recipe), tmp_path / "run", resume=False, device="cpu", emit=events.append
@@ -135,9 +134,9 @@ def test_an_explosion_is_noticed_and_the_policy_followed(drawn, tmp_path):
         trainer.network.paf.conv.weight.fill_(float("nan"))
     with pytest.raises(CheckpointError, match=r"exploded at step 2 \(paf"):
         trainer.run(lambda: False)
-    explosions = [e for e in events if e["event"] == "explosion"]
-    assert len(explosions) == 3
-    assert explosions[0]["head"].startswith("paf")
+    divergence = [e for e in events if e["event"] == "divergence"]
+    assert len(divergence) == 3
+    assert divergence[0]["head"].startswith("paf")
     json.dumps(events)
 
 
@@ -576,9 +575,9 @@ def test_rare_categories_are_drawn_more_often(drawn):
 def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypatch):
     seen = {}
 
-    def losses(heads, targets, options, pool, rates, taught):
-        seen["rates"], seen["taught"] = rates, taught
-        return compute_losses(heads, targets, options, pool, rates, taught)
+    def losses(heads, targets, options, pool, rates, teacher_logits):
+        seen["rates"], seen["taught"] = rates, teacher_logits
+        return compute_losses(heads, targets, options, pool, rates, teacher_logits)
 
     def augment(*args):
         seen["aspect"] = args[-1]
@@ -589,7 +588,7 @@ def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypa
     recipe = Recipe.from_dict(
         tiny_recipe(
             drawn,
-            cut_aspect=0.4,
+            crop_aspect=0.4,
             loss={"category_prior": 1.0},
             schedule={"epochs": 1, "max_steps": 1},
         )
@@ -705,11 +704,11 @@ def test_a_run_with_a_teacher_goes_on_to_the_very_same_weights(drawn, trained, t
     steps = iter(range(100))
     run(recipe, tmp_path / "cut", should_stop=lambda: next(steps) == 4)
     run(recipe, tmp_path / "cut", resume=True)
-    whole, cut, alone = (
+    whole, crop, alone = (
         load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut", "alone")
     )
     for key, value in whole.items():
-        torch.testing.assert_close(cut[key], value)
+        torch.testing.assert_close(crop[key], value)
     assert any(not torch.equal(alone[key], value) for key, value in whole.items())
 
 

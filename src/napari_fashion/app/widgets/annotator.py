@@ -160,14 +160,14 @@ class AnnotatorDock(Dock):
         except _NotOpenedError:
             return
         except FashionError as error:
-            self.session.say(str(error), "error")
+            self.session.notify(str(error), "error")
             return
         editor = opening.editor
         dataset = editor.dataset
         text = f"{len(dataset.images)} images, {len(dataset.garments)} garments. {opening.note}"
         if editor.holder is not None:
             text += f" It is open elsewhere ({editor.holder}): here it can only be looked at."
-        self.session.say(text.strip(), "warning" if editor.holder is not None else "info")
+        self.session.notify(text.strip(), "warning" if editor.holder is not None else "info")
         self._opened_text = text.strip()
         self.window_state.checking.start(dataset)
 
@@ -182,7 +182,7 @@ class AnnotatorDock(Dock):
             shown = [f"{kind}: {n:,}" for kind, n in list(counts.items())[:SHOWN_KINDS]]
             more = [f"{len(counts) - SHOWN_KINDS} more kinds"] * (len(counts) > SHOWN_KINDS)
             told = "; ".join(shown + more)
-        self.session.say(f"{self._opened_text} Oddities, kept as they are: {told}.")
+        self.session.notify(f"{self._opened_text} Oddities, kept as they are: {told}.")
         self.message.setToolTip("\n".join(found.lines()))
 
     def _decide(self, opening: Opening) -> None:
@@ -235,9 +235,9 @@ class AnnotatorDock(Dock):
         except ConflictError as error:
             return self._settle_conflict(editor, error)
         except FashionError as error:
-            self.session.say(str(error), "error")
+            self.session.notify(str(error), "error")
             return False
-        self.session.say(f"Saved to {editor.path}.")
+        self.session.notify(f"Saved to {editor.path}.")
         return True
 
     def save_as(self) -> bool:
@@ -253,9 +253,9 @@ class AnnotatorDock(Dock):
         except ConflictError as error:
             return self._settle_conflict(editor, error)
         except FashionError as error:
-            self.session.say(str(error), "error")
+            self.session.notify(str(error), "error")
             return False
-        self.session.say(f"Saved to {path}.")
+        self.session.notify(f"Saved to {path}.")
         return True
 
     def _settle_conflict(self, editor: Editor, error: ConflictError) -> bool:
@@ -264,7 +264,7 @@ class AnnotatorDock(Dock):
         try:
             if answer == "mine":
                 editor.save(keep_mine=True)
-                self.session.say(
+                self.session.notify(
                     f"Saved to {editor.path}. What the other program wrote is an earlier version."
                 )
                 return True
@@ -272,7 +272,7 @@ class AnnotatorDock(Dock):
                 fresh, aside = take_theirs(editor)
                 self.session.replace_editor(fresh)
                 where = f" Your changes were put aside as {aside}." if aside else ""
-                self.session.say(f"This is the file as the other program left it.{where}")
+                self.session.notify(f"This is the file as the other program left it.{where}")
                 return False
             if answer == "merge":
                 merged = merge_with_disk(editor)
@@ -281,12 +281,12 @@ class AnnotatorDock(Dock):
                     fresh = adopt(editor, merged, choices)
                     self.session.replace_editor(fresh)
                     fresh.save()
-                    self.session.say(f"Merged and saved to {fresh.path}.")
+                    self.session.notify(f"Merged and saved to {fresh.path}.")
                     return True
         except FashionError as problem:
-            self.session.say(str(problem), "error")
+            self.session.notify(str(problem), "error")
             return False
-        self.session.say(str(error), "warning")
+        self.session.notify(str(error), "warning")
         return False
 
     def restore_asked(self) -> None:
@@ -304,12 +304,12 @@ class AnnotatorDock(Dock):
         try:
             editor.work.restore(versions[place])
         except FashionError as error:
-            self.session.say(str(error), "error")
+            self.session.notify(str(error), "error")
             return
         fresh, aside = take_theirs(editor)
         self.session.replace_editor(fresh)
         where = f" Changes that were not saved were put aside as {aside}." if aside else ""
-        self.session.say(f"This is the version saved on {names[place].split('   ')[0]}.{where}")
+        self.session.notify(f"This is the version saved on {names[place].split('   ')[0]}.{where}")
 
     def export_asked(self, *, only_reviewed: bool) -> None:
         """Ask where to, and export."""
@@ -317,7 +317,7 @@ class AnnotatorDock(Dock):
         if editor is None:
             return
         if only_reviewed and not columns(editor.dataset).reviewed.any():
-            self.session.say("No image is marked as reviewed yet.", "warning")
+            self.session.notify("No image is marked as reviewed yet.", "warning")
             return
         proposal = self._proposal("reviewed" if only_reviewed else "export")
         path = files.ask_save(self, "Export", proposal, editor.dataset.path, editor.path)
@@ -334,10 +334,10 @@ class AnnotatorDock(Dock):
                 editor.work.keep_version()
             report = export(editor.dataset, path, only_reviewed=only_reviewed, overwrite=True)
         except (FashionError, OSError) as error:
-            self.session.say(str(error), "error")
+            self.session.notify(str(error), "error")
             return
         editor.replaced(path)
-        self.session.say(str(report))
+        self.session.notify(str(report))
 
     def _proposal(self, what: str) -> Path:
         editor = self.session.editor

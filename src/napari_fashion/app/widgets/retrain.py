@@ -206,7 +206,7 @@ class RetrainDock(Dock):
             recipe = prepare(editor, self.options, folder)
             self.job.start(recipe, folder / "run")
         except (FashionError, OSError) as error:
-            self.session.say(str(error), "error")
+            self.session.notify(str(error), "error")
             return
         self.model_path = None
         self.curve.clear()
@@ -246,8 +246,8 @@ class RetrainDock(Dock):
             case "compare":
                 self.metrics.show_figures(event["old"], event["new"])
                 self._recommend(event["old"], event["new"])
-            case "explosion":
-                self.session.say(
+            case "divergence":
+                self.session.notify(
                     f"The loss exploded at step {event.get('step')} ({event.get('head')}). A lower "
                     "learning rate may help.",
                     "warning",
@@ -274,7 +274,7 @@ class RetrainDock(Dock):
 
     def _on_failed(self, why: str) -> None:
         self.state.setText("The training failed.")
-        self.session.say(why, "error")
+        self.session.notify(why, "error")
 
     def _use(self) -> None:
         if self.model_path is not None:

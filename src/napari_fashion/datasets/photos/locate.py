@@ -11,7 +11,7 @@ from napari_fashion.paths import data_folder
 ENVIRONMENT = "NAPARI_FASHION_PHOTOS"
 """Names the photos' folder, before every other place."""
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "garments"
+DATA = Path(__file__).resolve().parents[2] / "data" / "garments"
 """Folder of the landmark files in the package."""
 
 
@@ -35,7 +35,7 @@ def locate() -> Path | None:
         return _with_photos(Path(named).expanduser())
     found = _with_photos(default_folder())
     if found is None:
-        checkout = Path(__file__).resolve().parents[3]
+        checkout = Path(__file__).resolve().parents[4]
         if (checkout / "pyproject.toml").is_file():
             found = _with_photos(checkout.parent / "shared" / "data" / "garments")
     return found

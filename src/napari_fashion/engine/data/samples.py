@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Annotated:
+class AnnotatedImage:
     """One image to learn from, with its N garments; coordinates in its own pixels.
 
     Attributes
@@ -92,12 +92,12 @@ class Annotated:
         return self.truth and any(garment_can_be_judged(self, i) for i in range(len(self.category)))
 
 
-def garment_can_be_judged(image: Annotated, i: int) -> bool:
+def garment_can_be_judged(image: AnnotatedImage, i: int) -> bool:
     """Whether garment `i` has a box to divide by, and a visible landmark to compare."""
     return not why_not_judged(image, i)
 
 
-def why_not_judged(image: Annotated, i: int) -> str:
+def why_not_judged(image: AnnotatedImage, i: int) -> str:
     """Return why garment `i` cannot be judged, as a plural; empty where it can."""
     visibility = image.visibility[i]
     if image.crowd[i]:
@@ -192,7 +192,7 @@ def load_sources(
     tally: Tally | None = None,
     *,
     answer: CategoryAnswer | None = None,
-) -> list[Annotated]:
+) -> list[AnnotatedImage]:
     """Read all sources' annotations, and the headers of their images; images are read later.
 
     What a model said and no person touched or reviewed is no truth: such garments are regions to
@@ -222,7 +222,7 @@ def load_sources(
     """
     unheard = tally is None
     tally = Tally() if tally is None else tally
-    images: list[Annotated] = []
+    images: list[AnnotatedImage] = []
     for source in sources:
         dataset = dataset_of(source, schema)
         if dataset.schema.landmarks != schema.landmarks:
@@ -270,12 +270,12 @@ class _Reading:
         self.source, self.dataset, self.schema, self.tally = source, dataset, schema, tally
         self.rule = CategoryRule.of(dataset, schema, answer)
 
-    def images(self) -> list[Annotated]:
+    def images(self) -> list[AnnotatedImage]:
         """Return the images to learn from or to judge by; the others are counted."""
         self._count_orphans()
         known = [t for image in self.dataset.images if (t := self._truth(image)) is not None]
         groups = photos.senders()
-        images: list[Annotated] = []
+        images: list[AnnotatedImage] = []
         with ThreadPoolExecutor(HEADER_THREADS) as pool:
             for truth, size in zip(known, pool.map(_size_of, known), strict=True):
                 if isinstance(size, str):
@@ -352,7 +352,9 @@ class _Reading:
     def _called(self, image: Image) -> str:
         return image.file_name or f"image {image.id!r}"
 
-    def _annotated(self, key: str, group: str, truth: _Truth, size: tuple[int, int]) -> Annotated:
+    def _annotated(
+        self, key: str, group: str, truth: _Truth, size: tuple[int, int]
+    ) -> AnnotatedImage:
         schema = self.schema
         k = schema.n_landmarks
         ignored = [box for box in truth.ignored if _is_region(box, size)]
@@ -376,7 +378,9 @@ class _Reading:
         for i, region in enumerate(ignored, start=len(truth.garments)):
             box[i], crowd[i] = region, True
         box[:, 2:] += box[:, :2]
-        return Annotated(key, group, truth.path, size, xy, visibility, member, box, category, crowd)
+        return AnnotatedImage(
+            key, group, truth.path, size, xy, visibility, member, box, category, crowd
+        )
 
     def _landmarks(
         self, garment: Garment, truth: _Truth, size: tuple[int, int]
@@ -467,8 +471,8 @@ def _turn(group: str, seed: int) -> float:
 
 
 def split_images(
-    images: Sequence[Annotated], share: float, seed: int, known: dict[str, list[str]] | None
-) -> tuple[list[Annotated], list[Annotated]]:
+    images: Sequence[AnnotatedImage], share: float, seed: int, known: dict[str, list[str]] | None
+) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
     """Split into training and validation images.
 
     An image that `known` (the split of the model one starts from) names stays on its side: else
@@ -492,8 +496,10 @@ def split_images(
             chosen.add(min(judged, key=lambda g: free[g]))
         if not any(side.get(p.key) == "train" for p in images) and chosen == set(free):
             chosen.remove(max(chosen, key=lambda g: free[g]))
-    train: list[Annotated] = []
-    validation: dict[int, Annotated] = {}  # once each, however often it is repeated for training
+    train: list[AnnotatedImage] = []
+    validation: dict[
+        int, AnnotatedImage
+    ] = {}  # once each, however often it is repeated for training
     for image in images:
         where = side.get(image.key)
         if where is None:
@@ -505,7 +511,7 @@ def split_images(
     return train, list(validation.values())
 
 
-def sampling_rates(images: Sequence[Annotated], balance: float) -> NDArray[np.float64]:
+def sampling_rates(images: Sequence[AnnotatedImage], balance: float) -> NDArray[np.float64]:
     """Return how often each image is drawn an epoch, 1 on the average.
 
     Parameters
@@ -534,7 +540,7 @@ def sampling_rates(images: Sequence[Annotated], balance: float) -> NDArray[np.fl
 
 
 def category_rates(
-    images: Sequence[Annotated], rates: NDArray[np.float64], categories: int
+    images: Sequence[AnnotatedImage], rates: NDArray[np.float64], categories: int
 ) -> NDArray[np.float64]:
     """Return the share of each category among the garments that are drawn.
 
@@ -588,7 +594,7 @@ def draw_epoch(rates: NDArray[np.float64], generator: torch.Generator) -> Tensor
     return order[torch.from_numpy(chosen)][torch.randperm(n, generator=generator)]
 
 
-def fingerprint(images: Sequence[Annotated]) -> str:
+def fingerprint(images: Sequence[AnnotatedImage]) -> str:
     """First 16 hexadecimal digits of a SHA-256 of the annotations, in any order of images."""
     digests = []
     for p in images:
@@ -615,7 +621,7 @@ class CanvasDataset(TorchDataset[tuple[Tensor, tuple[float, float], float, float
         Keep decoded images in memory as long as all of them fit into so much.
     """
 
-    def __init__(self, images: Sequence[Annotated], side: int, cache_gb: float) -> None:
+    def __init__(self, images: Sequence[AnnotatedImage], side: int, cache_gb: float) -> None:
         self.images = list(images)
         self.side = side
         paths = {p.path for p in self.images}

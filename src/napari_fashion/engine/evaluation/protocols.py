@@ -11,13 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fashion.engine.data.samples import Annotated, garment_can_be_judged, why_not_judged
+from napari_fashion.engine.data.samples import AnnotatedImage, garment_can_be_judged, why_not_judged
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation import metrics
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError, ImageError
-from napari_fashion.images.transforms import RGBImage, cut_box
+from napari_fashion.images.transforms import RGBImage, crop_to_box
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -160,7 +160,7 @@ class Evaluation:
 
 def evaluate_images(
     model: Model,
-    images: Sequence[Annotated],
+    images: Sequence[AnnotatedImage],
     *,
     protocol: Protocol = "box",
     flip: bool | None = None,
@@ -215,7 +215,7 @@ def evaluate_images(
     _require_something(images, protocol, tally)
     if protocol == "box":
         look = _Look(model, flip, sizes, None, options or BOX_OPTIONS, tally)
-        judged, seconds, detection, shares = _judge_cut(look, images, margin, batch, advance)
+        judged, seconds, detection, shares = _judge_crop(look, images, margin, batch, advance)
     else:
         # Any number of garments; every landmark of one that is found gets a position.
         complete = options or replace(model.decoder_options, complete=True)
@@ -266,7 +266,7 @@ class _Look:
     tally: Tally | None
     broken: set[Path] = field(default_factory=set)
 
-    def read(self, image: Annotated) -> RGBImage | None:
+    def read(self, image: AnnotatedImage) -> RGBImage | None:
         """Read an image; None, counted, where it cannot be read."""
         try:
             return image.read()
@@ -278,19 +278,19 @@ class _Look:
             self.broken.add(image.path)
             return None
 
-    def predict(self, images: Sequence[RGBImage], *, cut: bool) -> list[Prediction]:
+    def predict(self, images: Sequence[RGBImage], *, crop: bool) -> list[Prediction]:
         return self.model.predict(
             images,
             options=self.options,
             flip=self.flip,
             sizes=self.sizes,
-            cut=cut,
+            crop=crop,
             refine=self.refine,
         )
 
 
 def _require_something(
-    images: Sequence[Annotated], protocol: Protocol, tally: Tally | None
+    images: Sequence[AnnotatedImage], protocol: Protocol, tally: Tally | None
 ) -> None:
     """Count the garments that cannot be judged; raise FashionError where none can."""
     reasons = Tally()
@@ -311,8 +311,8 @@ def _require_something(
             tally.add(reason, n=n)
 
 
-def _judge_cut(
-    look: _Look, images: Sequence[Annotated], margin: float, batch: int, advance: Advance
+def _judge_crop(
+    look: _Look, images: Sequence[AnnotatedImage], margin: float, batch: int, advance: Advance
 ) -> _Judgement:
     judged: list[Judged] = []
     seconds = 0.0
@@ -322,23 +322,25 @@ def _judge_cut(
         chunk = jobs[start : start + batch]
         loaded = [(p, i, look.read(p)) for p, i in chunk]
         chunk = [(p, i) for p, i, image in loaded if image is not None]
-        cuts = [
-            cut_box(image, p.xy[i][p.visibility[i] > 0], margin)
+        crops = [
+            crop_to_box(image, p.xy[i][p.visibility[i] > 0], margin)
             for p, i, image in loaded
             if image is not None
         ]
         began = time.perf_counter()
-        predictions = look.predict([c.image for c in cuts], cut=True)
+        predictions = look.predict([c.image for c in crops], crop=True)
         seconds += time.perf_counter() - began
-        for (p, i), cut, prediction in zip(chunk, cuts, predictions, strict=True):
+        for (p, i), crop, prediction in zip(chunk, crops, predictions, strict=True):
             found = prediction.garments[0] if prediction.garments else None
-            judged.append(_compare(p, i, found, np.asarray(cut.origin, np.float64), cut.extent, c))
+            judged.append(
+                _compare(p, i, found, np.asarray(crop.origin, np.float64), crop.extent, c)
+            )
         advance(len({id(p) for p, _, _ in loaded}))
     return judged, seconds, {}, {}
 
 
 def _judge_whole(
-    look: _Look, images: Sequence[Annotated], batch: int, advance: Advance
+    look: _Look, images: Sequence[AnnotatedImage], batch: int, advance: Advance
 ) -> _Judgement:
     judged: list[Judged] = []
     seconds = 0.0
@@ -349,13 +351,13 @@ def _judge_whole(
     one_found: list[bool] = []
     second_found: list[bool] = []
     none_found: list[bool] = []
-    read: list[Annotated] = []
+    read: list[AnnotatedImage] = []
     for start in range(0, len(images), batch):
         opened = [(p, look.read(p)) for p in images[start : start + batch]]
         chunk = [p for p, image in opened if image is not None]
         loaded = [image for _, image in opened if image is not None]
         began = time.perf_counter()
-        predictions = look.predict(loaded, cut=False)
+        predictions = look.predict(loaded, crop=False)
         seconds += time.perf_counter() - began
         for offset, (p, prediction) in enumerate(zip(chunk, predictions, strict=True)):
             garments = prediction.garments
@@ -422,7 +424,7 @@ def _share(values: list[bool]) -> float | None:
 
 
 def _compare(
-    image: Annotated,
+    image: AnnotatedImage,
     i: int,
     found: PredictedGarment | None,
     origin: NDArray[np.float64],
@@ -445,12 +447,12 @@ def _compare(
     )
 
 
-def _areas(image: Annotated) -> NDArray[np.float64]:
+def _areas(image: AnnotatedImage) -> NDArray[np.float64]:
     size = image.box[:, 2:] - image.box[:, :2]
     return np.asarray(size.prod(1), np.float64)
 
 
-def _truth(images: Sequence[Annotated], schema: Schema) -> dict[str, Any]:
+def _truth(images: Sequence[AnnotatedImage], schema: Schema) -> dict[str, Any]:
     annotations: list[dict[str, Any]] = []
     for number, p in enumerate(images):
         for i in range(len(p.category)):

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from napari_fashion.engine.options import MAX_SIZE, Options
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
-from napari_fashion.images.transforms import Cut, RGBImage, cut_box
+from napari_fashion.images.transforms import Crop, RGBImage, crop_to_box
 
 AGREE = 0.4
 """Distance of a landmark's two places, in widths and heights of the garment's box, up to which they
@@ -72,7 +72,7 @@ def may_hide_more(prediction: Prediction, landmark_threshold: float) -> bool:
     prediction
         Of a whole image.
     landmark_threshold
-        As for `cut_around`.
+        As for `crop_around`.
 
     Returns
     -------
@@ -104,9 +104,9 @@ def sees_more(again: Prediction, first: Prediction) -> bool:
     return found > 0 and max(found, len(first.garments)) > 1
 
 
-def cut_around(
+def crop_around(
     image: RGBImage, garment: PredictedGarment, landmark_threshold: float, margin: float
-) -> Cut | None:
+) -> Crop | None:
     """Cut a found garment out of its image, to look closer.
 
     Parameters
@@ -130,11 +130,11 @@ def cut_around(
         return None
     low, high = box
     lacking = np.maximum(SLIMMEST * (high - low).max() - (high - low), 0) / 2
-    return cut_box(image, np.stack([low - lacking, high + lacking]), margin)
+    return crop_to_box(image, np.stack([low - lacking, high + lacking]), margin)
 
 
 def _box_of(garment: PredictedGarment, landmark_threshold: float) -> NDArray[np.float32] | None:
-    """Return least and greatest x, y of a garment's sure landmarks, (2, 2); see `cut_around`."""
+    """Return least and greatest x, y of a garment's sure landmarks, (2, 2); see `crop_around`."""
     sure = garment.found & (garment.scores >= landmark_threshold)
     placed = sure if sure.sum() >= 2 else garment.found
     if placed.sum() < 2:
@@ -146,7 +146,7 @@ def _box_of(garment: PredictedGarment, landmark_threshold: float) -> NDArray[np.
 def merge(
     first: PredictedGarment,
     second: PredictedGarment,
-    cut: Cut,
+    crop: Crop,
     others: Sequence[PredictedGarment],
     landmark_threshold: float,
 ) -> PredictedGarment:
@@ -170,10 +170,10 @@ def merge(
     landmark_threshold
         From this score on a landmark was found; below, a place was made up for it.
     """
-    moved = (second.xy + np.asarray(cut.origin, np.float32)).astype(np.float32)
+    moved = (second.xy + np.asarray(crop.origin, np.float32)).astype(np.float32)
 
     def away(xy: NDArray[np.float32]) -> NDArray[np.float64]:
-        apart: NDArray[np.float64] = np.linalg.norm((moved - xy) / np.asarray(cut.extent), axis=-1)
+        apart: NDArray[np.float64] = np.linalg.norm((moved - xy) / np.asarray(crop.extent), axis=-1)
         return apart
 
     apart = np.where(first.found, away(first.xy), np.inf)

@@ -22,7 +22,7 @@ from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
 
 INHERITED = (
-    "augment", "targets", "loss", "decoder", "mirror", "cut_aspect", "look_sizes", "refine",
+    "augment", "targets", "loss", "decoder", "mirror", "crop_aspect", "look_sizes", "refine",
 )  # fmt: skip
 """Parts of a recipe that a training which starts from a model takes from that model's recipe."""
 
@@ -232,7 +232,7 @@ class ScheduleOptions(Options):
         return next((size for share, size in reversed(self.sizes) if done >= share), usual)
 
 
-class ExplosionOptions(Options):
+class DivergenceOptions(Options):
     """What to do when the loss is not finite, or far above its running median.
 
     Attributes
@@ -243,7 +243,7 @@ class ExplosionOptions(Options):
     factor
         How far above the running median counts as an explosion.
     patience
-        Consecutive explosions after which ``"skip"`` gives up and stops.
+        Consecutive divergence after which ``"skip"`` gives up and stops.
     """
 
     policy: Literal["skip", "back", "stop"] = "skip"
@@ -273,7 +273,7 @@ class Recipe(Options):
     mirror
         Use the model with its answers for the mirrored image averaged in (twice the time),
         where nothing else is said.
-    cut_aspect
+    crop_aspect
         Images that are cut to one garment are scaled so that their longer side fills the input,
         and the shorter one this power of its share of the longer: 1 keeps their shape, 0 makes
         them square. Narrow garments and slivers are then seen finer across.
@@ -304,7 +304,7 @@ class Recipe(Options):
     pretrained: str | None = None
     working_size: int = Field(default=192, ge=32, le=MAX_SIZE, multiple_of=32)
     mirror: bool = False
-    cut_aspect: float = Field(default=1.0, ge=0, le=1)
+    crop_aspect: float = Field(default=1.0, ge=0, le=1)
     look_sizes: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
         default_factory=list, max_length=MAX_LOOKS
     )
@@ -318,7 +318,7 @@ class Recipe(Options):
     loss: LossOptions = LossOptions()
     optimiser: OptimiserOptions = OptimiserOptions()
     schedule: ScheduleOptions = ScheduleOptions()
-    explosions: ExplosionOptions = ExplosionOptions()
+    divergence: DivergenceOptions = DivergenceOptions()
     teacher: TeacherOptions | None = None
     decoder: dict[str, float] = Field(default_factory=dict)
 

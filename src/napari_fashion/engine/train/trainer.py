@@ -26,7 +26,7 @@ from napari_fashion import __version__
 from napari_fashion.documents import ended, parse_json, read_json, shown
 from napari_fashion.engine.augment import Canvases, augment_batch
 from napari_fashion.engine.data.samples import (
-    Annotated,
+    AnnotatedImage,
     CanvasDataset,
     category_rates,
     dataset_of,
@@ -272,7 +272,7 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.lr_factor = 1.0
-        self.explosions = 0
+        self.divergence = 0
         self._recent: deque[float] = deque(maxlen=200)
         if resume:
             self._load_state()
@@ -312,8 +312,8 @@ class Trainer:
         return min(steps, limit) if limit else steps
 
     def _split(
-        self, images: list[Annotated], resume: bool
-    ) -> tuple[list[Annotated], list[Annotated]]:
+        self, images: list[AnnotatedImage], resume: bool
+    ) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
         """Return training and validation images, as this run's (or its model's) split says."""
         data = self.recipe.data
         if data.validation:
@@ -478,7 +478,7 @@ class Trainer:
         side = recipe.schedule.size_at(done, self.model.info.working_size)
         augment = recipe.augment if done < recipe.schedule.mild else recipe.augment.milder()
         inputs, garments = augment_batch(
-            moved, side, augment, self.schema.flips, generator, recipe.cut_aspect
+            moved, side, augment, self.schema.flips, generator, recipe.crop_aspect
         )
         with torch.autocast(self.device.type, enabled=self._mixed):
             heads = self.network(inputs.contiguous(memory_format=torch.channels_last))
@@ -491,11 +491,11 @@ class Trainer:
             recipe.loss,
             config.category_pool,
             self.category_rates,
-            self._taught(inputs),
+            self._teacher_logits(inputs),
         )
         total = torch.stack(list(losses.values())).sum()
         parts = {name: float(loss.detach()) for name, loss in losses.items()}
-        if self._exploded(parts, float(total.detach())):
+        if self._has_diverged(parts, float(total.detach())):
             return None
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
@@ -506,7 +506,7 @@ class Trainer:
         if recipe.optimiser.clip_norm:
             norm = nn.utils.clip_grad_norm_(parameters, recipe.optimiser.clip_norm)
             if not torch.isfinite(norm) and not self.scaler.is_enabled():
-                self._explosion("gradient norm", float(norm))
+                self._on_divergence("gradient norm", float(norm))
                 return None
         self.scaler.step(self.optimiser)
         self.scaler.update()
@@ -514,7 +514,7 @@ class Trainer:
         return parts
 
     @torch.no_grad()
-    def _taught(self, inputs: Tensor) -> tuple[Tensor, float] | None:
+    def _teacher_logits(self, inputs: Tensor) -> tuple[Tensor, float] | None:
         """Return what the teacher says of the categories, and the share that it counts."""
         if self.teacher is None or self.recipe.teacher is None:
             return None
@@ -581,42 +581,42 @@ class Trainer:
 
     # -- explosions ------------------------------------------------------------------------
 
-    def _exploded(self, parts: dict[str, float], total: float) -> bool:
+    def _has_diverged(self, parts: dict[str, float], total: float) -> bool:
         usual = statistics.median(self._recent) if len(self._recent) >= 50 else None
         # Laplace losses can be negative: "far above" is measured from the usual size, at least 1.
         limit = (
             math.inf
             if usual is None
-            else usual + self.recipe.explosions.factor * max(1.0, abs(usual))
+            else usual + self.recipe.divergence.factor * max(1.0, abs(usual))
         )
         if math.isfinite(total) and total <= limit:
             self._recent.append(total)
-            self.explosions = 0
+            self.divergence = 0
             return False
         head = max(parts, key=lambda name: parts[name] if math.isfinite(parts[name]) else math.inf)
-        self._explosion(head, total)
+        self._on_divergence(head, total)
         return True
 
-    def _explosion(self, head: str, value: float) -> None:
-        options = self.recipe.explosions
-        self.explosions += 1
+    def _on_divergence(self, head: str, value: float) -> None:
+        options = self.recipe.divergence
+        self.divergence += 1
         self.emit(
             {
-                "event": "explosion",
+                "event": "divergence",
                 "step": self.step,
                 "head": head,
                 "loss": value if math.isfinite(value) else str(value),
                 "policy": options.policy,
             }
         )
-        if options.policy == "skip" and self.explosions < options.patience:
+        if options.policy == "skip" and self.divergence < options.patience:
             return
         if options.policy == "back" and (self.folder / "state.json").exists():
             factor = self.lr_factor * 0.1
             if factor >= 1e-4:
                 step, epoch = self.step, self.epoch
                 self._load_state()
-                self.step, self.epoch, self.lr_factor, self.explosions = step, epoch, factor, 0
+                self.step, self.epoch, self.lr_factor, self.divergence = step, epoch, factor, 0
                 return
         raise CheckpointError(
             f"The loss exploded at step {self.step} ({head}: {value:g}) and policy "

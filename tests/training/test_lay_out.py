@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from drawn import SCHEMA
 from napari_fashion.engine.data.samples import load_sources
 from napari_fashion.engine.train.recipe import Source
-from napari_fashion.images.transforms import cut_box, resize
-
-from .drawn import SCHEMA
+from napari_fashion.images.transforms import crop_to_box, resize
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +26,12 @@ def test_every_garment_shows_where_its_landmarks_are(script, drawn, tmp_path):
         pixels = image.read()
         for i in range(len(image.category)):
             seen = image.visibility[i] > 0
-            cut = cut_box(pixels, image.xy[i][seen])
+            crop = crop_to_box(pixels, image.xy[i][seen])
 
-            def far(photo, cut=cut):
-                was = cut_box(photo.read(), photo.xy[0][photo.visibility[0] > 0]).image
-                same = resize(was, (cut.image.shape[1], cut.image.shape[0])).astype(float)
-                return np.abs(same - cut.image).mean()
+            def far(photo, crop=crop):
+                was = crop_to_box(photo.read(), photo.xy[0][photo.visibility[0] > 0]).image
+                same = resize(was, (crop.image.shape[1], crop.image.shape[0])).astype(float)
+                return np.abs(same - crop.image).mean()
 
             own = min(left, key=far)
             assert far(own) < 0.5 * min(far(p) for p in photos if p is not own)

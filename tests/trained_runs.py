@@ -1,15 +1,13 @@
+"""Fixtures around a small model trained on drawn garments; a pytest plugin (`tests/conftest.py`)."""
+
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
 
 import pytest
-import torch
 
-from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.trainer import train
-
-from .drawn import draw_dataset, tiny_recipe
+from drawn import draw_dataset, tiny_recipe
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +19,11 @@ def drawn(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(drawn, tmp_path_factory):
     """Run folder of a small model trained on them, and its events."""
+    import torch
+
+    from napari_fashion.engine.train.recipe import Recipe
+    from napari_fashion.engine.train.trainer import train
+
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("run") / "tiny"
     events = []
@@ -34,7 +37,7 @@ def load_script():
     """Return a function that imports a script of training/ by its name."""
 
     def load(name):
-        path = Path(__file__).parents[2] / "training" / f"{name}.py"
+        path = Path(__file__).parents[1] / "training" / f"{name}.py"
         spec = importlib.util.spec_from_file_location(name, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
