@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fashion.coco.dataset import Dataset
+from napari_fashion.coco.ids import RecordId, TableName, is_id, other_form
 from napari_fashion.coco.keypoints import (
     Order,
     far_outside,
@@ -23,8 +24,6 @@ from napari_fashion.coco.keypoints import (
     parse_keypoints,
 )
 from napari_fashion.coco.provenance import KEY
-from napari_fashion.coco.spans import RecordId, TableName, is_id
-from napari_fashion.coco.store import other_form
 from napari_fashion.coco.views import landmark_order, pixels
 from napari_fashion.documents import shown
 from napari_fashion.errors import CocoError
