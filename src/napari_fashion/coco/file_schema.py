@@ -9,7 +9,7 @@ from typing import Any
 from napari_fashion.coco import provenance
 from napari_fashion.documents import shown
 from napari_fashion.errors import CocoError, SchemaError
-from napari_fashion.schema._schema import BUNDLED, Category, Schema
+from napari_fashion.schema import BUNDLED, Category, Schema
 
 Record = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from napari_fashion.coco.store import Store
 from napari_fashion.coco.views import Frame
 from napari_fashion.errors import EditError
 from napari_fashion.images.folder import ImageFolder
-from napari_fashion.schema._schema import Schema
+from napari_fashion.schema import Schema
 
 
 class Records(Frame):
