@@ -23,7 +23,8 @@ from napari_fashion.app import layer_data
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.coordinates import xy_from_yx
 from napari_fashion.app.session import Session
-from napari_fashion.editing.editor import Applied, Editor, Selection
+from napari_fashion.editing.editor import Applied, Editor
+from napari_fashion.editing.viewing import Selection
 from napari_fashion.errors import FashionError
 from napari_fashion.images import read_image
 from napari_fashion.schema import Schema
