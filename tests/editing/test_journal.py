@@ -18,8 +18,8 @@ from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import Edit, SetValue
 from napari_fashion.editing.journal import Entry, encode_line, read_journal, read_line
-from napari_fashion.editing.merge import journal_changes, unsaved_changes
 from napari_fashion.editing.opening import open_editor
+from napari_fashion.editing.record_changes import journal_changes, unsaved_changes
 from napari_fashion.editing.workfiles import JOURNAL, WorkFiles
 from napari_fashion.errors import EditError
 from small import SCHEMA, opened, small_document
