@@ -311,8 +311,8 @@ class Model:
             )
         if (found := document.get("version")) not in (1, VERSION) or isinstance(found, bool):
             raise CheckpointError(
-                f"{described}: format version {shown(document.get('version'))}; this napari-fashion "
-                f"reads the versions 1 to {VERSION}. Use the version that wrote it."
+                f"{described}: format version {shown(document.get('version'))}; expected 1 to "
+                f"{VERSION}, which this napari-fashion reads. Use the version that wrote it."
             )
         if found == 1:
             document = translate_model(document)

@@ -89,7 +89,7 @@ def _one(error: ErrorDetails, kind: type[BaseModel]) -> str:
             if (
                 new := getattr(kind, "renamed", {}).get(".".join(map(str, error["loc"])))
             ) is not None:
-                return f"{where} is now called {new}; rename it"
+                return f"{where}: an old name; expected {new}"
             known = _keys(kind, error["loc"][:-1])
             return f"{where} is not a known key; {did_you_mean(error['loc'][-1], known)}"
         case "missing":

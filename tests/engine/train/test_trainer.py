@@ -868,7 +868,7 @@ def test_three_recipes_in_a_row(drawn, tmp_path):
         ({"recent": [0.5] * 1000}, "recent: found .* expected 200 items or fewer"),
         ({"optimiser": []}, r"optimiser: found \[\]; expected a table"),
         ({"optimiser": {"scalars": {"x": 5}}}, "cannot be resumed"),
-        ({"scaler": None}, "scaler: found None; expected a table"),
+        ({"scaler": None}, "scaler: found nothing; expected a table"),
     ],
 )
 def test_a_damaged_state_is_refused_by_key(drawn, stopped, tmp_path, change, said):
