@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 EXAMPLES = 3
-"""So many of a kind are kept; the others are only counted."""
+"""Number of examples kept per kind; the others are only counted."""
 MAX_LETTERS = 700
-"""A sentence that is kept is cut, in its middle, to about this length."""
+"""Approximate maximum length of an example; longer ones are shortened in the middle."""
 
 
 class Tally:
@@ -18,7 +18,7 @@ class Tally:
     Attributes
     ----------
     counts
-        How many of each kind.
+        Number of cases by kind.
     examples
         The first `EXAMPLES` sentences of each kind.
     """
@@ -35,7 +35,7 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """How many there are of all kinds."""
+        """Number of cases of all kinds."""
         return sum(self.counts.values())
 
     def add(self, kind: str, example: str = "", n: int = 1) -> None:
@@ -46,9 +46,9 @@ class Tally:
         kind
             A plural: ``"images of another size than their record"``.
         example
-            A sentence on this one; empty where the count says all.
+            A sentence on this case; empty if the count is enough.
         n
-            How many it stands for.
+            Number of cases that it stands for.
         """
         self.counts[kind] = self.counts.get(kind, 0) + n
         kept = self.examples.setdefault(kind, [])

@@ -23,7 +23,7 @@ from napari_fashion.datasets.procedural import demo_files
 from napari_fashion.errors import FashionError
 
 HEADLESS = "NAPARI_FASHION_HEADLESS"
-"""Environment variable: nobody sees the display."""
+"""Environment variable: the display is not visible."""
 SIZE = (1440, 900)
 FOLDERS = ("data", "data/images", "runs")
 """In the output folder: what is annotated, and the retraining."""
@@ -67,7 +67,7 @@ def run(
 
     Returns
     -------
-    The page with the images, where nobody was there to see the window.
+    The page with the images, if the window was not visible.
     """
     import napari
 
@@ -109,7 +109,7 @@ def run(
 
 
 def is_headless(asked: bool) -> bool:
-    """Whether nobody sees the window."""
+    """Whether the window is not visible."""
     return asked or bool(os.environ.get(HEADLESS))
 
 
@@ -247,7 +247,7 @@ class _Tour:
         self.viewer.screenshot(str(self.output / f"{name}.png"), canvas_only=False, flash=False)
 
     def note(self, text: str) -> None:
-        """Remember what was done, and say it."""
+        """Remember what was done, and print it."""
         self.notes.append(text)
         self.notify(text)
 

@@ -1,4 +1,4 @@
-"""Where the images of a COCO file lie: the place that the file notes, else the likeliest one."""
+"""Where the images of a COCO file lie: the place that the file notes, else the most likely one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def find_image_folder(
     path
         The COCO file; None for a document in memory.
     noted
-        What the file says under ``info.fashion.image_root``.
+        The value under ``info.fashion.image_root``.
     store
-        The file's records: where nothing is noted, their first images are looked for.
+        The file's records: if nothing is noted, their first images are searched for.
     allowed
         Other folders that images may be read from.
     """

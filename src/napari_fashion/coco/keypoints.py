@@ -105,11 +105,11 @@ def landmark_changes(
 ) -> dict[str, Any]:
     """Return the fields of an annotation that change when some of its landmarks do.
 
-    Only the triplets named are written anew; the others, and whatever follows the last triplet, keep
+    Only the triplets named are replaced; the others, and whatever follows the last triplet, keep
     their numbers. The box follows the landmarks if it was their box before (within 1 px), or
-    if there was none; likewise the area if it was the box's. Otherwise they say something of
-    their own (the garment's silhouette, say) and are left alone, and so is a box, an area or a count
-    of another form (text, say). Where no landmark is left, a box that followed is empty.
+    if there was none; likewise the area if it was the box's. Otherwise they mean something of
+    their own (for example the garment's silhouette) and are left alone, and so is a box, an area or a count
+    of another form (for example text). If no landmark is left, a box that followed is empty.
 
     Parameters
     ----------

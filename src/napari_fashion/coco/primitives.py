@@ -207,7 +207,7 @@ class Records(Frame):
         return text.decode()
 
     def _categories_changed(self) -> None:
-        """Look up categories anew; the schema has those that were added to the file, too."""
+        """Forget the categories known; the schema gets those that were added to the file."""
         self._categories = None
         added = [
             self.store.record("categories", key)

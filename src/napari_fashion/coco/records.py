@@ -134,7 +134,7 @@ def annotation_of_result(result: Mapping[str, Any], annotation_id: Any) -> Recor
 def top_categories(
     schema: Schema, probabilities: npt.ArrayLike, n: int = TOP_CATEGORIES
 ) -> dict[str, float]:
-    """Return the `n` likeliest categories of (C,) probabilities by name, the likeliest first."""
+    """Return the `n` most probable of (C,) categories by name, in descending order."""
     p = np.asarray(probabilities, dtype=float)
     order = np.argsort(-p, kind="stable")[:n]
     return {schema.category_names[i]: float(p[i]) for i in order}

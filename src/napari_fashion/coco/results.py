@@ -27,8 +27,8 @@ def result_records(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the COCO results of one image.
 
-    A garment's category is the model's likeliest one, as the file has it; where it has none, the garment
-    is left out.
+    A garment gets the file's category for the model's most probable one; if the file has none, the
+    garment is left out.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ def prediction_of_results(
     size: tuple[int, int],
     model_id: str,
 ) -> Prediction:
-    """Return the prediction that `result_records` made results of, as far as they tell it.
+    """Return the prediction that `result_records` made results of, as far as they contain it.
 
-    Places are rounded as they were written, and of the probabilities only the likeliest are known.
+    Places are rounded as they were written, and only the highest probabilities are known.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ class Columns:
     reviewed
         (N,) bool: whether a person stands behind the image.
     garments, unseen, edited
-        (N,) int64: annotations of the image; those that a model made and nobody touched; those that a
+        (N,) int64: annotations of the image; those that a model made and no person touched; those that a
         person changed.
     lowest_score
         (N,) float64: the lowest score of the image's garments; NaN where none has one.
@@ -244,7 +244,7 @@ class _Once:
 
 
 def _says_who(fashion: bytes) -> bool:
-    """Whether what stands under our key may say who made a garment; quick for what converters write."""
+    """Whether the value under our key may name who made a garment; quick for what converters write."""
     return b"source" in fashion or b"score" in fashion or b"edited" in fashion or b"\\" in fashion
 
 

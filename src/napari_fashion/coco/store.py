@@ -227,7 +227,7 @@ class Store:
     def put(self, table: TableName, record_id: RecordId, text: bytes) -> None:
         """Give a record another text, or insert a new one. The text has to have this id.
 
-        A text that says what the file says, to the letters of its numbers, becomes the file's.
+        A text with the content of the file's, down to the digits of its numbers, becomes the file's.
 
         Raises
         ------

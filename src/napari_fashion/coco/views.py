@@ -1,4 +1,4 @@
-"""What the rest of the program asks about images and garments; raw records stay behind it."""
+"""Images and garments as views of their records: the interface of `coco` for reading."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Frame:
         known = self._all_categories()
         try:
             found = known.get(category_id)
-        except TypeError:  # no id: a list, say
+        except TypeError:  # no id, for example a list
             return (-1, "?", None)
         if found is None and (twin := other_form(category_id)) is not None:
             found = known.get(twin)
@@ -284,12 +284,12 @@ class Image(_View):
 
     @property
     def reviewed(self) -> bool:
-        """Whether a person has said that the image's garments are right."""
+        """Whether a person has marked the image's garments as right."""
         return provenance.is_reviewed(self._record)
 
     @property
     def ignored_boxes(self) -> list[tuple[float, float, float, float]]:
-        """Regions x, y, width, height of which nobody said what is there."""
+        """Regions x, y, width, height whose content is unknown."""
         return provenance.ignored_boxes(self._record)
 
     @property
@@ -315,17 +315,17 @@ class Garment(_View):
 
     @property
     def image_id(self) -> RecordId:
-        """The id of the image that it is in; where there is none, what the record says."""
-        said = self._record.get("image_id")
-        found = self._frame.store.find("images", said)
-        return said if found is None else found
+        """The id of its image; if there is no such image, the value in the record."""
+        reference = self._record.get("image_id")
+        found = self._frame.store.find("images", reference)
+        return reference if found is None else found
 
     @property
     def category_id(self) -> RecordId:
-        """The file's id of its category; where there is none, what the record says."""
-        said = self._record.get("category_id")
-        found = self._frame.store.find("categories", said)
-        return said if found is None else found
+        """The file's id of its category; if there is no such category, the value in the record."""
+        reference = self._record.get("category_id")
+        found = self._frame.store.find("categories", reference)
+        return reference if found is None else found
 
     @property
     def category(self) -> int:
@@ -334,7 +334,7 @@ class Garment(_View):
 
     @property
     def category_name(self) -> str:
-        """The category's name as the file has it; ``?`` where it does not say."""
+        """The category's name as the file has it; ``?`` if it has none."""
         return self._frame.category_name(self.category_id)
 
     @property
@@ -424,7 +424,7 @@ class Garment(_View):
 
     @property
     def category_scores(self) -> dict[str, float]:
-        """The model's probabilities of the likeliest categories, by name."""
+        """The highest category probabilities of the model, by name."""
         return provenance.category_scores(self._record)
 
     @property

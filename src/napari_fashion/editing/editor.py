@@ -83,7 +83,7 @@ class Editor(Viewing):
     """After the undo and redo stacks or the dirty state changed."""
     saved = Signal(Path)
     problem = Signal(str)
-    """Something about the journal or a save that the person has to know."""
+    """A sentence about the journal or a save, for the person."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class Editor(Viewing):
         self._made(edit, merged=quick and self._history.can_merge(edit))
 
     def _carry_out(self, edit: Edit) -> None:
-        """Change the data set; EditError where that would leave no image to look at."""
+        """Change the data set; EditError if that would leave no image."""
         require_an_image(self.dataset, edit)
         edit.apply(self.dataset)
 
@@ -218,7 +218,7 @@ class Editor(Viewing):
         if self.holder is not None:
             raise EditError(
                 f"{self.path.name if self.path else 'The data set'} is open elsewhere ({self.holder}), "
-                "so that it can only be looked at here. Close it there and open it anew to edit it."
+                "so that it is read-only here. Close it there and open it again to edit it."
             )
 
     # -- the journal -----------------------------------------------------------------------
@@ -231,7 +231,7 @@ class Editor(Viewing):
     def protect(self, work: WorkFiles, *, deferred: bool = False) -> None:
         """Write every edit from now on to the journal of a work folder that is locked for us.
 
-        Where that is not possible, `problem` says why.
+        If that is not possible, `problem` reports why.
 
         Parameters
         ----------
@@ -413,7 +413,7 @@ class Editor(Viewing):
 
     @property
     def has_versions(self) -> bool:
-        """Whether the file was saved from here before: then nobody has to be asked again."""
+        """Whether the file was saved from here before, so that no question is needed again."""
         return self.work is not None and bool(self.work.versions())
 
     def put_aside(self) -> Path | None:
@@ -444,13 +444,13 @@ class Editor(Viewing):
 
     def let_go(self) -> None:
         """Let go of the file: the journal keeps what is not saved, the lock goes."""
-        # Where everything was taken back, nobody needs the journal.
+        # If everything was taken back, the journal is not needed.
         self._keeper.rest(is_needed=self.dirty or self.is_undecided)
         if self.work is not None:
             self.work.release()
 
     def take_up(self) -> None:
-        """Take the file up again after `let_go`; somebody else may have it by now."""
+        """Take the file up again after `let_go`; it may be open elsewhere by now."""
         if self.work is None:
             return
         self.holder = self.work.lock()

@@ -21,7 +21,7 @@ VERSION = 1
 """Of the line format; a reader refuses a later one."""
 
 FEW_ELEMENTS = 12
-"""Up to so many elements of a list change one by one; more are one change of the whole list."""
+"""Maximum number of list elements that change one by one; more are one change of the whole list."""
 
 Id = int | str | float
 Key = str | int
@@ -230,7 +230,7 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"ima
 
 
 def require_an_image(dataset: Dataset, edit: Edit) -> None:
-    """Raise EditError where an edit would leave no image to look at."""
+    """Raise EditError if an edit would leave no image."""
     of_images = [c for c in edit.changes if c.table == "images"]
     fewer = sum(isinstance(c, RemoveRecord) for c in of_images)
     more = sum(isinstance(c, InsertRecord) for c in of_images)

@@ -175,7 +175,7 @@ class Journal:
             )
 
     def rewrite(self, *, keep_old: bool = False) -> None:
-        """Write everything since the last save anew; it takes the old journal's place in one step.
+        """Rewrite everything since the last save; it takes the old journal's place in one step.
 
         Parameters
         ----------
@@ -223,7 +223,7 @@ class Journal:
             os.fsync(self._stream.fileno())
 
     def saved(self, digest: str) -> None:
-        """Begin anew: the file has everything now."""
+        """Begin a new journal: the file has everything now."""
         self._close()
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
@@ -358,7 +358,7 @@ class _Whole:
 
 
 def _drop_torn_line(path: Path, stream: Any) -> None:
-    """Cut off a torn last line: nobody can read it, and the next one begins behind it."""
+    """Truncate a torn last line: it is unreadable, and the next one begins behind it."""
     end = path.read_bytes().rfind(b"\n") + 1
     if end < stream.tell():
         os.ftruncate(stream.fileno(), end)

@@ -125,7 +125,7 @@ class Names:
             return None, "", {}
         reason, needs = "", {}
         for name, table, what in _REFERENCES:
-            key = said = value_of(text, name)
+            key = reference = value_of(text, name)
             if key is None:
                 continue
             if self._ours.text((table, key)) is None:  # 1 and "1" are one, where that is clear
@@ -144,7 +144,7 @@ class Names:
             elif table == "categories":
                 text, lost = self._reordered(text, key, place[1])
                 reason = reason or lost
-            if place[1] != key or (said != key and self._theirs.has(table, said)):
+            if place[1] != key or (reference != key and self._theirs.has(table, reference)):
                 text = with_value(text, name, place[1])
         return text, reason, needs
 
@@ -195,7 +195,7 @@ _PER_LANDMARK: tuple[tuple[tuple[str, ...], int], ...] = (
     (("fashion", "keypoint_scores"), 1),
     (("fashion", "keypoint_sources"), 1),
 )
-"""Lists of an annotation that have so many values for each landmark."""
+"""Key paths of lists in an annotation, and their number of values per landmark."""
 
 
 def _permuted(text: str, order: list[int | None], width: int, n: int) -> str:

@@ -85,15 +85,15 @@ def take_prediction(
     person corrected in part, landmarks and category set by the person stay and the rest is
     renewed. A reviewed image stays as it is.
 
-    A garment's category is the model's likeliest one, as the file has it (`CategoryRule`); where the file
-    has none for it, the garment is left out.
+    A garment gets the file's category for the model's most probable one (`CategoryRule`); if the file
+    has none, the garment is left out.
 
     Parameters
     ----------
     schema
         The model's, whose landmarks must be the data set's.
     answer
-        What becomes of the model's categories that the file does not have; by default what the file
+        What becomes of the model's categories that the file lacks; by default the answer that the file
         remembers.
 
     Raises
@@ -224,7 +224,7 @@ def _renew(
     category_id: RecordId | None,
     source: str,
 ) -> list[Change]:
-    """Renew what the model said about a garment, and leave what a person said."""
+    """Renew the values of a garment that are the model's, and keep those of a person."""
     places = {
         i: (float(x), float(y), 2) if score > 0 else (0.0, 0.0, 0)
         for i, ((x, y), score) in enumerate(zip(predicted.xy, predicted.scores, strict=True))

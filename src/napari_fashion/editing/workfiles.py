@@ -144,7 +144,7 @@ class WorkFiles:
     # -- the lock --------------------------------------------------------------------------
 
     def lock(self) -> Holder | None:
-        """Take the data set; return who has it where somebody else does.
+        """Take the data set; return who has it if it is open elsewhere.
 
         The system gives it back when the process ends, however it ends. Where no folder can be made there
         is no lock either.
@@ -267,7 +267,7 @@ class WorkFiles:
         Raises
         ------
         CocoError
-            If it cannot be read or written, or somebody else has the file open.
+            If it cannot be read or written, or the file is open elsewhere.
         """
         held = self.is_locked
         holder = self.lock()

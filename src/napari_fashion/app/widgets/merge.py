@@ -124,7 +124,7 @@ def ask_merge(
 
 
 def _side_by_side(mine: str | None, theirs: str | None) -> tuple[str, str]:
-    """Return both records as lines of HTML; what only one side says is bold."""
+    """Return both records as lines of HTML; what only one side has is bold."""
     a, b = _lines(mine), _lines(theirs)
     same_a, same_b = set[int](), set[int]()
     for block in difflib.SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():
