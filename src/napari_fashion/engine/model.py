@@ -34,6 +34,7 @@ from napari_fashion.engine.inference.refinement import (
     merge,
     sees_more,
 )
+from napari_fashion.engine.limits import MAX_LOOKS, MAX_SIZE
 from napari_fashion.engine.network.network import (
     Heads,
     Network,
@@ -43,13 +44,13 @@ from napari_fashion.engine.network.network import (
     fold_norms,
     pool_category,
 )
-from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.weights import expect_shapes_of, read_weights
 from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
 from napari_fashion.images import to_rgb
 from napari_fashion.images.transforms import PADDING, Crop, Placement, RGBImage, resize
+from napari_fashion.options import Options, told
 from napari_fashion.schema import Schema
 
 _log = logging.getLogger(__name__)

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from napari_fashion.engine.options import MAX_SIZE, Options
+from napari_fashion.engine.limits import MAX_SIZE
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.images.transforms import Crop, RGBImage, crop_to_box
+from napari_fashion.options import Options
 
 AGREE = 0.4
 """Distance of a landmark's two places, in widths and heights of the garment's box, up to which they

@@ -15,11 +15,12 @@ from napari_fashion.documents import ended, read_json, read_toml
 from napari_fashion.engine.augment import AugmentOptions
 from napari_fashion.engine.decode import decoder_options
 from napari_fashion.engine.inference.refinement import RefineOptions
+from napari_fashion.engine.limits import MAX_LOOKS, MAX_SIZE
 from napari_fashion.engine.losses import LossOptions
 from napari_fashion.engine.network.network import NetworkConfig
-from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError
+from napari_fashion.options import Options, told
 
 INHERITED = (
     "augment", "targets", "loss", "decoder", "mirror", "crop_aspect", "look_sizes", "refine",

@@ -40,12 +40,12 @@ from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.losses import compute_losses
 from napari_fashion.engine.model import Description, Model, ModelInfo, choose_device
 from napari_fashion.engine.network.network import Network, fold_norms
-from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.targets import encode_targets
 from napari_fashion.engine.train.recipe import OptimiserOptions, Recipe, ScheduleOptions
 from napari_fashion.engine.weights import Shapes, read_weights
 from napari_fashion.errors import CheckpointError, FashionError, RecipeError
 from napari_fashion.files import atomic_write, open_regular
+from napari_fashion.options import Options, told
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
