@@ -4,5 +4,5 @@ from __future__ import annotations
 
 MAX_SIZE = 4096
 """Largest longer side of an image in the network's input, pixels."""
-MAX_LOOKS = 16
-"""Largest number of sizes in multi-scale inference."""
+MAX_SIZES = 16
+"""Largest number of sizes that multi-scale inference averages."""
