@@ -16,9 +16,9 @@ from pycocotools.coco import COCO
 
 from drawn import tiny_recipe
 from napari_fashion.cli import main, status
-from napari_fashion.engine.data.samples import load_sources
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.train.recipe import Source
 from napari_fashion.images.transforms import write_png
 from napari_fashion.schema import Schema
 

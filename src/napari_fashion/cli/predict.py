@@ -40,8 +40,6 @@ UNKNOWN = "garments of categories that the file lacks"
 UNDRAWN = "drawings left out"
 LONGEST_NAME = 255
 """So many bytes may a file's name have on nearly every system."""
-MOST_PIXELS_AT_ONCE = 100_000_000
-"""With so many pixels a batch has enough images: they are in memory in full size."""
 DEFAULT_OUT = Path("predictions.json")
 
 
@@ -243,7 +241,7 @@ def _predict(
     What is in a batch follows from the images' sizes alone: gone on with, the batches are the same.
     """
     from napari_fashion.coco.results import result_records
-    from napari_fashion.images import read_image
+    from napari_fashion.images import batches, read_image
 
     decoder = replace(model.decoder_options, single=options.single, complete=options.complete)
     images = dataset.images
@@ -262,7 +260,7 @@ def _predict(
                 else:
                     chunk.append((image, pixels))
                     n_pixels += pixels.shape[0] * pixels.shape[1]
-                    if n_pixels >= MOST_PIXELS_AT_ONCE:
+                    if n_pixels >= batches.MAX_BATCH_PIXELS:
                         break
             predictions = model.predict(
                 [pixels for _, pixels in chunk],

@@ -43,7 +43,6 @@ from napari_fashion.engine.network.network import (
     fold_norms,
     pool_category,
 )
-from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.renamed import FORMAT as VERSION
 from napari_fashion.engine.renamed import translate_model
@@ -52,6 +51,7 @@ from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
 from napari_fashion.images import to_rgb
 from napari_fashion.images.transforms import PADDING, Crop, Placement, RGBImage, resize
+from napari_fashion.options import Options, told
 from napari_fashion.schema import Schema
 
 _log = logging.getLogger(__name__)

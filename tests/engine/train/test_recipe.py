@@ -120,9 +120,9 @@ def test_a_pipe_and_a_huge_file_are_refused(tmp_path):
 
 @pytest.mark.parametrize("source", ["none.json", "samples:0", "samples:1000000000", "samples:9:-1"])
 def test_a_source_that_is_not_there_is_named(tmp_path, source):
-    from napari_fashion.engine.data.samples import dataset_of
+    from napari_fashion.datasets.opening import open_source
 
     (tmp_path / "r.toml").write_text(f'[[data.train]]\nfile = "{source}"\n')
     (only,) = Recipe.load(tmp_path / "r.toml").data.train
     with pytest.raises((RecipeError, CocoError), match=source):
-        dataset_of(only)
+        open_source(only)

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, field_validator
 
 from napari_fashion.engine.decode import DecoderOptions, decoder_options
-from napari_fashion.engine.options import MAX_SIZE, MAX_SIZES, Options
+from napari_fashion.engine.limits import MAX_SIZE, MAX_SIZES
+from napari_fashion.options import Options
 
 
 class RefinementOptions(Options):
