@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from napari_fashion.tally import Tally
 Protocol = Literal["box", "whole"]
 Advance = Callable[[int], None]
 
-BOX_OPTIONS = DecoderOptions(single=True, complete=True)
+BOX_OPTIONS = DecoderOptions(single_instance=True, force_complete=True)
 """Box-cut images show one garment, and every landmark gets a position."""
 SAME = 0.5
 """Object keypoint similarity from which a prediction counts as a find."""
@@ -218,7 +218,7 @@ def evaluate_images(
         judged, seconds, detection, shares = _judge_crop(look, images, margin, batch, advance)
     else:
         # Any number of garments; every landmark of one that is found gets a position.
-        complete = options or replace(model.decoder_options, complete=True)
+        complete = options or model.decoder_options.model_copy(update={"force_complete": True})
         look = _Look(model, flip, sizes, refine, complete, tally)
         judged, seconds, detection, shares = _judge_whole(look, images, batch, advance)
     unread = all(p.path in look.broken for p in images)
