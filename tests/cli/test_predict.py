@@ -25,7 +25,16 @@ from napari_fashion.images import batches as image_batches
 @pytest.fixture
 def options(run):
     """The tiny model on one garment an image."""
-    return ["--model", str(run[0]), "--device", "cpu", "--single", "--complete", "--batch", "4"]
+    return [
+        "--model",
+        str(run[0]),
+        "--device",
+        "cpu",
+        "--single-instance",
+        "--force-complete",
+        "--batch",
+        "4",
+    ]
 
 
 @pytest.fixture
@@ -156,7 +165,7 @@ def test_resume_goes_on_with_the_same_thing_only(
     before = (tmp_path / "out.json.partial").read_bytes()
     capsys.readouterr()
     changed = {
-        "complete": [a for a in command if a != "--complete"],
+        "force-complete": [a for a in command if a != "--force-complete"],
         "batch": [*command, "--batch", "3"],
     }
     for what, other in changed.items():

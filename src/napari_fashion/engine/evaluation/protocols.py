@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -38,7 +38,7 @@ Advance = Callable[[int], None]
 Job = TypeVar("Job")
 View = TypeVar("View")
 
-BOX_OPTIONS = DecoderOptions(single=True, complete=True)
+BOX_OPTIONS = DecoderOptions(single_instance=True, force_complete=True)
 """A crop by the garment's box shows one garment, and every landmark gets a position."""
 
 
@@ -248,7 +248,7 @@ class WholeProtocol(EvaluationProtocol):
 
     def decoder_options(self, model: Model) -> DecoderOptions:
         """Return the model's own options, with every landmark of a garment given a position."""
-        return replace(model.decoder_options, complete=True)
+        return model.decoder_options.model_copy(update={"force_complete": True})
 
     def judge(
         self, predictor: Predictor, images: Sequence[AnnotatedImage], margin: float
