@@ -32,6 +32,12 @@ FORBIDDEN = (
         ("napari_fashion.editing.predictions", ("torch", "numba")),
         ("napari_fashion.datasets.photos", ("torch", "numba", "napari_fashion.engine")),
         ("napari_fashion.datasets.procedural", ("torch", "numba", "napari_fashion.engine")),
+        ("napari_fashion.datasets.opening", ("torch", "numba", "scipy", "napari_fashion.engine")),
+        ("napari_fashion.engine.data.reading", ("torch", "numba")),
+        ("napari_fashion.engine.data.sampling", ("torch", "numba")),
+        ("napari_fashion.engine.data.split", ("torch", "numba")),
+        ("napari_fashion.engine.evaluation.matching", ("torch", "numba")),
+        ("napari_fashion.engine.evaluation.report", ("torch", "numba")),
         ("napari_fashion.engine.train.trainer", ()),
         ("napari_fashion.cli", ("torch", "numba")),
     ],
@@ -58,7 +64,7 @@ LAZY = {
     ): "napari asks for readers without Qt",
     ("napari_fashion.coco.results", "napari_fashion.engine.prediction"): "coco loads no engine",
     (
-        "napari_fashion.engine.data.samples",
+        "napari_fashion.datasets.opening",
         "napari_fashion.datasets.procedural",
     ): "scipy is needed for procedural sources only",
 }

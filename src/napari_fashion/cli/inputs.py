@@ -22,7 +22,7 @@ from napari_fashion.files import is_file
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
     from napari_fashion.coco.categories import CategoryAnswer
-    from napari_fashion.engine.train.recipe import Source
+    from napari_fashion.datasets.source import Source
     from napari_fashion.schema import Schema
 
 STDIN = "-"
@@ -332,12 +332,12 @@ def tell_problems(dataset: Dataset) -> None:
 
 def tell_problems_of(sources: Iterable[Source], schema: Schema | None = None) -> None:
     """Say what is odd in the files of sources; a set of our own has nothing odd."""
-    from napari_fashion.engine.data.samples import dataset_of
+    from napari_fashion.datasets.opening import open_source
 
     for source in sources:
         if is_coco(source.file):
             with contextlib.suppress(FashionError):  # the work itself will report it
-                tell_problems(dataset_of(source, schema))
+                tell_problems(open_source(source, schema))
 
 
 def set_limits(max_pixels: int | None) -> None:

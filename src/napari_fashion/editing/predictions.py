@@ -14,7 +14,7 @@ from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.coco.records import annotation_record, top_categories
 from napari_fashion.coco.values import renewed_values, says_the_same
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
-from napari_fashion.engine.evaluation.metrics import Landmarks, same_garment
+from napari_fashion.engine.evaluation.matching import Landmarks, same_garment
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema

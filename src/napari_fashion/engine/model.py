@@ -43,7 +43,6 @@ from napari_fashion.engine.network.network import (
     fold_norms,
     pool_category,
 )
-from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.renamed import FORMAT as VERSION
 from napari_fashion.engine.renamed import translate_model
@@ -52,6 +51,7 @@ from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
 from napari_fashion.images import to_rgb
 from napari_fashion.images.transforms import PADDING, Crop, Placement, RGBImage, resize
+from napari_fashion.options import Options, told
 from napari_fashion.schema import Schema
 
 _log = logging.getLogger(__name__)
@@ -447,7 +447,7 @@ class Model:
             The model's own (`decoder_options`) where None.
         cut
             Whether the images are cut to one garment each (`place`); None for what
-            ``options.single`` says.
+            ``options.single_instance`` says.
         refine
             Look once more, and closer, at each garment (`refine.merge`); the fields stay those of
             the whole image. None: as the model's recipe says, for whole images; cuts to one
@@ -459,11 +459,11 @@ class Model:
             If a closer look at a cut, or at a single garment, is asked for.
         """
         options = options or self.decoder_options
-        crop = options.single if crop is None else crop
+        crop = options.single_instance if crop is None else crop
         if refine is None:
-            refine = self.refining is not None and not (crop or options.single)
-        elif refine and (crop or options.single):
-            raise ValueError("refine is for whole images; found cut or options.single.")
+            refine = self.refining is not None and not (crop or options.single_instance)
+        elif refine and (crop or options.single_instance):
+            raise ValueError("refine is for whole images; found cut or options.single_instance.")
         closer = (self.refining or RefinementOptions()) if refine else None
         rgb = [to_rgb(p) for p in images]
         if closer is None:
@@ -517,7 +517,7 @@ class Model:
                 if crop is not None:
                     places.append((i, j))
                     crops.append(crop)
-        one = replace(options, single=True)
+        one = options.model_copy(update={"single_instance": True})
         garments: list[list[PredictedGarment | None]] = [list(p.garments) for p in predictions]
         at_once = max(len(images), _CUTS_AT_ONCE)
         for start in range(0, len(crops), at_once):
@@ -648,10 +648,10 @@ class Model:
     def _possible(
         self, garment: PredictedGarment, options: DecoderOptions
     ) -> PredictedGarment | None:
-        if options.complete:
+        if options.force_complete:
             return garment
         # In an image of one garment, even one landmark of it is worth showing.
-        least = 1 if options.single else options.min_landmarks
+        least = 1 if options.single_instance else options.min_landmarks
         return without_impossible(garment, self.schema, min_landmarks=least)
 
     def _category(self, fields: Fields, xy_cells: NDArray[np.generic]) -> NDArray[np.float32]:
