@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from napari_fashion import __version__
+from napari_fashion.documents import shortened
 from napari_fashion.paths import log_folder
 
 KEPT = 20
@@ -78,10 +79,7 @@ def _text(error: BaseException) -> str:
         trace = "".join(traceback.TracebackException.from_exception(error, limit=_FRAMES).format())
     except Exception:  # an error whose text cannot be made
         trace = "".join(traceback.format_tb(error.__traceback__, _FRAMES)) + type(error).__name__
-    if len(trace) > MAX_LETTERS:
-        half = MAX_LETTERS // 2
-        trace = trace[:half] + "\n...\n" + trace[-half:]
-    return "\n".join(lines) + "\n\n" + trace + "\n"
+    return "\n".join(lines) + "\n\n" + shortened(trace, MAX_LETTERS, gap="\n...\n") + "\n"
 
 
 def _keep_few(folder: Path) -> None:

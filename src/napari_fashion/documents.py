@@ -160,6 +160,12 @@ def shown(value: object, letters: int = 60) -> str:
     return shortener.repr(value)[: 4 * letters]
 
 
+def shortened(text: str, letters: int, gap: str = " ... ") -> str:
+    """Return a text without its middle if it has more than this number of letters."""
+    half = letters // 2
+    return text if len(text) <= letters else f"{text[:half]}{gap}{text[-half:]}"
+
+
 def ended(text: str) -> str:
     """Return a sentence with its full stop, where it has no end of its own."""
     return text if text.endswith((".", "?", "!")) else f"{text}."

@@ -86,6 +86,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_same_path(a: Path, b: Path) -> bool:
+    """Whether two paths lead to the same place; neither need be there."""
+    try:
+        return a.resolve() == b.resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links
+        return a == b
+
+
 def checked_path(path: Path | str) -> Path:
     """Return a path that the system can be asked about.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from napari_fashion.documents import shortened
+
 EXAMPLES = 3
 """Number of examples kept per kind; the others are only counted."""
 MAX_LETTERS = 700
@@ -53,9 +55,7 @@ class Tally:
         self.counts[kind] = self.counts.get(kind, 0) + n
         kept = self.examples.setdefault(kind, [])
         if example and len(kept) < EXAMPLES:
-            if len(example) > MAX_LETTERS:
-                example = f"{example[: MAX_LETTERS // 2]} ... {example[-MAX_LETTERS // 2 :]}"
-            kept.append(example)
+            kept.append(shortened(example, MAX_LETTERS))
 
     def update(self, other: Tally) -> None:
         """Count everything of another tally."""

@@ -170,7 +170,7 @@ class Layers:
         size = None if problem else (pixels.shape[1], pixels.shape[0])
         self.session.tell_image(size, problem)
         self._on_view()
-        if fit:  # a pixels of the same size keeps the view: zoomed in, one walks on
+        if fit:  # an image of the same size keeps the view, so that a person walks on zoomed in
             self.viewer.reset_view(layers=[self._layers[IMAGE]], margin=0.04)
         else:
             self.viewer.camera.center, self.viewer.camera.zoom = center, zoom

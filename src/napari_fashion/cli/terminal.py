@@ -17,6 +17,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_fashion.documents import shortened
+
 if TYPE_CHECKING:
     from napari_fashion.tally import Tally
 
@@ -126,12 +128,10 @@ def give_json(value: Any, indent: int | None = 1) -> None:
 
 def warn(text: object) -> None:
     """Print a message on standard error; very long lines are shortened in the middle."""
-    _write(sys.stderr, "\n".join(map(_crop, plain(text, lines=True).split("\n"))))
-
-
-def _crop(line: str) -> str:
-    half = LONGEST_LINE // 2
-    return line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
+    _write(
+        sys.stderr,
+        "\n".join(shortened(line, LONGEST_LINE) for line in plain(text, lines=True).split("\n")),
+    )
 
 
 def tell(tally: Tally, before: str = "") -> None:

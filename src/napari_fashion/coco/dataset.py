@@ -12,7 +12,7 @@ from typing import Any
 from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.file_schema import find_schema
 from napari_fashion.coco.ids import RecordId, TableName
-from napari_fashion.coco.image_places import find_image_folder, is_same_folder, relative_root
+from napari_fashion.coco.image_places import find_image_folder, relative_root
 from napari_fashion.coco.primitives import Records
 from napari_fashion.coco.records import (
     annotation_of_result,
@@ -23,7 +23,7 @@ from napari_fashion.coco.splice import document_bytes
 from napari_fashion.coco.store import Store
 from napari_fashion.coco.writing import write_file
 from napari_fashion.errors import CocoError, ImageError
-from napari_fashion.files import FileState, is_file, read_file
+from napari_fashion.files import FileState, is_file, is_same_path, read_file
 from napari_fashion.images import EXPECTED, ImageFolder, image_files, remember_root
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
@@ -362,9 +362,9 @@ class Dataset(Records):
     def _noted(self, target: Path) -> dict[str, str]:
         """Return ``info`` with a note where the images lie seen from a file, and the schema."""
         folder = target.parent
-        if self.path is not None and is_same_folder(self.path.parent, folder):
+        if self.path is not None and is_same_path(self.path.parent, folder):
             found = self._find_images(target)
-            if is_same_folder(found.root, self.image_root):
+            if is_same_path(found.root, self.image_root):
                 if self.image_folder.origin == "given" and not found.trusted:
                     remember_root(self.image_root)
                 return {}

@@ -83,14 +83,6 @@ def relative_root(root: Path, folder: Path) -> str:
         return root.as_posix()
 
 
-def is_same_folder(a: Path, b: Path) -> bool:
-    """Whether two paths lead to the same folder."""
-    try:
-        return a.resolve() == b.resolve()
-    except (OSError, RuntimeError, ValueError):  # a loop of links
-        return False
-
-
 def _has_file(folder: ImageFolder, name: str) -> bool:
     try:
         return is_file(folder.path(name))

@@ -14,7 +14,7 @@ from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.jsontext import Layout, dump_object
 from napari_fashion.coco.keypoints import parse_keypoints
-from napari_fashion.coco.records import annotation_record, result_record, top_categories
+from napari_fashion.coco.records import predicted_record, result_record, top_categories
 from napari_fashion.coco.writing import write_file
 
 if TYPE_CHECKING:
@@ -51,16 +51,16 @@ def result_records(
         if category_id is None:
             left_out.append(next(iter(top), "garments without a category"))
             continue
-        annotation = annotation_record(
+        annotation = predicted_record(
             0,
             image_id,
             category_id,
             xy=garment.xy,
-            visibility=np.where(garment.found, 2, 0),
+            scores=garment.scores,
+            score=garment.score,
+            category_scores=top,
+            source=f"{provenance.MODEL}{prediction.model_id}",
             order=dataset.landmark_order(category_id),
-            fashion=provenance.of_model(
-                f"model:{prediction.model_id}", garment.score, garment.scores.tolist(), top
-            ),
         )
         records.append(result_record(annotation))
     return records, left_out

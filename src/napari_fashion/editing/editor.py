@@ -25,7 +25,7 @@ from napari_fashion.editing.saving import Save
 from napari_fashion.editing.viewing import Viewing
 from napari_fashion.editing.workfiles import Holder, WorkFiles
 from napari_fashion.errors import CocoError, EditError, FashionError
-from napari_fashion.files import FileState, checked_path
+from napari_fashion.files import FileState, checked_path, is_same_path
 
 MERGE_SECONDS = 1.0
 """Nudges of the same landmarks closer together than this are one step of undo."""
@@ -361,7 +361,7 @@ class Editor(Viewing):
         target = self.path if path is None else checked_path(path)
         if target is None:
             raise CocoError("the data set has no file yet; give the name of one.")
-        own = self.path is not None and _same_path(target, self.path)
+        own = self.path is not None and is_same_path(target, self.path)
         if own or self.is_undecided:
             self._require_holding()
         managed = self.work is not None  # in a window; a script's editor holds no lock
@@ -440,7 +440,7 @@ class Editor(Viewing):
 
     def is_saved_at(self, path: Path | str) -> bool:
         """Return whether a path is the file that the work is saved in."""
-        return self.path is not None and _same_path(Path(path), self.path)
+        return self.path is not None and is_same_path(Path(path), self.path)
 
     def let_go(self) -> None:
         """Let go of the file: the journal keeps what is not saved, the lock goes."""
@@ -458,10 +458,3 @@ class Editor(Viewing):
             return
         if not self._keeper.resume() and not self.is_undecided:
             self.protect(self.work)
-
-
-def _same_path(a: Path, b: Path) -> bool:
-    try:
-        return a.resolve() == b.resolve()
-    except (OSError, RuntimeError, ValueError):
-        return a == b

@@ -69,10 +69,8 @@ class SetValue(msgspec.Struct, frozen=True, tag_field="op", tag="set", forbid_un
         dataset.set_text(self.table, self.id, self.path, self.after)
 
 
-class InsertRecord(
-    msgspec.Struct, frozen=True, tag_field="op", tag="insert", forbid_unknown_fields=True
-):
-    """Insert a record, given as JSON text; the inverse of `RemoveRecord`."""
+class _WholeRecord(msgspec.Struct, frozen=True, tag_field="op", forbid_unknown_fields=True):
+    """A change of the list of records."""
 
     table: TableName
     id: Id
@@ -80,8 +78,12 @@ class InsertRecord(
 
     @property
     def record_key(self) -> RecordKey:
-        """The record that comes."""
+        """The record that comes or goes."""
         return self.table, self.id
+
+
+class InsertRecord(_WholeRecord, frozen=True, tag="insert"):
+    """Insert a record, given as JSON text; the inverse of `RemoveRecord`."""
 
     def inverse(self) -> RemoveRecord:
         """Return the change that takes this one back."""
@@ -95,19 +97,8 @@ class InsertRecord(
             raise EditError(f"{self.table} {self.id!r}: the record has the id {found!r}.")
 
 
-class RemoveRecord(
-    msgspec.Struct, frozen=True, tag_field="op", tag="remove", forbid_unknown_fields=True
-):
+class RemoveRecord(_WholeRecord, frozen=True, tag="remove"):
     """Take a record out; its whole text is kept so that it can come back."""
-
-    table: TableName
-    id: Id
-    record: str
-
-    @property
-    def record_key(self) -> RecordKey:
-        """The record that goes."""
-        return self.table, self.id
 
     def inverse(self) -> InsertRecord:
         """Return the change that takes this one back."""

@@ -11,7 +11,7 @@ from napari_fashion.coco import Dataset, Garment, provenance
 from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.provenance import HUMAN
-from napari_fashion.coco.records import annotation_record, top_categories
+from napari_fashion.coco.records import predicted_record, top_categories
 from napari_fashion.coco.values import renewed_values, says_the_same
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
 from napari_fashion.engine.evaluation.matching import Landmarks, same_garment
@@ -130,7 +130,7 @@ class _Taking:
         self._dataset = dataset
         self._image_id = image_id
         self._schema = schema
-        self._source = f"model:{prediction.model_id}"
+        self._source = f"{provenance.MODEL}{prediction.model_id}"
         self._rule = CategoryRule.of(dataset, schema, answer)
         garments = dataset.garments_of(image_id)
         self._by_person = [_placed(g.xy, g.visibility) for g in garments if g.source == HUMAN]
@@ -173,16 +173,16 @@ class _Taking:
     def _new_record(
         self, predicted: PredictedGarment, category_id: RecordId, scores: dict[str, float]
     ) -> dict[str, Any]:
-        return annotation_record(
+        return predicted_record(
             self._dataset.next_id("annotations") + len(self._fresh),
             self._image_id,
             category_id,
             xy=predicted.xy,
-            visibility=np.where(predicted.scores > 0, 2, 0),
+            scores=predicted.scores,
+            score=predicted.score,
+            category_scores=scores,
+            source=self._source,
             order=self._dataset.landmark_order(category_id),
-            fashion=provenance.of_model(
-                self._source, predicted.score, predicted.scores.tolist(), scores
-            ),
         )
 
     def result(self) -> MergeResult:
