@@ -308,8 +308,7 @@ def summary(f: Json) -> str:
                 for label, text in rows
             ),
             f"| recall / false positives (single-garment images) | | | {found} / {second} |",
-            f"| recall / precision (images with {SEVERAL} garments) | | | "
-            f"{' / '.join(several)} |",
+            f"| recall / precision (images with {SEVERAL} garments) | | | {' / '.join(several)} |",
         ]
     )
 

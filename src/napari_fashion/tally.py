@@ -65,7 +65,7 @@ class Tally:
             kept += other.examples.get(kind, [])[: EXAMPLES - len(kept)]
 
     def lines(self, examples: int = EXAMPLES) -> Iterator[str]:
-        """Yield a line a kind, and under it the first few, indented; ``... and 12 more`` at the end."""
+        """Yield one line per kind, and under it the first few, indented; ``... and 12 more`` at the end."""
         for kind, n in self.counts.items():
             shown = self.examples[kind][:examples]
             if n == len(shown) == 1:

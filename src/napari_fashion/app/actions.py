@@ -39,7 +39,7 @@ def _told(action: Callable[Concatenate[Actions, P], Any]) -> Callable[Concatenat
 class Actions:
     """The gestures on what is in view and selected.
 
-    All of them do nothing where nothing is open.
+    All of them do nothing if nothing is open.
     """
 
     predict_asked = Signal(bool)

@@ -113,7 +113,9 @@ def is_headless(asked: bool) -> bool:
     return asked or bool(os.environ.get(HEADLESS))
 
 
-def written(output: Path, copy_screenshots_to: Path | None, *, samples_only: bool = False) -> list[Path]:
+def written(
+    output: Path, copy_screenshots_to: Path | None, *, samples_only: bool = False
+) -> list[Path]:
     """Return the files that a run without a person leaves, except for the run of the retraining.
 
     The run gets a folder of its own, which is not there yet.

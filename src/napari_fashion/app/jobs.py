@@ -79,7 +79,7 @@ class Outcome:
 
 
 class PredictJob:
-    """Predicts images in the background; results become edits on the GUI thread, one an image.
+    """Predicts images in the background; results become edits on the GUI thread, one per image.
 
     Parameters
     ----------

@@ -239,7 +239,7 @@ class Session:
         self.fields_changed.emit(image_id)
 
     def fields_of(self, image_id: RecordId) -> Fields | None:
-        """Return the fields of an image where they are kept."""
+        """Return the fields of an image if they are kept."""
         fields = self._fields.get(image_id)
         if fields is not None:
             self._fields.move_to_end(image_id)

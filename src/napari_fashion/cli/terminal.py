@@ -135,7 +135,7 @@ def warn(text: object) -> None:
 
 
 def tell(tally: Tally, before: str = "") -> None:
-    """Tell on standard error what was found or left out, a line a kind with the first few."""
+    """Tell on standard error what was found or left out, one line per kind with the first few."""
     for line in tally.lines():
         warn(line if line.startswith(" ") else f"{before}{line}")
 

@@ -1,7 +1,7 @@
 """Which of a file's categories each of a model's categories becomes: one rule, for window and commands.
 
 A file with exactly one category gives it to every garment. Else a category of the model becomes the file's
-of the same name. Otherwise nothing is guessed: a person answers once a file, and the answer is remembered
+of the same name. Otherwise nothing is guessed: a person answers once per file, and the answer is remembered
 on the file's category records, under our key::
 
     category["fashion"] = {
@@ -58,7 +58,7 @@ class CategoryRule:
     schema
         The model's.
     ids
-        For each of the model's categories the file's id, or None where it has none.
+        For each of the model's categories the file's id, or None if it has none.
     unknown
         Names of the model's categories that the file has no category for, without an answer.
     left_out
@@ -133,7 +133,7 @@ class CategoryRule:
         return cls(schema, tuple(ids), unknown, left_out, new, indices, only)
 
     def id_of(self, index: int) -> RecordId | None:
-        """Return the file's id of the model's category; None where its garments are left out.
+        """Return the file's id of the model's category; None if its garments are left out.
 
         Parameters
         ----------

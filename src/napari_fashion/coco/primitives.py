@@ -47,7 +47,7 @@ class Records(Frame):
         return self.store.unsaved
 
     def saved_text(self, table: TableName, record_id: RecordId) -> str | None:
-        """Return the text of a record that was read or saved last; None where there was none."""
+        """Return the text of a record that was read or saved last; None if there was none."""
         text = self.store.saved(table, record_id)
         return None if text is None else text.decode()
 

@@ -52,7 +52,7 @@ Record = Mapping[str, Any]
 
 
 def of(record: Record) -> Mapping[str, Any]:
-    """Return what stands under our key; empty where there is none."""
+    """Return what stands under our key; empty if there is none."""
     value = record.get(KEY)
     return value if isinstance(value, dict) else {}
 
@@ -91,7 +91,7 @@ def form_problem(field: str, value: object, k: int) -> str:
 
 
 def names_of(ours: Record, field: str) -> list[str]:
-    """Return a list of names under our key; empty where there is none."""
+    """Return a list of names under our key; empty if there is none."""
     value = ours.get(field)
     return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
 
@@ -129,7 +129,7 @@ def landmark_sources(annotation: Record, k: int) -> tuple[str, ...]:
 
 
 def landmark_scores(annotation: Record, k: int) -> npt.NDArray[np.float64]:
-    """Return the model's scores of the K landmarks, (K,) 0..1; NaN where there is none."""
+    """Return the model's scores of the K landmarks, (K,) 0..1; NaN if there is none."""
     value = of(annotation).get("keypoint_scores", annotation.get("keypoint_scores"))
     if not isinstance(value, list) or len(value) != k:
         return np.full(k, np.nan)

@@ -40,7 +40,7 @@ def result_records(
     records
         One a garment (`records.result_record`).
     left_out
-        The categories of the garments that were left out, one a garment.
+        The categories of the garments that were left out, one per garment.
     """
     records: list[dict[str, Any]] = []
     left_out: list[str] = []

@@ -166,7 +166,7 @@ def renewed_values(
     fashion
         The values of the model under our key (`provenance.of_model`).
     category_id
-        The model's category, or None where a person's stays.
+        The model's category, or None if a person's stays.
     """
     record = dataset.store.record("annotations", garment_id)
     source = fashion["source"]

@@ -85,7 +85,7 @@ class Frame:
         return self.store.has(table, record_id)
 
     def find_id(self, table: TableName, record_id: RecordId) -> RecordId | None:
-        """Return the id of the record that a reference means; None where there is none.
+        """Return the id of the record that a reference means; None if there is none.
 
         ``1`` and ``"1"`` match where no record has exactly the id.
         """
@@ -152,7 +152,7 @@ class Frame:
 
 
 def landmark_order(names: Any, schema: Schema) -> Order | None:
-    """Return where a category's landmarks are in the schema; None where they are the schema's."""
+    """Return where a category's landmarks are in the schema; None if they are the schema's."""
     if not isinstance(names, list) or not names or tuple(names) == schema.landmarks:
         return None
     places = {name: i for i, name in enumerate(schema.landmarks)}
@@ -345,7 +345,7 @@ class Garment(_View):
 
     @property
     def keypoints(self) -> Keypoints:
-        """The landmarks as arrays, parsed once a version of the record."""
+        """The landmarks as arrays, parsed once per version of the record."""
         version = self._version
         k = self._frame.schema.n_landmarks
         order = self._frame.landmark_order(version.value.get("category_id"))
@@ -358,7 +358,7 @@ class Garment(_View):
 
     @property
     def xy(self) -> npt.NDArray[np.float64]:
-        """(K, 2) places of the landmarks in pixels, x then y; 0 where not labelled. Read-only."""
+        """(K, 2) places of the landmarks in pixels, x then y; 0 if not labelled. Read-only."""
         return self.keypoints.xy
 
     @property
@@ -368,12 +368,12 @@ class Garment(_View):
 
     @property
     def bbox(self) -> tuple[float, float, float, float] | None:
-        """The record's box x, y, width, height in pixels, or None where it is no such thing."""
+        """The record's box x, y, width, height in pixels, or None if it is no such thing."""
         return parse_box(self._record.get("bbox"))
 
     @property
     def bbox_problem(self) -> str:
-        """Why the record's box cannot be used; empty where it can, or where there is none."""
+        """Why the record's box cannot be used; empty if it can, or if there is none."""
         return box_problem(self._record.get("bbox"))
 
     @property
@@ -408,7 +408,7 @@ class Garment(_View):
 
     @property
     def landmark_scores(self) -> npt.NDArray[np.float64]:
-        """(K,) the model's scores of the landmarks, 0..1; NaN where there is none. Read-only."""
+        """(K,) the model's scores of the landmarks, 0..1; NaN if there is none. Read-only."""
         memo = self._version.memo
         if "scores" not in memo:
             k = self._frame.schema.n_landmarks
@@ -439,7 +439,7 @@ class Garment(_View):
 
 
 def pixels(value: Any) -> int:
-    """Return a size by its value, 0 where it is none: ``640``, ``640.0`` and ``"640"`` are one."""
+    """Return a size by its value, 0 if it is none: ``640``, ``640.0`` and ``"640"`` are one."""
     if isinstance(value, bool):
         return 0
     try:

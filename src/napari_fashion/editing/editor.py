@@ -143,7 +143,7 @@ class Editor(Viewing):
     def undo(self) -> None:
         """Take back the last edit of the image in view.
 
-        Where it has none, the last one of all is taken back, and its image comes into view.
+        If it has none, the last one of all is taken back, and its image comes into view.
         """
         step = self._history.to_undo(self.image_id)
         if step is not None:
@@ -180,13 +180,13 @@ class Editor(Viewing):
 
     @property
     def undo_label(self) -> str:
-        """What undo would take back; empty where nothing. It depends on the image in view."""
+        """What undo would take back; empty if nothing. It depends on the image in view."""
         step = self._history.to_undo(self.image_id)
         return "" if step is None else step.edit.label
 
     @property
     def redo_label(self) -> str:
-        """What redo would make again; empty where nothing. It depends on the image in view."""
+        """What redo would make again; empty if nothing. It depends on the image in view."""
         step = self._history.to_redo(self.image_id)
         return "" if step is None else step.edit.label
 
@@ -417,7 +417,7 @@ class Editor(Viewing):
         return self.work is not None and bool(self.work.versions())
 
     def put_aside(self) -> Path | None:
-        """Put the journal aside as a file of its own; return it, or None where there is none.
+        """Put the journal aside as a file of its own; return it, or None if there is none.
 
         This editor keeps none from then on: it is to be let go.
 

@@ -230,7 +230,7 @@ def require_an_image(dataset: Dataset, edit: Edit) -> None:
 
 
 def joined(label: str, edits: Sequence[Edit | None]) -> Edit | None:
-    """Return several edits of one image as one step, or None where they change nothing."""
+    """Return several edits of one image as one step, or None if they change nothing."""
     steps = [edit for edit in edits if edit is not None]
     if not steps:
         return None

@@ -96,7 +96,7 @@ class Pending:
     was
         The text that the base has of each record touched; None for a new one.
     damage
-        What is wrong with the journal, where its rest could not be read; empty where nothing is.
+        What is wrong with the journal, where its rest could not be read; empty if nothing is.
     """
 
     path: Path
@@ -436,7 +436,7 @@ def read_line(data: bytes) -> tuple[_Line, Edit | None]:
 
 
 def read_journal(path: Path, digest: str | None) -> Pending | None:
-    """Return what a journal has that the file lacks; None where that is nothing.
+    """Return what a journal has that the file lacks; None if that is nothing.
 
     A torn last line costs that line. A line in the middle that is damaged ends the reading: what
     follows may build on it.

@@ -81,7 +81,7 @@ class Merge:
     renumbered: dict[RecordKey, RecordId] = field(default_factory=dict)
 
     def edits(self, choices: Mapping[RecordKey, Side] | None = None) -> list[Edit]:
-        """Return the edits that bring our side into `theirs` as it is now, one an image.
+        """Return the edits that bring our side into `theirs` as it is now, one per image.
 
         Parameters
         ----------

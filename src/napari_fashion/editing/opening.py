@@ -231,7 +231,7 @@ def _changed_meanwhile(editor: Editor, target: Path) -> bool:
 def _unsaved_folder(
     folder: Path, work: WorkFiles, allowed: tuple[Path | str, ...]
 ) -> Dataset | None:
-    """Return the document that the journal of a folder without a file is of; None where there is none."""
+    """Return the document that the journal of a folder without a file is of; None if there is none."""
     base, journal = work.find(BASE), work.find(JOURNAL)
     if base is None or journal is None:
         return None

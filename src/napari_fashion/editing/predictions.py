@@ -30,7 +30,7 @@ class MergeResult:
     Attributes
     ----------
     edit
-        None where nothing changes.
+        None if nothing changes.
     added
         Garments that came from the model, new or in place of an earlier model's.
     updated
@@ -40,7 +40,7 @@ class MergeResult:
     rejected
         Predictions left out because a person deleted that garment before.
     left_out
-        The categories of predictions that were left out since the file has none for them, one a garment.
+        The categories of predictions that were left out since the file has none for them, one per garment.
     reviewed
         The image is reviewed, so that nothing was taken.
     """

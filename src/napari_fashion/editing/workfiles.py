@@ -103,7 +103,7 @@ class WorkFiles:
         return [place for place in self._places if _is_folder(place)]
 
     def folder(self) -> Path:
-        """Return the folder to write to, making it where it isn't.
+        """Return the folder to write to, making it if it isn't.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class WorkFiles:
 
         Returns
         -------
-        The version, or None where there is no file.
+        The version, or None if there is no file.
 
         Raises
         ------

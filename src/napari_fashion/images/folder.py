@@ -126,7 +126,7 @@ class ImageFolder:
         raise self._refusal(name, posixpath.dirname(name) or name if here else None, f"is {why}")
 
     def _was_agreed(self, error: OutsideRootError) -> bool:
-        """Allow the remembered folder that a refused image lies in; False where there is none."""
+        """Allow the remembered folder that a refused image lies in; False if there is none."""
         if error.folder is None:
             return False
         if self._agreed is None:  # read once, and only where some name leads out
@@ -143,7 +143,7 @@ class ImageFolder:
     # -- as text ---------------------------------------------------------------------------
 
     def _outside(self, name: str) -> str | None:
-        """Return why a name leads out of the root, as a text alone; None where it does not."""
+        """Return why a name leads out of the root, as a text alone; None if it does not."""
         absolute = _absolute(name)
         if absolute is None:
             return ".." if ".." in name and _climbs(name) else None

@@ -81,7 +81,7 @@ class Schema:
     categories
         The C categories, in the order of the model's category channels.
     colors
-        K colours ``#rrggbb``, one a landmark.
+        K colours ``#rrggbb``, one per landmark.
     """
 
     name: str

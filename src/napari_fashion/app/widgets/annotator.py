@@ -222,7 +222,7 @@ class AnnotatorDock(Dock):
     def save(self) -> bool:
         """Save the whole work to its file; return whether it was saved.
 
-        Whether the file that was opened may be written is asked once a file.
+        Whether the file that was opened may be written is asked once per file.
         """
         editor = self.session.editor
         if editor is None:

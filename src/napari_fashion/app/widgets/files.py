@@ -112,7 +112,7 @@ def ask_unsaved(parent: QWidget, what: str, *, kept: bool) -> Answer:
 
 
 def ask_save_place(parent: QWidget, name: str) -> Literal["save", "save as"] | None:
-    """Ask once a file whether Save may write the opened file itself."""
+    """Ask once per file whether Save may write the opened file itself."""
     return _ask_choice(
         parent,
         "Save",

@@ -220,7 +220,7 @@ class AnnotationChecks:
 
 
 def _floats(flat: list[Any]) -> list[float] | None:
-    """Return numbers as floats; None where one is beyond what a float can be."""
+    """Return numbers as floats; None if one is beyond what a float can be."""
     try:
         return list(map(float, flat))
     except OverflowError:
