@@ -354,7 +354,7 @@ def _tiny_model() -> tuple[Path, bytes, bytes, bytes]:
     import torch
 
     from napari_fashion.engine.model import Model, ModelInfo
-    from napari_fashion.engine.network.network import NetworkConfig
+    from napari_fashion.engine.network.config import NetworkConfig
     from napari_fashion.schema import Schema
 
     torch.set_num_threads(1)

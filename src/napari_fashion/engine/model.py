@@ -34,15 +34,12 @@ from napari_fashion.engine.inference.refinement import (
     merge,
     sees_more,
 )
-from napari_fashion.engine.network.network import (
-    Heads,
-    Network,
-    NetworkConfig,
-    bounded_log_spread,
-    cell_grid,
-    fold_norms,
-    pool_category,
-)
+from napari_fashion.engine.network.activation import activate
+from napari_fashion.engine.network.category import pool_category
+from napari_fashion.engine.network.config import NetworkConfig
+from napari_fashion.engine.network.folding import fold_norms
+from napari_fashion.engine.network.heads import PAF
+from napari_fashion.engine.network.network import Heads, Network
 from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.weights import expect_shapes_of, read_weights
@@ -713,32 +710,6 @@ class Model:
         return torch.softmax(pooled, -1).numpy()
 
 
-def activate(heads: Heads) -> Heads:
-    """Turn raw outputs into confidences 0..1, absolute positions, spreads and sizes in cells."""
-    pif, paf = heads.pif.float(), heads.paf.float()
-    grid = cell_grid(pif.shape[-2], pif.shape[-1], pif.device)
-    pif = torch.cat(
-        [
-            pif[:, :, :1].sigmoid(),
-            pif[:, :, 1:3] + grid,
-            bounded_log_spread(pif[:, :, 3:4]).exp(),
-            torch.nn.functional.softplus(pif[:, :, 4:5]),
-        ],
-        dim=2,
-    )
-    paf = torch.cat(
-        [
-            paf[:, :, :1].sigmoid(),
-            paf[:, :, 1:3] + grid,
-            paf[:, :, 3:5] + grid,
-            bounded_log_spread(paf[:, :, 5:7]).exp(),
-            torch.nn.functional.softplus(paf[:, :, 7:9]),
-        ],
-        dim=2,
-    )
-    return Heads(pif, paf, heads.category.float())
-
-
 def average_flipped(
     heads: Heads, other: Heads, places: list[Placement], schema: Schema, stride: int
 ) -> Heads:
@@ -785,7 +756,7 @@ def average_flipped(
             source, swapped = twin
             turned = back(other.paf[row, source : source + 1], [1, 3])
             if swapped:
-                turned = turned[:, [0, 3, 4, 1, 2, 6, 5, 8, 7]]
+                turned = turned[:, PAF.reversed_order]
             paf[row, e : e + 1, :, :, first:last] = _blend(
                 paf[row, e : e + 1, :, :, first:last], turned, list(range(1, 9))
             )

@@ -16,7 +16,7 @@ from napari_fashion.engine.augment import AugmentOptions
 from napari_fashion.engine.decode import decoder_options
 from napari_fashion.engine.inference.refinement import RefineOptions
 from napari_fashion.engine.losses import LossOptions
-from napari_fashion.engine.network.network import NetworkConfig
+from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
 from napari_fashion.engine.targets import TargetOptions
 from napari_fashion.errors import RecipeError

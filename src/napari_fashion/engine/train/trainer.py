@@ -39,7 +39,8 @@ from napari_fashion.engine.data.samples import (
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.losses import compute_losses
 from napari_fashion.engine.model import Description, Model, ModelInfo, choose_device
-from napari_fashion.engine.network.network import Network, fold_norms
+from napari_fashion.engine.network.folding import fold_norms
+from napari_fashion.engine.network.network import Network
 from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.targets import encode_targets
 from napari_fashion.engine.train.recipe import OptimiserOptions, Recipe, ScheduleOptions
