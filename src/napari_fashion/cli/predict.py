@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_fashion.cli.partial import Partial
     from napari_fashion.coco import Dataset
     from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
-    from napari_fashion.coco.spans import RecordId
+    from napari_fashion.coco.ids import RecordId
     from napari_fashion.engine.model import Model
     from napari_fashion.engine.prediction import Prediction
     from napari_fashion.images.transforms import RGBImage

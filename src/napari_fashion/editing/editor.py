@@ -18,8 +18,8 @@ from pathlib import Path
 from psygnal import Signal
 
 from napari_fashion.coco import Dataset, Garment, Image
-from napari_fashion.coco.dataset import write_file
-from napari_fashion.coco.spans import RecordId
+from napari_fashion.coco.ids import RecordId
+from napari_fashion.coco.writing import write_file
 from napari_fashion.editing.edits import Edit, require_an_image
 from napari_fashion.editing.history import History, Step
 from napari_fashion.editing.journal import Do, Entry, Journal, Pending, put_journal_aside

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from napari_fashion.coco import Dataset, TableName, jsontext
-from napari_fashion.coco.spans import TABLES, RecordId
-from napari_fashion.coco.store import Store, other_form
+from napari_fashion.coco.ids import TABLES, RecordId, other_form
+from napari_fashion.coco.store import Store
 from napari_fashion.editing.edits import (
     Change,
     Edit,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_fashion.coco import Dataset, jsontext
-from napari_fashion.coco.dataset import image_records
+from napari_fashion.coco.records import image_records
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import RecordKey

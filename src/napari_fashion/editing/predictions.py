@@ -9,9 +9,9 @@ import numpy as np
 
 from napari_fashion.coco import Dataset, Garment, provenance
 from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.coco.records import annotation_record, top_categories
-from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.values import renewed_values, says_the_same
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
 from napari_fashion.engine.evaluation.metrics import Landmarks, same_garment

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
@@ -24,11 +24,11 @@ from napari_fashion.engine.decode import (
     DecodedGarment,
     DecoderOptions,
     decode_fields,
-    decoder_options,
 )
+from napari_fashion.engine.decode.body_types import without_impossible
 from napari_fashion.engine.fields import Fields, average_fields
+from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.inference.refinement import (
-    RefineOptions,
     crop_around,
     may_hide_more,
     merge,
@@ -40,8 +40,10 @@ from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.network.folding import fold_norms
 from napari_fashion.engine.network.heads import PAF
 from napari_fashion.engine.network.network import Heads, Network
-from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
+from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.engine.renamed import FORMAT as VERSION
+from napari_fashion.engine.renamed import translate_model
 from napari_fashion.engine.weights import expect_shapes_of, read_weights
 from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
@@ -52,16 +54,12 @@ from napari_fashion.schema import Schema
 _log = logging.getLogger(__name__)
 
 FORMAT = "napari-fashion model"
-VERSION = 1
 
 _CUTS_AT_ONCE = 16  # more garments than that in a few images must not cost memory without end
 
 CELLS_ACROSS = 3
 """An image is seen with so many cells across, however slim: a cell that lies mostly outside it has
 learned nothing, and one or two do not tell its edges apart (training/model-card.md)."""
-
-LIKELY_BODY_TYPE = 0.2
-"""A body type counts as possible from this probability of the categories that can have it."""
 
 
 def devices() -> list[str]:
@@ -112,8 +110,8 @@ class ModelInfo:
     ----------
     name
         Of the recipe.
-    working_size
-        The longer side of an image in the network's input, pixels.
+    inference
+        How it is used, unless other options are given.
     recipe
         The recipe's dictionary form.
     data
@@ -125,37 +123,15 @@ class ModelInfo:
     """
 
     name: str = "model"
-    working_size: int = 192
+    inference: InferenceOptions = field(default_factory=InferenceOptions)
     recipe: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
 
 
-class Usage(Options):
-    """What a model's recipe says of its use; the rest of the recipe was for its training.
-
-    Attributes
-    ----------
-    mirror, crop_aspect, look_sizes, refine, decoder
-        As `Recipe` has them.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    mirror: bool = False
-    crop_aspect: float = Field(default=1.0, ge=0, le=1)
-    look_sizes: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
-        default_factory=list, max_length=MAX_LOOKS
-    )
-    refine: RefineOptions | None = None
-    decoder: dict[str, float] = Field(default_factory=dict)
-
-    @field_validator("decoder")
-    @classmethod
-    def _known_thresholds(cls, value: dict[str, float]) -> dict[str, float]:
-        decoder_options(value)
-        return value
+INFO_KEYS = ("name", "recipe", "data", "metrics", "history")
+"""Keys of `ModelInfo` that stand in the document as they are."""
 
 
 class Description(Options):
@@ -167,20 +143,11 @@ class Description(Options):
     schema_: dict[str, Any] = Field(alias="schema")
     network: NetworkConfig
     name: str = Field(max_length=100)
-    working_size: int = Field(ge=32, le=MAX_SIZE)
+    inference: InferenceOptions
     recipe: dict[str, Any]
     data: dict[str, Any]
     metrics: dict[str, Any]
     history: dict[str, Any]
-
-    @field_validator("recipe")
-    @classmethod
-    def _usable(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            Usage.model_validate(value)
-        except ValidationError as error:
-            raise ValueError(told(error, Usage)) from error
-        return value
 
 
 class Model:
@@ -228,17 +195,17 @@ class Model:
     @property
     def decoder_options(self) -> DecoderOptions:
         """Thresholds that the model's recipe gives; otherwise the published ones."""
-        return decoder_options(self.info.recipe.get("decoder", {}))
+        return self.info.inference.decoder
 
     @property
     def crop_aspect(self) -> float:
         """What the recipe calls so (`Recipe`); 1 for models from before there was such a thing."""
-        return float(self.info.recipe.get("crop_aspect", 1.0))
+        return self.info.inference.crop_aspect
 
     @property
     def mirror(self) -> bool:
         """Whether the model's recipe averages with the mirrored image."""
-        return bool(self.info.recipe.get("mirror", False))
+        return self.info.inference.flip_tta
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -246,14 +213,12 @@ class Model:
 
         Without any, the working size.
         """
-        looks: list[int] = self.info.recipe.get("look_sizes", [])
-        return tuple(looks) or (self.info.working_size,)
+        return self.info.inference.sizes
 
     @property
-    def refining(self) -> RefineOptions | None:
+    def refining(self) -> RefinementOptions | None:
         """How it looks closer at what it finds in whole images: the recipe's `refine`."""
-        said = self.info.recipe.get("refine")
-        return None if said is None else RefineOptions(**said)
+        return self.info.inference.refinement
 
     @property
     def id(self) -> str:
@@ -302,7 +267,8 @@ class Model:
             "parameters": sum(p.numel() for p in self.network.parameters()),
             "schema": self.schema.to_dict(),
             "network": self.config.model_dump(mode="json"),
-            **{key: getattr(self.info, key) for key in ModelInfo.__dataclass_fields__},
+            "inference": self.info.inference.model_dump(mode="json"),
+            **{key: getattr(self.info, key) for key in INFO_KEYS},
         }
         atomic_write(stem.with_name(stem.name + ".safetensors"), weights)
         target = stem.with_name(stem.name + ".json")
@@ -338,11 +304,13 @@ class Model:
                 f"{described}: not a napari-fashion model; expected a JSON file with "
                 f'"format": "{FORMAT}", as `napari-fashion train` writes it.'
             )
-        if (found := document.get("version")) != VERSION or isinstance(found, bool):
+        if (found := document.get("version")) not in (1, VERSION) or isinstance(found, bool):
             raise CheckpointError(
-                f"{described}: format version {shown(document.get('version'))}; this napari-fashion "
-                f"reads version {VERSION}. Use the version that wrote it."
+                f"{described}: format version {shown(document.get('version'))}; expected 1 to "
+                f"{VERSION}, which this napari-fashion reads. Use the version that wrote it."
             )
+        if found == 1:
+            document = translate_model(document)
         try:
             made = Description.model_validate(document)
             schema = Schema.from_dict(made.schema_)
@@ -369,7 +337,7 @@ class Model:
             device = choose_device(device)
         network = Network(made.network, *sizes)
         network.load_state_dict(_in_full(weights.tensors))
-        info = ModelInfo(**{key: getattr(made, key) for key in ModelInfo.__dataclass_fields__})
+        info = ModelInfo(**{key: getattr(made, key) for key in ("inference", *INFO_KEYS)})
         model = cls(network, schema, info, device)
         _log.info("model %s of %s on %s", document.get("id"), stem, device)
         return model
@@ -384,7 +352,7 @@ class Model:
         An image that is `cut` to one garment gets the shape of the recipe's `crop_aspect`.
         """
         config = self.config
-        side = self.info.working_size if side is None else side
+        side = self.info.inference.input_size if side is None else side
         least = CELLS_ACROSS * config.stride
         aspect = self.crop_aspect if crop else 1.0
         return Placement.fit(width, height, side, config.multiple, config.margin, least, aspect)
@@ -493,17 +461,17 @@ class Model:
             refine = self.refining is not None and not (crop or options.single)
         elif refine and (crop or options.single):
             raise ValueError("refine is for whole images; found cut or options.single.")
-        closer = (self.refining or RefineOptions()) if refine else None
+        closer = (self.refining or RefinementOptions()) if refine else None
         rgb = [to_rgb(p) for p in images]
         if closer is None:
             found = self.fields_batch(rgb, flip=flip, sizes=sizes, crop=crop)
         else:
-            wide = sizes if closer.find_size is None else sizes or [closer.find_size]
+            wide = sizes if closer.detection_size is None else sizes or [closer.detection_size]
             found = self.fields_batch(rgb, flip=bool(flip), sizes=wide)
         predictions = self._decode_all(found, rgb, options)
         if closer is not None:
-            if closer.find_again is not None and sizes is None:
-                self._find_again(rgb, found, predictions, options, closer.find_again, bool(flip))
+            if closer.redetect_size is not None and sizes is None:
+                self._find_again(rgb, found, predictions, options, closer.redetect_size, bool(flip))
             predictions = self._refine(rgb, predictions, options, closer, flip, sizes)
         return list(zip(found, predictions, strict=True))
 
@@ -533,7 +501,7 @@ class Model:
         images: Sequence[RGBImage],
         predictions: Sequence[Prediction],
         options: DecoderOptions,
-        closer: RefineOptions,
+        closer: RefinementOptions,
         flip: bool | None,
         sizes: Sequence[int] | None,
     ) -> list[Prediction]:
@@ -547,7 +515,7 @@ class Model:
                     places.append((i, j))
                     crops.append(crop)
         one = replace(options, single=True)
-        garments = [list(p.garments) for p in predictions]
+        garments: list[list[PredictedGarment | None]] = [list(p.garments) for p in predictions]
         at_once = max(len(images), _CUTS_AT_ONCE)
         for start in range(0, len(crops), at_once):
             some = slice(start, start + at_once)
@@ -563,8 +531,11 @@ class Model:
                     first[:j] + first[j + 1 :],
                     options.landmark_threshold,
                 )
-                garments[i][j] = both if options.complete else self._without_impossible(both)
-        return [replace(p, garments=tuple(g)) for p, g in zip(predictions, garments, strict=True)]
+                garments[i][j] = self._possible(both, options)
+        return [
+            replace(p, garments=tuple(g for g in kept if g is not None))
+            for p, kept in zip(predictions, garments, strict=True)
+        ]
 
     def _decode_all(
         self, fields: Sequence[Fields], images: Sequence[RGBImage], options: DecoderOptions
@@ -590,8 +561,9 @@ class Model:
         """
         options = options or self.decoder_options
         decoded = decode_fields(fields, self.schema, options)
-        garments = tuple(self._garment(fields, d, options, size) for d in decoded)
-        return Prediction(garments, size[0], size[1], self.id)
+        garments = (self._garment(fields, d, options, size) for d in decoded)
+        kept = tuple(g for g in garments if g is not None)
+        return Prediction(kept, size[0], size[1], self.id)
 
     def _for_inference(self) -> Network:
         """Return the network with its norms folded, as its weights are now."""
@@ -655,7 +627,7 @@ class Model:
         decoded: DecodedGarment,
         options: DecoderOptions,
         size: tuple[int, int],
-    ) -> PredictedGarment:
+    ) -> PredictedGarment | None:
         scale = np.asarray(fields.scale)
         scores = decoded.scores
         found = scores > 0
@@ -668,31 +640,16 @@ class Model:
             category=self._category(fields, decoded.xy[found]),
             score=decoded.score,
         )
-        return garment if options.complete else self._without_impossible(garment)
+        return self._possible(garment, options)
 
-    def _without_impossible(self, garment: PredictedGarment) -> PredictedGarment:
-        """Leave out landmarks that no body type has which the category speaks for."""
-        keep = garment.found & self._possible(garment.category)
-        return replace(
-            garment,
-            xy=np.where(keep[:, None], garment.xy, np.float32(0)),
-            scores=np.where(keep, garment.scores, np.float32(0)),
-            spread=np.where(keep, garment.spread, np.float32(0)),
-        )
-
-    def _possible(self, category: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """(K,) bool: landmarks that some body type which the category speaks for has."""
-        if category.size == 0:
-            return np.ones(self.schema.n_landmarks, dtype=np.bool_)
-        weight = dict.fromkeys(self.schema.body_type_names, 0.0)
-        for index, probability in enumerate(category):
-            for body_type in self.schema.categories[index].body_types:
-                weight[body_type] += float(probability)
-        possible = np.zeros(self.schema.n_landmarks, dtype=np.bool_)
-        for body_type, mass in weight.items():
-            if mass >= LIKELY_BODY_TYPE:
-                possible[list(self.schema.landmarks_of(body_type))] = True
-        return possible
+    def _possible(
+        self, garment: PredictedGarment, options: DecoderOptions
+    ) -> PredictedGarment | None:
+        if options.complete:
+            return garment
+        # In an image of one garment, even one landmark of it is worth showing.
+        least = 1 if options.single else options.min_landmarks
+        return without_impossible(garment, self.schema, min_landmarks=least)
 
     def _category(self, fields: Fields, xy_cells: NDArray[np.generic]) -> NDArray[np.float32]:
         """Let the cells in the garment's box vote (as in training); probabilities (C,)."""
