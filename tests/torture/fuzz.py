@@ -345,7 +345,7 @@ def read_models(data: bytes) -> None:
         model = Model.load(folder / "m", "cpu")
     except FashionError:
         return
-    _ = (model.decoder_options, model.sizes, model.refining, model.mirror, model.crop_aspect)
+    _ = model.inference.sizes
 
 
 @functools.cache

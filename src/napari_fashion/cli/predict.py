@@ -245,7 +245,10 @@ def _predict(
     from napari_fashion.coco.results import result_records
     from napari_fashion.images import read_image
 
-    decoder = replace(model.decoder_options, single=options.single, complete=options.complete)
+    decoder = replace(model.inference.decoder, single=options.single, complete=options.complete)
+    inference = model.inference.overridden(
+        flip_tta=options.flip, sizes=options.sizes, refine=options.refine, decoder=decoder
+    )
     images = dataset.images
     with terminal.progress("predicting", len(images)) as shown:
         shown.update(partial.done)
@@ -264,13 +267,7 @@ def _predict(
                     n_pixels += pixels.shape[0] * pixels.shape[1]
                     if n_pixels >= MOST_PIXELS_AT_ONCE:
                         break
-            predictions = model.predict(
-                [pixels for _, pixels in chunk],
-                options=decoder,
-                flip=options.flip,
-                sizes=options.sizes,
-                refine=options.refine,
-            )
+            predictions = model.predict([pixels for _, pixels in chunk], inference)
             found = []
             for (image, pixels), prediction in zip(chunk, predictions, strict=True):
                 records, unknown = result_records(dataset, image.id, prediction, rule)

@@ -187,10 +187,10 @@ def evaluate_images(
         image as it is; predictions are matched to garments by object keypoint similarity, the
         surest first, and what is left by likeness.
     flip, sizes
-        Average with the mirrored image, and over which sizes (`Model.fields_batch`); None as the
+        Average with the mirrored image, and over which sizes (`InferenceOptions.overridden`); None as the
         model's recipe says.
     refine
-        Look closer at what is found (``"whole"`` only; `Model.look`); None as the recipe says.
+        Look closer at what is found (``"whole"`` only; `InferenceOptions.overridden`); None as the recipe says.
     options
         How the fields are decoded; None for `BOX_OPTIONS`, or for whole images the model's own
         with every landmark of a find completed.
@@ -218,7 +218,7 @@ def evaluate_images(
         judged, seconds, detection, shares = _judge_crop(look, images, margin, batch, advance)
     else:
         # Any number of garments; every landmark of one that is found gets a position.
-        complete = options or replace(model.decoder_options, complete=True)
+        complete = options or replace(model.inference.decoder, complete=True)
         look = _Look(model, flip, sizes, refine, complete, tally)
         judged, seconds, detection, shares = _judge_whole(look, images, batch, advance)
     unread = all(p.path in look.broken for p in images)
@@ -279,14 +279,10 @@ class _Look:
             return None
 
     def predict(self, images: Sequence[RGBImage], *, crop: bool) -> list[Prediction]:
-        return self.model.predict(
-            images,
-            options=self.options,
-            flip=self.flip,
-            sizes=self.sizes,
-            crop=crop,
-            refine=self.refine,
+        options = self.model.inference.overridden(
+            flip_tta=self.flip, sizes=self.sizes, refine=self.refine, decoder=self.options
         )
+        return self.model.predict(images, options, crop=crop)
 
 
 def _require_something(

@@ -34,5 +34,5 @@ def fork(features: Tensor, heads: int, beta: float) -> Tensor:
         0 sums the heads' gradients, 1 averages them.
     """
     if not torch.is_grad_enabled():
-        return features
+        return features.view_as(features)
     return _ForkNormalisation.apply(features, float(heads) ** -beta)  # type: ignore[no-any-return]
