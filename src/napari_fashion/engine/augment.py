@@ -11,9 +11,9 @@ from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_fashion.engine.options import Options
 from napari_fashion.engine.targets import GarmentBatch
 from napari_fashion.images.transforms import PADDING
+from napari_fashion.options import Options
 
 
 class AugmentOptions(Options):

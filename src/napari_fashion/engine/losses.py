@@ -14,8 +14,8 @@ from napari_fashion.documents import did_you_mean, shown
 from napari_fashion.engine.network.activation import bounded_log_spread
 from napari_fashion.engine.network.category import pool_category
 from napari_fashion.engine.network.network import Heads
-from napari_fashion.engine.options import Options
 from napari_fashion.engine.targets import PointTargets, Targets
+from napari_fashion.options import Options
 
 COMPONENTS = (
     *(f"{head}.{part}" for head in ("pif", "paf") for part in ("confidence", "vector", "size")),

@@ -290,7 +290,7 @@ class Model:
             Given whole; the model's own by default.
         crop
             Whether the images are crops of one garment each, which get `InferenceOptions.crop_aspect` and no
-            refinement pass; None for what ``options.decoder.single`` says.
+            refinement pass; None for what ``options.decoder.single_instance`` says.
 
         Returns
         -------
@@ -298,7 +298,7 @@ class Model:
         """
         options = options or self.inference
         if crop is None:
-            crop = options.decoder.single
+            crop = options.decoder.single_instance
         return self.pipeline.predict([to_rgb(i) for i in images], options, crop=crop)
 
     def decode(

@@ -18,11 +18,11 @@ from napari_fashion.documents import ended, read_json, shown, shown_path
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.network.heads import CATEGORY, HEADS, PAF, PIF
-from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.renamed import FORMAT as VERSION
 from napari_fashion.engine.renamed import translate_model
 from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
+from napari_fashion.options import Options, told
 from napari_fashion.schema import Schema
 
 FORMAT = "napari-fashion model"

@@ -24,7 +24,7 @@ from napari_fashion.images.transforms import RGBImage
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
-_ONE = DecoderOptions(single=True, complete=True)
+_ONE = DecoderOptions(single_instance=True, force_complete=True)
 
 
 @dataclass(frozen=True)

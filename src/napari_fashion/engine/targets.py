@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from napari_fashion.engine.network.activation import cell_grid
-from napari_fashion.engine.options import Options
+from napari_fashion.options import Options
 from napari_fashion.schema import Schema
 
 

@@ -14,20 +14,18 @@ from safetensors.torch import load_file, save_file
 from drawn import SCHEMA, draw_dataset, tiny_recipe
 from napari_fashion.coco import Dataset, export
 from napari_fashion.datasets import photos
+from napari_fashion.datasets.source import Source
 from napari_fashion.engine.augment import augment_batch
-from napari_fashion.engine.data.samples import (
-    category_rates,
-    draw_epoch,
-    load_sources,
-    sampling_rates,
-    split_images,
-)
+from napari_fashion.engine.data.loader import draw_epoch
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sampling import category_rates, sampling_rates
+from napari_fashion.engine.data.split import split_images
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.losses import compute_losses
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.network.network import NetworkConfig
-from napari_fashion.engine.train.recipe import Recipe, ScheduleOptions, Source
+from napari_fashion.engine.network.config import NetworkConfig
+from napari_fashion.engine.train.recipe import Recipe, ScheduleOptions
 from napari_fashion.engine.train.trainer import Trainer, finished, learning_rate, train
 from napari_fashion.errors import CheckpointError, ImageError, RecipeError
 from napari_fashion.tally import Tally

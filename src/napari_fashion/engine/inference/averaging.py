@@ -34,9 +34,7 @@ class _FlippedEdges(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _flipped_edges(
-    edges: tuple[tuple[int, int], ...], flips: tuple[int, ...]
-) -> _FlippedEdges:
+def _flipped_edges(edges: tuple[tuple[int, int], ...], flips: tuple[int, ...]) -> _FlippedEdges:
     found: list[tuple[int, int, bool]] = []
     for i, (a, b) in enumerate(edges):
         swapped = (flips[a], flips[b])

@@ -146,7 +146,7 @@ class Pipeline:
         Fields of the full image, as the garments were detected in them, and what was found.
         """
         decoder = options.decoder
-        refinement = None if crop or decoder.single else options.refinement
+        refinement = None if crop or decoder.single_instance else options.refinement
         if refinement is None:
             aspect = options.crop_aspect if crop else 1.0
             fields = self.fields(images, options.sizes, flip=options.flip_tta, aspect=aspect)
@@ -205,7 +205,8 @@ class Pipeline:
                 if crop is not None:
                     owners.append((i, j))
                     crops.append(crop)
-        single = options.model_copy(update={"decoder": replace(options.decoder, single=True)})
+        decoder = options.decoder.model_copy(update={"single_instance": True})
+        single = options.model_copy(update={"decoder": decoder})
         garments: list[list[PredictedGarment | None]] = [list(p.garments) for p in predictions]
         step = max(len(images), MAX_CROPS)
         for start in range(0, len(crops), step):

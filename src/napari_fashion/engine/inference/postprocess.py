@@ -122,14 +122,14 @@ def possible_garment(
 
     With `options` that give every landmark a position nothing is left out.
     """
-    if options.complete:
+    if options.force_complete:
         return garment
-    return without_impossible(garment, schema, min_landmarks=options.min_landmarks)
+    # In an image of one garment, even one landmark of it is worth showing.
+    least = 1 if options.single_instance else options.min_landmarks
+    return without_impossible(garment, schema, min_landmarks=least)
 
 
-def category_probabilities(
-    fields: Fields, xy_cells: NDArray[np.floating], pool: str
-) -> Float32:
+def category_probabilities(fields: Fields, xy_cells: NDArray[np.floating], pool: str) -> Float32:
     """Pool the category field over the cells in a garment's box, as in training.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from napari_fashion.engine.network.backbones import find_backbone
-from napari_fashion.engine.options import Options
+from napari_fashion.options import Options
 
 NECK_STRIDE = 8
 """Input pixels per cell of a neck's features."""

@@ -23,19 +23,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from napari_fashion import __version__
+from napari_fashion.datasets.opening import open_source
 from napari_fashion.documents import ended, parse_json, read_json, shown
 from napari_fashion.engine.augment import Canvases, augment_batch
-from napari_fashion.engine.data.samples import (
-    AnnotatedImage,
-    CanvasDataset,
-    category_rates,
-    dataset_of,
-    draw_epoch,
-    fingerprint,
-    load_sources,
-    sampling_rates,
-    split_images,
-)
+from napari_fashion.engine.data.loader import CanvasDataset, draw_epoch
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
+from napari_fashion.engine.data.sampling import category_rates, sampling_rates
+from napari_fashion.engine.data.split import fingerprint, split_images
 from napari_fashion.engine.devices import choose_device
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.losses import compute_losses
@@ -43,13 +38,13 @@ from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_file import ModelInfo, parse_description
 from napari_fashion.engine.network.folding import fold_norms
 from napari_fashion.engine.network.network import Network
-from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.renamed import FORMAT
 from napari_fashion.engine.targets import encode_targets
 from napari_fashion.engine.train.recipe import OptimiserOptions, Recipe, ScheduleOptions
 from napari_fashion.engine.weights import Shapes, read_weights
 from napari_fashion.errors import CheckpointError, FashionError, RecipeError
 from napari_fashion.files import atomic_write, open_regular
+from napari_fashion.options import Options, told
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -201,7 +196,7 @@ def refuse_to_overwrite(run: Path) -> None:
 def make_schema(recipe: Recipe) -> Schema:
     """Return the recipe's schema."""
     if recipe.schema_name == "from-data":
-        return dataset_of(recipe.data.train[0]).schema
+        return open_source(recipe.data.train[0]).schema
     return Schema.load(recipe.schema_name)
 
 

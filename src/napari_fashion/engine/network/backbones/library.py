@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from napari_fashion.documents import closest, listed, shown
-from napari_fashion.engine.network.backbones.registry import IMAGENET, Normalisation
 from napari_fashion.engine.network.backbones.backbone import Backbone
+from napari_fashion.engine.network.backbones.registry import IMAGENET, Normalisation
 from napari_fashion.engine.network.vision import import_library
 from napari_fashion.errors import CheckpointError
 
@@ -34,7 +34,9 @@ class LibraryBackbone(Backbone):
         See `Backbone`.
     """
 
-    foldable = False  # what stands behind a convolution need not take its output, or does more than norm
+    foldable = (
+        False  # what stands behind a convolution need not take its output, or does more than norm
+    )
 
     def __init__(
         self,
@@ -101,7 +103,9 @@ def _torchvision(library: Any, name: str, network: str, keep_stride_16: bool) ->
             f"Backbone {name!r} has {parameters:,} parameters; expected at most {MAX_PARAMETERS:,}."
         )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of initial values that are replaced, and of training's nodes
+        warnings.simplefilter(
+            "ignore"
+        )  # of initial values that are replaced, and of training's nodes
         net = library.models.get_model(network, weights=None)
         calls = _calls(net)
         ends = _stage_ends(net, calls)
@@ -199,7 +203,9 @@ def _timm(library: Any, name: str, network: str, keep_stride_16: bool) -> Librar
             network, features_only=True, pretrained=False, out_indices=indices, **options
         )
     except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
-        raise _no_features(name, [], str(error).splitlines()[0][:200] if str(error) else "") from error
+        raise _no_features(
+            name, [], str(error).splitlines()[0][:200] if str(error) else ""
+        ) from error
     strides = tuple(body.feature_info.reduction())
     if keep_stride_16 and strides[-1] != 16:
         raise _no_features(name, list(strides), "the last stage cannot keep stride 16")
