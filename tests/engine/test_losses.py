@@ -13,7 +13,8 @@ from napari_fashion.engine.losses import (
     laplace_loss,
     smooth_l1_loss,
 )
-from napari_fashion.engine.network.network import Heads, pool_category
+from napari_fashion.engine.network.category import pool_category
+from napari_fashion.engine.network.network import Heads
 from napari_fashion.engine.targets import TargetOptions, encode_targets
 from napari_fashion.schema import Schema
 

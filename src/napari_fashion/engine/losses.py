@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_fashion.documents import did_you_mean, shown
-from napari_fashion.engine.network.network import Heads, bounded_log_spread, pool_category
+from napari_fashion.engine.network.activation import bounded_log_spread
+from napari_fashion.engine.network.category import pool_category
+from napari_fashion.engine.network.network import Heads
 from napari_fashion.engine.targets import PointTargets, Targets
 from napari_fashion.options import Options
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from napari_fashion.engine.network.network import cell_grid
+from napari_fashion.engine.network.activation import cell_grid
 from napari_fashion.options import Options
 from napari_fashion.schema import Schema
 

@@ -24,7 +24,7 @@ from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.losses import compute_losses
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.network.network import NetworkConfig
+from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.train.recipe import Recipe, ScheduleOptions
 from napari_fashion.engine.train.trainer import Trainer, finished, learning_rate, train
 from napari_fashion.errors import CheckpointError, ImageError, RecipeError

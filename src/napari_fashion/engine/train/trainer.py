@@ -31,11 +31,14 @@ from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.sampling import category_rates, sampling_rates
 from napari_fashion.engine.data.split import fingerprint, split_images
+from napari_fashion.engine.devices import choose_device
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.losses import compute_losses
-from napari_fashion.engine.model import Description, Model, ModelInfo, choose_device
-from napari_fashion.engine.network.network import Network, fold_norms
-from napari_fashion.engine.renamed import FORMAT, translate_model
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.model_file import ModelInfo, parse_description
+from napari_fashion.engine.network.folding import fold_norms
+from napari_fashion.engine.network.network import Network
+from napari_fashion.engine.renamed import FORMAT
 from napari_fashion.engine.targets import encode_targets
 from napari_fashion.engine.train.recipe import OptimiserOptions, Recipe, ScheduleOptions
 from napari_fashion.engine.weights import Shapes, read_weights
@@ -240,7 +243,7 @@ class Trainer:
         if start is not None:
             self.model.network.load_state_dict(start.network.state_dict())
         elif recipe.pretrained is not None and not resume:
-            self.model.network.backbone.load_pretrained(Path(recipe.pretrained))
+            self.model.network.backbone.load_pretrained(recipe.pretrained)
         self.network = self.model.network
         self.averaged = Model.create(config, self.schema, info, self.device)
         self.averaged.network.load_state_dict(self.network.state_dict())
@@ -544,7 +547,7 @@ class Trainer:
             return self.averaged
         network = copy.deepcopy(self.averaged.network)
         network.load_state_dict(self._mixed_with_start(network.state_dict(), keep))
-        return Model(network, self.schema, self.averaged.info, self.device)
+        return Model.of_network(network, self.schema, self.averaged.info, self.device)
 
     def _mixed_with_start(self, state: dict[str, Tensor], share: float) -> dict[str, Tensor]:
         """Return (1 - share) of `state` and `share` of the start's weights."""
@@ -570,7 +573,8 @@ class Trainer:
 
     def _compare(self) -> dict[str, Any]:
         assert self.start is not None
-        old = Model(self.start.network, self.start.schema, self.start.info, self.device)
+        start = self.start
+        old = Model.of_network(start.network, start.schema, start.info, self.device)
         return {"old": self._validate(old), "new": self._validate(self._product())}
 
     # -- explosions ------------------------------------------------------------------------
@@ -748,15 +752,9 @@ def _as_its_model(recipe: Recipe, run: Path) -> Recipe:
     """
     path = run / "model.json"
     try:
-        document = _read_json(path)
-        if isinstance(document, dict) and document.get("version") == 1:
-            document = translate_model(document)
-        made = Description.model_validate(document)
-    except ValidationError as error:
-        raise CheckpointError(
-            f"{path}: does not describe a model ({told(error, Description)}); the run cannot be "
-            "resumed. Start a new one."
-        ) from error
+        made = parse_description(_read_json(path), path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error} The run cannot be resumed; start a new one.") from error
     inference = recipe.inference.model_copy(update={"input_size": made.inference.input_size})
     return recipe.model_copy(update={"network": made.network, "inference": inference})
 
