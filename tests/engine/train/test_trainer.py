@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from drawn import SCHEMA, draw_dataset, tiny_recipe
 from napari_fashion.coco import Dataset, export
 from napari_fashion.datasets import photos
-from napari_fashion.engine.augment import augment_batch
+from napari_fashion.engine.augment.batch import augment_batch
 from napari_fashion.engine.data.samples import (
     category_rates,
     draw_epoch,
@@ -23,7 +23,7 @@ from napari_fashion.engine.data.samples import (
     split_images,
 )
 from napari_fashion.engine.evaluation.protocols import evaluate_images
-from napari_fashion.engine.losses import compute_losses
+from napari_fashion.engine.losses.total import compute_losses
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.recipe import Recipe, ScheduleOptions, Source
 from napari_fashion.engine.train.trainer import Trainer, finished, learning_rate, train

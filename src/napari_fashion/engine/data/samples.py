@@ -28,8 +28,7 @@ from napari_fashion.coco.categories import (
 from napari_fashion.coco.keypoints import far_outside
 from napari_fashion.datasets import photos
 from napari_fashion.documents import listed, shown
-from napari_fashion.engine.augment import Canvases
-from napari_fashion.engine.targets import GarmentBatch
+from napari_fashion.engine.data.batch import Canvases, GarmentBatch
 from napari_fashion.engine.train.recipe import Source
 from napari_fashion.errors import ImageError, RecipeError
 from napari_fashion.images import image_size, read_image

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_fashion.documents import ended, read_json, read_toml
-from napari_fashion.engine.augment import AugmentOptions
+from napari_fashion.engine.augment.options import AugmentOptions
 from napari_fashion.engine.decode import decoder_options
 from napari_fashion.engine.inference.refinement import RefineOptions
-from napari_fashion.engine.losses import LossOptions
+from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.network.network import NetworkConfig
 from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
-from napari_fashion.engine.targets import TargetOptions
+from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.errors import RecipeError
 
 INHERITED = (

@@ -24,7 +24,8 @@ from torch.utils.data import DataLoader
 
 from napari_fashion import __version__
 from napari_fashion.documents import ended, parse_json, read_json, shown
-from napari_fashion.engine.augment import Canvases, augment_batch
+from napari_fashion.engine.augment.batch import augment_batch
+from napari_fashion.engine.data.batch import Canvases
 from napari_fashion.engine.data.samples import (
     AnnotatedImage,
     CanvasDataset,
@@ -37,11 +38,12 @@ from napari_fashion.engine.data.samples import (
     split_images,
 )
 from napari_fashion.engine.evaluation.protocols import evaluate_images
-from napari_fashion.engine.losses import compute_losses
+from napari_fashion.engine.losses.category import Teacher
+from napari_fashion.engine.losses.total import compute_losses
 from napari_fashion.engine.model import Description, Model, ModelInfo, choose_device
 from napari_fashion.engine.network.network import Network, fold_norms
 from napari_fashion.engine.options import Options, told
-from napari_fashion.engine.targets import encode_targets
+from napari_fashion.engine.targets.encode import encode_targets
 from napari_fashion.engine.train.recipe import OptimiserOptions, Recipe, ScheduleOptions
 from napari_fashion.engine.weights import Shapes, read_weights
 from napari_fashion.errors import CheckpointError, FashionError, RecipeError
@@ -469,11 +471,7 @@ class Trainer:
         recipe = self.recipe
         generator = torch.Generator().manual_seed(recipe.seed * 7_368_787 + self.step)
         self._set_lr()
-        moved = Canvases(
-            batch.pixels.to(self.device, non_blocking=True),
-            batch.size.to(self.device),
-            batch.garments.to(self.device),
-        )
+        moved = batch.to(self.device)
         done = self.step / max(1, self.total_steps)
         side = recipe.schedule.size_at(done, self.model.info.working_size)
         augment = recipe.augment if done < recipe.schedule.mild else recipe.augment.milder()
@@ -514,13 +512,13 @@ class Trainer:
         return parts
 
     @torch.no_grad()
-    def _teacher_logits(self, inputs: Tensor) -> tuple[Tensor, float] | None:
+    def _teacher_logits(self, inputs: Tensor) -> Teacher | None:
         """Return what the teacher says of the categories, and the share that it counts."""
         if self.teacher is None or self.recipe.teacher is None:
             return None
         with torch.autocast(self.device.type, enabled=self._mixed):
             heads = self.teacher(inputs.contiguous(memory_format=torch.channels_last))
-        return heads.category, self.recipe.teacher.category
+        return Teacher(heads.category, self.recipe.teacher.category)
 
     def _set_lr(self) -> None:
         lr = learning_rate(
