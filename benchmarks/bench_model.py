@@ -32,7 +32,7 @@ def main() -> None:
     as_trained._for_inference = lambda: as_trained.network  # type: ignore[method-assign]
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (533, 400, 3), dtype=np.uint8)
-    side = model.info.working_size
+    side = model.info.inference.input_size
 
     def look(by: Model, flip: bool, sizes: list[int]) -> Callable[[], object]:
         return lambda: by.predict([image], flip=flip, sizes=sizes, refine=False)

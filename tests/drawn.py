@@ -78,7 +78,7 @@ def tiny_recipe(path: Path, **changes: object) -> dict[str, object]:
     """Return a recipe that trains a very small network on a drawn data set in seconds."""
     recipe: dict[str, object] = {
         "name": "tiny",
-        "working_size": 96,
+        "inference": {"input_size": 96},
         "network": {
             "backbone": "shufflenet_v2_x0_5", "neck": "sum", "width": 32, "blocks": 1,
             "upsample": 1, "category_pool": "mean", "dropout": 0.0,

@@ -21,6 +21,7 @@ from lay_out import lay_out
 from napari_fashion.engine.data.samples import load_sources, split_images
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS, Evaluation, evaluate_images
+from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.recipe import Source
 
@@ -28,6 +29,13 @@ SIZES = (160, 192, 224, 256)
 WHOLE: dict[str, Any] = {"protocol": "whole", "rounds": 0}
 AGAIN = (320, 384, 448, 512)
 PAIRS = [[224, 160], [224, 192], [256, 192]]
+
+
+def _refined(
+    usual: InferenceOptions, margin: float, size: int, redetect_size: int | None = None
+) -> InferenceOptions:
+    refinement = RefinementOptions(margin=margin, detection_size=size, redetect_size=redetect_size)
+    return usual.model_copy(update={"refinement": refinement})
 
 
 def main() -> None:
@@ -66,12 +74,12 @@ def main() -> None:
         _line(f"{weight}", evaluate_images(model, images, options=one, rounds=0))
     _head("whole images: a closer look at what is found; margin, size of the first look")
     _line("none, mirror", evaluate_images(model, images, **WHOLE, refine=False))
-    usual = model.info.recipe.get("refine")
-    side = model.info.working_size
+    usual = model.info.inference
+    side = model.info.inference.input_size
     for margin, size in [(0.1, 224), (0.2, 224), (0.4, 224), (0.2, 160), (0.2, 192), (0.2, 256)]:
-        model.info.recipe["refine"] = {"margin": margin, "find_size": size}
+        model.info.inference = _refined(usual, margin, size)
         _line(f"{margin}, {size}", evaluate_images(model, images, **WHOLE, refine=True))
-    model.info.recipe["refine"] = {"margin": 0.2, "find_size": side}
+    model.info.inference = _refined(usual, 0.2, side)
     _line(
         f"0.2, {side}, mirror in both",
         evaluate_images(model, images, **WHOLE, refine=True, flip=True),
@@ -86,11 +94,11 @@ def main() -> None:
             several = load_sources([Source(file=str(path))], model.schema)
             _head(f"whole images, photos in each: {count}; size of another look")
             for size in (None, *AGAIN):
-                model.info.recipe["refine"] = {"margin": 0.2, "find_size": 224, "find_again": size}
+                model.info.inference = _refined(usual, 0.2, 224, size)
                 result = evaluate_images(model, several, **WHOLE)
                 # Shares of the images with one garment: where there are several, of the last alone.
                 _line(f"{size or 'none'}", result if count == 1 else replace(result, images={}))
-    model.info.recipe["refine"] = usual
+    model.info.inference = usual
     _head("whole images: PIF and PAF threshold, garment threshold")
     for threshold in (0.05, 0.1, 0.2):
         for garment in (0.15, 0.2, 0.3):

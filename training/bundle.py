@@ -40,13 +40,7 @@ def main() -> None:
     options = parser.parse_args()
     model = Model.load(options.run, "cpu")
     model.info.recipe = _without_folders(model.info.recipe)
-    chosen = Recipe.load(options.recipe)
-    model.info.recipe |= {
-        "decoder": chosen.decoder,
-        "mirror": chosen.mirror,
-        "look_sizes": chosen.look_sizes,
-        "refine": None if chosen.refine is None else chosen.refine.model_dump(),
-    }
+    model.info.inference = Recipe.load(options.recipe).inference
     if model.info.history["started_from"]:
         # The run may have started from what was the package's model until now.
         model.info.recipe["start_from"] = model.info.history["started_from"]

@@ -68,7 +68,7 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
     "mild": ("milder augmentation in the last 30 %", {"schedule": {"mild": 0.7}}),
     "mosaic": ("several images in one (25 %)", {"augment": {"mosaic": 0.25}}),
     "ema": ("no running mean of the weights", {"optimiser": {"ema": 0.0}}),
-    "aspect": ("box-cut images less narrow (0.5)", {"crop_aspect": 0.5}),
+    "aspect": ("box-cut images less narrow (0.5)", {"inference": {"crop_aspect": 0.5}}),
     "background": (
         "photos without garments around half of the cuts",
         {"augment": {"background": 0.5}},
@@ -134,7 +134,8 @@ def recipe_of(name: str, seed: int, steps: int) -> Recipe:
     base: dict[str, Any] = json.loads(
         json.dumps(Recipe.load(FOLDER / "recipes/teacher.toml").to_dict())
     )
-    base |= {"name": "compare", "seed": seed, "working_size": SIZE, "mirror": True}
+    base |= {"name": "compare", "seed": seed}
+    base["inference"] |= {"input_size": SIZE, "flip_tta": True}
     base["data"] |= {"train": [TRAIN, EMPTY]}
     base["schedule"] |= {"epochs": 1000, "max_steps": steps, "validate_every": 1000}
     for part, value in change.items():

@@ -68,7 +68,7 @@ def measure(model: Model) -> Json:
     A single look is one at the working size, without the mirrored image and without a closer look
     at what is found.
     """
-    once: Any = {"flip": False, "sizes": [model.info.working_size], "refine": False}
+    once: Any = {"flip": False, "sizes": [model.info.inference.input_size], "refine": False}
     test = load_sources([Source(file="photos:test")], model.schema)
     drawn = load_sources([Source(file="samples:200:50000")], model.schema)
     nothing = load_sources([Source(file="photos:no_garment", empty="negative")], model.schema)

@@ -77,10 +77,12 @@ def small_model(tmp_path_factory) -> Path:
     """A real model with random weights, small enough to train in seconds."""
     import torch
 
+    from napari_fashion.engine.inference.options import InferenceOptions
     from napari_fashion.engine.model import Model, ModelInfo
     from napari_fashion.engine.network.network import NetworkConfig
 
     torch.manual_seed(1)
     config = NetworkConfig(backbone="shufflenet_v2_x0_5")
-    model = Model.create(config, SCHEMA, ModelInfo(working_size=64), torch.device("cpu"))
+    info = ModelInfo(inference=InferenceOptions(input_size=64))
+    model = Model.create(config, SCHEMA, info, torch.device("cpu"))
     return model.save(tmp_path_factory.mktemp("model") / "model")

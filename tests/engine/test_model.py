@@ -14,6 +14,7 @@ from drawn import SCHEMA
 from napari_fashion.engine.data.samples import load_sources
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import crop_to_box, evaluate_images
+from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.train.recipe import Source
@@ -258,7 +259,7 @@ def test_a_recipe_decides_whether_the_mirror_is_asked(trained, images):
     plain = model.fields(image).pif_confidence
     flipped = model.fields_batch([image], flip=True)[0].pif_confidence
     assert not np.allclose(plain, flipped)
-    model.info.recipe["mirror"] = True
+    model.info.inference = InferenceOptions(input_size=96, flip_tta=True)
     assert np.allclose(model.fields(image).pif_confidence, flipped)
     assert np.allclose(model.fields_batch([image], flip=False)[0].pif_confidence, plain)
 
@@ -273,7 +274,7 @@ def test_images_are_seen_at_several_sizes(trained, images):
     assert small.grid < both.grid == usual.grid
     assert both.scale == usual.scale
     assert not np.allclose(both.pif_confidence, usual.pif_confidence)
-    model.info.recipe["look_sizes"] = [96, 64]
+    model.info.inference = InferenceOptions(input_size=96, multi_scale=[96, 64])
     assert model.sizes == (96, 64)
     np.testing.assert_array_equal(model.fields(image).pif_xy, both.pif_xy)
     # What one look sees, both see, at the same place.
@@ -346,7 +347,7 @@ def test_images_cut_to_one_garment_have_the_recipes_shape(trained, images):
     one = DecoderOptions(single=True, complete=True)
     (before,) = model.predict([image], options=one)
     usual = model.fields(image)
-    model.info.recipe["crop_aspect"] = 0.0
+    model.info.inference = InferenceOptions(input_size=96, crop_aspect=0.0)
     (crop,) = model.fields_batch([image], crop=True)
     assert crop.grid[0] == crop.grid[1] > 1.2 * min(usual.grid)
     assert model.fields(image).grid == usual.grid  # whole images keep their shape

@@ -162,7 +162,7 @@ def test_the_first_model_can_place_what_the_others_only_confirm(model, trained, 
 def test_only_the_second_look_is_at_a_cut_image(trained, unlabelled, monkeypatch):
     dataset, _ = unlabelled
     model = Model.load(trained[0], "cpu")
-    model.info.recipe["crop_aspect"] = 0.0
+    model.info.inference = model.info.inference.model_copy(update={"crop_aspect": 0.0})
     shapes = []
     place = model.place
 

@@ -65,7 +65,8 @@ for _name, _data, _refused, *_says in (
     ("a recipe with true for a number", GOOD + b"[schedule]\nepochs = true\n", True, "epochs"),
     ("a recipe with a date for a number", GOOD + b"[schedule]\nepochs = 2026-11-30\n", True, "epochs"),
     ("a recipe with a batch of 10^12", GOOD + b"[schedule]\nbatch = 1000000000000\n", True, "batch"),
-    ("a recipe with a working size of 10^9", b"working_size = 1000000000\n" + GOOD, True, "working_size"),
+    ("a recipe with an input size of 10^9", b"inference.input_size = 1000000000\n" + GOOD, True, "inference.input_size"),
+    ("a recipe with a key of before", b"mirror = true\n" + GOOD, True, "inference.flip_tta"),
     ("a recipe nested 5,000 deep", b"a = " + b"[" * 5000 + b"]" * 5000, True),
     ("a recipe with a key of 5,000 parts", b".".join([b"a"] * 5000) + b" = 1\n", True),
     ("a recipe of 2 MB", b"# " + b"x" * (2 << 20) + b"\n" + GOOD, True),
@@ -258,14 +259,25 @@ a_model(
 )
 a_model(
     "a description with NaN",
-    lambda d, w: (json.dumps(d).replace('"working_size": 64', '"working_size": NaN').encode(), w),
+    lambda d, w: (json.dumps(d).replace('"input_size": 64', '"input_size": NaN').encode(), w),
 )
 a_model("a description nested 100,000 deep", lambda d, w: (b'{"format":' + b"[" * 100_000, w))
-a_model("a working size of 2^40", lambda d, w: ({**d, "working_size": 2**40}, w), "working_size")
+a_model(
+    "an input size of 2^40",
+    lambda d, w: ({**d, "inference": {**d["inference"], "input_size": 2**40}}, w),
+    "inference.input_size",
+)
 a_model(
     "a mean colour of text",
     lambda d, w: (
-        {**d, "recipe": {"decoder": {"pif_threshold": "high"}, "refine": 5, "look_sizes": "x"}},
+        {
+            **d,
+            "inference": {
+                "decoder": {"pif_threshold": "high"},
+                "refinement": 5,
+                "multi_scale": "x",
+            },
+        },
         w,
     ),
 )

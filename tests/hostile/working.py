@@ -102,13 +102,14 @@ def tiny_model(folder: Path) -> Path:
     """Write a model that knows nothing; return its path."""
     import torch
 
+    from napari_fashion.engine.inference.options import InferenceOptions
     from napari_fashion.engine.model import Model, ModelInfo
     from napari_fashion.engine.network.network import NetworkConfig
     from napari_fashion.schema import Schema
 
     torch.manual_seed(0)
     config = NetworkConfig(backbone="shufflenet_v2_x0_5", neck="sum", width=8, blocks=0, upsample=1)
-    info = ModelInfo(name="tiny", working_size=64)
+    info = ModelInfo(name="tiny", inference=InferenceOptions(input_size=64))
     made = Model.create(config, Schema.load("garments"), info, torch.device("cpu"))
     return made.save(folder / "m")
 

@@ -353,6 +353,7 @@ def _tiny_model() -> tuple[Path, bytes, bytes, bytes]:
     """Return a folder, and a tiny model's description, header with its length, and numbers."""
     import torch
 
+    from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
     from napari_fashion.engine.model import Model, ModelInfo
     from napari_fashion.engine.network.network import NetworkConfig
     from napari_fashion.schema import Schema
@@ -362,11 +363,14 @@ def _tiny_model() -> tuple[Path, bytes, bytes, bytes]:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     schema = Schema.from_coco([{"name": "c", "keypoints": ["left", "right"], "skeleton": [[1, 2]]}])
     config = NetworkConfig(backbone="shufflenet_v2_x0_5", neck="sum", width=8, blocks=0, upsample=1)
-    recipe = {
-        "mirror": True, "crop_aspect": 0.5, "look_sizes": [64], "refine": {"margin": 0.1},
-        "decoder": {"pif_threshold": 0.1},
-    }  # fmt: skip
-    info = ModelInfo(recipe=recipe)
+    inference = InferenceOptions(
+        flip_tta=True,
+        crop_aspect=0.5,
+        multi_scale=[64],
+        refinement=RefinementOptions(margin=0.1),
+        decoder={"pif_threshold": 0.1},  # type: ignore[arg-type]
+    )
+    info = ModelInfo(inference=inference, recipe=inference.model_dump())
     path = Model.create(config, schema, info, torch.device("cpu")).save(folder / "m")
     weights = path.with_suffix(".safetensors").read_bytes()
     start = 8 + int.from_bytes(weights[:8], "little")

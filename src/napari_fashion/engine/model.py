@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError
 from safetensors.torch import save
 from torch import Tensor
 
@@ -24,11 +24,10 @@ from napari_fashion.engine.decode import (
     DecodedGarment,
     DecoderOptions,
     decode_fields,
-    decoder_options,
 )
 from napari_fashion.engine.fields import Fields, average_fields
+from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.inference.refinement import (
-    RefineOptions,
     crop_around,
     may_hide_more,
     merge,
@@ -43,8 +42,10 @@ from napari_fashion.engine.network.network import (
     fold_norms,
     pool_category,
 )
-from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
+from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.engine.renamed import FORMAT as VERSION
+from napari_fashion.engine.renamed import translate_model
 from napari_fashion.engine.weights import expect_shapes_of, read_weights
 from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
@@ -55,7 +56,6 @@ from napari_fashion.schema import Schema
 _log = logging.getLogger(__name__)
 
 FORMAT = "napari-fashion model"
-VERSION = 1
 
 _CUTS_AT_ONCE = 16  # more garments than that in a few images must not cost memory without end
 
@@ -115,8 +115,8 @@ class ModelInfo:
     ----------
     name
         Of the recipe.
-    working_size
-        The longer side of an image in the network's input, pixels.
+    inference
+        How it is used, unless other options are given.
     recipe
         The recipe's dictionary form.
     data
@@ -128,37 +128,15 @@ class ModelInfo:
     """
 
     name: str = "model"
-    working_size: int = 192
+    inference: InferenceOptions = field(default_factory=InferenceOptions)
     recipe: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
 
 
-class Usage(Options):
-    """What a model's recipe says of its use; the rest of the recipe was for its training.
-
-    Attributes
-    ----------
-    mirror, crop_aspect, look_sizes, refine, decoder
-        As `Recipe` has them.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    mirror: bool = False
-    crop_aspect: float = Field(default=1.0, ge=0, le=1)
-    look_sizes: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
-        default_factory=list, max_length=MAX_LOOKS
-    )
-    refine: RefineOptions | None = None
-    decoder: dict[str, float] = Field(default_factory=dict)
-
-    @field_validator("decoder")
-    @classmethod
-    def _known_thresholds(cls, value: dict[str, float]) -> dict[str, float]:
-        decoder_options(value)
-        return value
+INFO_KEYS = ("name", "recipe", "data", "metrics", "history")
+"""Keys of `ModelInfo` that stand in the document as they are."""
 
 
 class Description(Options):
@@ -170,20 +148,11 @@ class Description(Options):
     schema_: dict[str, Any] = Field(alias="schema")
     network: NetworkConfig
     name: str = Field(max_length=100)
-    working_size: int = Field(ge=32, le=MAX_SIZE)
+    inference: InferenceOptions
     recipe: dict[str, Any]
     data: dict[str, Any]
     metrics: dict[str, Any]
     history: dict[str, Any]
-
-    @field_validator("recipe")
-    @classmethod
-    def _usable(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            Usage.model_validate(value)
-        except ValidationError as error:
-            raise ValueError(told(error, Usage)) from error
-        return value
 
 
 class Model:
@@ -231,17 +200,17 @@ class Model:
     @property
     def decoder_options(self) -> DecoderOptions:
         """Thresholds that the model's recipe gives; otherwise the published ones."""
-        return decoder_options(self.info.recipe.get("decoder", {}))
+        return self.info.inference.decoder
 
     @property
     def crop_aspect(self) -> float:
         """What the recipe calls so (`Recipe`); 1 for models from before there was such a thing."""
-        return float(self.info.recipe.get("crop_aspect", 1.0))
+        return self.info.inference.crop_aspect
 
     @property
     def mirror(self) -> bool:
         """Whether the model's recipe averages with the mirrored image."""
-        return bool(self.info.recipe.get("mirror", False))
+        return self.info.inference.flip_tta
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -249,14 +218,12 @@ class Model:
 
         Without any, the working size.
         """
-        looks: list[int] = self.info.recipe.get("look_sizes", [])
-        return tuple(looks) or (self.info.working_size,)
+        return self.info.inference.sizes
 
     @property
-    def refining(self) -> RefineOptions | None:
+    def refining(self) -> RefinementOptions | None:
         """How it looks closer at what it finds in whole images: the recipe's `refine`."""
-        said = self.info.recipe.get("refine")
-        return None if said is None else RefineOptions(**said)
+        return self.info.inference.refinement
 
     @property
     def id(self) -> str:
@@ -305,7 +272,8 @@ class Model:
             "parameters": sum(p.numel() for p in self.network.parameters()),
             "schema": self.schema.to_dict(),
             "network": self.config.model_dump(mode="json"),
-            **{key: getattr(self.info, key) for key in ModelInfo.__dataclass_fields__},
+            "inference": self.info.inference.model_dump(mode="json"),
+            **{key: getattr(self.info, key) for key in INFO_KEYS},
         }
         atomic_write(stem.with_name(stem.name + ".safetensors"), weights)
         target = stem.with_name(stem.name + ".json")
@@ -341,11 +309,13 @@ class Model:
                 f"{described}: not a napari-fashion model; expected a JSON file with "
                 f'"format": "{FORMAT}", as `napari-fashion train` writes it.'
             )
-        if (found := document.get("version")) != VERSION or isinstance(found, bool):
+        if (found := document.get("version")) not in (1, VERSION) or isinstance(found, bool):
             raise CheckpointError(
                 f"{described}: format version {shown(document.get('version'))}; this napari-fashion "
-                f"reads version {VERSION}. Use the version that wrote it."
+                f"reads the versions 1 to {VERSION}. Use the version that wrote it."
             )
+        if found == 1:
+            document = translate_model(document)
         try:
             made = Description.model_validate(document)
             schema = Schema.from_dict(made.schema_)
@@ -372,7 +342,7 @@ class Model:
             device = choose_device(device)
         network = Network(made.network, *sizes)
         network.load_state_dict(_in_full(weights.tensors))
-        info = ModelInfo(**{key: getattr(made, key) for key in ModelInfo.__dataclass_fields__})
+        info = ModelInfo(**{key: getattr(made, key) for key in ("inference", *INFO_KEYS)})
         model = cls(network, schema, info, device)
         _log.info("model %s of %s on %s", document.get("id"), stem, device)
         return model
@@ -387,7 +357,7 @@ class Model:
         An image that is `cut` to one garment gets the shape of the recipe's `crop_aspect`.
         """
         config = self.config
-        side = self.info.working_size if side is None else side
+        side = self.info.inference.input_size if side is None else side
         least = CELLS_ACROSS * config.stride
         aspect = self.crop_aspect if crop else 1.0
         return Placement.fit(width, height, side, config.multiple, config.margin, least, aspect)
@@ -496,17 +466,17 @@ class Model:
             refine = self.refining is not None and not (crop or options.single)
         elif refine and (crop or options.single):
             raise ValueError("refine is for whole images; found cut or options.single.")
-        closer = (self.refining or RefineOptions()) if refine else None
+        closer = (self.refining or RefinementOptions()) if refine else None
         rgb = [to_rgb(p) for p in images]
         if closer is None:
             found = self.fields_batch(rgb, flip=flip, sizes=sizes, crop=crop)
         else:
-            wide = sizes if closer.find_size is None else sizes or [closer.find_size]
+            wide = sizes if closer.detection_size is None else sizes or [closer.detection_size]
             found = self.fields_batch(rgb, flip=bool(flip), sizes=wide)
         predictions = self._decode_all(found, rgb, options)
         if closer is not None:
-            if closer.find_again is not None and sizes is None:
-                self._find_again(rgb, found, predictions, options, closer.find_again, bool(flip))
+            if closer.redetect_size is not None and sizes is None:
+                self._find_again(rgb, found, predictions, options, closer.redetect_size, bool(flip))
             predictions = self._refine(rgb, predictions, options, closer, flip, sizes)
         return list(zip(found, predictions, strict=True))
 
@@ -536,7 +506,7 @@ class Model:
         images: Sequence[RGBImage],
         predictions: Sequence[Prediction],
         options: DecoderOptions,
-        closer: RefineOptions,
+        closer: RefinementOptions,
         flip: bool | None,
         sizes: Sequence[int] | None,
     ) -> list[Prediction]:

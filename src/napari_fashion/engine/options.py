@@ -6,7 +6,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
@@ -17,8 +17,8 @@ MAX_LETTERS = 4096
 """A text of a recipe, such as a path, has at most so many letters."""
 MAX_SIZE = 4096
 """Images are seen at most so large: the longer side in the network's input, pixels."""
-MAX_LOOKS = 16
-"""At most so many sizes are averaged."""
+MAX_SIZES = 16
+"""Greatest number of sizes that are averaged."""
 MAX_ERRORS = 4
 """So many wrong values are named; the others are counted."""
 
@@ -50,6 +50,8 @@ class Options(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=MAX_LETTERS
     )
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """New path of keys that had another name before, for the error that refuses them."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -84,6 +86,10 @@ def _one(error: ErrorDetails, kind: type[BaseModel]) -> str:
     context: Mapping[str, Any] = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
+            if (
+                new := getattr(kind, "renamed", {}).get(".".join(map(str, error["loc"])))
+            ) is not None:
+                return f"{where} is now called {new}; rename it"
             known = _keys(kind, error["loc"][:-1])
             return f"{where} is not a known key; {did_you_mean(error['loc'][-1], known)}"
         case "missing":

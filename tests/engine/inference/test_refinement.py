@@ -6,20 +6,21 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from drawn import SCHEMA, tiny_recipe
+from drawn import SCHEMA
 from napari_fashion.engine.data.samples import load_sources
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import evaluate_images
+from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.inference.refinement import (
     AGREE,
     SMALL,
-    RefineOptions,
     crop_around,
     may_hide_more,
     merge,
     sees_more,
 )
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.network.network import NetworkConfig
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.train.recipe import Recipe, Source
 from napari_fashion.images.transforms import PADDING, Crop
@@ -143,18 +144,23 @@ def test_small_garments_are_placed_more_exactly(bundled, samples):
     assert np.median(errors[True]) < 0.8 * np.median(errors[False])
 
 
+def refine_by(model, *, flip_tta=False, **refinement):
+    options = {"flip_tta": flip_tta, "refinement": RefinementOptions(**refinement)}
+    model.info.inference = model.info.inference.model_copy(update=options)
+
+
 def test_it_goes_by_the_recipe_unless_it_is_told_otherwise(model, drawn):
     image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
     plain = model.predict([image])[0].garments[0]
     closer = model.predict([image], refine=True)[0].garments[0]
     assert not np.array_equal(plain.category, closer.category)
-    model.info.recipe["refine"] = {"margin": 0.25, "find_size": None}
+    refine_by(model, margin=0.25)
     ((fields, by_recipe),) = model.look([image])
     assert np.array_equal(by_recipe.garments[0].category, closer.category)
     assert fields.grid == model.fields(image).grid  # of the whole image
     once = model.predict([image], refine=False)[0].garments[0]
     assert np.array_equal(once.category, plain.category)
-    model.info.recipe["refine"] = {"margin": 0.25, "find_size": 64}
+    refine_by(model, margin=0.25, detection_size=64)
     ((small, _),) = model.look([image])
     assert small.grid == model.fields_batch([image], sizes=[64])[0].grid != fields.grid
 
@@ -206,14 +212,15 @@ def several_in_a_room(samples):
 def test_images_that_may_hide_more_are_seen_again_larger(bundled, samples, monkeypatch):
     image, room = samples[0].read(), in_a_corner(samples[0])
     two = several_in_a_room(samples[:2])
-    recipe, sizes, batch = bundled.info.recipe, [], bundled.fields_batch
+    sizes, batch = [], bundled.fields_batch
+    monkeypatch.setattr(bundled.info, "inference", bundled.info.inference)
 
     def noting(images, **how):
         sizes.append((len(images), how.get("sizes")))
         return batch(images, **how)
 
     monkeypatch.setattr(bundled, "fields_batch", noting)
-    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 224, "find_again": 448})
+    refine_by(bundled, flip_tta=True, margin=0.2, detection_size=224, redetect_size=448)
     (large, one), (small, other), (fields, both) = bundled.look([image, room, two], flip=False)
     assert len(one.garments) == len(other.garments) == 1
     assert len(both.garments) == 2
@@ -231,7 +238,7 @@ def test_images_that_may_hide_more_are_seen_again_larger(bundled, samples, monke
     empty = np.full((90, 120, 3), PADDING, np.uint8)
     assert not bundled.predict([empty])[0].garments
     assert sizes == [(1, [224])]  # nothing is found, and nothing looked for again
-    monkeypatch.setitem(recipe, "refine", {"margin": 0.2, "find_size": 224})
+    refine_by(bundled, flip_tta=True, margin=0.2, detection_size=224)
     sizes.clear()
     bundled.look([two])
     assert sizes[0] == (1, [224])
@@ -260,7 +267,7 @@ def test_many_images_are_seen_again_a_few_at_a_time(bundled, samples, monkeypatc
 
 def test_the_first_look_has_no_mirror_and_the_closer_one_does(model, drawn, monkeypatch):
     image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
-    model.info.recipe |= {"refine": {"margin": 0.25}, "mirror": True}
+    refine_by(model, flip_tta=True, margin=0.25)
     seen = []
     forward = model._forward
     monkeypatch.setattr(
@@ -282,7 +289,7 @@ def test_cuts_are_as_close_as_can_be(model, drawn):
     image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
     one = DecoderOptions(single=True, complete=True)
     before = model.predict([image], options=one)[0].garments[0].xy
-    model.info.recipe["refine"] = {"margin": 0.25}
+    refine_by(model, margin=0.25)
     assert np.array_equal(model.predict([image], options=one)[0].garments[0].xy, before)
     with pytest.raises(ValueError, match="refine is for whole images"):
         model.predict([image], options=one, refine=True)
@@ -330,7 +337,8 @@ def test_each_garment_is_looked_at_by_itself(bundled, samples, monkeypatch):
     both = np.full((height, one.shape[1] + two.shape[1], 3), PADDING, np.uint8)
     both[: len(one), : one.shape[1]] = one
     both[: len(two), one.shape[1] :] = two
-    monkeypatch.setitem(bundled.info.recipe, "refine", {"margin": 0.2})  # the first look as usual
+    monkeypatch.setattr(bundled.info, "inference", bundled.info.inference)
+    refine_by(bundled, margin=0.2)  # the first look as usual
     once, closer = (
         bundled.predict([both], refine=refine, flip=False)[0].garments for refine in (False, True)
     )
@@ -360,22 +368,26 @@ def test_evaluation_of_whole_images_can_look_closer(bundled, samples):
 
 
 def test_recipes_say_it_and_what_goes_on_from_them_inherits_it(drawn, tmp_path):
-    said = {"margin": 0.3, "find_size": 64, "find_again": 128}
-    old = Recipe.from_dict(tiny_recipe(drawn, refine=said)).to_dict()
-    assert old["refine"] == said
-    plain = {"data": {"train": [{"file": str(drawn)}]}}
-    going_on = Recipe.from_dict(plain | {"working_size": 96})
-    assert going_on.inheriting(old).refine == RefineOptions(**said)
-    assert Recipe.from_dict(plain | {"refine": None}).inheriting(old).refine is None
-    larger = Recipe.from_dict(plain | {"working_size": 128}).inheriting(
-        old | {"look_sizes": [96, 64]}
+    refinement = {"margin": 0.3, "detection_size": 64, "redetect_size": 128}
+    old = InferenceOptions(input_size=96, refinement=refinement)
+    network = NetworkConfig()
+
+    def inherited(inference, old=old):
+        recipe = {"data": {"train": [{"file": str(drawn)}]}, "inference": inference}
+        return Recipe.from_dict(recipe).going_on_from(network, {}, old).inference
+
+    assert inherited({"input_size": 96}).refinement == RefinementOptions(**refinement)
+    assert inherited({"refinement": None}).refinement is None
+    both = old.model_copy(update={"multi_scale": [96, 64]})
+    larger = inherited({"input_size": 128}, both)
+    assert larger.refinement == RefinementOptions(margin=0.3)  # the sizes are of another input size
+    assert larger.multi_scale == []
+    assert inherited({"input_size": 96}, both).multi_scale == [96, 64]
+    (tmp_path / "r.toml").write_text(
+        '[inference]\nrefinement = false\n[[data.train]]\nfile = "photos:train"\n'
     )
-    assert larger.refine == RefineOptions(margin=0.3)  # the sizes were chosen for another one
-    assert larger.look_sizes == []
-    same = going_on.inheriting(old | {"look_sizes": [96, 64]})
-    assert same.look_sizes == [96, 64]
-    (tmp_path / "r.toml").write_text('refine = false\n[[data.train]]\nfile = "photos:train"\n')
-    assert Recipe.load(tmp_path / "r.toml").inheriting(old).refine is None
-    assert Recipe.from_dict(plain | {"refine": True}).refine == RefineOptions()
+    off = Recipe.load(tmp_path / "r.toml").going_on_from(network, {}, old)
+    assert off.inference.refinement is None
+    assert InferenceOptions(refinement=True).refinement == RefinementOptions()
     with pytest.raises(ValidationError, match="margin"):
-        RefineOptions(margin=-0.1)
+        RefinementOptions(margin=-0.1)

@@ -23,8 +23,10 @@ from napari_fashion.engine.data.samples import (
     split_images,
 )
 from napari_fashion.engine.evaluation.protocols import evaluate_images
+from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.losses.total import compute_losses
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.network.network import NetworkConfig
 from napari_fashion.engine.train.recipe import Recipe, ScheduleOptions, Source
 from napari_fashion.engine.train.trainer import Trainer, finished, learning_rate, train
 from napari_fashion.errors import CheckpointError, ImageError, RecipeError
@@ -181,7 +183,7 @@ def test_images_grow_as_the_run_goes_on(drawn, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("sizes", "said"),
     [
-        ([[0.0, 96], [0.5, 64]], "ends with 64; expected working_size, which is 96"),
+        ([[0.0, 96], [0.5, 64]], "ends with 64; expected inference.input_size, which is 96"),
         ([[0.2, 96]], "the first of them 0"),
         ([[0.0, 64], [0.0, 96]], "rising shares"),
         ([[0.0, 50], [0.5, 96]], "multiples of 32"),
@@ -196,11 +198,11 @@ def test_what_grows_must_end_at_the_size_that_the_model_will_have(drawn, trained
     recipe = tiny_recipe(
         drawn, start_from=str(trained[0]), schedule={"sizes": [[0, 32], [0.5, 64]]}
     )
-    del recipe["working_size"]  # the old model's
-    with pytest.raises(RecipeError, match="ends with 64; expected 96, the working size of"):
+    del recipe["inference"]  # the old model's
+    with pytest.raises(RecipeError, match="ends with 64; expected 96, the input size of"):
         run(recipe, tmp_path / "run")
-    recipe["working_size"] = 128
-    with pytest.raises(RecipeError, match="ends with 64; expected 128, the working size"):
+    recipe["inference"] = {"input_size": 128}
+    with pytest.raises(RecipeError, match="ends with 64; expected 128, the input size"):
         run(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -209,7 +211,7 @@ def test_a_run_that_goes_on_can_have_another_size_and_other_regularisers(drawn, 
     recipe = tiny_recipe(
         drawn,
         start_from=str(trained[0]),
-        working_size=64,
+        inference={"input_size": 64},
         network={"dropout": 0.4},
         schedule={"epochs": 2, "sizes": [[0, 32], [0.5, 64]]},
     )
@@ -217,11 +219,11 @@ def test_a_run_that_goes_on_can_have_another_size_and_other_regularisers(drawn, 
     run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
     path, _ = run(recipe, tmp_path / "run", resume=True)
     model, old = Model.load(path, "cpu"), Model.load(trained[0], "cpu")
-    assert (model.info.working_size, old.info.working_size) == (64, 96)
+    assert (model.info.inference.input_size, old.info.inference.input_size) == (64, 96)
     assert model.config == old.config.model_copy(update={"dropout": 0.4})
     plain = {"start_from": str(trained[0]), "data": {"train": [{"file": str(drawn)}]}}
-    kept = Recipe.from_dict(plain).going_on_from(old.config, 96)
-    assert (kept.network, kept.working_size) == (old.config, 96)
+    kept = Recipe.from_dict(plain).going_on_from(old.config, old.info.recipe, old.info.inference)
+    assert (kept.network, kept.inference) == (old.config, old.info.inference)
 
 
 def test_a_run_from_before_recipes_said_what_their_model_is_goes_on(drawn, trained, tmp_path):
@@ -230,12 +232,12 @@ def test_a_run_from_before_recipes_said_what_their_model_is_goes_on(drawn, train
     run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
     path = tmp_path / "run" / "recipe.json"
     document = json.loads(path.read_text())
-    del document["network"], document["working_size"]  # the defaults stood there
+    del document["network"], document["inference"], document["format"]  # the defaults stood there
     path.write_text(json.dumps(document))
     made, events = run(recipe, tmp_path / "run", resume=True)
     assert events[-1]["event"] == "done"
     model, old = Model.load(made, "cpu"), Model.load(trained[0], "cpu")
-    assert (model.config, model.info.working_size) == (old.config, 96)
+    assert (model.config, model.info.inference.input_size) == (old.config, 96)
     described = json.loads((tmp_path / "run" / "model.json").read_text())
     del described["network"]
     (tmp_path / "run" / "model.json").write_text(json.dumps(described))
@@ -300,10 +302,11 @@ def test_a_state_from_before_rates_had_shares_goes_on(drawn, tmp_path):
 
 
 def test_the_mirror_is_inherited_unless_the_recipe_says_otherwise(drawn):
-    old = Recipe.from_dict(tiny_recipe(drawn, mirror=True)).to_dict()
+    old, network = InferenceOptions(flip_tta=True), NetworkConfig()
     plain = {"data": {"train": [{"file": str(drawn)}]}}
-    assert Recipe.from_dict(plain).inheriting(old).mirror
-    assert not Recipe.from_dict({**plain, "mirror": False}).inheriting(old).mirror
+    for own, expected in (({}, True), ({"flip_tta": False}, False)):
+        recipe = Recipe.from_dict({**plain, "inference": own})
+        assert recipe.going_on_from(network, {}, old).inference.flip_tta is expected
 
 
 def test_all_that_is_held_out_stays_so(drawn, tmp_path):
@@ -501,9 +504,9 @@ def test_photos_without_landmarks_are_found_where_fetch_puts_them(
         ({"network": {"backbone": "vgg"}}, r"network\.backbone"),
         ({"nonsense": 1}, "nonsense"),
         ({"data": {"train": []}}, r"data\.train"),
-        ({"working_size": 100}, "working_size"),
-        ({"decoder": {"seed_treshold": 0.3}}, "seed_treshold"),
-        ({"decoder": {"seed_threshold": 3}}, "seed_threshold"),
+        ({"inference": {"input_size": 100}}, "input_size"),
+        ({"inference": {"decoder": {"seed_treshold": 0.3}}}, "seed_treshold"),
+        ({"inference": {"decoder": {"seed_threshold": 3}}}, "seed_threshold"),
     ],
 )
 def test_a_bad_recipe_is_refused_by_name(drawn, change, message):
@@ -588,7 +591,7 @@ def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypa
     recipe = Recipe.from_dict(
         tiny_recipe(
             drawn,
-            crop_aspect=0.4,
+            inference={"crop_aspect": 0.4},
             loss={"category_prior": 1.0},
             schedule={"epochs": 1, "max_steps": 1},
         )

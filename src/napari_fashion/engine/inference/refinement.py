@@ -15,9 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from napari_fashion.engine.options import MAX_SIZE, Options
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.images.transforms import Crop, RGBImage, crop_to_box
 
@@ -37,27 +35,6 @@ SMALL = 0.5
 """Length of a garment, as a share of its image's longer side, up to which it is small: images of
 one garment have it longer (98 % of those that the bundled model learned from, 94 % of the test
 split)."""
-
-
-class RefineOptions(Options):
-    """How a model looks closer at what it has found in a whole image.
-
-    Attributes
-    ----------
-    margin
-        How much around the box of a garment's landmarks the cut shows, as a share of the box.
-    find_size
-        Longer side at which the whole image is seen first, pixels; None for the model's own
-        sizes. That first look has no mirrored image, unless one is asked for.
-    find_again
-        Longer side at which the image is seen again, in the same way, where there may be more to
-        find than the first look did (`may_hide_more`); that look counts where either finds several
-        garments (`sees_more`). None for never.
-    """
-
-    margin: float = Field(default=0.25, ge=0, le=2)
-    find_size: int | None = Field(default=None, ge=32, le=MAX_SIZE)
-    find_again: int | None = Field(default=None, ge=32, le=MAX_SIZE)
 
 
 def may_hide_more(prediction: Prediction, landmark_threshold: float) -> bool:

@@ -7,24 +7,23 @@ before it costs memory or time. The ranges stand at the fields.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_fashion.documents import ended, read_json, read_toml
 from napari_fashion.engine.augment.options import AugmentOptions
-from napari_fashion.engine.decode import decoder_options
-from napari_fashion.engine.inference.refinement import RefineOptions
+from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.network.network import NetworkConfig
-from napari_fashion.engine.options import MAX_LOOKS, MAX_SIZE, Options, told
+from napari_fashion.engine.options import MAX_SIZE, Options, told
+from napari_fashion.engine.renamed import RECIPE_KEYS, translate_recipe
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.errors import RecipeError
 
-INHERITED = (
-    "augment", "targets", "loss", "decoder", "mirror", "crop_aspect", "look_sizes", "refine",
-)  # fmt: skip
-"""Parts of a recipe that a training which starts from a model takes from that model's recipe."""
+INHERITED = ("augment", "targets", "loss")
+"""Parts of a recipe that a training which starts from a model takes from that model's recipe; its
+`InferenceOptions` are inherited option by option."""
 
 
 NAME = r"^[A-Za-z0-9._-]+$"
@@ -197,7 +196,7 @@ class ScheduleOptions(Options):
     sizes
         Progressive resizing: (share, size) pairs; from that share of the steps on, images have
         that longer side in the network's input. Rising shares, the first 0, the last size the
-        recipe's `Recipe.working_size`; empty for that size throughout.
+        recipe's `InferenceOptions.input_size`; empty for that size throughout.
     mild
         From that share of the steps on, images are changed half as far
         (`AugmentOptions.milder`): a model ends on images like those it is used on (He et al.
@@ -268,47 +267,24 @@ class Recipe(Options):
     pretrained
         File of weights that the backbone starts from (`Backbone.load_pretrained`), relative to
         the recipe; None for random ones. Not looked at where `start_from` is given.
-    working_size
-        The longer side of an image in the network's input, pixels.
-    mirror
-        Use the model with its answers for the mirrored image averaged in (twice the time),
-        where nothing else is said.
-    crop_aspect
-        Images that are cut to one garment are scaled so that their longer side fills the input,
-        and the shorter one this power of its share of the longer: 1 keeps their shape, 0 makes
-        them square. Narrow garments and slivers are then seen finer across.
-    look_sizes
-        Use the model with the fields of images seen at each of these longer sides averaged,
-        where nothing else is said; the first one's cells count, so it is best the greatest. Empty
-        for the working size alone.
-    refine
-        Look once more, and closer, at each garment that is found in a whole image, where nothing
-        else is said (`RefineOptions`); the mirror and the looks' sizes are then those of the closer
-        look. None, or ``false`` in TOML: once is enough; ``true``: as `RefineOptions` has it.
+    inference
+        How the model is used, and the input's size (`InferenceOptions`).
     precision
         ``"auto"``: mixed on a GPU, float32 on the CPU; or one of them.
     seed
         Of everything random; 0 to 2^32 - 1.
     teacher
         A model to learn from beside the labels (`TeacherOptions`); None for the labels alone.
-    decoder
-        Thresholds of `DecoderOptions` that the model is used with, where nothing else is said;
-        best chosen on validation images.
     """
 
     model_config = ConfigDict(populate_by_name=True)
+    renamed: ClassVar = RECIPE_KEYS
 
     name: str = Field(default="model", pattern=NAME, max_length=100)
     schema_name: str = Field(default="garments", alias="schema")
     start_from: str | None = None
     pretrained: str | None = None
-    working_size: int = Field(default=192, ge=32, le=MAX_SIZE, multiple_of=32)
-    mirror: bool = False
-    crop_aspect: float = Field(default=1.0, ge=0, le=1)
-    look_sizes: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
-        default_factory=list, max_length=MAX_LOOKS
-    )
-    refine: RefineOptions | None = None
+    inference: InferenceOptions = InferenceOptions()
     precision: Literal["auto", "float32", "mixed"] = "auto"
     seed: int = Field(default=0, ge=0, lt=1 << 32)
     network: NetworkConfig = NetworkConfig()
@@ -320,7 +296,6 @@ class Recipe(Options):
     schedule: ScheduleOptions = ScheduleOptions()
     divergence: DivergenceOptions = DivergenceOptions()
     teacher: TeacherOptions | None = None
-    decoder: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits_its_start(self) -> Recipe:
@@ -335,25 +310,12 @@ class Recipe(Options):
         if self.start_from is None and (wrong := _not_skippable(self.network)):
             raise ValueError(wrong)
         sizes = self.schedule.sizes
-        if sizes and self.start_from is None and sizes[-1][1] != self.working_size:
+        if sizes and self.start_from is None and sizes[-1][1] != self.inference.input_size:
             raise ValueError(
-                f"schedule.sizes ends with {sizes[-1][1]}; expected working_size, which is "
-                f"{self.working_size}"
+                f"schedule.sizes ends with {sizes[-1][1]}; expected inference.input_size, which is "
+                f"{self.inference.input_size}"
             )
         return self
-
-    @field_validator("refine", mode="before")
-    @classmethod
-    def _yes_or_no(cls, value: Any) -> Any:
-        if isinstance(value, bool):
-            return {} if value else None
-        return value
-
-    @field_validator("decoder")
-    @classmethod
-    def _known_thresholds(cls, value: dict[str, float]) -> dict[str, float]:
-        decoder_options(value)
-        return value
 
     @classmethod
     def load(cls, path: Path | str) -> Recipe:
@@ -373,7 +335,7 @@ class Recipe(Options):
 
     @classmethod
     def load_json(cls, path: Path | str) -> Recipe:
-        """Read a recipe as a run's folder keeps it (``recipe.json``).
+        """Read a recipe as a run's folder keeps it (``recipe.json``), of format 1 or 2.
 
         Raises
         ------
@@ -381,6 +343,12 @@ class Recipe(Options):
             If the file is missing, or not a recipe.
         """
         data = read_json(path, RecipeError, expected="the recipe of a training run (JSON)")
+        if isinstance(data, dict):
+            data = (
+                {k: v for k, v in data.items() if k != "format"}
+                if "format" in data
+                else (translate_recipe(data))
+            )
         return cls.from_dict(data, where=str(path))
 
     @classmethod
@@ -435,22 +403,52 @@ class Recipe(Options):
             changes["teacher"] = self.teacher.model_copy(update={"model": path(self.teacher.model)})
         return self.model_copy(update=changes)
 
-    def going_on_from(self, network: NetworkConfig, working_size: int) -> Recipe:
-        """Return this recipe with the network and the working size of the model that it starts from.
+    def going_on_from(
+        self, network: NetworkConfig, recipe: dict[str, Any], inference: InferenceOptions
+    ) -> Recipe:
+        """Return this recipe with what it leaves open taken from the model that it starts from.
+
+        A model that goes on learning keeps its network, learns by the same losses on the same kind
+        of images, and is used in the same way, unless its new recipe sets something else.
 
         Parameters
         ----------
         network
             Of that model; `REGULARISERS` that this recipe sets take the place of its own.
-        working_size
-            Of that model, in pixels; where this recipe sets one, that one counts. What comes from a
-            whole recipe's dictionary form (`to_dict`) counts as set.
+        recipe
+            The dictionary form of the recipe by which that model was trained; `INHERITED` parts of
+            it are taken.
+        inference
+            Of that model; options that this recipe sets take the place of its own. If the input
+            size is another one, sizes that were chosen for the old one are dropped.
 
         Raises
         ------
         RecipeError
-            If this recipe sets another shape of the network, or its sizes end with another one.
+            If this recipe sets another shape of the network, its sizes end with another input size,
+            or a part that is taken is not valid.
         """
+        inference = self._inherited_inference(inference)
+        sizes = self.schedule.sizes
+        if sizes and sizes[-1][1] != inference.input_size:
+            raise RecipeError(
+                f"schedule.sizes ends with {sizes[-1][1]}; expected {inference.input_size}, the "
+                f"input size of this run, which starts from {self.start_from}."
+            )
+        taken = {
+            part: recipe[part]
+            for part in INHERITED
+            if part in recipe and part not in self.model_fields_set
+        }
+        whole = {
+            **self.to_dict(),
+            **taken,
+            "network": self._inherited_network(network).model_dump(mode="json"),
+            "inference": inference.model_dump(mode="json"),
+        }
+        return Recipe.from_dict(whole, where="start_from's recipe")
+
+    def _inherited_network(self, network: NetworkConfig) -> NetworkConfig:
         own = {name: getattr(self.network, name) for name in self.network.model_fields_set}
         for name in own.keys() - set(REGULARISERS):
             if own[name] != getattr(network, name):
@@ -458,45 +456,22 @@ class Recipe(Options):
                     f"network.{name} is {own[name]!r}; expected {getattr(network, name)!r}, as the "
                     f"model has it that the run starts from ({self.start_from}). Leave it out."
                 )
-        size = self.working_size if "working_size" in self.model_fields_set else working_size
-        sizes = self.schedule.sizes
-        if sizes and sizes[-1][1] != size:
-            raise RecipeError(
-                f"schedule.sizes ends with {sizes[-1][1]}; expected {size}, the working size of this "
-                f"run, which starts from {self.start_from}."
-            )
         merged = network.model_copy(update=own)
         if wrong := _not_skippable(merged):
             raise RecipeError(f"{wrong} ({self.start_from} has it, which the run starts from).")
-        return self.model_copy(update={"network": merged, "working_size": size})
+        return merged
 
-    def inheriting(self, other: dict[str, Any]) -> Recipe:
-        """Return this recipe with what it leaves open of `INHERITED` taken from another one.
-
-        A model that goes on learning does so by the losses and on the kind of images that it
-        learned from, unless its new recipe says otherwise.
-
-        Parameters
-        ----------
-        other
-            The dictionary form of the recipe that the model to start from was trained by.
-
-        Raises
-        ------
-        RecipeError
-            If what it holds is not valid.
-        """
-        taken = {
-            part: other[part]
-            for part in INHERITED
-            if part in other and part not in self.model_fields_set
-        }
-        if self.working_size != other.get("working_size"):  # they were chosen for another size
-            taken.pop("look_sizes", None)
-            if taken.get("refine"):
-                taken["refine"] = {**taken["refine"], "find_size": None, "find_again": None}
-        return Recipe.from_dict({**self.to_dict(), **taken}, where="start_from's recipe")
+    def _inherited_inference(self, inference: InferenceOptions) -> InferenceOptions:
+        own = {name: getattr(self.inference, name) for name in self.inference.model_fields_set}
+        if own.get("input_size", inference.input_size) != inference.input_size:
+            own = {"multi_scale": [], **own}
+            refinement = inference.refinement
+            if refinement is not None and "refinement" not in own:
+                own["refinement"] = refinement.model_copy(
+                    update={"detection_size": None, "redetect_size": None}
+                )
+        return inference.model_copy(update=own)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the dictionary form, as JSON holds it."""
+        """Return the dictionary form, as JSON holds it; without its format."""
         return self.model_dump(mode="json", by_alias=True)

@@ -43,6 +43,7 @@ from napari_fashion.engine.losses.total import compute_losses
 from napari_fashion.engine.model import Description, Model, ModelInfo, choose_device
 from napari_fashion.engine.network.network import Network, fold_norms
 from napari_fashion.engine.options import Options, told
+from napari_fashion.engine.renamed import FORMAT, translate_model
 from napari_fashion.engine.targets.encode import encode_targets
 from napari_fashion.engine.train.recipe import OptimiserOptions, Recipe, ScheduleOptions
 from napari_fashion.engine.weights import Shapes, read_weights
@@ -217,9 +218,7 @@ class Trainer:
             refuse_to_overwrite(run)
         start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
         if start is not None and not resume:
-            recipe = recipe.going_on_from(start.config, start.info.working_size)
-            old = start.info.recipe | {"working_size": start.info.working_size}
-            recipe = recipe.inheriting(old)
+            recipe = recipe.going_on_from(start.config, start.info.recipe, start.info.inference)
         self.recipe = recipe
         torch.manual_seed(recipe.seed)
         self.start = start
@@ -235,7 +234,7 @@ class Trainer:
             raise RecipeError("All images are held out for validation; none is left to train on.")
         info = ModelInfo(
             name=recipe.name,
-            working_size=recipe.working_size,
+            inference=recipe.inference,
             recipe=recipe.to_dict(),
             data={
                 "fingerprint": fingerprint([*self.train_images, *self.val_images]),
@@ -335,7 +334,7 @@ class Trainer:
         """Train to the end, or until `should_stop`; return the path of the model's JSON."""
         recipe, schedule = self.recipe, self.recipe.schedule
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write_json(self.folder / "recipe.json", recipe.to_dict())
+        _write_json(self.folder / "recipe.json", {"format": FORMAT, **recipe.to_dict()})
         split = {
             "train": sorted({p.key for p in self.train_images}),
             "validation": sorted(self._held_out),  # with those that no model can be judged by
@@ -473,10 +472,10 @@ class Trainer:
         self._set_lr()
         moved = batch.to(self.device)
         done = self.step / max(1, self.total_steps)
-        side = recipe.schedule.size_at(done, self.model.info.working_size)
+        side = recipe.schedule.size_at(done, recipe.inference.input_size)
         augment = recipe.augment if done < recipe.schedule.mild else recipe.augment.milder()
         inputs, garments = augment_batch(
-            moved, side, augment, self.schema.flips, generator, recipe.crop_aspect
+            moved, side, augment, self.schema.flips, generator, recipe.inference.crop_aspect
         )
         with torch.autocast(self.device.type, enabled=self._mixed):
             heads = self.network(inputs.contiguous(memory_format=torch.channels_last))
@@ -746,19 +745,23 @@ class Trainer:
 
 
 def _as_its_model(recipe: Recipe, run: Path) -> Recipe:
-    """Return a stopped run's recipe with the network and the working size that its model has.
+    """Return a stopped run's recipe with the network and the input size that its model has.
 
     Runs that go on from a model had these from it, before their recipes said so.
     """
     path = run / "model.json"
     try:
-        made = Description.model_validate(_read_json(path))
+        document = _read_json(path)
+        if isinstance(document, dict) and document.get("version") == 1:
+            document = translate_model(document)
+        made = Description.model_validate(document)
     except ValidationError as error:
         raise CheckpointError(
             f"{path}: does not describe a model ({told(error, Description)}); the run cannot be "
             "resumed. Start a new one."
         ) from error
-    return recipe.model_copy(update={"network": made.network, "working_size": made.working_size})
+    inference = recipe.inference.model_copy(update={"input_size": made.inference.input_size})
+    return recipe.model_copy(update={"network": made.network, "inference": inference})
 
 
 def make_optimiser(network: Network, options: OptimiserOptions) -> torch.optim.Optimizer:

@@ -1,0 +1,86 @@
+"""How a trained model is used: one block of a recipe and of ``model.json``; imports no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, field_validator
+
+from napari_fashion.engine.decode import DecoderOptions, decoder_options
+from napari_fashion.engine.options import MAX_SIZE, MAX_SIZES, Options
+
+
+class RefinementOptions(Options):
+    """The passes over a full image: detection, redetection, and refinement of each garment.
+
+    The detection pass finds the garments of the full image. The refinement pass runs the network on
+    a crop around each of them (top-down pose estimation), which localises landmarks more precisely.
+
+    Attributes
+    ----------
+    margin
+        Margin of the crop around the box of a garment's landmarks, as a share of the box.
+    detection_size
+        Longer side of the full image in the detection pass, pixels; None for
+        `InferenceOptions.input_size`. The detection pass uses no flip TTA.
+    redetect_size
+        Longer side of a second detection pass, which runs on images that may hold more garments
+        than the first pass found, pixels; None for no second pass.
+    """
+
+    margin: float = Field(default=0.25, ge=0, le=2)
+    detection_size: int | None = Field(default=None, ge=32, le=MAX_SIZE)
+    redetect_size: int | None = Field(default=None, ge=32, le=MAX_SIZE)
+
+
+class InferenceOptions(Options):
+    """Options of inference, given whole: a model uses its own unless it is given others.
+
+    Attributes
+    ----------
+    input_size
+        Longer side of an image in the network's input, pixels; a multiple of 32.
+    flip_tta
+        Average predictions with those of the horizontally flipped image (flip TTA). Doubles
+        inference time.
+    multi_scale
+        Longer sides, in pixels, whose fields are averaged on the cells of the first one (best the
+        greatest); empty for `input_size` alone.
+    crop_aspect
+        Aspect ratio of crops in the input: the shorter side is ``longer * (shorter / longer) **
+        crop_aspect``. 1 keeps the shape, 0 makes squares. Values below 1 stretch narrow garments,
+        which improves localisation on thin strips. Training uses it too.
+    refinement
+        Passes over full images (`RefinementOptions`); None for a single pass. In TOML, ``true``
+        stands for the default options and ``false`` for None.
+    decoder
+        Thresholds and modes of the decoder (`DecoderOptions`).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    input_size: int = Field(default=192, ge=32, le=MAX_SIZE, multiple_of=32)
+    flip_tta: bool = False
+    multi_scale: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
+        default_factory=list, max_length=MAX_SIZES
+    )
+    crop_aspect: float = Field(default=1.0, ge=0, le=1)
+    refinement: RefinementOptions | None = None
+    decoder: DecoderOptions = DecoderOptions()
+
+    @field_validator("refinement", mode="before")
+    @classmethod
+    def _yes_or_no(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return {} if value else None
+        return value
+
+    @field_validator("decoder", mode="before")
+    @classmethod
+    def _known_thresholds(cls, value: Any) -> Any:
+        return decoder_options(value) if isinstance(value, dict) else value
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Longer sides at which the network sees an image, pixels."""
+        return tuple(self.multi_scale) or (self.input_size,)

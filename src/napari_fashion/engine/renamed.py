@@ -1,0 +1,115 @@
+"""The one table of what recipe keys were called before: format 1 of recipes, run folders and models.
+
+A recipe that a person wrote (TOML) with an old key is refused with the new name. What the program
+wrote itself, ``recipe.json`` of a run folder and ``model.json``, is translated.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+FORMAT = 2
+"""Format of recipes and models since the keys have these names."""
+
+RECIPE_KEYS = {
+    "working_size": "inference.input_size",
+    "mirror": "inference.flip_tta",
+    "look_sizes": "inference.multi_scale",
+    "cut_aspect": "inference.crop_aspect",
+    "decoder": "inference.decoder",
+    "decoder.single": "inference.decoder.single_instance",
+    "decoder.complete": "inference.decoder.force_complete",
+    "refine": "inference.refinement",
+    "refine.find_size": "inference.refinement.detection_size",
+    "refine.find_again": "inference.refinement.redetect_size",
+    "explosions": "divergence",
+    "augment.box_cut": "augment.box_crop",
+}
+"""New path of each old path; a path that is not here keeps its name."""
+
+DATA_KEYS = {"train_pictures": "train_images", "validation_pictures": "validation_images"}
+"""The same for the block ``data`` of ``model.json``."""
+
+DEFAULTS_1: dict[str, Any] = {
+    "inference": {
+        "input_size": 192,
+        "flip_tta": False,
+        "multi_scale": [],
+        "crop_aspect": 1.0,
+        "refinement": None,
+        "decoder": {"pif_threshold": 0.3, "paf_threshold": 0.3, "garment_threshold": 0.2},
+    },
+}
+"""Defaults of format 1 that differ from today's, by new names: they fill what an old file lacks."""
+
+
+def translate_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the dictionary form of a recipe of format 1 in today's names.
+
+    Parameters
+    ----------
+    recipe
+        As ``recipe.json`` or ``model.json`` of format 1 have it; it is not changed. Values that have
+        another form than expected are passed on, for validation to refuse.
+    """
+    new: dict[str, Any] = copy.deepcopy(DEFAULTS_1)
+    for key, value in recipe.items():
+        _translate((key,), value, new)
+    return new
+
+
+def translate_model(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document ``model.json`` of format 1 in the form of format 2.
+
+    Parameters
+    ----------
+    document
+        As it was read; it is not changed. Values of another form than expected are passed on, for
+        validation to refuse.
+    """
+    new = {key: value for key, value in document.items() if key != "working_size"}
+    recipe, data = document.get("recipe"), document.get("data")
+    if isinstance(recipe, dict):
+        new["recipe"] = translate_recipe(recipe)
+        new["inference"] = copy.deepcopy(new["recipe"]["inference"])
+        if isinstance(new["inference"], dict) and "working_size" in document:
+            new["inference"]["input_size"] = document["working_size"]
+    if isinstance(data, dict):
+        new["data"] = {DATA_KEYS.get(key, key): value for key, value in data.items()}
+    return new
+
+
+def _translate(path: tuple[str, ...], value: Any, new: dict[str, Any]) -> None:
+    old = ".".join(path)
+    inner = any(name.startswith(f"{old}.") for name in RECIPE_KEYS)
+    if inner and isinstance(value, dict):
+        _put(new, RECIPE_KEYS.get(old, old), {}, keep=True)
+        for key, item in value.items():
+            _translate((*path, key), item, new)
+        return
+    target = RECIPE_KEYS.get(old)
+    if target is None:  # inside a table that was renamed as a whole
+        parent = ".".join(path[:-1])
+        target = ".".join(filter(None, (RECIPE_KEYS.get(parent, parent), path[-1])))
+    _put(new, target, value)
+
+
+def _put(new: dict[str, Any], path: str, value: Any, *, keep: bool = False) -> None:
+    *tables, key = path.split(".")
+    for table in tables:
+        inside = new.setdefault(table, {})
+        if not isinstance(inside, dict):
+            return
+        new = inside
+    if not (keep and isinstance(new.get(key), dict)):
+        new[key] = value
+
+
+def new_name(path: str) -> str | None:
+    """Return the new path of an old one, None where it has not changed.
+
+    >>> new_name("mirror"), new_name("refine.find_again"), new_name("seed")
+    ('inference.flip_tta', 'inference.refinement.redetect_size', None)
+    """
+    return RECIPE_KEYS.get(path)
