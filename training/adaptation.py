@@ -19,8 +19,8 @@ from napari_fashion.datasets import photos
 from napari_fashion.engine.data.samples import AnnotatedImage, dataset_of, load_sources
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.train.chain import train
 from napari_fashion.engine.train.recipe import Recipe, Source
-from napari_fashion.engine.train.trainer import train
 
 
 def main() -> None:
