@@ -21,11 +21,13 @@ from lay_out import lay_out
 
 import napari_fashion
 from napari_fashion.datasets import photos
-from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
-from napari_fashion.engine.evaluation.metrics import average_error, category_ranks, median_error
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
+from napari_fashion.engine.evaluation.category_metrics import category_ranks
+from napari_fashion.engine.evaluation.landmark_metrics import average_error, median_error
 from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.train.recipe import Source
 
 FOLDER = Path(__file__).resolve().parent
 BEGIN, END = "<!-- figures: training/figures.py -->", "<!-- end of figures -->"

@@ -17,11 +17,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment
-from napari_fashion.engine.train.recipe import Source
 
 ACROSS, DOWN, CELL = 4, 2, (380, 460)
 

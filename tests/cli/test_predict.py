@@ -17,15 +17,24 @@ import pytest
 from PIL import Image
 
 from napari_fashion.cli import main, status
-from napari_fashion.cli import predict as command_module
 from napari_fashion.coco import Dataset
 from napari_fashion.engine.model import Model
+from napari_fashion.images import batches as image_batches
 
 
 @pytest.fixture
 def options(run):
     """The tiny model on one garment an image."""
-    return ["--model", str(run[0]), "--device", "cpu", "--single", "--complete", "--batch", "4"]
+    return [
+        "--model",
+        str(run[0]),
+        "--device",
+        "cpu",
+        "--single-instance",
+        "--force-complete",
+        "--batch",
+        "4",
+    ]
 
 
 @pytest.fixture
@@ -94,7 +103,7 @@ def test_a_batch_ends_early_at_many_pixels(
             image.resize((image.width * 3, image.height * 3)).save(photos / name)
     (photos / "005.png").write_bytes(b"no image")
     width, height = Image.open(photos / "002.png").size
-    monkeypatch.setattr(command_module, "MOST_PIXELS_AT_ONCE", width * height)
+    monkeypatch.setattr(image_batches, "MAX_BATCH_PIXELS", width * height)
     batches: list[int] = []
     predict = Model.predict
 
@@ -156,7 +165,7 @@ def test_resume_goes_on_with_the_same_thing_only(
     before = (tmp_path / "out.json.partial").read_bytes()
     capsys.readouterr()
     changed = {
-        "complete": [a for a in command if a != "--complete"],
+        "force-complete": [a for a in command if a != "--force-complete"],
         "batch": [*command, "--batch", "3"],
     }
     for what, other in changed.items():

@@ -27,7 +27,7 @@ CATEGORIES = "categories and skeletons"
 
 _stream = io.BytesIO()
 Image.new("RGB", (120, 120), (90, 120, 60)).save(_stream, "PNG")
-IMAGE = _stream.getvalue()
+PIXELS = _stream.getvalue()
 
 
 def a_file(kind: str, name: str, make: Callable[[], Any], *says: str, refused: bool = False,
@@ -36,7 +36,7 @@ def a_file(kind: str, name: str, make: Callable[[], Any], *says: str, refused: b
 
     def made(folder: Path) -> Use:
         for i in (1, 2, 3):
-            (folder / f"{i}.png").write_bytes(IMAGE)
+            (folder / f"{i}.png").write_bytes(PIXELS)
         found = make()
         if not isinstance(found, (str, bytes)):
             found = json.dumps(found)
@@ -184,7 +184,7 @@ a_file(TEXTS, "null characters", lambda: bytes(5000), refused=True)
 a_file(TEXTS, "a text cut in the middle", lambda: TEXT[: len(TEXT) // 2], refused=True)
 a_file(TEXTS, "a text with more behind it", lambda: TEXT + "\n" + TEXT, refused=True)
 a_file(TEXTS, "gzip called .json", lambda: gzip.compress(TEXT.encode())[:300], refused=True)
-a_file(TEXTS, "an image called .json", lambda: IMAGE, refused=True)
+a_file(TEXTS, "an image called .json", lambda: PIXELS, refused=True)
 a_file(TEXTS, "a web page called .json", lambda: b"<!DOCTYPE html><html></html>", refused=True)
 a_file(TEXTS, "UTF-8 with a mark", lambda: codecs.BOM_UTF8 + TEXT.encode())
 a_file(TEXTS, "UTF-16", lambda: TEXT.encode("utf-16"))

@@ -468,7 +468,7 @@ def test_a_drive_and_the_home_folder_are_never_guessed(tmp_path, monkeypatch):
             dataset.save(tmp_path / "x" / "y" / "out.json", overwrite=True)
     assert not remembered_roots()
     name = next(p for p in ("etc/passwd", "etc/hosts") if Path("/", p).is_file())
-    monkeypatch.setattr("napari_fashion.coco.dataset.is_file", lambda p: str(p) == f"/{name}")
+    monkeypatch.setattr("napari_fashion.coco.image_places.is_file", lambda p: str(p) == f"/{name}")
     from napari_fashion.coco.store import Store
 
     store = Store(json.dumps(document(name)).encode())
@@ -569,8 +569,8 @@ def test_no_image_is_opened_anywhere_else():
 
 
 def test_images_that_may_not_be_read_are_left_out_of_training_and_counted(root, tmp_path, caplog):
-    from napari_fashion.engine.data.samples import load_sources
-    from napari_fashion.engine.train.recipe import Source
+    from napari_fashion.datasets.source import Source
+    from napari_fashion.engine.data.reading import load_sources
     from napari_fashion.errors import RecipeError
 
     doc = document("a.png", "../elsewhere/secret.png")

@@ -12,10 +12,11 @@ from napari_fashion.app.layer_data import title
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Garment
 from napari_fashion.coco.categories import CategoryAnswer
-from napari_fashion.coco.spans import RecordId
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing import operations
-from napari_fashion.editing.editor import Editor, Selection
+from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import joined
+from napari_fashion.editing.viewing import Selection
 from napari_fashion.errors import FashionError
 
 P = ParamSpec("P")

@@ -20,7 +20,7 @@ from qtpy.QtCore import QTimer
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.coco import Dataset, Image, Problems, find_problems
 from napari_fashion.coco.categories import CategoryRule
-from napari_fashion.coco.spans import RecordId
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.crash import where_to_look, write_error_log
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction

@@ -16,7 +16,7 @@ from psygnal import Signal
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.session import Session
 from napari_fashion.coco.categories import CategoryAnswer, file_categories
-from napari_fashion.coco.spans import RecordId
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing.editor import Applied, Editor
 from napari_fashion.errors import OutsideRootError
 from napari_fashion.images import remember_root

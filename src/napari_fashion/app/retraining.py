@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from napari_fashion.coco import export
 from napari_fashion.coco.export import trainable_images
-from napari_fashion.coco.spans import RecordId
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import PREDICT
 from napari_fashion.errors import FashionError

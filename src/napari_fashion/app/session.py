@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from psygnal import Signal, SignalGroupDescriptor
 
 from napari_fashion.coco import Dataset
-from napari_fashion.coco.spans import RecordId
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.opening import Opening, open_editor
 from napari_fashion.engine.fields import Fields

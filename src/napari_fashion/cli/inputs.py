@@ -22,7 +22,7 @@ from napari_fashion.files import is_file
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
     from napari_fashion.coco.categories import CategoryAnswer
-    from napari_fashion.engine.train.recipe import Source
+    from napari_fashion.datasets.source import Source
     from napari_fashion.schema import Schema
 
 STDIN = "-"
@@ -107,9 +107,6 @@ def open_dataset(
         If there is nothing, or several COCO files.
     """
     from napari_fashion.coco import Dataset
-    from napari_fashion.editing.workfiles import ANNOTATIONS
-    from napari_fashion.images import image_files
-    from napari_fashion.tally import Tally
 
     if any(is_coco(text) for text in inputs):
         if len(inputs) > 1:
@@ -125,13 +122,29 @@ def open_dataset(
             "--images says where the images of a COCO file are; the inputs are images and folders."
         )
     if len(inputs) == 1 and Path(inputs[0]).is_dir():
-        own = Path(inputs[0]) / ANNOTATIONS
-        if is_file(own):
-            warn(
-                f"{own} has annotations of this folder, which are not used here. Give that file to go on "
-                "from them."
-            )
-        return Dataset.from_folder(inputs[0], schema=schema, allow_roots=allow_roots), False
+        return _open_folder(Path(inputs[0]), schema, allow_roots), False
+    return _open_images(inputs, schema, allow_roots), False
+
+
+def _open_folder(folder: Path, schema: Schema, allow_roots: Sequence[Path]) -> Dataset:
+    from napari_fashion.coco import Dataset
+    from napari_fashion.editing.workfiles import ANNOTATIONS
+
+    own = folder / ANNOTATIONS
+    if is_file(own):
+        warn(
+            f"{own} has annotations of this folder, which are not used here. Give that file to go on "
+            "from them."
+        )
+    return Dataset.from_folder(folder, schema=schema, allow_roots=allow_roots)
+
+
+def _open_images(inputs: Sequence[str], schema: Schema, allow_roots: Sequence[Path]) -> Dataset:
+    """Open images, the images of folders, and those that match globs."""
+    from napari_fashion.coco import Dataset
+    from napari_fashion.images import image_files
+    from napari_fashion.tally import Tally
+
     files: list[Path] = []
     left_out: list[tuple[Path, str]] = []
     passed_over = Tally()
@@ -163,7 +176,7 @@ def open_dataset(
     dataset = Dataset.from_files(files, schema=schema)
     dataset.left_out += left_out
     dataset.passed_over.update(passed_over)
-    return dataset, False
+    return dataset
 
 
 def _matches(pattern: str) -> Iterable[str]:
@@ -319,12 +332,12 @@ def tell_problems(dataset: Dataset) -> None:
 
 def tell_problems_of(sources: Iterable[Source], schema: Schema | None = None) -> None:
     """Say what is odd in the files of sources; a set of our own has nothing odd."""
-    from napari_fashion.engine.data.samples import dataset_of
+    from napari_fashion.datasets.opening import open_source
 
     for source in sources:
         if is_coco(source.file):
             with contextlib.suppress(FashionError):  # the work itself will say so
-                tell_problems(dataset_of(source, schema))
+                tell_problems(open_source(source, schema))
 
 
 def set_limits(max_pixels: int | None) -> None:

@@ -19,7 +19,7 @@ from napari_fashion.files import open_regular
 
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
-    from napari_fashion.coco.spans import RecordId
+    from napari_fashion.coco.ids import RecordId
 
 FORMAT = "napari-fashion partial predictions"
 VERSION = 1

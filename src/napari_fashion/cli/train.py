@@ -19,8 +19,9 @@ from napari_fashion.cli.outputs import Outputs
 from napari_fashion.errors import CheckpointError, FashionError
 
 if TYPE_CHECKING:
+    from napari_fashion.datasets.source import Source
     from napari_fashion.engine.train.events import TrainEvent
-    from napari_fashion.engine.train.recipe import Recipe, Source
+    from napari_fashion.engine.train.recipe import Recipe
 
 EXAMPLES = (
     "napari-fashion train recipe.toml --run runs/mine",

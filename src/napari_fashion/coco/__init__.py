@@ -2,9 +2,9 @@
 
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.export import export
+from napari_fashion.coco.ids import TableName
 from napari_fashion.coco.problems import Problem, Problems, find_problems
 from napari_fashion.coco.results import write_results
-from napari_fashion.coco.spans import TableName
 from napari_fashion.coco.statistics import columns, statistics
 from napari_fashion.coco.views import Garment, Image
 

@@ -19,8 +19,8 @@ from typing import Any, Final, Literal
 
 from napari_fashion.coco import provenance
 from napari_fashion.coco.dataset import Dataset
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.records import category_record
-from napari_fashion.coco.spans import RecordId
 from napari_fashion.documents import closest, read_toml, shown
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema

@@ -5,22 +5,27 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from napari_fashion.coco import jsontext, provenance
-from napari_fashion.coco.records import annotation_of_result, category_records, image_record
-from napari_fashion.coco.spans import RecordId, TableName, is_id
-from napari_fashion.coco.store import Store, document_bytes
-from napari_fashion.coco.views import Frame
-from napari_fashion.documents import shown
-from napari_fashion.errors import CocoError, EditError, ImageError, SchemaError
-from napari_fashion.files import FileState, atomic_write, checked_path, is_file, read_file
-from napari_fashion.images import EXPECTED, ImageFolder, image_files, image_size, remember_root
-from napari_fashion.images.folder import images_of_copy, is_believed
-from napari_fashion.images.roots import is_too_wide
-from napari_fashion.schema import BUNDLED, Category, Schema
+from napari_fashion.coco.file_schema import find_schema
+from napari_fashion.coco.ids import RecordId, TableName
+from napari_fashion.coco.image_places import find_image_folder, is_same_folder, relative_root
+from napari_fashion.coco.primitives import Records
+from napari_fashion.coco.records import (
+    annotation_of_result,
+    category_records,
+    image_records,
+)
+from napari_fashion.coco.splice import document_bytes
+from napari_fashion.coco.store import Store
+from napari_fashion.coco.writing import write_file
+from napari_fashion.errors import CocoError, ImageError
+from napari_fashion.files import FileState, is_file, read_file
+from napari_fashion.images import EXPECTED, ImageFolder, image_files, remember_root
+from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
 _log = logging.getLogger(__name__)
@@ -29,7 +34,7 @@ LISTING = ".images.json"
 """`predict` writes the images that its results are of beside them: ``predictions.images.json``."""
 
 
-class Dataset(Frame):
+class Dataset(Records):
     """A COCO keypoint file and the ways into it.
 
     The file's bytes are kept; a record is decoded when it is asked for, and only a change of it
@@ -72,16 +77,15 @@ class Dataset(Frame):
         self.passed_over = Tally()
         self.schema_problem = ""
         self.store = store
-        self._info: Any = self._read_info()
+        self._info: Any = self._read_top("info")
         found = schema if schema and not check else self._find_schema(schema, fallback)
         if isinstance(image_root, ImageFolder):
             folder = image_root
         elif image_root is not None:
             folder = ImageFolder(image_root, allow_roots)
         else:
-            folder = self._find_images(tuple(allow_roots))
+            folder = self._find_images(path, tuple(allow_roots))
         super().__init__(store, found, folder)
-        self._file_schema = found
 
     def __repr__(self) -> str:
         return (
@@ -295,10 +299,6 @@ class Dataset(Frame):
 
     # -- asking ----------------------------------------------------------------------------
 
-    def next_id(self, table: TableName) -> int:
-        """Return an id that no record of the table has or had: one more than the highest."""
-        return self.store.next_id(table)
-
     def missing_images(self) -> Iterator[tuple[int, str]]:
         """Look for every image's file; yield place and sentence of those that cannot be read."""
         for i, image in enumerate(self.images):
@@ -309,180 +309,6 @@ class Dataset(Frame):
                 continue
             if not is_file(path):
                 yield i, f"no file {path}"
-
-    def ids(self, table: TableName) -> list[RecordId]:
-        """Return the ids of a table's records, in order; not to be changed."""
-        return self.store.ids(table)
-
-    @property
-    def data(self) -> bytes:
-        """The document that the edits are of, in UTF-8."""
-        return self.store.data
-
-    @property
-    def unsaved(self) -> set[tuple[TableName, RecordId]]:
-        """The records whose text is not the last saved one; not to be changed."""
-        return self.store.unsaved
-
-    def saved_text(self, table: TableName, record_id: RecordId) -> str | None:
-        """Return the text of a record that was read or saved last; None where there was none."""
-        text = self.store.saved(table, record_id)
-        return None if text is None else text.decode()
-
-    def mark_saved(self) -> None:
-        """Remember the records as they are as saved."""
-        self.store.mark_saved()
-
-    # -- changing --------------------------------------------------------------------------
-
-    def text(self, table: TableName, record_id: RecordId, path: jsontext.Path = ()) -> str | None:
-        """Return the JSON text of a record, or of a value in it; None for a missing key.
-
-        Raises
-        ------
-        CocoError
-            If there is no such record.
-        EditError
-            If the path leads nowhere.
-        """
-        text = self.store.version(table, record_id).text.decode()
-        if not path:
-            return text
-        try:
-            span = jsontext.locate(text, path)
-        except EditError as error:
-            raise EditError(f"{table} {record_id!r}: {error}") from None
-        except RecursionError as error:
-            raise EditError(f"{table} {record_id!r} is nested too deeply to be read.") from error
-        return None if span is None else text[span[0] : span[1]]
-
-    def set_text(
-        self, table: TableName, record_id: RecordId, path: jsontext.Path, text: str | None
-    ) -> None:
-        """Set a value at a key path of one record; everything else of it keeps its bytes.
-
-        Parameters
-        ----------
-        table, record_id
-            The record.
-        path
-            Keys and list indices, the last of them the one to set: ``("bbox",)`` or
-            ``("keypoints", 5)``. All but the last must be there.
-        text
-            JSON text, or None to remove the key. A key that is put back takes the place among the
-            keys that it had in the file.
-
-        Raises
-        ------
-        EditError
-            If the path leads nowhere, or to the record's id, or the record has a key twice.
-        CocoError
-            If there is no such record.
-        """
-        version = self.store.version(table, record_id)
-        old = version.text.decode()
-        if not path or path[0] == "id":
-            raise EditError(
-                f"{table} {record_id!r}: cannot set {list(path)}; expected a key other than the id."
-            )
-        try:
-            if "twice" not in version.memo:
-                version.memo["twice"] = jsontext.first_double_key(old)
-            if (key := version.memo["twice"]) is not None:
-                raise EditError(
-                    f"{table} {record_id!r} has the key {key!r} twice, and a change would keep only one "
-                    "of the values; remove one of them in the file to edit the record."
-                )
-            order: list[str] = []
-            original = self.store.original(table, record_id)
-            if original is not None and text is not None and len(path) == 1:
-                order = [m.key for m in jsontext.members(original.decode())]
-            layout = self.store.layout(table)
-            if text is not None:
-                jsontext.loads(text)
-            new = jsontext.replaced(old, path, text, layout=layout, order=order)
-            self.store.put(table, record_id, new.encode())
-        except RecursionError as error:
-            raise EditError(f"{table} {record_id!r} is nested too deeply to be changed.") from error
-        except EditError as error:
-            if str(error).startswith(table):
-                raise
-            raise EditError(f"{table} {record_id!r}: {error}") from None
-        except ValueError as error:
-            raise EditError(f"{table} {record_id!r}: {text!r:.60} is no JSON ({error}).") from None
-        if table == "categories":
-            self._categories_changed()
-
-    def set_value(
-        self, table: TableName, record_id: RecordId, path: jsontext.Path, value: Any
-    ) -> None:
-        """Set a JSON value at a key path of one record (`set_text`)."""
-        self.set_text(table, record_id, path, self.dumps(table, record_id, value))
-
-    def dumps(self, table: TableName, record_id: RecordId, value: Any) -> str:
-        """Return a value's text as it is to stand in a record: laid out like the rest of it.
-
-        Raises
-        ------
-        EditError
-            If it is no JSON, or nested too deeply.
-        """
-        text = self.store.version(table, record_id).text.decode()
-        try:
-            return jsontext.dumps(value, jsontext.layout_of(text, self.store.layout(table)))
-        except RecursionError as error:
-            raise EditError(
-                f"{table} {record_id!r}: a value that is nested too deeply to be written."
-            ) from error
-        except (TypeError, ValueError) as error:
-            raise EditError(f"{table} {record_id!r}: {error}; expected a JSON value.") from error
-
-    def insert_text(self, table: TableName, text: str) -> RecordId:
-        """Insert a record; return its id. It comes back to its place where the file has it.
-
-        Raises
-        ------
-        EditError
-            If the record has no id, or one that is taken.
-        """
-        try:
-            data = text.encode()
-            record = jsontext.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise EditError(f"{table}: a new record that is no JSON ({error}).") from error
-        record_id = record.get("id") if isinstance(record, dict) else None
-        if not is_id(record_id):
-            raise EditError(f"{table}: a new record has the id {record_id!r}; expected a new id.")
-        if self.has(table, record_id):
-            raise EditError(
-                f"{table}: the id {record_id!r} is taken; expected a new one, such as "
-                f"{self.next_id(table)!r}."
-            )
-        self.store.put(table, record_id, data)
-        if table == "categories":
-            self._categories_changed()
-        return record_id
-
-    def insert_record(self, table: TableName, record: Mapping[str, Any]) -> None:
-        """Insert a new record, written as those of its table are (`insert_text`)."""
-        self.insert_text(table, self.record_text(table, record))
-
-    def record_text(self, table: TableName, record: Mapping[str, Any]) -> str:
-        """Return the text of a new record, laid out as those of its table are."""
-        return self.store.encoded(table, record).decode()
-
-    def remove_record(self, table: TableName, record_id: RecordId) -> str:
-        """Take a record out of its table; return its text, for `insert_text` to put it back.
-
-        Raises
-        ------
-        CocoError
-            If there is no such record.
-        """
-        text = self.store.remove(table, record_id)
-        if table == "categories":
-            self._categories_changed()
-        return text.decode()
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -536,9 +362,9 @@ class Dataset(Frame):
     def _noted(self, target: Path) -> dict[str, str]:
         """Return ``info`` with a note where the images lie seen from a file, and the schema."""
         folder = target.parent
-        if self.path is not None and _same_folder(self.path.parent, folder):
-            found = self._find_images((), target)
-            if _same_folder(found.root, self.image_root):
+        if self.path is not None and is_same_folder(self.path.parent, folder):
+            found = self._find_images(target)
+            if is_same_folder(found.root, self.image_root):
                 if self.image_folder.origin == "given" and not found.trusted:
                     remember_root(self.image_root)
                 return {}
@@ -547,11 +373,7 @@ class Dataset(Frame):
         text = "{}" if not isinstance(self._info, dict) else self.store.top("info") or "{}"
         if self.image_folder.origin != "found":
             remember_root(self.image_root)
-        try:
-            noted = Path(os.path.relpath(self.image_root.resolve(), folder.resolve())).as_posix()
-        except (OSError, RuntimeError, ValueError):  # another drive, a loop of links
-            noted = self.image_root.as_posix()
-        ours = {**self._ours(), "image_root": noted}
+        ours = {**self._ours(), "image_root": relative_root(self.image_root, folder)}
         ours.setdefault("schema", self.schema.to_note())
         layout = jsontext.layout_of(text, self.store.layout("images"))
         if layout.indent is not None and text == "{}":
@@ -598,9 +420,6 @@ class Dataset(Frame):
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _read_info(self) -> Any:
-        return self._read_top("info")
-
     def _read_top(self, key: str) -> Any:
         text = self.store.top(key)
         try:
@@ -617,236 +436,14 @@ class Dataset(Frame):
         value = None if self._info is None else self._read_top(provenance.KEY)
         return value if isinstance(value, dict) else {}
 
-    def _categories_changed(self) -> None:
-        """Look up categories anew; the schema has those that were added to the file, too."""
-        self._categories = None
-        added = [
-            self.store.record("categories", key)
-            for key in self.store.ids("categories")
-            if self.store.original("categories", key) is None
-        ]
-        self.schema = with_categories_of(self._file_schema, added)
-
-    def _category_records(self) -> list[dict[str, Any]]:
-        return [self.store.record("categories", key) for key in self.store.ids("categories")]
-
     def _find_schema(self, schema: Schema | None, fallback: Schema | None) -> Schema:
-        records = self._category_records()
-        named = []
-        for i, category in enumerate(records):
-            names = category.get("keypoints")
-            if names is not None and not (
-                isinstance(names, list) and all(isinstance(name, str) for name in names)
-            ):
-                raise CocoError(
-                    f"found {shown(names)}; expected a list of the landmarks' names.",
-                    path=self.path,
-                    place=f"categories[{i}].keypoints",
-                )
-            if names and schema is None and "name" not in category:
-                raise CocoError(
-                    "there is none; expected the name of a category that has landmarks.",
-                    path=self.path,
-                    place=f"categories[{i}].name",
-                )
-            if names:
-                named.append((i, category))
-        if schema is None:
-            schema = self._noted_schema(named)
-        if schema is None and not named and fallback is not None:
-            return fallback
-        if schema is None:
-            try:
-                return Schema.from_coco(records)
-            except SchemaError as error:
-                raise CocoError(str(error), path=self.path, place="categories") from error
-            except (KeyError, TypeError, ValueError) as error:
-                raise CocoError(
-                    f"found categories that make no schema ({type(error).__name__} {error}); "
-                    "expected 'name', 'keypoints' and 'skeleton' (pairs of 1-based numbers) in "
-                    "each.",
-                    path=self.path,
-                    place="categories",
-                ) from error
-        known = set(schema.landmarks)
-        if named and not any(set(c["keypoints"]) <= known for _, c in named):
-            i, category = named[0]
-            raise CocoError(
-                f"found the landmarks {shown(category['keypoints'])}; expected those of the schema "
-                f"{schema.name!r}, {shown(list(schema.landmarks))}, in this order.",
-                path=self.path,
-                place=f"categories[{i}].keypoints",
-                remedy="Give the schema that fits the file, or none to take the file's own.",
-            )
-        return schema
-
-    def _noted_schema(self, named: list[tuple[int, dict[str, Any]]]) -> Schema | None:
-        """Return the schema that the file names; None, and why, where it cannot be used."""
-        note = self._ours().get("schema")
-        if note is None:
-            return None
-        try:
-            schema = Schema.from_note(note)
-        except SchemaError as error:
-            self.schema_problem = str(error)
-            return None
-        known = set(schema.landmarks)
-        strange = [c for _, c in named if not set(c["keypoints"]) <= known]
-        if strange:
-            self.schema_problem = (
-                f"The schema {schema.name!r} lacks landmarks of the category "
-                f"{shown(strange[0].get('name'))}."
-            )
-            return None
-        # Those that were added for a model's garments (`coco.categories`) are the schema's from then on.
-        added = (c for _, c in named if provenance.MODEL_CATEGORIES in provenance.of(c))
-        return with_categories_of(schema, added)
-
-    def _find_images(
-        self, allowed: tuple[Path | str, ...], path: Path | None = None
-    ) -> ImageFolder:
-        """Return where the images of a file lie: what it says, else the likeliest place."""
-        path = path or self.path
-        if path is None:
-            return ImageFolder(Path(), allowed, origin="found")
-        if (original := images_of_copy(_real(path))) is not None:
-            more = (*original.allowed, *allowed)
-            return ImageFolder(
-                original.root, more, trusted=original.trusted, origin=original.origin
-            )
-        folder = path.parent
-        noted = self._ours().get("image_root")
-        if isinstance(noted, str):
-            is_own = not os.path.isabs(noted) and os.path.normpath(noted) == "."
-            return ImageFolder(
-                folder / noted,
-                allowed,
-                trusted=is_believed(noted, folder),
-                origin="own" if is_own else "found",
-            )
-        beside = Path(os.path.abspath(folder)).parent
-        guesses = [
-            folder / "images",
-            folder / path.stem,
-            beside,
-            beside / "images",
-            beside / path.stem,
-        ]
-        trust = {folder: True} | {place: is_believed(_real(place), folder) for place in guesses}
-        # Where a guess needs a person's yes it comes last, and a whole drive or home is none.
-        places = [place for place in trust if trust[place]]
-        places += [p for p in trust if not trust[p] and not is_too_wide(_real(p))]
-        records = [self.store.record("images", key) for key in self.store.ids("images")[:8]]
-        names = [name for r in records if isinstance(name := r.get("file_name"), str)]
-        folders = [ImageFolder(place, origin="found") for place in places]
-        found = [sum(_has_file(one, name) for name in names) for one in folders]
-        likeliest = places[found.index(max(found))]
-        return ImageFolder(
-            likeliest,
-            allowed,
-            trusted=trust[likeliest],
-            origin="own" if likeliest == folder else "found",
+        records = [self.store.record("categories", key) for key in self.store.ids("categories")]
+        note = None if schema is not None else self._ours().get("schema")
+        found, self.schema_problem = find_schema(
+            records, given=schema, fallback=fallback, note=note, path=self.path
         )
+        return found
 
-
-def _has_file(folder: ImageFolder, name: str) -> bool:
-    try:
-        return is_file(folder.path(name))
-    except ImageError:
-        return False
-
-
-def with_categories_of(schema: Schema, records: Iterable[Mapping[str, Any]]) -> Schema:
-    """Return a schema that also has the categories of records whose landmarks it has.
-
-    Their body types are those of a bundled schema with the same landmarks, else any.
-    """
-    more: dict[str, Category] = {}
-    for record in records:
-        name, names = record.get("name"), record.get("keypoints")
-        if not isinstance(name, str) or name in schema.category_names or not names:
-            continue
-        if not isinstance(names, list) or not {str(n) for n in names} <= set(schema.landmarks):
-            continue
-        more[name] = next(
-            (
-                category
-                for bundled in map(Schema.load, BUNDLED)
-                if bundled.landmarks == schema.landmarks
-                for category in bundled.categories
-                if category.name == name and set(category.body_types) <= set(schema.body_type_names)
-            ),
-            Category(name, schema.body_type_names),
-        )
-    return schema.with_categories([*schema.categories, *more.values()]) if more else schema
-
-
-def image_records(
-    folder: ImageFolder, names: Iterable[str], first_id: int = 1
-) -> tuple[list[dict[str, Any]], list[tuple[Path, str]]]:
-    """Read the sizes of image files below a folder.
-
-    Returns
-    -------
-    The records of those that can be read, and the path and reason of the others.
-    """
-    images: list[dict[str, Any]] = []
-    left_out: list[tuple[Path, str]] = []
-    for name in names:
-        try:
-            width, height = image_size(folder.path(name))
-        except ImageError as error:
-            left_out.append((folder.root / name, str(error)))
-            continue
-        images.append(image_record(first_id + len(images), name, width, height))
-    return images, left_out
-
-
-def write_file(
-    chunks: Iterable[bytes | memoryview],
-    path: Path,
-    *,
-    source: Path | None = None,
-    overwrite: bool = False,
-    before_replace: Callable[[FileState, Path], None] | None = None,
-) -> FileState:
-    """Write a file whole or not at all, never over an existing one unless told to (`atomic_write`).
-
-    Raises
-    ------
-    CocoError
-        If the file exists and `overwrite` is not given, or it cannot be written.
-    """
-    path = checked_path(path)
-    try:
-        if os.path.isdir(path):
-            raise CocoError("is a folder; expected the name of a file to write.", path=path)
-        if not overwrite and os.path.lexists(path):
-            is_source = source is not None and is_file(source) and path.samefile(source)
-            what = "is the file that the data set was read from" if is_source else "exists already"
-            raise CocoError(
-                f"{what}; nothing was written.",
-                path=path,
-                remedy="Choose another name, or allow it to be overwritten.",
-            )
-        return atomic_write(path, chunks, overwrite=overwrite, before_replace=before_replace)
-    except OSError as error:
-        raise CocoError(
-            f"cannot be written ({error.strerror or error}); what was there before is unchanged.",
-            path=path,
-            remedy="Check the folder and the space on the disk, or choose another name.",
-        ) from error
-
-
-def _real(path: Path) -> str:
-    try:
-        return os.path.realpath(path)
-    except (OSError, ValueError):
-        return os.path.abspath(path)
-
-
-def _same_folder(a: Path, b: Path) -> bool:
-    try:
-        return a.resolve() == b.resolve()
-    except (OSError, RuntimeError, ValueError):  # a loop of links
-        return False
+    def _find_images(self, path: Path | None, allowed: tuple[Path | str, ...] = ()) -> ImageFolder:
+        noted = None if path is None else self._ours().get("image_root")
+        return find_image_folder(path, noted=noted, store=self.store, allowed=allowed)

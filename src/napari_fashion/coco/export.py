@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_fashion.coco.dataset import Dataset, write_file
+from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.statistics import columns
 from napari_fashion.coco.views import Image
+from napari_fashion.coco.writing import write_file
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 
 from napari_fashion.coco import provenance
 from napari_fashion.coco.keypoints import DECIMALS, Order, flat_keypoints, landmark_box
+from napari_fashion.errors import ImageError
+from napari_fashion.images.folder import ImageFolder
+from napari_fashion.images.reading import image_size
 from napari_fashion.schema import Schema
 
 TOP_CATEGORIES = 5
@@ -134,3 +138,24 @@ def top_categories(
     p = np.asarray(probabilities, dtype=float)
     order = np.argsort(-p, kind="stable")[:n]
     return {schema.category_names[i]: float(p[i]) for i in order}
+
+
+def image_records(
+    folder: ImageFolder, names: Iterable[str], first_id: int = 1
+) -> tuple[list[dict[str, Any]], list[tuple[Path, str]]]:
+    """Read the sizes of image files below a folder.
+
+    Returns
+    -------
+    The records of those that can be read, and the path and reason of the others.
+    """
+    images: list[dict[str, Any]] = []
+    left_out: list[tuple[Path, str]] = []
+    for name in names:
+        try:
+            width, height = image_size(folder.path(name))
+        except ImageError as error:
+            left_out.append((folder.root / name, str(error)))
+            continue
+        images.append(image_record(first_id + len(images), name, width, height))
+    return images, left_out

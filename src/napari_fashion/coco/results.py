@@ -10,11 +10,12 @@ import numpy as np
 
 from napari_fashion.coco import provenance
 from napari_fashion.coco.categories import CategoryRule
-from napari_fashion.coco.dataset import Dataset, write_file
+from napari_fashion.coco.dataset import Dataset
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.jsontext import Layout, dump_object
 from napari_fashion.coco.keypoints import parse_keypoints
 from napari_fashion.coco.records import annotation_record, result_record, top_categories
-from napari_fashion.coco.spans import RecordId
+from napari_fashion.coco.writing import write_file
 
 if TYPE_CHECKING:
     from napari_fashion.engine.prediction import Prediction

@@ -6,7 +6,6 @@ The fast reader is msgspec, whose `Raw` tells a value's length. Files that it re
 
 from __future__ import annotations
 
-import codecs
 import gc
 import json
 import re
@@ -16,20 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from napari_fashion.coco import jsontext
+from napari_fashion.coco.ids import TABLES, RecordId, TableName, is_id
 from napari_fashion.documents import shown
 from napari_fashion.errors import CocoError
-
-TableName = Literal["images", "annotations", "categories"]
-TABLES: Final[tuple[TableName, ...]] = ("images", "annotations", "categories")
-RecordId = Any
-"""Whatever the file has: mostly integers, sometimes text."""
 
 
 @dataclass
@@ -253,11 +248,6 @@ class Reader:
         return ids, image_ids
 
 
-def is_id(value: object) -> bool:
-    """Whether a value can be a record's id: a number or text."""
-    return isinstance(value, (int, str, float)) and not isinstance(value, bool) and value == value
-
-
 class _Row(msgspec.Struct, gc=False):
     id: int
 
@@ -463,40 +453,6 @@ def scanstring_end(data: bytes, start: int) -> int:
 def _kind(first: str) -> str:
     names = {"{": "an object", "[": "a list", '"': "text", "t": "true", "f": "false", "n": "null"}
     return names.get(first, "a number")
-
-
-def find_encoding(data: bytes) -> tuple[str, bool]:
-    """Return a JSON file's encoding and whether it begins with a byte order mark."""
-    encoding = json.detect_encoding(data)
-    if encoding == "utf-8-sig":
-        return "utf-8", True
-    for bom, name in (
-        (codecs.BOM_UTF32_LE, "utf-32-le"),
-        (codecs.BOM_UTF32_BE, "utf-32-be"),
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    ):
-        if data.startswith(bom):
-            return name, True
-    return encoding, False
-
-
-def as_utf8(data: bytes, encoding: str, bom: bool, path: Path | None) -> bytes:
-    """Return a file in UTF-8 without its byte order mark; CocoError where it is not its encoding."""
-    try:
-        if encoding == "utf-8":
-            data = data[3:] if bom else data
-            if not data.isascii():
-                decoder = codecs.getincrementaldecoder("utf-8")()
-                for at in range(0, len(data), 1 << 20):
-                    decoder.decode(data[at : at + (1 << 20)])
-                decoder.decode(b"", final=True)
-            return data
-        return data.decode(encoding).removeprefix("\ufeff").encode()
-    except UnicodeDecodeError as error:
-        raise CocoError(
-            f"byte {error.start} is not {error.encoding}; expected JSON in UTF-8.", path=path
-        ) from error
 
 
 @contextmanager

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.dataset import Dataset
+from napari_fashion.coco.ids import other_form
 from napari_fashion.coco.keypoints import flag, parse_keypoints
-from napari_fashion.coco.store import other_form
 
 _BLOCK = 20_000
 

@@ -14,6 +14,7 @@ import numpy as np
 from napari_fashion.coco import provenance
 from napari_fashion.coco.categories import CategoryAnswer, remembered_values
 from napari_fashion.coco.dataset import Dataset
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.keypoints import (
     Landmark,
     all_numbers,
@@ -25,7 +26,6 @@ from napari_fashion.coco.keypoints import (
     parse_keypoints,
     rounded,
 )
-from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.views import Garment
 from napari_fashion.documents import shown
 from napari_fashion.errors import EditError

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fashion.coco import provenance
+from napari_fashion.coco.ids import RecordId, TableName, other_form
 from napari_fashion.coco.keypoints import (
     Keypoints,
     Order,
@@ -18,8 +19,8 @@ from napari_fashion.coco.keypoints import (
     parse_box,
     parse_keypoints,
 )
-from napari_fashion.coco.spans import RecordId, TableName
-from napari_fashion.coco.store import Store, Version, other_form
+from napari_fashion.coco.store import Store
+from napari_fashion.coco.tables import Version
 from napari_fashion.errors import ImageError, OutsideRootError
 from napari_fashion.images import ImageFolder, image_size
 from napari_fashion.schema import Schema

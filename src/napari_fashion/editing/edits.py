@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from napari_fashion.coco import Dataset, TableName, jsontext
-from napari_fashion.coco.spans import RecordId, is_id
+from napari_fashion.coco.ids import RecordId, is_id
 from napari_fashion.errors import EditError
 
 VERSION = 1

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from napari_fashion.coco import jsontext
-from napari_fashion.coco.spans import RecordId
-from napari_fashion.coco.store import other_form
+from napari_fashion.coco.ids import RecordId, other_form
 from napari_fashion.editing.edits import Edit, SetValue
 
 _NAMES = {"image_id": "images", "category_id": "categories"}

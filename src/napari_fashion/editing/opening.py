@@ -9,20 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_fashion.coco import Dataset, jsontext
-from napari_fashion.coco.dataset import image_records
+from napari_fashion.coco.records import image_records
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import RecordKey
 from napari_fashion.editing.journal import Pending, put_journal_aside, read_journal
-from napari_fashion.editing.merge import (
-    Merge,
-    Side,
-    journal_changes,
-    known_to,
-    merge,
-    replay_steps,
-    unsaved_changes,
-)
+from napari_fashion.editing.merge import Merge, Side, merge, replay_steps
+from napari_fashion.editing.record_changes import journal_changes, known_to, unsaved_changes
 from napari_fashion.editing.workfiles import ANNOTATIONS, BASE, JOURNAL, WorkFiles
 from napari_fashion.errors import CocoError, FashionError
 from napari_fashion.files import checked_path, is_file, read_file, read_regular

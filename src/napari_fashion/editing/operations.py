@@ -15,10 +15,10 @@ import numpy as np
 
 from napari_fashion.coco import Dataset, Garment
 from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.keypoints import Landmark
 from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.coco.records import annotation_record, category_record, category_records
-from napari_fashion.coco.spans import RecordId
 from napari_fashion.coco.values import (
     category_record_values,
     category_values,

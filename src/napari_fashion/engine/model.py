@@ -25,6 +25,7 @@ from napari_fashion.engine.decode import (
     DecoderOptions,
     decode_fields,
 )
+from napari_fashion.engine.decode.body_types import without_impossible
 from napari_fashion.engine.fields import Fields, average_fields
 from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.inference.refinement import (
@@ -42,7 +43,6 @@ from napari_fashion.engine.network.network import (
     fold_norms,
     pool_category,
 )
-from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.renamed import FORMAT as VERSION
 from napari_fashion.engine.renamed import translate_model
@@ -51,6 +51,7 @@ from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
 from napari_fashion.images import to_rgb
 from napari_fashion.images.transforms import PADDING, Crop, Placement, RGBImage, resize
+from napari_fashion.options import Options, told
 from napari_fashion.schema import Schema
 
 _log = logging.getLogger(__name__)
@@ -62,9 +63,6 @@ _CUTS_AT_ONCE = 16  # more garments than that in a few images must not cost memo
 CELLS_ACROSS = 3
 """An image is seen with so many cells across, however slim: a cell that lies mostly outside it has
 learned nothing, and one or two do not tell its edges apart (training/model-card.md)."""
-
-LIKELY_BODY_TYPE = 0.2
-"""A body type counts as possible from this probability of the categories that can have it."""
 
 
 def devices() -> list[str]:
@@ -311,8 +309,8 @@ class Model:
             )
         if (found := document.get("version")) not in (1, VERSION) or isinstance(found, bool):
             raise CheckpointError(
-                f"{described}: format version {shown(document.get('version'))}; this napari-fashion "
-                f"reads the versions 1 to {VERSION}. Use the version that wrote it."
+                f"{described}: format version {shown(document.get('version'))}; expected 1 to "
+                f"{VERSION}, which this napari-fashion reads. Use the version that wrote it."
             )
         if found == 1:
             document = translate_model(document)
@@ -449,7 +447,7 @@ class Model:
             The model's own (`decoder_options`) where None.
         cut
             Whether the images are cut to one garment each (`place`); None for what
-            ``options.single`` says.
+            ``options.single_instance`` says.
         refine
             Look once more, and closer, at each garment (`refine.merge`); the fields stay those of
             the whole image. None: as the model's recipe says, for whole images; cuts to one
@@ -461,11 +459,11 @@ class Model:
             If a closer look at a cut, or at a single garment, is asked for.
         """
         options = options or self.decoder_options
-        crop = options.single if crop is None else crop
+        crop = options.single_instance if crop is None else crop
         if refine is None:
-            refine = self.refining is not None and not (crop or options.single)
-        elif refine and (crop or options.single):
-            raise ValueError("refine is for whole images; found cut or options.single.")
+            refine = self.refining is not None and not (crop or options.single_instance)
+        elif refine and (crop or options.single_instance):
+            raise ValueError("refine is for whole images; found cut or options.single_instance.")
         closer = (self.refining or RefinementOptions()) if refine else None
         rgb = [to_rgb(p) for p in images]
         if closer is None:
@@ -519,8 +517,8 @@ class Model:
                 if crop is not None:
                     places.append((i, j))
                     crops.append(crop)
-        one = replace(options, single=True)
-        garments = [list(p.garments) for p in predictions]
+        one = options.model_copy(update={"single_instance": True})
+        garments: list[list[PredictedGarment | None]] = [list(p.garments) for p in predictions]
         at_once = max(len(images), _CUTS_AT_ONCE)
         for start in range(0, len(crops), at_once):
             some = slice(start, start + at_once)
@@ -536,8 +534,11 @@ class Model:
                     first[:j] + first[j + 1 :],
                     options.landmark_threshold,
                 )
-                garments[i][j] = both if options.complete else self._without_impossible(both)
-        return [replace(p, garments=tuple(g)) for p, g in zip(predictions, garments, strict=True)]
+                garments[i][j] = self._possible(both, options)
+        return [
+            replace(p, garments=tuple(g for g in kept if g is not None))
+            for p, kept in zip(predictions, garments, strict=True)
+        ]
 
     def _decode_all(
         self, fields: Sequence[Fields], images: Sequence[RGBImage], options: DecoderOptions
@@ -563,8 +564,9 @@ class Model:
         """
         options = options or self.decoder_options
         decoded = decode_fields(fields, self.schema, options)
-        garments = tuple(self._garment(fields, d, options, size) for d in decoded)
-        return Prediction(garments, size[0], size[1], self.id)
+        garments = (self._garment(fields, d, options, size) for d in decoded)
+        kept = tuple(g for g in garments if g is not None)
+        return Prediction(kept, size[0], size[1], self.id)
 
     def _for_inference(self) -> Network:
         """Return the network with its norms folded, as its weights are now."""
@@ -628,7 +630,7 @@ class Model:
         decoded: DecodedGarment,
         options: DecoderOptions,
         size: tuple[int, int],
-    ) -> PredictedGarment:
+    ) -> PredictedGarment | None:
         scale = np.asarray(fields.scale)
         scores = decoded.scores
         found = scores > 0
@@ -641,31 +643,16 @@ class Model:
             category=self._category(fields, decoded.xy[found]),
             score=decoded.score,
         )
-        return garment if options.complete else self._without_impossible(garment)
+        return self._possible(garment, options)
 
-    def _without_impossible(self, garment: PredictedGarment) -> PredictedGarment:
-        """Leave out landmarks that no body type has which the category speaks for."""
-        keep = garment.found & self._possible(garment.category)
-        return replace(
-            garment,
-            xy=np.where(keep[:, None], garment.xy, np.float32(0)),
-            scores=np.where(keep, garment.scores, np.float32(0)),
-            spread=np.where(keep, garment.spread, np.float32(0)),
-        )
-
-    def _possible(self, category: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """(K,) bool: landmarks that some body type which the category speaks for has."""
-        if category.size == 0:
-            return np.ones(self.schema.n_landmarks, dtype=np.bool_)
-        weight = dict.fromkeys(self.schema.body_type_names, 0.0)
-        for index, probability in enumerate(category):
-            for body_type in self.schema.categories[index].body_types:
-                weight[body_type] += float(probability)
-        possible = np.zeros(self.schema.n_landmarks, dtype=np.bool_)
-        for body_type, mass in weight.items():
-            if mass >= LIKELY_BODY_TYPE:
-                possible[list(self.schema.landmarks_of(body_type))] = True
-        return possible
+    def _possible(
+        self, garment: PredictedGarment, options: DecoderOptions
+    ) -> PredictedGarment | None:
+        if options.force_complete:
+            return garment
+        # In an image of one garment, even one landmark of it is worth showing.
+        least = 1 if options.single_instance else options.min_landmarks
+        return without_impossible(garment, self.schema, min_landmarks=least)
 
     def _category(self, fields: Fields, xy_cells: NDArray[np.generic]) -> NDArray[np.float32]:
         """Let the cells in the garment's box vote (as in training); probabilities (C,)."""

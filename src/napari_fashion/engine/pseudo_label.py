@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from napari_fashion.coco import Dataset, Image, provenance
 from napari_fashion.coco.categories import FOREIGN, CategoryAnswer, CategoryRule
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.keypoints import landmark_box
 from napari_fashion.coco.records import annotation_record, category_record
-from napari_fashion.coco.spans import RecordId
 from napari_fashion.documents import listed
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.model import Model
@@ -24,7 +24,7 @@ from napari_fashion.images.transforms import RGBImage
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
-_ONE = DecoderOptions(single=True, complete=True)
+_ONE = DecoderOptions(single_instance=True, force_complete=True)
 
 
 @dataclass(frozen=True)

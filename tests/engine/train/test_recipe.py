@@ -55,7 +55,7 @@ def test_a_recipe_with_a_byte_order_mark_is_read(tmp_path, encoding):
         ),
         ("decay = [[5, 3]]", "schedule.decay: found [5.0, 3.0]; expected a first and a last epoch"),
         ("decay = [5]", "schedule.decay[0]: found 5; expected a list"),
-        ("steps = [5]", "schedule.steps is now called schedule.decay; rename it"),
+        ("steps = [5]", "schedule.steps: an old name; expected schedule.decay"),
         ("kind = 'sine'", "schedule.kind: found 'sine'; expected 'cosine' or 'decay'"),
         (
             "sizes = [[0, 1000000000]]",
@@ -91,19 +91,19 @@ def test_a_schedule_out_of_range_is_refused_by_key(tmp_path, line, said):
         ("[loss.weights]\n'paf.vectr' = 1\n" + HEAD, "did you mean 'paf.vector'?"),
         ("[loss.weights]\n'paf.vector' = -1\n" + HEAD, "paf.vector is -1.0; expected 0 to 1000000"),
         ("[inference.decoder]\nseed_treshold = 1\n" + HEAD, "did you mean 'seed_threshold'?"),
-        ("[inference.decoder]\nmin_landmarks = 1.5\n" + HEAD, "min_landmarks is 1.5; expected a whole"),
-        ("[inference.decoder]\ncells_per_landmark = 0\n" + HEAD, "cells_per_landmark is 0.0; expected 1e"),
+        ("[inference.decoder]\nmin_landmarks = 1.5\n" + HEAD, "min_landmarks: found 1.5; expected a whole"),
+        ("[inference.decoder]\ncells_per_landmark = 0\n" + HEAD, "cells_per_landmark: found 0; expected "),
         ("[augment]\nscale = [2, 1]\n" + HEAD, "augment.scale: found [2.0, 1.0]; expected a least and"),
         ("[augment]\nscale = [0, 1]\n" + HEAD, "expected a least and a greatest value of 0.01 to 100"),
         ("[network]\nwidth = 1000000000\n" + HEAD, "network.width: found 1000000000; expected 4096"),
         ("[network]\nblocks = 1000000000\n" + HEAD, "network.blocks: found 1000000000; expected 64"),
         ("inference.multi_scale = [64, 1000000]\n" + HEAD, "multi_scale[1]: found 1000000; expected 4096"),
         ("[inference.refinement]\ndetection_size = 1000000\n" + HEAD, "detection_size: found 1000000; ex"),
-        ("working_size = 96\n" + HEAD, "working_size is now called inference.input_size; rename it"),
-        ("mirror = true\n" + HEAD, "mirror is now called inference.flip_tta; rename it"),
-        ("[refine]\nfind_size = 96\n" + HEAD, "refine is now called inference.refinement; rename it"),
-        ("[explosions]\npolicy = 'skip'\n" + HEAD, "explosions is now called divergence; rename it"),
-        ("[augment]\nbox_cut = 0.5\n" + HEAD, "augment.box_cut is now called augment.box_crop; rename it"),
+        ("working_size = 96\n" + HEAD, "working_size: an old name; expected inference.input_size"),
+        ("mirror = true\n" + HEAD, "mirror: an old name; expected inference.flip_tta"),
+        ("[refine]\nfind_size = 96\n" + HEAD, "refine: an old name; expected inference.refinement"),
+        ("[explosions]\npolicy = 'skip'\n" + HEAD, "explosions: an old name; expected divergence"),
+        ("[augment]\nbox_cut = 0.5\n" + HEAD, "augment.box_cut: an old name; expected augment.box_crop"),
         ("\n".join(f"k{i} = 1" for i in range(1000)) + "\n" + HEAD, "and 996 more"),
     ],
 )  # fmt: skip
@@ -126,9 +126,9 @@ def test_a_pipe_and_a_huge_file_are_refused(tmp_path):
 
 @pytest.mark.parametrize("source", ["none.json", "samples:0", "samples:1000000000", "samples:9:-1"])
 def test_a_source_that_is_not_there_is_named(tmp_path, source):
-    from napari_fashion.engine.data.samples import dataset_of
+    from napari_fashion.datasets.opening import open_source
 
     (tmp_path / "r.toml").write_text(f'[[data.train]]\nfile = "{source}"\n')
     (only,) = Recipe.load(tmp_path / "r.toml").data.train
     with pytest.raises((RecipeError, CocoError), match=source):
-        dataset_of(only)
+        open_source(only)

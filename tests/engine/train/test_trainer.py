@@ -14,14 +14,12 @@ from safetensors.torch import load_file, save_file
 from drawn import SCHEMA, draw_dataset, tiny_recipe
 from napari_fashion.coco import Dataset, export
 from napari_fashion.datasets import photos
+from napari_fashion.datasets.source import Source
 from napari_fashion.engine.augment.batch import augment_batch
-from napari_fashion.engine.data.samples import (
-    category_rates,
-    draw_epoch,
-    load_sources,
-    sampling_rates,
-    split_images,
-)
+from napari_fashion.engine.data.loader import draw_epoch
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sampling import category_rates, sampling_rates
+from napari_fashion.engine.data.split import split_images
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.losses.total import compute_losses
@@ -38,7 +36,7 @@ from napari_fashion.engine.train.events import (
 )
 from napari_fashion.engine.train.optim import learning_rate
 from napari_fashion.engine.train.options import ScheduleOptions
-from napari_fashion.engine.train.recipe import Recipe, Source
+from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import finished
 from napari_fashion.engine.train.trainer import Trainer
 from napari_fashion.errors import CheckpointError, ImageError, RecipeError
@@ -884,7 +882,7 @@ def test_three_recipes_in_a_row(drawn, tmp_path):
         ({"recent": [0.5] * 1000}, "recent: found .* expected 200 items or fewer"),
         ({"optimiser": []}, r"optimiser: found \[\]; expected a table"),
         ({"optimiser": {"scalars": {"x": 5}}}, "cannot be resumed"),
-        ({"scaler": None}, "scaler: found None; expected a table"),
+        ({"scaler": None}, "scaler: found nothing; expected a table"),
     ],
 )
 def test_a_damaged_state_is_refused_by_key(drawn, stopped, tmp_path, change, said):

@@ -65,7 +65,14 @@ class AnnotatorDock(Dock):
         self.offers = OfferRows(self.window_state.offers)
         self.message = MessageLine(session)
         self.help: ShortcutHelp | None = None
+        self._editor: Editor | None = None
+        self._opened_text = ""
+        self._lay_out()
+        self._connect()
+        self.window_state.may_discard = self._may_discard
+        self._follow(session.editor)
 
+    def _lay_out(self) -> None:
         for part in (
             self.data,
             rule(),
@@ -94,6 +101,8 @@ class AnnotatorDock(Dock):
         self.outer.addWidget(rule())
         self.outer.addLayout(foot_column)  # stays in sight while the rest scrolls
 
+    def _connect(self) -> None:
+        session, actions = self.session, self.actions
         self.data.open_file.connect(lambda: self._open_asked(files.ask_open_file))
         self.data.open_folder.connect(lambda: self._open_asked(files.ask_open_folder))
         self.data.save.connect(self.save)
@@ -113,10 +122,6 @@ class AnnotatorDock(Dock):
         follow(self, self.window_state.predicting.progress, self.predict.show_progress)
         follow(self, actions.category_asked, self.garments.open_category)
         follow(self, actions.help_asked, self.show_help)
-        self._editor: Editor | None = None
-        self._opened_text = ""
-        self.window_state.may_discard = self._may_discard
-        self._follow(session.editor)
 
     # -- following -------------------------------------------------------------------------
 

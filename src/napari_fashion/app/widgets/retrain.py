@@ -64,14 +64,20 @@ class RetrainDock(Dock):
     def __init__(self, napari_viewer: Any) -> None:
         self.curve = LossCurve()
         super().__init__(napari_viewer)
-        defaults = RetrainOptions()
         self.job = self.window_state.training
         self.model_path: Path | None = None
         self.runs_folder: Path | None = None
         """Where runs are kept; None: the user's data folder."""
         self._started = 0.0
         self._steps = 0
+        self._make_form(RetrainOptions())
+        self._make_progress()
+        self._lay_out()
+        self._connect()
+        self.apply_theme()
+        self.refresh()
 
+    def _make_form(self, defaults: RetrainOptions) -> None:
         self.start_from = shrinking(QLabel())
         self.what = QComboBox()
         self.what.addItem("All annotated images", "all")
@@ -92,6 +98,49 @@ class RetrainDock(Dock):
             "Share of the images that old and new model are compared on. The split is saved with "
             "the run; images that the model was judged by before stay on that side."
         )
+        self.note = faint()
+        self.note.setWordWrap(True)
+
+    def _make_progress(self) -> None:
+        self.retrain = QPushButton("Retrain")
+        self.retrain.setObjectName("main")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Save what is learned so far and stop")
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(6)
+        self.state = faint()
+        self.state.setWordWrap(True)
+        self.metrics = MetricsTable()
+        self.use = QPushButton("Use new model")
+        self.use.setObjectName("main")
+        self.keep = QPushButton("Keep old")
+        self.held_out = section("On the held-out images")
+        self.message = MessageLine(self.session)
+
+    def _lay_out(self) -> None:
+        self.content.addWidget(section("Retrain"))
+        self.content.addLayout(self._form())
+        self.content.addWidget(self.note)
+        self.content.addLayout(_button_row(self.retrain, self.cancel))
+        self.content.addWidget(self.progress)
+        self.content.addWidget(self.state)
+        self.content.addWidget(rule())
+        self.content.addWidget(section("Loss"))
+        self.content.addWidget(self.curve)
+        self.content.addWidget(rule())
+        self.content.addWidget(self.held_out)
+        self.content.addWidget(self.metrics)
+        self.content.addStretch()
+        foot = QVBoxLayout()
+        foot.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        foot.setSpacing(SPACING)
+        foot.addWidget(self.message)
+        foot.addLayout(_button_row(self.use, self.keep))
+        self.outer.addWidget(rule())
+        self.outer.addLayout(foot)  # stays in sight while the rest scrolls
+
+    def _form(self) -> QFormLayout:
         form = QFormLayout()
         form.setSpacing(SPACING)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -103,54 +152,9 @@ class RetrainDock(Dock):
             ("Held out", self.share),
         ):
             form.addRow(text, widget)
-        self.note = faint()
-        self.note.setWordWrap(True)
+        return form
 
-        self.retrain = QPushButton("Retrain")
-        self.retrain.setObjectName("main")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Save what is learned so far and stop")
-        buttons = QHBoxLayout()
-        buttons.setSpacing(SPACING)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(6)
-        self.state = faint()
-        self.state.setWordWrap(True)
-        self.metrics = MetricsTable()
-        self.use = QPushButton("Use new model")
-        self.use.setObjectName("main")
-        self.keep = QPushButton("Keep old")
-        choice = QHBoxLayout()
-        choice.setSpacing(SPACING)
-        for row, pair in ((buttons, (self.retrain, self.cancel)), (choice, (self.use, self.keep))):
-            for button in pair:
-                button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-                row.addWidget(button, 1)
-        self.message = MessageLine(self.session)
-
-        self.content.addWidget(section("Retrain"))
-        self.content.addLayout(form)
-        self.content.addWidget(self.note)
-        self.content.addLayout(buttons)
-        self.content.addWidget(self.progress)
-        self.content.addWidget(self.state)
-        self.content.addWidget(rule())
-        self.content.addWidget(section("Loss"))
-        self.content.addWidget(self.curve)
-        self.content.addWidget(rule())
-        self.held_out = section("On the held-out images")
-        self.content.addWidget(self.held_out)
-        self.content.addWidget(self.metrics)
-        self.content.addStretch()
-        foot = QVBoxLayout()
-        foot.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        foot.setSpacing(SPACING)
-        foot.addWidget(self.message)
-        foot.addLayout(choice)
-        self.outer.addWidget(rule())
-        self.outer.addLayout(foot)  # stays in sight while the rest scrolls
-
+    def _connect(self) -> None:
         self.what.currentIndexChanged.connect(self.refresh)
         self.retrain.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
@@ -161,8 +165,6 @@ class RetrainDock(Dock):
         follow(self, self.job.event, self.on_event)
         follow(self, self.job.failed, self._on_failed)
         follow(self, self.job.finished, self.refresh)
-        self.apply_theme()
-        self.refresh()
 
     def apply_theme(self, *_: Any) -> None:
         """Take the colours of napari's theme."""
@@ -306,3 +308,12 @@ def _duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min" if minutes > 2 else f"{60 * minutes + seconds} s"
+
+
+def _button_row(*buttons: QPushButton) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(SPACING)
+    for button in buttons:
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        row.addWidget(button, 1)
+    return row

@@ -6,7 +6,7 @@ import math
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from napari_fashion.engine.options import Options
+from napari_fashion.options import Options
 
 
 class AugmentOptions(Options):

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
-from napari_fashion.engine.decode import DecoderOptions, decoder_options
-from napari_fashion.engine.options import MAX_SIZE, MAX_SIZES, Options
+from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.limits import MAX_SIZE, MAX_SIZES
+from napari_fashion.options import Options
 
 
 class RefinementOptions(Options):
@@ -74,11 +75,6 @@ class InferenceOptions(Options):
         if isinstance(value, bool):
             return {} if value else None
         return value
-
-    @field_validator("decoder", mode="before")
-    @classmethod
-    def _known_thresholds(cls, value: Any) -> Any:
-        return decoder_options(value) if isinstance(value, dict) else value
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from napari_fashion.documents import did_you_mean, shown
-from napari_fashion.engine.options import Options
+from napari_fashion.options import Options
 
 COMPONENTS = (
     *(f"{head}.{part}" for head in ("pif", "paf") for part in ("confidence", "vector", "size")),

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_fashion.engine.network.backbones import Backbone, BackboneName, normalisation
-from napari_fashion.engine.options import Options
+from napari_fashion.options import Options
 
 PIF_CHANNELS = 5
 """A landmark's channels: confidence logit, x, y (cells, from the cell), log spread, size."""

@@ -129,7 +129,8 @@ def encode_targets(
     edge_open = (unlabelled[..., first] | unlabelled[..., second]) & ~both
     ends = [(xy[:, :, end], size[:, :, end]) for end in (first, second)]
     rows = torch.nonzero(both)
-    near = _near_segments(*(end[rows.unbind(1)] for end, _ in ends), shape, options.edge_width)
+    a, b = (places[rows.unbind(1)] for places, _ in ends)
+    near = _near_segments(a, b, shape, options.edge_width)
     paf = _field(rows, near, ends, counts, grown, edge_open)
     return Targets(
         pif,

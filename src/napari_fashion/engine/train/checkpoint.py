@@ -19,12 +19,12 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_fashion.documents import ended, read_json, shown
-from napari_fashion.engine.options import Options, told
 from napari_fashion.engine.train.divergence import WINDOW
 from napari_fashion.engine.train.runs import STATE, STATE_TENSORS
 from napari_fashion.engine.weights import Shapes, read_weights
 from napari_fashion.errors import CheckpointError
 from napari_fashion.files import atomic_write
+from napari_fashion.options import Options, told
 
 _MOST_RANDOM_BYTES = 1 << 20
 """Greatest length of a random generator's state."""

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, ValidationError
 
 from napari_fashion.documents import parse_json, shown
-from napari_fashion.engine.options import Options, told
 from napari_fashion.errors import EventError, FashionError
 from napari_fashion.files import open_regular
+from napari_fashion.options import Options, told
 
 Metrics = dict[str, float | None]
 """Of a model on the validation images, by name."""

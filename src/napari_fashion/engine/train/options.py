@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from napari_fashion.engine.options import MAX_SIZE, Options
+from napari_fashion.engine.limits import MAX_SIZE
+from napari_fashion.options import Options
 
 
 class OptimiserOptions(Options):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from napari_fashion import __version__
-from napari_fashion.engine.data.samples import AnnotatedImage
+from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.ema import MovingAverage, mix_states, unmix_states

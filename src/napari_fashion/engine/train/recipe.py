@@ -11,12 +11,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from napari_fashion.datasets.source import Source
 from napari_fashion.documents import ended, read_json, read_toml
 from napari_fashion.engine.augment.options import AugmentOptions
 from napari_fashion.engine.inference.options import InferenceOptions
+from napari_fashion.engine.limits import MAX_SIZE
 from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.network.network import NetworkConfig
-from napari_fashion.engine.options import MAX_SIZE, Options, told
 from napari_fashion.engine.renamed import RECIPE_KEYS, translate_recipe
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.engine.train.options import (
@@ -26,6 +27,7 @@ from napari_fashion.engine.train.options import (
     TeacherOptions,
 )
 from napari_fashion.errors import RecipeError
+from napari_fashion.options import Options, told
 
 INHERITED = ("augment", "targets", "loss")
 """Parts of a recipe that a training which starts from a model takes from that model's recipe; its
@@ -37,41 +39,6 @@ NAME = r"^[A-Za-z0-9._-]+$"
 
 REGULARISERS = ("dropout", "drop_path")
 """Parts of `NetworkConfig` that change how a network learns, and not what it is."""
-
-
-class Source(Options):
-    """Annotated images to learn from.
-
-    Attributes
-    ----------
-    file
-        A COCO keypoint file, relative to the recipe; or ``photos:train``, ``photos:test``,
-        ``photos:unlabelled``, ``photos:pseudo`` (the same with landmarks that models agreed on),
-        ``photos:no_garment`` (the CC0 photos), or ``samples:COUNT`` or
-        ``samples:COUNT:SEED`` (procedural garments).
-    images
-        Folder of the images, where it is not the file's own.
-    repeat
-        How often each image comes in an epoch.
-    empty
-        What images without annotations are: ``"skip"`` those that nobody reviewed (the
-        default), or ``"negative"``: images that show no garment.
-    categories
-        A map of the categories that the model lacks (TOML, `coco.categories.read_category_map`).
-    allow_roots
-        Folders beyond the data set's that its images may lie in.
-    pseudo
-        Learn from what a model said as well, as `selftrain` writes it. No model is judged by
-        that: such images that fall to the held-out share are left out.
-    """
-
-    file: str
-    images: str | None = None
-    repeat: int = Field(default=1, ge=1, le=10_000)
-    empty: Literal["skip", "negative"] = "skip"
-    pseudo: bool = False
-    categories: str | None = None
-    allow_roots: list[str] = Field(default_factory=list)
 
 
 class DataOptions(Options):
@@ -242,21 +209,10 @@ class Recipe(Options):
                 return value
             return str((base / value).resolve())
 
-        def source(s: Source) -> Source:
-            roots = [str((base / root).resolve()) for root in s.allow_roots]
-            return s.model_copy(
-                update={
-                    "file": path(s.file),
-                    "images": path(s.images),
-                    "allow_roots": roots,
-                    "categories": path(s.categories),
-                }
-            )
-
         data = self.data.model_copy(
             update={
-                "train": [source(s) for s in self.data.train],
-                "validation": [source(s) for s in self.data.validation],
+                "train": [source.resolved(base) for source in self.data.train],
+                "validation": [source.resolved(base) for source in self.data.validation],
             }
         )
         changes: dict[str, Any] = {"data": data}

@@ -8,21 +8,18 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 
-from napari_fashion.engine.data.samples import (
-    AnnotatedImage,
-    dataset_of,
-    fingerprint,
-    load_sources,
-    split_images,
-)
+from napari_fashion.datasets.opening import open_source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
+from napari_fashion.engine.data.split import fingerprint, split_images
 from napari_fashion.engine.model import Description, Model, ModelInfo, choose_device
 from napari_fashion.engine.network.network import Network, fold_norms
-from napari_fashion.engine.options import told
 from napari_fashion.engine.renamed import translate_model
 from napari_fashion.engine.train.checkpoint import read_run_json
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import MODEL, RECIPE, SPLIT, refuse_to_overwrite
 from napari_fashion.errors import CheckpointError, RecipeError
+from napari_fashion.options import told
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -134,7 +131,7 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
 
 def _make_schema(recipe: Recipe) -> Schema:
     if recipe.schema_name == "from-data":
-        return dataset_of(recipe.data.train[0]).schema
+        return open_source(recipe.data.train[0]).schema
     return Schema.load(recipe.schema_name)
 
 

@@ -14,12 +14,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from napari_fashion.engine.data.batch import Canvases
-from napari_fashion.engine.data.samples import (
-    CanvasDataset,
-    category_rates,
-    draw_epoch,
-    sampling_rates,
-)
+from napari_fashion.engine.data.loader import CanvasDataset, draw_epoch
+from napari_fashion.engine.data.sampling import category_rates, sampling_rates
 from napari_fashion.engine.renamed import FORMAT
 from napari_fashion.engine.train.checkpoint import (
     Checkpoint,

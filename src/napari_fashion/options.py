@@ -1,4 +1,4 @@
-"""What every group of options is: checked, frozen, finite; and what is wrong with one, in sentences."""
+"""The base of every group of options (pydantic), and what is wrong with one, in sentences."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ from pydantic_core import ErrorDetails
 from napari_fashion.documents import did_you_mean, shown, shown_path
 
 MAX_LETTERS = 4096
-"""A text of a recipe, such as a path, has at most so many letters."""
-MAX_SIZE = 4096
-"""Images are seen at most so large: the longer side in the network's input, pixels."""
-MAX_SIZES = 16
-"""Greatest number of sizes that are averaged."""
+"""Largest number of letters of a text, such as a path."""
 MAX_ERRORS = 4
-"""So many wrong values are named; the others are counted."""
+"""Largest number of wrong values that are named; the others are counted."""
 
 
 _EXPECTED = {
@@ -89,7 +85,7 @@ def _one(error: ErrorDetails, kind: type[BaseModel]) -> str:
             if (
                 new := getattr(kind, "renamed", {}).get(".".join(map(str, error["loc"])))
             ) is not None:
-                return f"{where} is now called {new}; rename it"
+                return f"{where}: an old name; expected {new}"
             known = _keys(kind, error["loc"][:-1])
             return f"{where} is not a known key; {did_you_mean(error['loc'][-1], known)}"
         case "missing":

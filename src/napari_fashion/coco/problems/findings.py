@@ -1,0 +1,87 @@
+"""What is odd in a data set: single findings, and their number by kind with the first few of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_fashion.tally import EXAMPLES, Tally
+
+Report = Callable[[str, str, str, str], None]
+"""Takes a finding: its kind, the place, what was found and what was expected."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding.
+
+    Attributes
+    ----------
+    path
+        The file, where there is one.
+    place
+        Where in the document, such as ``annotations[3].keypoints``.
+    found, expected
+        What stands there and what should.
+    kind
+        What findings of its kind are called: a plural.
+    sentence
+        The whole finding, if it is worded already.
+    """
+
+    path: Path | None
+    place: str
+    found: str
+    expected: str
+    kind: str = "oddities"
+    sentence: str = ""
+
+    def __str__(self) -> str:
+        if self.sentence:
+            return self.sentence
+        where = f"{self.path}, {self.place}" if self.path else self.place
+        return f"{where}: found {self.found}; expected {self.expected}."
+
+
+class Problems:
+    """How many oddities of each kind a data set has, and the first few of each.
+
+    Its size is bounded by the number of kinds, however large and odd the file is.
+
+    Attributes
+    ----------
+    tally
+        How many of each kind, with the first few as sentences.
+    first
+        The first few of each kind, in the order in which they were found.
+    """
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.first: list[Problem] = []
+
+    def __len__(self) -> int:
+        return self.tally.total
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self.first)
+
+    def __repr__(self) -> str:
+        return f"Problems({self.tally.counts})"
+
+    def __str__(self) -> str:
+        return str(self.tally)
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line a kind, and under it the first few (`Tally.lines`)."""
+        return self.tally.lines()
+
+    def add(self, problem: Problem) -> None:
+        """Count a finding."""
+        known = self.tally.examples.get(problem.kind, ())
+        if len(known) < EXAMPLES:
+            self.first.append(problem)
+            self.tally.add(problem.kind, str(problem))
+        else:
+            self.tally.add(problem.kind)
