@@ -129,7 +129,7 @@ def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
 
     class Looks:
-        def look(self, images):
+        def predict_with_fields(self, images):
             return [(image.shape, "prediction") for image in images]
 
     tasks = [Task(1, "../b.png", None), Task(2, "a.png", (8, 6)), Task(3, "", None)]
@@ -145,7 +145,7 @@ class Fails:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def look(self, images):
+    def predict_with_fields(self, images):
         error, self.error = self.error, None
         if error is not None:
             raise error

@@ -252,7 +252,7 @@ def _look_at(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
     """Predict one image; what goes wrong is this image's problem, whatever it is."""
     try:
         image = read_image(folder.path(task.file_name), size=task.size, exact=True)
-        ((fields, prediction),) = model.look([image])
+        ((fields, prediction),) = model.predict_with_fields([image])
     except FashionError as error:
         return Outcome(task, problem=str(error))
     except Exception as error:

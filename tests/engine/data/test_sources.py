@@ -119,7 +119,7 @@ def test_a_box_that_is_none_makes_place_for_the_landmarks_own(six, box) -> None:
     batch = dataset.collate([dataset[0]])
     assert torch.isfinite(batch.garments.box).all()
     targets = encode_targets(batch.garments, SCHEMA, TargetOptions(), (12, 12), 8)
-    ends = [*targets.pif.ends, *targets.paf.ends]
+    ends = [*targets.pif.points, *targets.paf.points]
     tensors = [targets.pif.confidence, targets.paf.confidence, *(t for end in ends for t in end)]
     assert all(torch.isfinite(values.float()).all() for values in tensors)
 

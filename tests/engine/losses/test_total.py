@@ -11,7 +11,8 @@ from napari_fashion.engine.losses.confidence import focal
 from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.losses.total import compute_losses
 from napari_fashion.engine.losses.vector import laplace_loss, smooth_l1_loss
-from napari_fashion.engine.network.network import Heads, pool_category
+from napari_fashion.engine.network.category import pool_category
+from napari_fashion.engine.network.network import Heads
 from napari_fashion.engine.targets.encode import encode_targets
 from napari_fashion.engine.targets.options import TargetOptions
 
@@ -75,7 +76,7 @@ def test_losses_fall_when_trained_on_their_targets(vector, confidence):
     for name in history[0]:
         assert history[-1][name] < 0.5 * history[0][name] or history[-1][name] < 0.05, name
     positive = targets.pif.confidence[0] * targets.pif.weight[0] > 0
-    vectors = on_cells(targets.pif, targets.pif.ends[0].vector)[0].movedim(-1, 1)
+    vectors = on_cells(targets.pif, targets.pif.points[0].vector)[0].movedim(-1, 1)
     error = (heads.pif.detach()[0, :, 1:3] - vectors).norm(dim=1)[positive]
     assert float(error.max()) < 0.3
 

@@ -57,7 +57,7 @@ def test_pif_equals_the_slow_reference(seed, foreign):
     garments = random_garments(seed)
     options = TargetOptions(foreign=foreign)
     targets = encode(garments, foreign=foreign)
-    (end,) = targets.pif.ends
+    (end,) = targets.pif.points
     vectors, sizes = on_cells(targets.pif, end.vector), on_cells(targets.pif, end.size)
     for k in range(8):
         for row in range(12):
@@ -75,7 +75,7 @@ def test_pif_equals_the_slow_reference(seed, foreign):
 def test_paf_points_to_both_ends_near_the_segment_and_nowhere_else(seed):
     garments = random_garments(seed, n=2)
     targets = encode(garments)
-    ends = [on_cells(targets.paf, end.vector) for end in targets.paf.ends]
+    ends = [on_cells(targets.paf, end.vector) for end in targets.paf.points]
     for e, (a, b) in enumerate(SCHEMA.edges):
         for row in range(12):
             for column in range(12):
@@ -104,7 +104,7 @@ def test_the_nearest_landmark_wins_the_cell():
     xy = np.full((2, 8, 2), 40.0)
     xy[1] = 52.0
     targets = encode(batch(xy, np.full((2, 8), 2)))
-    vectors = on_cells(targets.pif, targets.pif.ends[0].vector)
+    vectors = on_cells(targets.pif, targets.pif.points[0].vector)
     column = 5  # centre at 43.5: nearer to 40
     assert float(vectors[0, 0, 5, column, 0]) == pytest.approx((40 - 43.5) / 8)
     column = 6  # centre at 51.5: nearer to 52

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_fashion.engine.network.network import pool_category
+from napari_fashion.engine.network.category import pool_category
 from napari_fashion.engine.targets.encode import Targets
 
 

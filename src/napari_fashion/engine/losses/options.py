@@ -7,11 +7,12 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from napari_fashion.documents import did_you_mean, shown
+from napari_fashion.engine.network.heads import CATEGORY, PAF, PIF
 from napari_fashion.options import Options
 
 COMPONENTS = (
-    *(f"{head}.{part}" for head in ("pif", "paf") for part in ("confidence", "vector", "size")),
-    "category",
+    *(f"{spec.name}.{part}" for spec in (PIF, PAF) for part in ("confidence", "vector", "size")),
+    CATEGORY.name,
 )
 """Names of the losses."""
 

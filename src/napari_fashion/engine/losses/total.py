@@ -11,17 +11,9 @@ from napari_fashion.engine.losses.confidence import CONFIDENCE_LOSSES
 from napari_fashion.engine.losses.gather import gather
 from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.losses.vector import VECTOR_LOSSES
+from napari_fashion.engine.network.heads import CONFIDENCE, PAF, PIF, HeadSpec
 from napari_fashion.engine.network.network import Heads
 from napari_fashion.engine.targets.encode import FieldTargets, Targets
-
-CHANNELS = {
-    "pif": ("confidence", "x", "y", "log_spread", "size"),
-    "paf": (
-        "confidence", "x1", "y1", "x2", "y2", "log_spread1", "log_spread2", "size1", "size2",
-    ),
-}  # fmt: skip
-PARTS = ("x", "y", "log_spread", "size")
-ENDS = {"pif": ("",), "paf": ("1", "2")}
 
 
 def compute_losses(
@@ -41,7 +33,7 @@ def compute_losses(
     Parameters
     ----------
     heads
-        Raw outputs (B, K, 5, H, W), (B, E, 9, H, W), (B, C, H, W).
+        Raw outputs; their channels are those of `HEADS`.
     targets
         See `Targets`.
     options
@@ -54,9 +46,9 @@ def compute_losses(
     teacher
         What a teacher says of the same images.
     """
-    losses = _field_losses("pif", heads.pif, targets.pif, options)
+    losses = _field_losses(PIF, heads.pif, targets.pif, options)
     if heads.paf.shape[1]:
-        losses |= _field_losses("paf", heads.paf, targets.paf, options)
+        losses |= _field_losses(PAF, heads.paf, targets.paf, options)
     if heads.category.shape[1]:
         shift = None
         if options.category_prior:
@@ -70,24 +62,23 @@ def compute_losses(
 
 
 def _field_losses(
-    name: str, raw: Tensor, targets: FieldTargets, options: LossOptions
+    spec: HeadSpec, raw: Tensor, targets: FieldTargets, options: LossOptions
 ) -> dict[str, Tensor]:
-    """Losses of a head `name` with raw output (B, L, C, H, W)."""
-    channels = CHANNELS[name]
+    """Losses of a head with raw output (B, L, channels, H, W)."""
     count = max(1, len(targets.cells))
-    confidence, values = gather(raw, targets.cells, channels.index("confidence"))
+    confidence, values = gather(raw, targets.cells, spec.index(CONFIDENCE))
     of_confidence = CONFIDENCE_LOSSES[options.confidence]
     of_vector = VECTOR_LOSSES[options.vector]
     vectors, sizes = [], []
-    for end, target in zip(ENDS[name], targets.ends, strict=True):
-        x, y, log_spread, size = (values[channels.index(channel + end)] for channel in PARTS)
+    for point, target in zip(spec.points, targets.points, strict=True):
+        x, y, log_spread, size = (values[spec.index(channel)] for channel in point)
         to_x, to_y = target.vector.unbind(1)
         distance = ((x - to_x).square() + (y - to_y).square()).clamp(min=1e-12).sqrt()
         vectors.append(of_vector(distance, log_spread, target.size))
         sizes.append((F.softplus(size) - target.size).abs())
+    cells = of_confidence(confidence, targets.confidence, targets.weight, options)
     return {
-        f"{name}.confidence": of_confidence(confidence, targets.confidence, targets.weight, options)
-        / count,
-        f"{name}.vector": torch.cat(vectors).sum() / count,
-        f"{name}.size": torch.cat(sizes).sum() / count,
+        f"{spec.name}.confidence": cells / count,
+        f"{spec.name}.vector": torch.cat(vectors).sum() / count,
+        f"{spec.name}.size": torch.cat(sizes).sum() / count,
     }

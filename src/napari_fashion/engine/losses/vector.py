@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from napari_fashion.engine.network.network import bounded_log_spread
+from napari_fashion.engine.network.activation import bounded_log_spread
 
 VectorLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Of distances, raw log spreads and landmark sizes, each (P,): the loss of each, (P,)."""

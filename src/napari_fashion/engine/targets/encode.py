@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_fashion.engine.data.batch import GarmentBatch
-from napari_fashion.engine.network.network import cell_grid
+from napari_fashion.engine.network.activation import cell_grid
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.schema import Schema
 
@@ -47,14 +47,14 @@ class FieldTargets(NamedTuple):
     cells
         (P, 4) int64: image, channel, row and column of each positive cell that counts, in the
         order of memory.
-    ends
-        What these cells point to: one `PointTargets` for PIF, two for PAF.
+    points
+        What these cells point to, in the order of `HeadSpec.points`: one for PIF, two for PAF.
     """
 
     confidence: Tensor
     weight: Tensor
     cells: Tensor
-    ends: tuple[PointTargets, ...]
+    points: tuple[PointTargets, ...]
 
 
 class Targets(NamedTuple):

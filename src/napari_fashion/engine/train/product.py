@@ -38,6 +38,7 @@ class Product:
 
     def __init__(self, setup: Setup) -> None:
         self.averaged = setup.averaged
+        self._device = setup.device
         self._start, self._keep = setup.start, setup.recipe.optimiser.keep_start
         self._val_images: list[AnnotatedImage] = setup.val_images
         self._average = MovingAverage(
@@ -56,7 +57,9 @@ class Product:
         network = copy.deepcopy(self.averaged.network)
         start = self._start.network.state_dict()
         network.load_state_dict(mix_states(network.state_dict(), start, self._keep))
-        return Model(network, self.averaged.schema, self.averaged.info, self.averaged.device)
+        return Model.of_network(
+            network, self.averaged.schema, self.averaged.info, self._device
+        )
 
     def validate(self) -> dict[str, Any]:
         """Return the model's metrics on the validation images, and keep them in the model."""
@@ -68,7 +71,7 @@ class Product:
         if self._start is None or not self._val_images:
             return None
         start = self._start
-        old = Model(start.network, start.schema, start.info, self.averaged.device)
+        old = Model.of_network(start.network, start.schema, start.info, self._device)
         return CompareEvent(old=self._evaluate(old), new=self._evaluate(self.model()))
 
     def _evaluate(self, model: Model) -> dict[str, Any]:
@@ -97,7 +100,7 @@ class Product:
 
     def load(self, folder: Path) -> None:
         """Go back to the model that was saved in a run's folder."""
-        saved = Model.load(folder / Path(MODEL).stem, self.averaged.device)
+        saved = Model.load(folder / Path(MODEL).stem, self._device)
         state = saved.network.state_dict()
         if self._start is not None:
             state = unmix_states(state, self._start.network.state_dict(), self._keep)

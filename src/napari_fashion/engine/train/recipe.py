@@ -17,7 +17,7 @@ from napari_fashion.engine.augment.options import AugmentOptions
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.limits import MAX_SIZE
 from napari_fashion.engine.losses.options import LossOptions
-from napari_fashion.engine.network.network import NetworkConfig
+from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.renamed import RECIPE_KEYS, translate_recipe
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.engine.train.options import (

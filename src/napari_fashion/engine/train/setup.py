@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 
 from napari_fashion.datasets.opening import open_source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import fingerprint, split_images
-from napari_fashion.engine.model import Description, Model, ModelInfo, choose_device
-from napari_fashion.engine.network.network import Network, fold_norms
-from napari_fashion.engine.renamed import translate_model
+from napari_fashion.engine.devices import choose_device
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.model_file import ModelInfo, parse_description
+from napari_fashion.engine.network.folding import fold_norms
+from napari_fashion.engine.network.network import Network
 from napari_fashion.engine.train.checkpoint import read_run_json
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import MODEL, RECIPE, SPLIT, refuse_to_overwrite
 from napari_fashion.errors import CheckpointError, RecipeError
-from napari_fashion.options import told
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -120,7 +120,7 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
     if start is not None:
         model.network.load_state_dict(start.network.state_dict())
     elif recipe.pretrained is not None and not resume:
-        model.network.backbone.load_pretrained(Path(recipe.pretrained))
+        model.network.backbone.load_pretrained(recipe.pretrained)
     averaged = Model.create(recipe.network, schema, info, place)
     averaged.network.load_state_dict(model.network.state_dict())
     return Setup(
@@ -176,14 +176,8 @@ def _as_its_model(recipe: Recipe, run: Path) -> Recipe:
     """
     path = run / MODEL
     try:
-        document = read_run_json(path)
-        if isinstance(document, dict) and document.get("version") == 1:
-            document = translate_model(document)
-        made = Description.model_validate(document)
-    except ValidationError as error:
-        raise CheckpointError(
-            f"{path}: does not describe a model ({told(error, Description)}); the run cannot be "
-            "resumed. Start a new one."
-        ) from error
+        made = parse_description(read_run_json(path), path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error} The run cannot be resumed; start a new one.") from error
     inference = recipe.inference.model_copy(update={"input_size": made.inference.input_size})
     return recipe.model_copy(update={"network": made.network, "inference": inference})
