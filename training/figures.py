@@ -80,9 +80,9 @@ def measure(model: Model) -> Json:
     whole = evaluate_images(model, test, protocol="whole")
     return {
         "model": model.id,
-        "mirror": model.mirror,
-        "sizes": list(model.sizes),
-        "refine": None if model.refining is None else model.refining.model_dump(),
+        "mirror": model.inference.flip_tta,
+        "sizes": list(model.inference.sizes),
+        "refine": model.inference.model_dump()["refinement"],
         "box": box.to_dict(),
         "whole": whole.to_dict(),
         "box_wide": evaluate_images(model, test, margin=MARGIN).to_dict(),

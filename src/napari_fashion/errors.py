@@ -105,6 +105,10 @@ class CheckpointError(FashionError):
     """A model or training state cannot be loaded or does not fit."""
 
 
+class EventError(FashionError):
+    """What a training run reported is no event."""
+
+
 class EditError(FashionError):
     """An edit cannot be applied to the data set as it is now."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -27,7 +26,14 @@ from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import Prediction
-from napari_fashion.errors import OUT_OF_MEMORY, FashionError, is_out_of_memory
+from napari_fashion.engine.train.events import (
+    DoneEvent,
+    ErrorEvent,
+    StoppedEvent,
+    TrainEvent,
+    parse_event,
+)
+from napari_fashion.errors import OUT_OF_MEMORY, EventError, FashionError, is_out_of_memory
 from napari_fashion.images import ImageFolder, read_image
 from napari_fashion.tally import Tally
 
@@ -246,7 +252,7 @@ def _look_at(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
     """Predict one image; what goes wrong is this image's problem, whatever it is."""
     try:
         image = read_image(folder.path(task.file_name), size=task.size, exact=True)
-        ((fields, prediction),) = model.look([image])
+        ((fields, prediction),) = model.predict_with_fields([image])
     except FashionError as error:
         return Outcome(task, problem=str(error))
     except Exception as error:
@@ -318,8 +324,8 @@ class TrainJob:
         What to run before the recipe and its options; the package's own command line by default.
     """
 
-    event = Signal(dict)
-    """Each event, as docs/architecture.md lists them."""
+    event = Signal(TrainEvent)
+    """Each event of the training."""
     failed = Signal(str)
     """The process ended without `done` or `stopped`: why."""
     finished = Signal()
@@ -400,13 +406,12 @@ class TrainJob:
 
     def _read(self, line: str) -> None:
         try:
-            event = json.loads(line)
-            kind = event["event"]
-        except (ValueError, KeyError, TypeError):
+            event = parse_event(line)
+        except EventError:
             return  # something printed by a library
-        self._ended_well |= kind in ("done", "stopped")
-        if kind == "error":
-            self._message = str(event.get("message", ""))
+        self._ended_well |= isinstance(event, DoneEvent | StoppedEvent)
+        if isinstance(event, ErrorEvent):
+            self._message = event.message
         self.event.emit(event)
 
     def _ended(self) -> None:

@@ -37,7 +37,9 @@ class Predictor(Protocol):
     def id(self) -> str:
         """The model's id."""
 
-    def look(self, images: Sequence[NDArray[np.generic]]) -> list[tuple[Fields, Prediction]]:
+    def predict_with_fields(
+        self, images: Sequence[NDArray[np.generic]]
+    ) -> list[tuple[Fields, Prediction]]:
         """Compute the fields of (H, W, 3) uint8 RGB images, and find their garments."""
 
 

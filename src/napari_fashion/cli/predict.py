@@ -244,11 +244,14 @@ def _predict(
     from napari_fashion.coco.results import result_records
     from napari_fashion.images import batches, read_image
 
-    decoder = model.decoder_options.model_copy(
+    decoder = model.inference.decoder.model_copy(
         update={
             "single_instance": options.single_instance,
             "force_complete": options.force_complete,
         }
+    )
+    inference = model.inference.overridden(
+        flip_tta=options.flip, sizes=options.sizes, refine=options.refine, decoder=decoder
     )
     images = dataset.images
     with terminal.progress("predicting", len(images)) as shown:
@@ -268,13 +271,7 @@ def _predict(
                     n_pixels += pixels.shape[0] * pixels.shape[1]
                     if n_pixels >= batches.MAX_BATCH_PIXELS:
                         break
-            predictions = model.predict(
-                [pixels for _, pixels in chunk],
-                options=decoder,
-                flip=options.flip,
-                sizes=options.sizes,
-                refine=options.refine,
-            )
+            predictions = model.predict([pixels for _, pixels in chunk], inference)
             found = []
             for (image, pixels), prediction in zip(chunk, predictions, strict=True):
                 records, unknown = result_records(dataset, image.id, prediction, rule)

@@ -255,7 +255,8 @@ def _name_landmarks(dataset: Dataset, category_id: RecordId) -> None:
 
 
 def _only(model: Model, image: RGBImage, *, flip: bool, crop: bool) -> PredictedGarment:
-    return model.predict([image], options=_ONE, flip=flip, crop=crop)[0].garments[0]
+    options = model.inference.overridden(flip_tta=flip, decoder=_ONE)
+    return model.predict([image], options, crop=crop)[0].garments[0]
 
 
 def _members(schema: Schema, category: int, scores: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:

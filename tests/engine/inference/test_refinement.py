@@ -21,7 +21,7 @@ from napari_fashion.engine.inference.refinement import (
     sees_more,
 )
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.network.network import NetworkConfig
+from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.images.transforms import PADDING, Crop

@@ -100,13 +100,11 @@ class Predictor:
         done: set[int] = set()
         for chunk in batches_by_pixels(read, self.batch, lambda item: item[2]):
             began = time.perf_counter()
+            options = self.model.inference.overridden(
+                flip_tta=self.flip, sizes=self.sizes, refine=self.refine, decoder=self.options
+            )
             predictions = self.model.predict(
-                [shown for _, _, _, shown, _ in chunk],
-                options=self.options,
-                flip=self.flip,
-                sizes=self.sizes,
-                crop=crop,
-                refine=self.refine,
+                [shown for _, _, _, shown, _ in chunk], options, crop=crop
             )
             self.seconds += time.perf_counter() - began
             for (image, job, _, _, where), prediction in zip(chunk, predictions, strict=True):
@@ -248,7 +246,7 @@ class WholeProtocol(EvaluationProtocol):
 
     def decoder_options(self, model: Model) -> DecoderOptions:
         """Return the model's own options, with every landmark of a garment given a position."""
-        return model.decoder_options.model_copy(update={"force_complete": True})
+        return model.inference.decoder.model_copy(update={"force_complete": True})
 
     def judge(
         self, predictor: Predictor, images: Sequence[AnnotatedImage], margin: float
@@ -350,7 +348,7 @@ def evaluate_images(
     protocol
         A name in `PROTOCOLS`: ``"box"`` or ``"whole"``.
     flip, sizes
-        Flip TTA, and the sizes of multi-scale inference (`Model.fields_batch`); None for the model's own.
+        Flip TTA, and the sizes of multi-scale inference (`InferenceOptions.overridden`); None for the model's own.
     refine
         Run the refinement pass, if the protocol detects garments; None for the model's own.
     options
