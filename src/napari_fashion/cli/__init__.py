@@ -80,7 +80,9 @@ def _guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespa
         return status.FAILED
     except Exception as error:
         if is_out_of_memory(error):
-            terminal.warn(f"{name}: the device is out of memory. Try a smaller --batch or --sizes.")
+            terminal.warn(
+                f"{name}: the device is out of memory. Try a smaller --batch or --multi-scale."
+            )
             return status.FAILED
         return _report(name, error)
 
