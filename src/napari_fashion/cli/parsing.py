@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end with the status of wrong usage."""
+        """Report what is wrong, and end with the status of wrong usage."""
         name = self.prog
         terminal.warn(f"{name}: {message}\nSee: {name} --help")
         sys.exit(status.USAGE)

@@ -178,7 +178,7 @@ class ImageFolder:
         return self._places
 
     def _find(self, name: str) -> str:
-        """Return where a name lies that leads nowhere else as a text; ImageError where links do."""
+        """Return where a name lies that leads nowhere else as a text; ImageError if links do."""
         if not self._usable and not os.path.isabs(name):
             raise self._refusal(name, self._root_text, _ONLY_NAMED)
         head, leaf = os.path.split(name)
