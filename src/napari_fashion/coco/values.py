@@ -364,7 +364,7 @@ def _whole(values: list[Any]) -> bool:
     return all(type(v) is int for v in values)
 
 
-def says_the_same(dataset: Dataset, garment_id: RecordId, record: Mapping[str, Any]) -> bool:
+def matches_record(dataset: Dataset, garment_id: RecordId, record: Mapping[str, Any]) -> bool:
     """Whether an annotation equals a new record except for the id."""
     old = {**dataset.store.record("annotations", garment_id), "id": None}
     return old == {**record, "id": None}
