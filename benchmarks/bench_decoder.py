@@ -107,8 +107,8 @@ def main() -> None:
     schema = Schema.load("garments")
     modes = {
         "greedy": DecoderOptions(),
-        "complete": DecoderOptions(complete=True),
-        "single": DecoderOptions(single=True, complete=True),
+        "complete": DecoderOptions(force_complete=True),
+        "single": DecoderOptions(single_instance=True, force_complete=True),
     }
     table = Table(title=f"Milliseconds an image, median of {arguments.repeats}")
     for title in ("cells", "garments", "found", *modes):

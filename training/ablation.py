@@ -107,7 +107,7 @@ def main() -> None:
                 pif_threshold=threshold,
                 paf_threshold=threshold,
                 garment_threshold=garment,
-                complete=True,
+                force_complete=True,
             )
             result = evaluate_images(model, images, **WHOLE, options=decoder)
             _line(f"{threshold} / {garment}", result)

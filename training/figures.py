@@ -80,9 +80,9 @@ def measure(model: Model) -> Json:
     whole = evaluate_images(model, test, protocol="whole")
     return {
         "model": model.id,
-        "mirror": model.mirror,
-        "sizes": list(model.sizes),
-        "refine": None if model.refining is None else model.refining.model_dump(),
+        "mirror": model.inference.flip_tta,
+        "sizes": list(model.inference.sizes),
+        "refine": model.inference.model_dump()["refinement"],
         "box": box.to_dict(),
         "whole": whole.to_dict(),
         "box_wide": evaluate_images(model, test, margin=MARGIN).to_dict(),
@@ -307,9 +307,8 @@ def summary(f: Json) -> str:
                 f"| {label} | " + " | ".join(text(f[kind]) for kind in kinds) + " |"
                 for label, text in rows
             ),
-            f"| garment found / a second, false one | | | {found} / {second} |",
-            f"| of {SEVERAL} garments in an image found / of the finds right | | | "
-            f"{' / '.join(several)} |",
+            f"| recall / false positives (single-garment images) | | | {found} / {second} |",
+            f"| recall / precision (images with {SEVERAL} garments) | | | {' / '.join(several)} |",
         ]
     )
 

@@ -63,7 +63,8 @@ def read(model: Model, images: list[AnnotatedImage], batch: int = 16) -> list[Do
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         photos = [p.read() for p in chunk]
-        predictions = model.predict(photos, options=BOX_OPTIONS, flip=False, crop=False)
+        options = model.inference.overridden(flip_tta=False, decoder=BOX_OPTIONS)
+        predictions = model.predict(photos, options, crop=False)
         for image, prediction in zip(chunk, predictions, strict=True):
             found = prediction.garments[0]
             there = image.visibility[0] > 0

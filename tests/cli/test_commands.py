@@ -68,7 +68,7 @@ def test_predict_takes_images_in_every_form(run, drawn, tmp_path, kind, capsys):
     }[kind]
     out, overlays = tmp_path / "out.json", tmp_path / "overlays"
     command = ["predict", given, "--model", str(run[0]), "--out", str(out), "--overlays", str(overlays),
-               "--single", "--complete", "--device", "cpu"]  # fmt: skip
+               "--single-instance", "--force-complete", "--device", "cpu"]  # fmt: skip
     assert main(command) == 0
     expected = {"coco": 24, "folder": 24, "glob": 9, "image": 1}[kind]
     results = json.loads(out.read_text())
@@ -104,8 +104,8 @@ def test_predict_leaves_out_what_it_cannot_read_and_says_so(run, drawn, tmp_path
         str(run[0]),
         "--out",
         str(out),
-        "--single",
-        "--complete",
+        "--single-instance",
+        "--force-complete",
     ]
     assert main(command) == 0
     assert len(json.loads(out.read_text())) == 23
@@ -154,7 +154,7 @@ def test_whole_images_can_be_looked_at_more_closely(tmp_path, capsys):
         places[extra] = json.loads(out.read_text())
     assert places["--refine"] != places["--no-refine"]
     assert places[""] == places["--refine"]  # as the bundled model's recipe says
-    assert main([*command, str(tmp_path / "no.json"), "--single", "--refine"]) == 1
+    assert main([*command, str(tmp_path / "no.json"), "--single-instance", "--refine"]) == 1
     assert "Leave one of them out" in capsys.readouterr().err
     assert not (tmp_path / "no.json").exists()
     figures = {}
@@ -190,7 +190,7 @@ def test_overlays_stay_in_their_folder_and_never_replace_an_image(run, drawn, tm
     document["images"][0]["file_name"] = str(folder / "001.png")
     document["images"][1]["file_name"] = "images/../images/002.png"
     (tmp_path / "absolute.json").write_text(json.dumps(document))
-    model = ["--model", str(run[0]), "--single", "--complete"]
+    model = ["--model", str(run[0]), "--single-instance", "--force-complete"]
     out, overlays = tmp_path / "o" / "r.json", tmp_path / "drawn"
     command = [
         "predict",
@@ -218,7 +218,7 @@ def test_results_have_the_likeliest_category_or_are_left_out(run, drawn, tmp_pat
     document["annotations"] = []
     (drawn.parent / "two.json").write_text(json.dumps(document))
     out = tmp_path / "two.json"
-    command = ["--model", str(run[0]), "--single", "--complete", "--out"]
+    command = ["--model", str(run[0]), "--single-instance", "--force-complete", "--out"]
     assert main(["predict", str(drawn.parent / "two.json"), *command, str(out)]) == 0
     results = json.loads(out.read_text())
     for result in results:
@@ -240,7 +240,7 @@ def test_a_file_that_only_lists_images_is_predicted_on(run, drawn, tmp_path):
         "--out",
         str(out),
     ]
-    assert main([*command, "--single", "--complete"]) == 0
+    assert main([*command, "--single-instance", "--force-complete"]) == 0
     assert len(json.loads(out.read_text())) == 24
 
 
@@ -275,7 +275,7 @@ def test_one_category_is_given_to_every_garment_and_of_several_none_is_guessed(
     document["annotations"] = []
     (drawn.parent / "kimono.json").write_text(json.dumps(document))
     out = tmp_path / "kimono.json"
-    command = ["--model", str(run[0]), "--single", "--complete", "--out", str(out)]
+    command = ["--model", str(run[0]), "--single-instance", "--force-complete", "--out", str(out)]
     assert main(["predict", str(drawn.parent / "kimono.json"), *command]) == 0
     found = [r["category_id"] for r in json.loads(out.read_text())]
     assert found == ([5] * 24 if len(names) == 1 else [])

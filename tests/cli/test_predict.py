@@ -25,7 +25,16 @@ from napari_fashion.images import batches as image_batches
 @pytest.fixture
 def options(run):
     """The tiny model on one garment an image."""
-    return ["--model", str(run[0]), "--device", "cpu", "--single", "--complete", "--batch", "4"]
+    return [
+        "--model",
+        str(run[0]),
+        "--device",
+        "cpu",
+        "--single-instance",
+        "--force-complete",
+        "--batch",
+        "4",
+    ]
 
 
 @pytest.fixture
@@ -79,7 +88,7 @@ def test_ctrl_c_keeps_what_was_found_and_resume_gives_the_same_bytes(
     assert partial.is_file()
     assert not out.exists()
     assert main(["predict", str(photos), "--out", str(out), *options]) == status.FAILED
-    assert "Go on with --resume, or begin anew with --overwrite" in capsys.readouterr().err
+    assert "Go on with --resume, or begin again with --overwrite" in capsys.readouterr().err
     assert main(["predict", str(photos), "--out", str(out), *options, "--resume"]) == status.DONE
     assert out.read_bytes() == whole.read_bytes()
     assert not partial.exists()
@@ -156,7 +165,7 @@ def test_resume_goes_on_with_the_same_thing_only(
     before = (tmp_path / "out.json.partial").read_bytes()
     capsys.readouterr()
     changed = {
-        "complete": [a for a in command if a != "--complete"],
+        "force-complete": [a for a in command if a != "--force-complete"],
         "batch": [*command, "--batch", "3"],
     }
     for what, other in changed.items():
@@ -327,7 +336,7 @@ def test_several_coco_files_or_files_with_images_are_refused(
         *options,
     ]
     assert main(command) == status.FAILED
-    assert "--images says where the images of a COCO file are" in capsys.readouterr().err
+    assert "--images names the folder of a COCO file's images" in capsys.readouterr().err
 
 
 def test_a_name_with_brackets_is_a_name(photos, tmp_path, options) -> None:

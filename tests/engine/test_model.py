@@ -169,7 +169,7 @@ def test_evaluation_agrees_with_the_training_and_with_plain_arithmetic(model, tr
     slow = []
     for p in val:
         crop = crop_to_box(read_image(p.path), p.xy[0][p.visibility[0] > 0])
-        options = DecoderOptions(single=True, complete=True)
+        options = DecoderOptions(single_instance=True, force_complete=True)
         garment = model.predict([crop.image], options=options)[0].garments[0]
         delta = (garment.xy + np.array(crop.origin) - p.xy[0]) / np.array(crop.extent)
         slow.append(np.where(p.visibility[0] == 2, np.linalg.norm(delta, axis=1), np.nan))
@@ -278,7 +278,7 @@ def test_images_are_seen_at_several_sizes(trained, images):
     assert model.sizes == (96, 64)
     np.testing.assert_array_equal(model.fields(image).pif_xy, both.pif_xy)
     # What one look sees, both see, at the same place.
-    options = DecoderOptions(single=True, complete=True)
+    options = DecoderOptions(single_instance=True, force_complete=True)
     prediction, one = (
         model.predict([image], options=options, sizes=s)[0].garments[0] for s in (None, [96])
     )
@@ -304,7 +304,7 @@ def test_weights_that_change_in_place_count_at_once(trained, images):
 def test_no_landmark_lies_beyond_the_image(model, images):
     image = read_image(images[0].path)
     fields = model.fields(image)
-    options = DecoderOptions(single=True, complete=True)
+    options = DecoderOptions(single_instance=True, force_complete=True)
     size = (image.shape[1], image.shape[0])
     inside = model.decode(fields, size, options).garments[0]
     width = int(inside.xy[:, 0].max()) - 3  # as if the image ended before its outermost landmark
@@ -333,9 +333,9 @@ def test_a_sliver_has_cells_and_gets_its_landmarks(model):
     assert model.place(180, 2).size == (96, 3 * model.config.stride)
     fields = model.fields(sliver)
     assert fields.grid[0] == 3
-    (garment,) = model.predict([sliver], options=DecoderOptions(single=True, complete=True))[
-        0
-    ].garments
+    (garment,) = model.predict(
+        [sliver], options=DecoderOptions(single_instance=True, force_complete=True)
+    )[0].garments
     assert ((garment.xy >= -0.5) & (garment.xy <= [179.5, 1.5])).all()
 
 
@@ -344,7 +344,7 @@ def test_images_cut_to_one_garment_have_the_recipes_shape(trained, images):
     crops = [crop_to_box(p.read(), p.xy[0][p.visibility[0] > 0]).image for p in images]
     image = min(crops, key=lambda c: min(c.shape[:2]) / max(c.shape[:2]))
     height, width = image.shape[:2]
-    one = DecoderOptions(single=True, complete=True)
+    one = DecoderOptions(single_instance=True, force_complete=True)
     (before,) = model.predict([image], options=one)
     usual = model.fields(image)
     model.info.inference = InferenceOptions(input_size=96, crop_aspect=0.0)

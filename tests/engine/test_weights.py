@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save, save_file
 
 from napari_fashion.engine.model import Model, ModelInfo
-from napari_fashion.engine.network.network import NetworkConfig
+from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.weights import MAX_HEADER, read_weights
 from napari_fashion.errors import CheckpointError
 from napari_fashion.schema import Schema
@@ -96,10 +96,13 @@ def test_a_model_is_read_through_links_and_keeps_its_id(files, tmp_path):
             "inference.refinement.mrgin is not a known key; did you mean 'marg",
         ),
         ({"inference": {"refinement": 5}}, "inference.refinement: found 5; expected a table"),
-        ({"inference": {"decoder": {"pif_threshold": 7}}}, "pif_threshold is 7.0; expected 0 to 1"),
+        (
+            {"inference": {"decoder": {"pif_threshold": 7}}},
+            "decoder.pif_threshold: found 7; expected 1.0 or less",
+        ),
         (
             {"inference": {"decoder": {"pif_treshold": 7}}},
-            "'pif_treshold' is no threshold; did you mean 'pif_threshold'",
+            "inference.decoder.pif_treshold is not a known key; did you mean 'pif_threshold'",
         ),
         ({"inference": {"decoder": {"pif_threshold": "x"}}}, "found 'x'; expected a number"),
         ({"inference": {"crop_aspect": -1}}, "crop_aspect: found -1; expected 0.0 or more"),

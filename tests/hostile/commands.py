@@ -21,7 +21,7 @@ STREAMS = "streams and signals"
 AROUND = "surroundings"
 RESUMED = "what an interrupted prediction left"
 
-FAST = ("--single", "--complete", "--model", "MODEL", "--device", "cpu")
+FAST = ("--single-instance", "--force-complete", "--model", "MODEL", "--device", "cpu")
 NEVER = ("inputs are never written over", "which is the input")
 
 

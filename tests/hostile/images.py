@@ -354,7 +354,7 @@ def predict_list(kind: str, name: str, records: Callable[[Path], list[dict[str, 
         text = json.dumps(document).encode("utf-8", "surrogatepass")
         (inner / "list.json").write_bytes(text)
         line = ["predict", "data/list.json", "--out", "r.json", "--annotations", "a.json", "--overlays",
-                "drawn", "--single", "--complete", "--model", "MODEL", *arguments]  # fmt: skip
+                "drawn", "--single-instance", "--force-complete", "--model", "MODEL", *arguments]  # fmt: skip
         makes = ("r.json", "a.json", "drawn", "drawn/*") if found else ()
         told = (f"{found} garments in {found} (images|images)",) if found else ()
         return command(*line, status=status, says=(*says, *told), makes=makes, may_make=("drawn",))
@@ -493,7 +493,7 @@ def _noted(root: str) -> Callable[[Path], Use]:
             "annotations": [], "categories": [{"id": 1, "name": "clothing"}],
         }  # fmt: skip
         (inner / "list.json").write_text(json.dumps(document))
-        return command("predict", "data/list.json", "--out", "r.json", "--model", "MODEL", "--single",
+        return command("predict", "data/list.json", "--out", "r.json", "--model", "MODEL", "--single-instance",
                        status=1, says=("nothing was written",))  # fmt: skip
 
     return make
@@ -515,7 +515,7 @@ def _folder_of_links(folder: Path) -> Use:
     (there / "twin").symlink_to("good.png")
     for i in range(30):
         (there / f"deep{i}").symlink_to("again")
-    return command("predict", "photos", "--out", "r.json", "--model", "MODEL", "--single", "--complete",
+    return command("predict", "photos", "--out", "r.json", "--model", "MODEL", "--single-instance", "--force-complete",
                    says=("1 garments in 1 (images|images)", "is a link to /, outside"), makes=("r.json", "r.images.json"))  # fmt: skip
 
 

@@ -215,7 +215,9 @@ def image(folder: Path, model: Path, file: str, refused: bool) -> tuple[int, str
     out = folder.parent / f"{folder.name}.out"
     line = ["predict", ".", "--out", str(out / "r.json"), "--overlays", str(out / "drawn")]
     ended, told = command(
-        folder, model, [*line, "--model", MODEL, "--single", "--complete", "--device", "cpu"]
+        folder,
+        model,
+        [*line, "--model", MODEL, "--single-instance", "--force-complete", "--device", "cpu"],
     )
     said.append(told)
     if ended != 0:
@@ -258,7 +260,7 @@ def records(folder: Path, model: Path, file: str) -> tuple[int, str]:
         ("stats", file),
         ("stats", file, "--json"),
         ("predict", file, "--out", out / "r.json", "--annotations", out / "a.json", "--overlays",
-         out / "drawn", "--single", "--complete", "--model", MODEL, "--device", "cpu"),
+         out / "drawn", "--single-instance", "--force-complete", "--model", MODEL, "--device", "cpu"),
         ("evaluate", file, "--json", out / "e.json", "--model", MODEL, "--device", "cpu"),
         ("pseudo-label", file, "--out", out / "p.json", "--model", MODEL, "--device", "cpu"),
     ):  # fmt: skip
@@ -411,7 +413,16 @@ def damaged(folder: Path, model: Path, file: str) -> tuple[int, str]:
     """Go on with a partial file that is damaged; refused, beginning anew must help."""
     partial = folder / f"{file}.partial"
     before = partial.read_bytes()
-    line = ["predict", "photos", "--out", file, "--single", "--complete", "--model", MODEL]
+    line = [
+        "predict",
+        "photos",
+        "--out",
+        file,
+        "--single-instance",
+        "--force-complete",
+        "--model",
+        MODEL,
+    ]
     line += ["--device", "cpu"]
     status, said = command(folder, model, [*line, "--resume"])
     assert status in (0, 1), (status, said)

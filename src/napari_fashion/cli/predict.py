@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlays", type=parsing.path, metavar="FOLDER", help="also draw them, as PNG"
     )
     parser.add_argument(
-        "--single", action="store_true", help="the images are cut to one garment each"
+        "--single-instance", action="store_true", help="the images are cut to one garment each"
     )
     parser.add_argument(
-        "--complete", action="store_true", help="give every landmark a position, however unsure"
+        "--force-complete",
+        action="store_true",
+        help="give every landmark a position, however unsure",
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on with a prediction that was interrupted"
@@ -83,10 +84,10 @@ def run(options: argparse.Namespace) -> int:
     from napari_fashion.coco.categories import CategoryRule
     from napari_fashion.images import pixel_limit
 
-    if options.single and options.refine:
+    if options.single_instance and options.refine:
         raise FashionError(
-            "--refine looks closer at garments in whole images; --single says that the images are cut to "
-            "one already. Leave one of them out."
+            "--refine adds a pass over crops of the garments of full images; --single-instance says that "
+            "the images are such crops already. Leave one of them out."
         )
     out = options.out
     if out is None and options.annotations is None:
@@ -139,8 +140,8 @@ def run(options: argparse.Namespace) -> int:
             {
                 "model": model.id,
                 "images": digest_of(dataset),
-                "single": options.single,
-                "complete": options.complete,
+                "single-instance": options.single_instance,
+                "force-complete": options.force_complete,
                 "flip": options.flip,
                 "sizes": options.sizes,
                 "refine": options.refine,
@@ -243,7 +244,15 @@ def _predict(
     from napari_fashion.coco.results import result_records
     from napari_fashion.images import batches, read_image
 
-    decoder = replace(model.decoder_options, single=options.single, complete=options.complete)
+    decoder = model.inference.decoder.model_copy(
+        update={
+            "single_instance": options.single_instance,
+            "force_complete": options.force_complete,
+        }
+    )
+    inference = model.inference.overridden(
+        flip_tta=options.flip, sizes=options.sizes, refine=options.refine, decoder=decoder
+    )
     images = dataset.images
     with terminal.progress("predicting", len(images)) as shown:
         shown.update(partial.done)
@@ -262,13 +271,7 @@ def _predict(
                     n_pixels += pixels.shape[0] * pixels.shape[1]
                     if n_pixels >= batches.MAX_BATCH_PIXELS:
                         break
-            predictions = model.predict(
-                [pixels for _, pixels in chunk],
-                options=decoder,
-                flip=options.flip,
-                sizes=options.sizes,
-                refine=options.refine,
-            )
+            predictions = model.predict([pixels for _, pixels in chunk], inference)
             found = []
             for (image, pixels), prediction in zip(chunk, predictions, strict=True):
                 records, unknown = result_records(dataset, image.id, prediction, rule)

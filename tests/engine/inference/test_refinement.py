@@ -21,7 +21,7 @@ from napari_fashion.engine.inference.refinement import (
     sees_more,
 )
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.network.network import NetworkConfig
+from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.images.transforms import PADDING, Crop
@@ -288,7 +288,7 @@ def test_the_bundled_model_looks_closer(bundled, samples):
 
 def test_cuts_are_as_close_as_can_be(model, drawn):
     image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
-    one = DecoderOptions(single=True, complete=True)
+    one = DecoderOptions(single_instance=True, force_complete=True)
     before = model.predict([image], options=one)[0].garments[0].xy
     refine_by(model, margin=0.25)
     assert np.array_equal(model.predict([image], options=one)[0].garments[0].xy, before)

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from dataclasses import fields as fields_of
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -23,9 +22,18 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fashion.documents import did_you_mean, shown
+from napari_fashion.engine.decode.options import PUBLISHED, DecoderOptions
 from napari_fashion.engine.fields import Fields
 from napari_fashion.schema import Schema
+
+__all__ = [
+    "PUBLISHED",
+    "RESOLUTION",
+    "DecodedGarment",
+    "DecoderOptions",
+    "confidence_map",
+    "decode_fields",
+]
 
 Float32 = NDArray[np.float32]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -42,109 +50,6 @@ _MIN_SPREAD = 1.0  # cells: a very sure PAF end still reaches the cells around i
 _WINDOW = 3  # cells to each side in which PIF cells know about a landmark
 _WEAK_PIF = 0.02  # what counts as evidence when every landmark must get a place
 _GUESS = 1e-3  # score of a landmark that nothing at all speaks for, in landmark thresholds
-
-
-@dataclass(frozen=True)
-class DecoderOptions:
-    """What the decoder accepts.
-
-    The defaults of the PIF and PAF thresholds and of the floor are those that OpenPifPaf
-    0.13.11 shows when it is run on fields made to find them; it starts garments from seeds that
-    weak too. The landmark threshold is the published one; the garment threshold is ours, since
-    OpenPifPaf averages over all landmarks of the schema.
-
-    Attributes
-    ----------
-    pif_threshold
-        PIF cells below it do not count in the confidence map.
-    seed_threshold
-        Map value from which a PIF cell starts a garment.
-    paf_threshold
-        PAF cells whose confidence, rescored by the map at their target, is below it do not count.
-    paf_floor
-        Share of a PAF cell's confidence that is kept where the map has nothing at its target.
-    landmark_threshold
-        Landmarks with a lower score are not found.
-    garment_threshold
-        Garments with a lower score are dropped. A garment's score is the mean over the
-        landmarks that its body type has, so that it means the same in a schema of 8 landmarks
-        and of 294.
-    min_landmarks
-        Garments with fewer landmarks are dropped, where their landmarks have edges at all.
-    cells_per_landmark
-        How many PIF cells speak for a landmark in the targets the network learned, in a square:
-        the map is divided by those of them that the grid has (fewer at the image's border) and
-        so is 1 where all of them are sure.
-    paf_weight
-        With `single`: what an edge's agreement counts against a place's own evidence, when rival
-        places are chosen from. On validation photos 0 to 0.5 do alike (training/model-card.md).
-    complete
-        Give every landmark of every garment a position, however unsure: what the PAF leads to
-        with hardly a threshold, else the best place in or around the garment, else in the
-        image. Landmarks placed so score below `landmark_threshold`, above 0; with `single`
-        every place that some cell points at counts as seen, and scores what it does.
-    single
-        Exactly one garment, for images cut to one: every landmark at its best place, the PAF
-        deciding between rivals. Without `complete`, landmarks below `landmark_threshold` are
-        not found (possibly all of them).
-    """
-
-    pif_threshold: float = 0.3
-    seed_threshold: float = 0.2
-    paf_threshold: float = 0.3
-    paf_floor: float = 0.1
-    landmark_threshold: float = 0.15
-    garment_threshold: float = 0.2
-    min_landmarks: int = 2
-    cells_per_landmark: float = 16.0
-    paf_weight: float = 0.1
-    complete: bool = False
-    single: bool = False
-
-    def __post_init__(self) -> None:
-        for name in (
-            "pif_threshold",
-            "seed_threshold",
-            "paf_threshold",
-            "paf_floor",
-            "landmark_threshold",
-            "garment_threshold",
-            "paf_weight",
-        ):
-            self._set_number(name, 0, 1)
-        self._set_number("cells_per_landmark", 1e-6, 1e6)
-        self._set_number("min_landmarks", 1, 1_000_000)
-        if self.min_landmarks != int(self.min_landmarks):
-            raise ValueError(f"min_landmarks is {self.min_landmarks}; expected a whole number.")
-        object.__setattr__(self, "min_landmarks", int(self.min_landmarks))
-        for name in ("complete", "single"):
-            if getattr(self, name) not in (True, False):
-                raise ValueError(f"{name} is {shown(getattr(self, name))}; expected true or false.")
-            object.__setattr__(self, name, bool(getattr(self, name)))
-
-    def _set_number(self, name: str, low: float, high: float) -> None:
-        """Make an option a float, as the compiled code expects it: an int would compile it anew."""
-        value: Any = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-            raise ValueError(f"{name} is {shown(value)}; expected a number of {low:g} to {high:g}.")
-        if not low <= value <= high:
-            raise ValueError(f"{name} is {shown(value)}; expected {low:g} to {high:g}.")
-        object.__setattr__(self, name, float(value))
-
-
-def decoder_options(values: Mapping[str, Any]) -> DecoderOptions:
-    """Return options of their dictionary form.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, or a value out of range.
-    """
-    known = [f.name for f in fields_of(DecoderOptions)]
-    for name in values:
-        if name not in known:
-            raise ValueError(f"{shown(name)} is no threshold; {did_you_mean(name, known)}")
-    return DecoderOptions(**values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +123,7 @@ def decode_fields(
     starts, ways = _ways(k, fields.edges)
     n_cells = options.cells_per_landmark
 
-    if options.single:
+    if options.single_instance:
         weak = _confidence(pif, _WEAK_PIF, n_cells, "weak")
         xy, scores, spread = _single(
             pif,
@@ -227,7 +132,7 @@ def decode_fields(
             starts,
             ways,
             # What is seen at all is a better place than any that is made up.
-            0.0 if options.complete else options.landmark_threshold,
+            0.0 if options.force_complete else options.landmark_threshold,
             options.paf_weight,
         )
     else:
@@ -247,8 +152,8 @@ def decode_fields(
             options.min_landmarks,
         )
     totals = [float(_garment_score(s, sets)) for s in scores]
-    if options.complete and len(scores):
-        if not options.single:
+    if options.force_complete and len(scores):
+        if not options.single_instance:
             weak = _confidence(pif, _WEAK_PIF, n_cells, "weak")
         for i in range(len(scores)):
             _complete(
@@ -916,7 +821,7 @@ def _complete(
     spread: Float32,
     landmark_threshold: float,
 ) -> None:
-    """Place what is missing of one garment; see `DecoderOptions.complete`."""
+    """Place what is missing of one garment; see `DecoderOptions.force_complete`."""
     n_landmarks, height, width = pif[0].shape
     limit = max(landmark_threshold, 1e-3)
     # The garment's region: its box and half of its size around it.

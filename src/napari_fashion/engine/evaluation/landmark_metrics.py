@@ -77,7 +77,7 @@ def masked(errors: ArrayLike, visibility: ArrayLike, *, hidden: bool = False) ->
     if not np.isfinite(values[seen]).all():
         raise ValueError(
             "A landmark that counts has an error that is not finite; every landmark needs a "
-            "prediction (decode with complete=True)."
+            "prediction (decode with force_complete=True)."
         )
     return seen
 

@@ -78,16 +78,14 @@ class Predictor:
             for image, job in jobs
             if (pixels := self._read(image)) is not None
         )
+        options = self.model.inference.overridden(
+            flip_tta=self.flip, sizes=self.sizes, refine=self.refine, decoder=self.options
+        )
         done: set[int] = set()
         for chunk in batches_by_pixels(read, self.batch, lambda item: item[2]):
             began = time.perf_counter()
             predictions = self.model.predict(
-                [shown for _, _, _, shown, _ in chunk],
-                options=self.options,
-                flip=self.flip,
-                sizes=self.sizes,
-                crop=crop,
-                refine=self.refine,
+                [shown for _, _, _, shown, _ in chunk], options, crop=crop
             )
             self.seconds += time.perf_counter() - began
             for (image, job, _, _, where), prediction in zip(chunk, predictions, strict=True):

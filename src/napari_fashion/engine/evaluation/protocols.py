@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
 from napari_fashion.documents import did_you_mean
 from napari_fashion.engine.data.sample import AnnotatedImage
-from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.decode import PUBLISHED, DecoderOptions
 from napari_fashion.engine.evaluation.detections import Detections, Judgement, compare
 from napari_fashion.engine.evaluation.landmark_metrics import average_error
 from napari_fashion.engine.evaluation.predictor import Advance, Predictor
@@ -25,8 +24,11 @@ from napari_fashion.images.transforms import Crop, RGBImage, crop_to_box
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
-BOX_OPTIONS = DecoderOptions(single=True, complete=True)
-"""A crop by the garment's box shows one garment, and every landmark gets a position."""
+BOX_OPTIONS = PUBLISHED.model_copy(update={"single_instance": True, "force_complete": True})
+"""A crop by the garment's box shows one garment, and every landmark gets a position.
+
+The thresholds are the published ones, so that the errors of all runs stay comparable.
+"""
 
 
 class EvaluationProtocol(ABC):
@@ -123,7 +125,7 @@ class WholeProtocol(EvaluationProtocol):
 
     def decoder_options(self, model: Model) -> DecoderOptions:
         """Return the model's own options, with every landmark of a garment given a position."""
-        return replace(model.decoder_options, complete=True)
+        return model.inference.decoder.model_copy(update={"force_complete": True})
 
     def judge(
         self, predictor: Predictor, images: Sequence[AnnotatedImage], margin: float
@@ -165,7 +167,7 @@ def evaluate_images(
     protocol
         A name in `PROTOCOLS`: ``"box"`` or ``"whole"``.
     flip, sizes
-        Flip TTA, and the sizes of multi-scale inference (`Model.fields_batch`); None for the model's own.
+        Flip TTA, and the sizes of multi-scale inference (`InferenceOptions.overridden`); None for the model's own.
     refine
         Run the refinement pass, if the protocol detects garments; None for the model's own.
     options

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
-from napari_fashion.engine.decode import DecoderOptions, decoder_options
+from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.limits import MAX_SIZE, MAX_SIZES
 from napari_fashion.options import Options
 
@@ -76,10 +77,40 @@ class InferenceOptions(Options):
             return {} if value else None
         return value
 
-    @field_validator("decoder", mode="before")
-    @classmethod
-    def _known_thresholds(cls, value: Any) -> Any:
-        return decoder_options(value) if isinstance(value, dict) else value
+    def overridden(
+        self,
+        *,
+        flip_tta: bool | None = None,
+        sizes: Sequence[int] | None = None,
+        refine: bool | None = None,
+        decoder: DecoderOptions | None = None,
+    ) -> InferenceOptions:
+        """Return these options with some of them replaced; None keeps an option.
+
+        Parameters
+        ----------
+        flip_tta, decoder
+            The options of these names.
+        sizes
+            `multi_scale`, for all passes: there is no detection size and no redetection then.
+        refine
+            False for a single pass; True for a refinement pass, by default options if these have none.
+        """
+        changes: dict[str, Any] = {}
+        refinement = self.refinement
+        if refine is not None:
+            refinement = (refinement or RefinementOptions()) if refine else None
+        if sizes is not None:
+            changes["multi_scale"] = list(sizes)
+            if refinement is not None:
+                none = {"detection_size": None, "redetect_size": None}
+                refinement = refinement.model_copy(update=none)
+        changes["refinement"] = refinement
+        if flip_tta is not None:
+            changes["flip_tta"] = flip_tta
+        if decoder is not None:
+            changes["decoder"] = decoder
+        return self.model_copy(update=changes)
 
     @property
     def sizes(self) -> tuple[int, ...]:
