@@ -39,6 +39,12 @@ FORBIDDEN = (
         ("napari_fashion.engine.evaluation.matching", ("torch", "numba")),
         ("napari_fashion.engine.evaluation.report", ("torch", "numba")),
         ("napari_fashion.engine.train.trainer", ()),
+        ("napari_fashion.engine.model", ("torch", "torchvision", "timm", "onnx", "onnxruntime")),
+        ("napari_fashion.engine.inference.pipeline", ("torch", "onnx", "onnxruntime")),
+        ("napari_fashion.engine.inference.options", ("torch", "torchvision")),
+        ("napari_fashion.engine.network.config", ("torch", "torchvision", "timm", "numba")),
+        ("napari_fashion.engine.network.heads", ("torch", "numba")),
+        ("napari_fashion.engine.network.network", ("torchvision", "timm", "numba")),
         ("napari_fashion.cli", ("torch", "numba")),
     ],
 )
@@ -56,7 +62,18 @@ def test_a_room_imports_only_what_it_may(module, beside):
 
 SRC = Path(__file__).resolve().parents[1] / "src"
 
+_MODEL = "napari_fashion.engine.model"
+_NETWORK = "napari_fashion.engine.network"
 LAZY = {
+    (_MODEL, "napari_fashion.engine.devices"): "only torch has devices",
+    (_MODEL, "napari_fashion.engine.inference.onnx_runtime"): "onnxruntime may not be installed",
+    (_MODEL, "napari_fashion.engine.inference.torch_runtime"): "exported models need no torch",
+    (_MODEL, f"{_NETWORK}.files"): "exported models need no torch",
+    (_MODEL, f"{_NETWORK}.network"): "exported models need no torch",
+    **{
+        (f"{_NETWORK}.backbones.catalogue", f"{_NETWORK}.backbones.{name}"): "names need no torch"
+        for name in ("efficientnet_lite", "library", "shufflenet_k", "torchvision_backbones")
+    },
     ("napari_fashion.app.jobs", "napari_fashion.engine.model"): "torch takes seconds to import",
     (
         "napari_fashion.app.reader",

@@ -43,7 +43,11 @@ THREAD = "thread = threading.Thread(target=work); thread.start(); thread.join()"
             "work()",
         ),
         ("import torch", "import napari_fashion.engine.train.trainer", "work()"),
-        ("", "from napari_fashion.engine.network.vision import import_library as f; f('torchvision')", "work()"),
+        (
+            "",
+            "from napari_fashion.engine.network.vision import import_library as f; f('torchvision')",
+            "work()",
+        ),
     ],
     ids=["script", "thread", "images first", "torch first", "backbones"],
 )
