@@ -81,7 +81,7 @@ LAZY = {
     ): "napari asks for readers without Qt",
     ("napari_fashion.coco.results", "napari_fashion.engine.prediction"): "coco loads no engine",
     (
-        "napari_fashion.engine.data.samples",
+        "napari_fashion.datasets.opening",
         "napari_fashion.datasets.procedural",
     ): "scipy is needed for procedural sources only",
 }

@@ -22,8 +22,8 @@ from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.train.chain import train
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.trainer import train
 
 
 def main() -> None:

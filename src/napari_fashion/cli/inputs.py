@@ -119,7 +119,7 @@ def open_dataset(
         ), True
     if images is not None:
         raise FashionError(
-            "--images says where the images of a COCO file are; the inputs are images and folders."
+            "--images names the folder of a COCO file's images; the inputs are images and folders."
         )
     if len(inputs) == 1 and Path(inputs[0]).is_dir():
         return _open_folder(Path(inputs[0]), schema, allow_roots), False
@@ -222,7 +222,7 @@ def _folders_below(tops: Iterable[str]) -> Iterator[str]:
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder or os.curdir) as entries:
                 names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-        except OSError:  # no folder, or one that cannot be looked into
+        except OSError:  # no folder, or an unreadable one
             continue
         yield folder
         wait(path for name in names if os.path.isdir(path := os.path.join(folder, name)))
@@ -296,7 +296,7 @@ def refuse_add(text: str) -> None:
 
 
 def category_answer(text: str) -> CategoryAnswer:
-    """Return what ``--categories`` says of the model's categories that a file lacks.
+    """Return the answer of ``--categories`` about the model's categories that a file lacks.
 
     Raises
     ------
@@ -336,7 +336,7 @@ def tell_problems_of(sources: Iterable[Source], schema: Schema | None = None) ->
 
     for source in sources:
         if is_coco(source.file):
-            with contextlib.suppress(FashionError):  # the work itself will say so
+            with contextlib.suppress(FashionError):  # the work itself will report it
                 tell_problems(open_source(source, schema))
 
 
@@ -349,7 +349,7 @@ def set_limits(max_pixels: int | None) -> None:
 
 
 def set_threads(threads: int | None) -> None:
-    """Let torch use so many threads of the CPU."""
+    """Let torch use this many threads of the CPU."""
     if threads:
         import torch
 

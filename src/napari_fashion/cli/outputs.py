@@ -1,6 +1,6 @@
 """The one rule of what commands write: never an input, never an existing file without --overwrite.
 
-All of it is looked at before the work begins, and again when the file is written.
+All of it is checked before the work begins, and again when the file is written.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Outputs:
                     self._files.add((status.st_dev, status.st_ino))
 
     def reads_images(self, dataset: Dataset) -> None:
-        """Note a data set's images, and look at all outputs again.
+        """Note a data set's images, and check all outputs again.
 
         Raises
         ------

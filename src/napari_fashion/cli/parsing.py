@@ -18,7 +18,7 @@ MOST_THREADS = 1024
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that says what was found, what was expected and what was perhaps meant."""
+    """An argument parser whose errors name what was found, expected and perhaps meant."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("allow_abbrev", False)
@@ -190,7 +190,7 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     """Add where images may be read from."""
     parser.add_argument(
         "--images", type=path, metavar="FOLDER",
-        help="folder of a COCO file's images (default: as the file says, or beside it)",
+        help="folder of a COCO file's images (default: the one that the file notes, or beside it)",
     )  # fmt: skip
     add_limits(parser)
 
@@ -204,7 +204,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--max-pixels", type=whole(1, 10**11, "a number of pixels"), metavar="N",
-        help="read images of up to so many pixels (default: the limit against hostile files)",
+        help="maximum number of pixels of an image (default: the limit against hostile files)",
     )  # fmt: skip
 
 

@@ -4,8 +4,8 @@ A record that only one side changed is taken from that side. A record that both 
 which a person decides; nothing is decided silently. New records of both sides with one id are two
 records: ours gets a new id.
 
-An id means what its record says: an image is found by its file name and a category by its name, so that a
-program that counted them anew does not move our garments to other images. What cannot be found is a
+An id stands for its record: an image is found by its file name and a category by its name, so that a
+program that renumbered them does not move our garments to other images. What cannot be found is a
 conflict.
 """
 
@@ -81,7 +81,7 @@ class Merge:
     renumbered: dict[RecordKey, RecordId] = field(default_factory=dict)
 
     def edits(self, choices: Mapping[RecordKey, Side] | None = None) -> list[Edit]:
-        """Return the edits that bring our side into `theirs` as it is now, one an image.
+        """Return the edits that bring our side into `theirs` as it is now, one per image.
 
         Parameters
         ----------
@@ -235,6 +235,6 @@ def _equal(a: str | None, b: str | None) -> bool:
 def _image_of(dataset: Dataset, key: RecordKey, text: str | None) -> RecordId:
     if key[0] == "images" or text is None:
         return key[1]
-    said = value_of(text, "image_id")
-    found = dataset.find_id("images", said)
-    return said if found is None else found
+    reference = value_of(text, "image_id")
+    found = dataset.find_id("images", reference)
+    return reference if found is None else found

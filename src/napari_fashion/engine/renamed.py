@@ -25,6 +25,7 @@ RECIPE_KEYS = {
     "refine.find_again": "inference.refinement.redetect_size",
     "explosions": "divergence",
     "augment.box_cut": "augment.box_crop",
+    "schedule.steps": "schedule.decay",
 }
 """New path of each old path; a path that is not here keeps its name."""
 
@@ -56,7 +57,19 @@ def translate_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     new: dict[str, Any] = copy.deepcopy(DEFAULTS_1)
     for key, value in recipe.items():
         _translate((key,), value, new)
+    if isinstance(schedule := new.get("schedule"), dict):
+        _translate_schedule(schedule)
     return new
+
+
+def _translate_schedule(schedule: dict[str, Any]) -> None:
+    """Express the kinds ``"steps"`` (epochs of a sudden decay) and ``"constant"`` by ranges."""
+    if schedule.get("kind") == "constant":
+        schedule |= {"kind": "decay", "decay": []}
+    if schedule.get("kind") == "steps":
+        schedule["kind"] = "decay"
+    if isinstance(epochs := schedule.get("decay"), list):
+        schedule["decay"] = [[epoch, epoch] for epoch in epochs]
 
 
 def translate_model(document: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from napari_fashion.engine.data.loader import CanvasDataset
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.evaluation.category_metrics import category_ranks, top
 from napari_fashion.engine.evaluation.protocols import evaluate_images
-from napari_fashion.engine.targets import TargetOptions, encode_targets
+from napari_fashion.engine.targets.encode import encode_targets
+from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.errors import FashionError, ImageError, RecipeError
 from napari_fashion.tally import Tally
 
@@ -118,7 +119,8 @@ def test_a_box_that_is_none_makes_place_for_the_landmarks_own(six, box) -> None:
     batch = dataset.collate([dataset[0]])
     assert torch.isfinite(batch.garments.box).all()
     targets = encode_targets(batch.garments, SCHEMA, TargetOptions(), (12, 12), 8)
-    tensors = [targets.pif_confidence, targets.paf_confidence, *targets.pif, *targets.paf1]
+    ends = [*targets.pif.points, *targets.paf.points]
+    tensors = [targets.pif.confidence, targets.paf.confidence, *(t for end in ends for t in end)]
     assert all(torch.isfinite(values.float()).all() for values in tensors)
 
 

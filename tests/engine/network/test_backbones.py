@@ -8,8 +8,10 @@ from safetensors.torch import save_file
 
 from drawn import tiny_recipe
 from napari_fashion.engine.network.backbones.backbone import build_backbone
-from napari_fashion.engine.train.recipe import OptimiserOptions, Recipe
-from napari_fashion.engine.train.trainer import Trainer, make_optimiser
+from napari_fashion.engine.train.optim import make_optimiser
+from napari_fashion.engine.train.options import OptimiserOptions
+from napari_fashion.engine.train.recipe import Recipe
+from napari_fashion.engine.train.trainer import Trainer
 from napari_fashion.errors import CheckpointError
 
 LITE = {"backbone": "efficientnet_lite0"}
@@ -44,7 +46,7 @@ def test_a_run_starts_from_pretrained_weights(drawn, tmp_path):
         tiny_recipe(drawn, network=LITE, pretrained="weights.safetensors"), base=tmp_path
     )
     trainer = Trainer(recipe, tmp_path / "run", resume=False, device="cpu", emit=lambda e: None)
-    for network in (trainer.network, trainer.averaged.network):
+    for network in (trainer.network, trainer.product.averaged.network):
         for name, value in network.backbone.state_dict().items():
             assert torch.equal(value, state[name].float() if value.is_floating_point() else value)
 

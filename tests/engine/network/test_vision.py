@@ -39,7 +39,7 @@ THREAD = "thread = threading.Thread(target=work); thread.start(); thread.join()"
         # What needs no torch was there before the window.
         (
             "import napari_fashion.images.transforms",
-            "import napari_fashion.engine.losses",
+            "import napari_fashion.engine.losses.total",
             "work()",
         ),
         ("import torch", "import napari_fashion.engine.train.trainer", "work()"),

@@ -40,6 +40,17 @@ from napari_fashion.app.widgets.style import (
     shrinking,
     theme_of,
 )
+from napari_fashion.engine.train.events import (
+    CompareEvent,
+    DivergenceEvent,
+    DoneEvent,
+    EpochEvent,
+    Metrics,
+    StartEvent,
+    StepEvent,
+    StoppedEvent,
+    TrainEvent,
+)
 from napari_fashion.errors import FashionError
 
 FORGETTING = (
@@ -224,53 +235,52 @@ class RetrainDock(Dock):
         self.state.setText("Stopping…")
         self.job.stop()
 
-    def on_event(self, event: dict[str, Any]) -> None:
+    def on_event(self, event: TrainEvent) -> None:
         """Show an event of the training."""
-        match event["event"]:
-            case "start":
+        match event:
+            case StartEvent():
                 self._recommend({}, {})
-                self._started, self._steps = time.monotonic(), int(event["steps"])
+                self._started, self._steps = time.monotonic(), event.steps
                 self.progress.setRange(0, max(1, self._steps))
-                n = int(event["val_images"])
+                n = event.val_images
                 self.held_out.setText(f"On {n} held-out image{'' if n == 1 else 's'}")
                 self.state.setText(
-                    f"{event['train_images']} images to train on, {event['val_images']} held "
-                    f"out, on {event['device']}."
+                    f"{event.train_images} images to train on, {n} held out, on {event.device}."
                 )
-            case "step":
-                self.progress.setValue(int(event["step"]))
-                if isinstance(event.get("loss"), (int, float)):
-                    self.curve.add(event["step"], event["loss"])
-                    self.state.setText(self._pace(event))
-            case "epoch":
-                if event.get("val"):
-                    self.metrics.show_figures({}, event["val"])
-            case "compare":
-                self.metrics.show_figures(event["old"], event["new"])
-                self._recommend(event["old"], event["new"])
-            case "divergence":
+            case StepEvent():
+                self.progress.setValue(event.step)
+                if event.loss is not None:
+                    self.curve.add(event.step, event.loss)
+                    self.state.setText(self._pace(event, event.loss))
+            case EpochEvent():
+                if event.val:
+                    self.metrics.show_figures({}, event.val)
+            case CompareEvent():
+                self.metrics.show_figures(event.old, event.new)
+                self._recommend(event.old, event.new)
+            case DivergenceEvent():
                 self.session.notify(
-                    f"The loss exploded at step {event.get('step')} ({event.get('head')}). A lower "
-                    "learning rate may help.",
+                    f"The loss diverged at step {event.step} ({event.head}). A lower learning "
+                    "rate may help.",
                     "warning",
                 )
-            case "done" | "stopped":
-                self.model_path = Path(event["model"])
-                word = "Done" if event["event"] == "done" else "Stopped early"
+            case DoneEvent() | StoppedEvent():
+                self.model_path = Path(event.model)
+                word = "Done" if isinstance(event, DoneEvent) else "Stopped early"
                 self.state.setText(f"{word}. Use the new model, or keep the old one?")
 
-    def _recommend(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+    def _recommend(self, old: Metrics, new: Metrics) -> None:
         """Make the better model's button the main one: the new one's, unless its NE is greater."""
         before, after = old.get("ne"), new.get("ne")
         worse = before is not None and after is not None and after > before
         for button, main in ((self.use, not worse), (self.keep, worse)):
             repolish(button, objectName="main" if main else "")
 
-    def _pace(self, event: dict[str, Any]) -> str:
-        step, spent = int(event["step"]), time.monotonic() - self._started
-        left = spent / max(step, 1) * max(self._steps - step, 0)
+    def _pace(self, event: StepEvent, loss: float) -> str:
+        spent = time.monotonic() - self._started
+        left = spent / max(event.step, 1) * max(self._steps - event.step, 0)
         return (
-            f"Epoch {event['epoch']}, step {step} of {self._steps}, loss {event['loss']:.3f}, "
+            f"Epoch {event.epoch}, step {event.step} of {self._steps}, loss {loss:.3f}, "
             f"{_duration(left)} left"
         )
 

@@ -19,7 +19,7 @@ class Problem:
     Attributes
     ----------
     path
-        The file, where there is one.
+        The file, if there is one.
     place
         Where in the document, such as ``annotations[3].keypoints``.
     found, expected
@@ -74,7 +74,7 @@ class Problems:
         return str(self.tally)
 
     def lines(self) -> Iterator[str]:
-        """Yield a line a kind, and under it the first few (`Tally.lines`)."""
+        """Yield one line per kind, and under it the first few (`Tally.lines`)."""
         return self.tally.lines()
 
     def add(self, problem: Problem) -> None:

@@ -14,10 +14,9 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import get_worker_info
 
-from napari_fashion.engine.augment import Canvases
+from napari_fashion.engine.data.batch import Canvases, GarmentBatch
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.sampling import systematic_sample
-from napari_fashion.engine.targets import GarmentBatch
 from napari_fashion.errors import ImageError
 from napari_fashion.images.transforms import PADDING, RGBImage, resize
 

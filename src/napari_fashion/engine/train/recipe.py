@@ -7,19 +7,25 @@ before it costs memory or time. The ranges stand at the fields.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from napari_fashion.datasets.source import Source
 from napari_fashion.documents import ended, read_json, read_toml
-from napari_fashion.engine.augment import AugmentOptions
+from napari_fashion.engine.augment.options import AugmentOptions
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.limits import MAX_SIZE
-from napari_fashion.engine.losses import LossOptions
+from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.renamed import RECIPE_KEYS, translate_recipe
-from napari_fashion.engine.targets import TargetOptions
+from napari_fashion.engine.targets.options import TargetOptions
+from napari_fashion.engine.train.options import (
+    DivergenceOptions,
+    OptimiserOptions,
+    ScheduleOptions,
+    TeacherOptions,
+)
 from napari_fashion.errors import RecipeError
 from napari_fashion.options import Options, told
 
@@ -69,49 +75,6 @@ class DataOptions(Options):
     cache_gb: float = Field(default=4.0, ge=0, le=100_000)
 
 
-class OptimiserOptions(Options):
-    """How weights move.
-
-    Attributes
-    ----------
-    kind
-        ``"adamw"`` or ``"sgd"`` (the report's).
-    lr
-        Peak learning rate.
-    backbone_lr
-        The backbone's learning rate as a share of that.
-    weight_decay
-        Of convolution weights; norms and biases have none.
-    momentum, nesterov
-        Of SGD.
-    clip_value
-        Each gradient value is clipped to +- this (the report's 10); 0 does not clip.
-    clip_norm
-        The gradient's norm is clipped to this; 0 does not clip.
-    freeze_norms
-        Batch norms keep their mean and variance, of whatever the model to start from has seen:
-        a few images of one kind would pull them away.
-    keep_start
-        Share of the weights of the model to start from in what is saved: a mean of the two forgets
-        less of what the old one knew (Wortsman et al. 2022, robust fine-tuning).
-    ema
-        Decay a step of the exponential moving average of the weights, which is what is saved;
-        0 saves the weights themselves.
-    """
-
-    kind: Literal["adamw", "sgd"] = "adamw"
-    lr: float = Field(default=2e-3, gt=0, le=100)
-    backbone_lr: float = Field(default=1.0, gt=0, le=1000)
-    weight_decay: float = Field(default=1e-2, ge=0, le=100)
-    momentum: float = Field(default=0.95, ge=0, lt=1)
-    nesterov: bool = True
-    clip_value: float = Field(default=0.0, ge=0, le=1e9)
-    clip_norm: float = Field(default=5.0, ge=0, le=1e9)
-    freeze_norms: bool = False
-    keep_start: float = Field(default=0.0, ge=0, lt=1)
-    ema: float = Field(default=0.998, ge=0, lt=1)
-
-
 def _not_skippable(network: NetworkConfig) -> str | None:
     if not network.drop_path or network.backbone.startswith("efficientnet_lite"):
         return None
@@ -119,102 +82,6 @@ def _not_skippable(network: NetworkConfig) -> str | None:
         f"network.drop_path is {network.drop_path}; expected 0 with backbone {network.backbone!r}, "
         "whose blocks cannot be skipped"
     )
-
-
-class TeacherOptions(Options):
-    """A model whose answers are learned from, beside the labels.
-
-    Attributes
-    ----------
-    model
-        A model's path, or ``"bundled"``; ``"start"`` is the one that the run starts from, which is
-        then forgotten less where the new images say nothing of it (Li and Hoiem 2016, learning
-        without forgetting). Its landmarks and edges may be others, its categories may not.
-    category
-        Share of a garment's category target that is what the teacher says of the same view
-        (Hinton et al. 2015, distillation), the rest being its label.
-    """
-
-    model: str = "start"
-    category: float = Field(default=0.5, ge=0, le=1)
-
-
-class ScheduleOptions(Options):
-    """How long, and how the learning rate changes.
-
-    Attributes
-    ----------
-    epochs
-        Number of passes.
-    batch
-        Images a step.
-    warmup_epochs
-        Linear rise of the learning rate from 0, in epochs.
-    kind
-        ``"cosine"`` to `final_lr` of the peak, ``"steps"`` or ``"constant"``.
-    steps
-        For ``"steps"``: epochs after which the rate is multiplied by 0.1.
-    final_lr
-        For ``"cosine"``: the last rate as a share of the peak.
-    validate_every
-        Epochs between validations; the last epoch is always validated.
-    max_steps
-        Stop after so many steps; 0 for no such limit.
-    sizes
-        Progressive resizing: (share, size) pairs; from that share of the steps on, images have
-        that longer side in the network's input. Rising shares, the first 0, the last size the
-        recipe's `InferenceOptions.input_size`; empty for that size throughout.
-    mild
-        From that share of the steps on, images are changed half as far
-        (`AugmentOptions.milder`): a model ends on images like those it is used on (He et al.
-        2019, data augmentation revisited).
-    """
-
-    epochs: int = Field(default=50, ge=1, le=1_000_000)
-    batch: int = Field(default=32, ge=1, le=65_536)
-    warmup_epochs: float = Field(default=1.0, ge=0, le=1_000_000)
-    kind: Literal["cosine", "steps", "constant"] = "cosine"
-    steps: list[Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
-        default_factory=list, max_length=1000
-    )
-    final_lr: float = Field(default=0.01, ge=0, le=1)
-    validate_every: int = Field(default=1, ge=1, le=1_000_000)
-    max_steps: int = Field(default=0, ge=0, le=1_000_000_000)
-    sizes: list[tuple[float, int]] = Field(default_factory=list, max_length=64)
-    mild: float = Field(default=1.0, gt=0, le=1)
-
-    @field_validator("sizes")
-    @classmethod
-    def _rising(cls, value: list[tuple[float, int]]) -> list[tuple[float, int]]:
-        shares = [share for share, _ in value]
-        if value and (shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1):
-            raise ValueError("expected rising shares of the steps below 1, the first of them 0")
-        if any(not 32 <= size <= MAX_SIZE or size % 32 for _, size in value):
-            raise ValueError(f"expected sizes that are multiples of 32, up to {MAX_SIZE}")
-        return value
-
-    def size_at(self, done: float, usual: int) -> int:
-        """Return the input's side when a share `done` of the steps is done."""
-        return next((size for share, size in reversed(self.sizes) if done >= share), usual)
-
-
-class DivergenceOptions(Options):
-    """What to do when the loss is not finite, or far above its running median.
-
-    Attributes
-    ----------
-    policy
-        ``"skip"`` the step; go ``"back"`` to the last good epoch at a tenth of the rate; or
-        ``"stop"``.
-    factor
-        How far above the running median counts as an explosion.
-    patience
-        Consecutive divergence after which ``"skip"`` gives up and stops.
-    """
-
-    policy: Literal["skip", "back", "stop"] = "skip"
-    factor: float = Field(default=20.0, gt=1, le=1e9)
-    patience: int = Field(default=20, ge=1, le=1_000_000)
 
 
 class Recipe(Options):

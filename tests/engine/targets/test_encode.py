@@ -8,56 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from napari_fashion.engine.targets import GarmentBatch, TargetOptions, encode_targets
-from napari_fashion.schema import Schema
-
-SCHEMA = Schema.load("garments")
-STRIDE = 8
-SIDE = 96
-
-
-def batch(xy, visibility, member=None, *, crowd=None, content=None) -> GarmentBatch:
-    """One image with N garments; boxes are those of the labelled landmarks."""
-    xy = torch.as_tensor(np.asarray(xy), dtype=torch.float32)[None]
-    visibility = torch.as_tensor(np.asarray(visibility), dtype=torch.long)[None]
-    n = xy.shape[1]
-    member = (
-        torch.ones_like(visibility, dtype=torch.bool)
-        if member is None
-        else torch.as_tensor(member)[None]
-    )
-    box = torch.zeros(1, n, 4)
-    for i in range(n):
-        labelled = xy[0, i][visibility[0, i] > 0]
-        labelled = labelled if len(labelled) else torch.tensor([[0.0, 0.0], [95.0, 95.0]])
-        box[0, i] = torch.cat([labelled.amin(0), labelled.amax(0)])
-    corners = torch.tensor(
-        [[-0.5, -0.5], [SIDE - 0.5, -0.5], [SIDE - 0.5, SIDE - 0.5], [-0.5, SIDE - 0.5]]
-    )
-    return GarmentBatch(
-        xy,
-        visibility,
-        member,
-        box,
-        (box[..., 2:] - box[..., :2]).clamp(min=1).prod(-1),
-        torch.arange(n)[None],
-        torch.zeros(1, n, dtype=torch.bool) if crowd is None else torch.as_tensor(crowd)[None],
-        torch.ones(1, n, dtype=torch.bool),
-        (corners if content is None else torch.as_tensor(content, dtype=torch.float32))[None],
-    )
+from garment_batches import SCHEMA, STRIDE, batch, on_cells, random_garments
+from napari_fashion.engine.targets.encode import encode_targets
+from napari_fashion.engine.targets.options import TargetOptions
 
 
 def encode(garments, **options):
     return encode_targets(garments, SCHEMA, TargetOptions(**options), (12, 12), STRIDE)
-
-
-def random_garments(seed, n=3):
-    rng = np.random.default_rng(seed)
-    xy = rng.uniform(0, SIDE, (n, 8, 2))
-    visibility = rng.choice([0, 1, 2], (n, 8), p=[0.2, 0.2, 0.6])
-    member = rng.random((n, 8)) < 0.8
-    member[visibility > 0] = True
-    return batch(xy, visibility, member)
 
 
 def cell_centre(i):
@@ -100,24 +57,25 @@ def test_pif_equals_the_slow_reference(seed, foreign):
     garments = random_garments(seed)
     options = TargetOptions(foreign=foreign)
     targets = encode(garments, foreign=foreign)
+    (end,) = targets.pif.points
+    vectors, sizes = on_cells(targets.pif, end.vector), on_cells(targets.pif, end.size)
     for k in range(8):
         for row in range(12):
             for column in range(12):
                 confidence, weight, vector, size = slow_pif(garments, k, row, column, options)
-                assert targets.pif_confidence[0, k, row, column] == confidence
-                assert targets.pif_weight[0, k, row, column] == weight
+                assert targets.pif.confidence[0, k, row, column] == confidence
+                assert targets.pif.weight[0, k, row, column] == weight
                 if vector is not None:
-                    got = targets.pif.vector[0, k, :, row, column].numpy()
+                    got = vectors[0, k, row, column].numpy()
                     np.testing.assert_allclose(got, vector, atol=1e-4)
-                    assert float(targets.pif.size[0, k, row, column]) == pytest.approx(
-                        size, rel=1e-4
-                    )
+                    assert float(sizes[0, k, row, column]) == pytest.approx(size, rel=1e-4)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_paf_points_to_both_ends_near_the_segment_and_nowhere_else(seed):
     garments = random_garments(seed, n=2)
     targets = encode(garments)
+    ends = [on_cells(targets.paf, end.vector) for end in targets.paf.points]
     for e, (a, b) in enumerate(SCHEMA.edges):
         for row in range(12):
             for column in range(12):
@@ -129,28 +87,28 @@ def test_paf_points_to_both_ends_near_the_segment_and_nowhere_else(seed):
                         t = np.clip(np.dot(at - p, q - p) / np.dot(q - p, q - p), 0, 1)
                         near.append((np.linalg.norm(at - p - t * (q - p)) / STRIDE, p, q))
                 near = [n for n in near if n[0] <= 1.5 - 1e-4]
-                confidence = float(targets.paf_confidence[0, e, row, column])
+                confidence = float(targets.paf.confidence[0, e, row, column])
                 if not near:
                     continue
                 assert confidence == 1.0
                 _, p, q = min(near, key=lambda n: n[0])
-                one = targets.paf1.vector[0, e, :, row, column].numpy()
-                two = targets.paf2.vector[0, e, :, row, column].numpy()
+                one, two = (end[0, e, row, column].numpy() for end in ends)
                 np.testing.assert_allclose(one, (p - at) / STRIDE, atol=1e-3)
                 np.testing.assert_allclose(two, (q - at) / STRIDE, atol=1e-3)
         labelled = (garments.visibility[0, :, a] > 0) & (garments.visibility[0, :, b] > 0)
         if not labelled.any():
-            assert targets.paf_confidence[0, e].sum() == 0
+            assert targets.paf.confidence[0, e].sum() == 0
 
 
 def test_the_nearest_landmark_wins_the_cell():
     xy = np.full((2, 8, 2), 40.0)
     xy[1] = 52.0
     targets = encode(batch(xy, np.full((2, 8), 2)))
+    vectors = on_cells(targets.pif, targets.pif.points[0].vector)
     column = 5  # centre at 43.5: nearer to 40
-    assert float(targets.pif.vector[0, 0, 0, 5, column]) == pytest.approx((40 - 43.5) / 8)
+    assert float(vectors[0, 0, 5, column, 0]) == pytest.approx((40 - 43.5) / 8)
     column = 6  # centre at 51.5: nearer to 52
-    assert float(targets.pif.vector[0, 0, 0, 6, column]) == pytest.approx((52 - 51.5) / 8)
+    assert float(vectors[0, 0, 6, column, 0]) == pytest.approx((52 - 51.5) / 8)
 
 
 def test_padding_and_crowds_are_ignored_not_negative():
@@ -159,9 +117,9 @@ def test_padding_and_crowds_are_ignored_not_negative():
     content = [[-0.5, -0.5], [71.5, -0.5], [71.5, 95.5], [-0.5, 95.5]]
     garments = batch(xy, np.full((2, 8), 2), crowd=[False, True], content=content)
     targets = encode(garments)
-    assert targets.pif_weight[0, :, :, 9:].max() == 0  # beyond x = 71.5
-    assert targets.pif_weight[0, 0, 0, 0] == 1
-    assert targets.pif_weight[0, 0, 6, 8] == 0  # in the crowd's box
+    assert targets.pif.weight[0, :, :, 9:].max() == 0  # beyond x = 71.5
+    assert targets.pif.weight[0, 0, 0, 0] == 1
+    assert targets.pif.weight[0, 0, 6, 8] == 0  # in the crowd's box
     assert targets.category[0].tolist() == [0, -1]
 
 
@@ -171,20 +129,20 @@ def test_cells_that_reach_into_the_image_count():
     xy = np.zeros((1, 8, 2))
     xy[0, 4:6] = [(4.0, 40.0), (90.0, 41.0)]
     garments = batch(xy, np.array([[0, 0, 0, 0, 2, 2, 0, 0]]), content=sliver)
-    weight = encode(garments, foreign="negative").pif_weight[0, 4]
+    weight = encode(garments, foreign="negative").pif.weight[0, 4]
     rows = torch.nonzero(weight.amax(1)).flatten().tolist()
     assert rows == [5]  # centres at y = 35.5 and 43.5: only the second is within half a cell
     partly = [[-0.5, -0.5], [66.5, -0.5], [66.5, 95.5], [-0.5, 95.5]]
     full = batch(np.full((1, 8, 2), 40.0), np.full((1, 8), 2), content=partly)
-    columns = encode(full).pif_weight[0, 0].amax(0)
+    columns = encode(full).pif.weight[0, 0].amax(0)
     assert columns.tolist() == [1.0] * 9 + [0.0] * 3  # the ninth's centre is at 67.5
 
 
 def test_an_annotation_without_landmarks_teaches_its_category_only():
     garments = batch(np.zeros((1, 8, 2)), np.zeros((1, 8), int))
     targets = encode(garments, foreign="negative")
-    assert targets.pif_weight.max() == 0
-    assert targets.paf_weight.max() == 0
+    assert targets.pif.weight.max() == 0
+    assert targets.paf.weight.max() == 0
     assert targets.garment_cells.all()
     assert targets.category.tolist() == [[0]]
 
@@ -193,6 +151,6 @@ def test_an_image_without_garments_is_negative_everywhere():
     garments = batch(np.zeros((1, 8, 2)), np.zeros((1, 8), int))
     garments.valid[:] = False
     targets = encode(garments)
-    assert targets.pif_weight.min() == 1
-    assert targets.pif_confidence.max() == 0
+    assert targets.pif.weight.min() == 1
+    assert targets.pif.confidence.max() == 0
     assert targets.category.tolist() == [[-1]]

@@ -5,22 +5,16 @@ import math
 import pytest
 import torch
 
-from napari_fashion.engine.losses import (
-    LossOptions,
-    category_loss,
-    compute_losses,
-    confidence_loss,
-    laplace_loss,
-    smooth_l1_loss,
-)
+from garment_batches import SCHEMA, on_cells, random_garments
+from napari_fashion.engine.losses.category import Teacher, category_loss
+from napari_fashion.engine.losses.confidence import focal
+from napari_fashion.engine.losses.options import LossOptions
+from napari_fashion.engine.losses.total import compute_losses
+from napari_fashion.engine.losses.vector import laplace_loss, smooth_l1_loss
 from napari_fashion.engine.network.category import pool_category
 from napari_fashion.engine.network.network import Heads
-from napari_fashion.engine.targets import TargetOptions, encode_targets
-from napari_fashion.schema import Schema
-
-from .test_targets import random_garments
-
-SCHEMA = Schema.load("garments")
+from napari_fashion.engine.targets.encode import encode_targets
+from napari_fashion.engine.targets.options import TargetOptions
 
 
 def test_laplace_is_the_negative_log_likelihood_and_least_at_the_true_spread():
@@ -42,11 +36,24 @@ def test_smooth_l1_is_continuous_with_slope_one_far_away():
 
 def test_focal_without_gamma_is_cross_entropy_and_forgives_the_easy():
     logits, target = torch.tensor([4.0, -4.0, 0.0]), torch.tensor([1.0, 1.0, 0.0])
-    plain = confidence_loss(logits, target, "focal", 0.0)
+
+    def each(gamma):
+        options = LossOptions(focal_gamma=gamma)
+        return [
+            focal(x[None], t[None], torch.ones(1), options)
+            for x, t in zip(logits, target, strict=True)
+        ]
+
+    plain, forgiving = each(0.0), each(2.0)
     torch.testing.assert_close(plain[2], torch.tensor(math.log(2)))
-    focal = confidence_loss(logits, target, "focal", 2.0)
-    assert focal[0] / plain[0] < 0.001
-    assert focal[1] / plain[1] > 0.9
+    assert forgiving[0] / plain[0] < 0.001
+    assert forgiving[1] / plain[1] > 0.9
+    weight = torch.tensor([0.5, 2.0, 0.0])
+    for gamma in (0.0, 2.0):
+        total = focal(logits, target, weight, LossOptions(focal_gamma=gamma))
+        torch.testing.assert_close(
+            total, sum(w * x for w, x in zip(weight, each(gamma), strict=True))
+        )
 
 
 @pytest.mark.parametrize("vector", ["laplace", "smooth_l1"])
@@ -68,8 +75,9 @@ def test_losses_fall_when_trained_on_their_targets(vector, confidence):
         history.append({k: float(v.detach()) for k, v in losses.items()})
     for name in history[0]:
         assert history[-1][name] < 0.5 * history[0][name] or history[-1][name] < 0.05, name
-    positive = targets.pif_confidence[0] * targets.pif_weight[0] > 0
-    error = (heads.pif.detach()[0, :, 1:3] - targets.pif.vector[0]).norm(dim=1)[positive]
+    positive = targets.pif.confidence[0] * targets.pif.weight[0] > 0
+    vectors = on_cells(targets.pif, targets.pif.points[0].vector)[0].movedim(-1, 1)
+    error = (heads.pif.detach()[0, :, 1:3] - vectors).norm(dim=1)[positive]
     assert float(error.max()) < 0.3
 
 
@@ -81,7 +89,7 @@ def test_weights_scale_components_and_ignored_cells_do_not_count():
     plain = compute_losses(heads, targets, LossOptions(), "max")
     doubled = compute_losses(heads, targets, LossOptions(weights={"pif.vector": 2.0}), "max")
     torch.testing.assert_close(doubled["pif.vector"], 2 * plain["pif.vector"])
-    ignored = (targets.pif_weight == 0)[:, :, None]
+    ignored = (targets.pif.weight == 0)[:, :, None]
     assert ignored.any()
     other = Heads(heads.pif + 5.0 * ignored, heads.paf, heads.category)
     again = compute_losses(other, targets, LossOptions(), "max")
@@ -207,7 +215,7 @@ def test_a_teachers_share_moves_the_target_from_the_label_to_what_it_says():
             def closure(logits=logits, optimiser=optimiser, shift=shift, share=share):
                 optimiser.zero_grad()
                 field = logits[None, :, None, None].expand(1, 3, 12, 12)
-                loss = category_loss(field, targets, "mean", 0.1, shift, (theirs, share))
+                loss = category_loss(field, targets, "mean", 0.1, shift, Teacher(theirs, share))
                 loss.backward()
                 return loss
 
@@ -225,16 +233,16 @@ def test_a_teacher_is_read_from_the_garments_own_cells():
     targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
     ours, theirs = torch.randn(1, 15, 12, 12), torch.randn(1, 15, 12, 12)
     alone = category_loss(ours, targets, "mean")
-    none = category_loss(ours, targets, "mean", teacher_logits=(theirs, 0.0))
-    teacher_logits = category_loss(ours, targets, "mean", teacher_logits=(theirs, 0.7))
+    none = category_loss(ours, targets, "mean", teacher=Teacher(theirs, 0.0))
+    taught = category_loss(ours, targets, "mean", teacher=Teacher(theirs, 0.7))
     torch.testing.assert_close(none, alone)
-    assert teacher_logits != alone
+    assert taught != alone
     outside = ~targets.garment_cells[0, targets.category[0] >= 0].any(0)
     assert outside.any()
     other = theirs.clone()
     other[:, 3] += 5.0 * outside  # one category only: what all have more of tells them nothing
     torch.testing.assert_close(
-        category_loss(ours, targets, "mean", teacher_logits=(other, 0.7)), teacher_logits
+        category_loss(ours, targets, "mean", teacher=Teacher(other, 0.7)), taught
     )
     other[:, 3] += 5.0 * ~outside
-    assert category_loss(ours, targets, "mean", teacher_logits=(other, 0.7)) != teacher_logits
+    assert category_loss(ours, targets, "mean", teacher=Teacher(other, 0.7)) != taught

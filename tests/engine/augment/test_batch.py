@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from napari_fashion.engine.augment import (
-    NO_AUGMENTATION,
-    AugmentOptions,
-    Canvases,
-    _resample,
-    augment_batch,
-    lay_together,
-)
-from napari_fashion.engine.targets import GarmentBatch
+from napari_fashion.engine.augment.batch import augment_batch
+from napari_fashion.engine.augment.mosaic import lay_together
+from napari_fashion.engine.augment.options import NO_AUGMENTATION, AugmentOptions
+from napari_fashion.engine.augment.resample import resample
+from napari_fashion.engine.data.batch import Canvases, GarmentBatch
 from napari_fashion.images.transforms import PADDING
 from napari_fashion.schema import Schema
 
@@ -286,7 +282,7 @@ def test_images_are_averaged_along_the_axis_that_gets_much_smaller():
         matrix = torch.tensor([[[x, 0.0, 0.0], [0.0, y, 0.0]]])
         view = torch.tensor([[0.0, 0.0, CANVAS, CANVAS]])
         padding = torch.full((1, 1, 1, 1), float(PADDING))
-        small = _resample(canvases.pixels, matrix, view, 48, padding)
+        small = resample(canvases.pixels, matrix, view, 48, padding)
         small = small[..., 2:-2, 2 : int(CANVAS * x) - 2]
         spread = small[0, 0, 2 : int(CANVAS * y) - 4 if y < 0.5 else None].std(dim=-1).max()
         assert (spread < 1) == averaged
