@@ -167,7 +167,8 @@ def evaluate_images(
     protocol
         A name in `PROTOCOLS`: ``"box"`` or ``"whole"``.
     flip, sizes
-        Flip TTA, and the sizes of multi-scale inference (`InferenceOptions.overridden`); None for the model's own.
+        Flip TTA, and the sizes of multi-scale inference (`InferenceOptions.overridden`); None for
+        the model's own.
     refine
         Run the refinement pass, if the protocol detects garments; None for the model's own.
     options
