@@ -149,7 +149,7 @@ class FakeModel:
         self.garments = garments
         self.seen = 0
 
-    def look(self, images: list[np.ndarray]) -> list[tuple[Fields, Prediction]]:
+    def predict_with_fields(self, images: list[np.ndarray]) -> list[tuple[Fields, Prediction]]:
         self.seen += len(images)
         found = tuple(predicted(xy, category) for xy, category in self.garments)
         sizes = [p.shape[1::-1] for p in images]

@@ -21,8 +21,8 @@ def trained(drawn, tmp_path_factory):
     """Run folder of a small model trained on them, and its events."""
     import torch
 
+    from napari_fashion.engine.train.chain import train
     from napari_fashion.engine.train.recipe import Recipe
-    from napari_fashion.engine.train.trainer import train
 
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("run") / "tiny"

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from lay_out import lay_out
 
-from napari_fashion.engine.data.samples import load_sources, split_images
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.split import split_images
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS, Evaluation, evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.train.recipe import Source
 
 SIZES = (160, 192, 224, 256)
 WHOLE: dict[str, Any] = {"protocol": "whole", "rounds": 0}

@@ -16,11 +16,14 @@ from pathlib import Path
 
 from napari_fashion.app.retraining import KEEP_START, RetrainOptions
 from napari_fashion.datasets import photos
-from napari_fashion.engine.data.samples import AnnotatedImage, dataset_of, load_sources
+from napari_fashion.datasets.opening import open_source
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.train.recipe import Recipe, Source
-from napari_fashion.engine.train.trainer import train
+from napari_fashion.engine.train.chain import train
+from napari_fashion.engine.train.recipe import Recipe
 
 
 def main() -> None:
@@ -101,7 +104,7 @@ def _images() -> Path:
 
 def _write(images: list[AnnotatedImage], options: argparse.Namespace) -> Path:
     keys = {p.key for p in images}
-    dataset = dataset_of(Source(file=options.source))
+    dataset = open_source(Source(file=options.source))
     subset = dataset.subset([i.id for i in dataset.images if Path(i.file_name).name in keys])
     options.run.mkdir(parents=True)
     path: Path = options.run / "corrected.json"

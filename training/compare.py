@@ -25,12 +25,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
-from napari_fashion.engine.evaluation.metrics import average_error, median_error
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
+from napari_fashion.engine.evaluation.landmark_metrics import average_error, median_error
 from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.train.recipe import Recipe, Source
-from napari_fashion.engine.train.trainer import finished, train
+from napari_fashion.engine.train.chain import train
+from napari_fashion.engine.train.recipe import Recipe
+from napari_fashion.engine.train.runs import finished
 
 FOLDER = Path(__file__).resolve().parent
 SIZE = 160

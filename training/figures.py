@@ -21,11 +21,13 @@ from lay_out import lay_out
 
 import napari_fashion
 from napari_fashion.datasets import photos
-from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
-from napari_fashion.engine.evaluation.metrics import average_error, category_ranks, median_error
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
+from napari_fashion.engine.evaluation.category_metrics import category_ranks
+from napari_fashion.engine.evaluation.landmark_metrics import average_error, median_error
 from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.train.recipe import Source
 
 FOLDER = Path(__file__).resolve().parent
 BEGIN, END = "<!-- figures: training/figures.py -->", "<!-- end of figures -->"
@@ -78,9 +80,9 @@ def measure(model: Model) -> Json:
     whole = evaluate_images(model, test, protocol="whole")
     return {
         "model": model.id,
-        "mirror": model.mirror,
-        "sizes": list(model.sizes),
-        "refine": None if model.refining is None else model.refining.model_dump(),
+        "mirror": model.inference.flip_tta,
+        "sizes": list(model.inference.sizes),
+        "refine": model.inference.model_dump()["refinement"],
         "box": box.to_dict(),
         "whole": whole.to_dict(),
         "box_wide": evaluate_images(model, test, margin=MARGIN).to_dict(),
@@ -305,9 +307,8 @@ def summary(f: Json) -> str:
                 f"| {label} | " + " | ".join(text(f[kind]) for kind in kinds) + " |"
                 for label, text in rows
             ),
-            f"| garment found / a second, false one | | | {found} / {second} |",
-            f"| of {SEVERAL} garments in an image found / of the finds right | | | "
-            f"{' / '.join(several)} |",
+            f"| recall / false positives (single-garment images) | | | {found} / {second} |",
+            f"| recall / precision (images with {SEVERAL} garments) | | | {' / '.join(several)} |",
         ]
     )
 

@@ -17,11 +17,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment
-from napari_fashion.engine.train.recipe import Source
 
 ACROSS, DOWN, CELL = 4, 2, (380, 460)
 
@@ -62,7 +63,8 @@ def read(model: Model, images: list[AnnotatedImage], batch: int = 16) -> list[Do
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         photos = [p.read() for p in chunk]
-        predictions = model.predict(photos, options=BOX_OPTIONS, flip=False, crop=False)
+        options = model.inference.overridden(flip_tta=False, decoder=BOX_OPTIONS)
+        predictions = model.predict(photos, options, crop=False)
         for image, prediction in zip(chunk, predictions, strict=True):
             found = prediction.garments[0]
             there = image.visibility[0] > 0

@@ -20,8 +20,9 @@ import numpy as np
 from PIL import Image
 
 from napari_fashion.coco.records import category_records
-from napari_fashion.engine.data.samples import AnnotatedImage, load_sources
-from napari_fashion.engine.train.recipe import Source
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.files import atomic_write
 from napari_fashion.images.transforms import PADDING, resize
 from napari_fashion.schema import Schema

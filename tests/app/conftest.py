@@ -79,7 +79,7 @@ def small_model(tmp_path_factory) -> Path:
 
     from napari_fashion.engine.inference.options import InferenceOptions
     from napari_fashion.engine.model import Model, ModelInfo
-    from napari_fashion.engine.network.network import NetworkConfig
+    from napari_fashion.engine.network.config import NetworkConfig
 
     torch.manual_seed(1)
     config = NetworkConfig(backbone="shufflenet_v2_x0_5")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import sys
 import textwrap
 from pathlib import Path
@@ -8,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from napari_fashion.app.jobs import Task, TrainJob, _predict
+from napari_fashion.engine.train.events import StartEvent, TrainEvent
 from napari_fashion.errors import FashionError
 from napari_fashion.images import ImageFolder
 
+START = StartEvent(
+    run="run", epochs=1, steps=1000, epoch=0, step=0, train_images=3, val_images=1, device="cpu"
+)
 SPEAKS = """
 import json, sys, time
 assert sys.argv[2] == "--run" and sys.argv[4:] == ["--events", "jsonl"]
-print(json.dumps({"event": "start", "steps": 2}), flush=True)
+print(json.dumps(START), flush=True)
 print("something a library prints", flush=True)
 print(json.dumps({"event": "done", "model": "m.json", "seconds": 1}), flush=True)
 """
@@ -34,14 +37,14 @@ def stop(*_):
     print(json.dumps({"event": "stopped", "model": "m.json", "step": 1}), flush=True)
     sys.exit(0)
 signal.signal(signal.SIGTERM, stop)
-print(json.dumps({"event": "start", "steps": 1000}), flush=True)
+print(json.dumps(START), flush=True)
 while True:
     time.sleep(0.05)
 """
 DEAF = """
 import json, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print(json.dumps({"event": "start", "steps": 1000}), flush=True)
+print(json.dumps(START), flush=True)
 while True:
     time.sleep(0.05)
 """
@@ -51,11 +54,11 @@ while True:
 def job_of(qtbot, tmp_path: Path):
     jobs = []
 
-    def start(script: str) -> tuple[TrainJob, list[dict], list[str]]:
+    def start(script: str) -> tuple[TrainJob, list[TrainEvent], list[str]]:
         path = tmp_path / "trainer.py"
-        path.write_text(textwrap.dedent(script))
+        path.write_text(f"START = {START.to_dict()}\n" + textwrap.dedent(script))
         job = TrainJob([sys.executable, str(path)])
-        events: list[dict] = []
+        events: list[TrainEvent] = []
         failures: list[str] = []
         job.event.connect(events.append)
         job.failed.connect(failures.append)
@@ -72,7 +75,7 @@ def job_of(qtbot, tmp_path: Path):
 def test_events_come_in_and_other_lines_are_passed_over(job_of, qtbot) -> None:
     job, events, failures = job_of(SPEAKS)
     qtbot.waitUntil(lambda: not job.running)
-    assert [e["event"] for e in events] == ["start", "done"]
+    assert [e.kind for e in events] == ["start", "done"]
     assert failures == []
 
 
@@ -96,7 +99,7 @@ def test_stop_lets_the_training_save(job_of, qtbot) -> None:
         job.start(Path("r.toml"), Path("run"))
     job.stop()
     qtbot.waitUntil(lambda: not job.running)
-    assert events[-1]["event"] == "stopped"
+    assert events[-1].kind == "stopped"
     assert failures == []
 
 
@@ -117,7 +120,7 @@ def test_closing_ends_it_at_once(job_of, qtbot) -> None:
     process = job._process
     job.end_now()
     assert process.poll() is not None
-    assert json.dumps(events[0])
+    assert events[0] == START
 
 
 def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
@@ -126,7 +129,7 @@ def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
 
     class Looks:
-        def look(self, images):
+        def predict_with_fields(self, images):
             return [(image.shape, "prediction") for image in images]
 
     tasks = [Task(1, "../b.png", None), Task(2, "a.png", (8, 6)), Task(3, "", None)]
@@ -142,7 +145,7 @@ class Fails:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def look(self, images):
+    def predict_with_fields(self, images):
         error, self.error = self.error, None
         if error is not None:
             raise error

@@ -12,10 +12,15 @@ from napari_fashion.app.widgets import files
 from napari_fashion.app.window import RETRAIN
 from napari_fashion.datasets.procedural import write_dataset
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.train.events import CompareEvent, DoneEvent, StartEvent
 
 from .conftest import open_window
 
 pytestmark = pytest.mark.window
+
+START = StartEvent(
+    run="run", epochs=1, steps=9, epoch=0, step=0, train_images=3, val_images=0, device="cpu"
+)
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def test_retrain_compare_and_use_the_new_model(retraining, tmp_path) -> None:
 
 def test_keep_the_old_model(retraining, small_model) -> None:
     app, panel = retraining, retraining.panel
-    panel.on_event({"event": "done", "model": str(small_model), "seconds": 1})
+    panel.on_event(DoneEvent(model=str(small_model), seconds=1))
     panel.refresh()
     old = app.session.model
     app.person.press(panel.keep)
@@ -66,8 +71,8 @@ def test_the_better_models_button_is_the_main_one(retraining, small_model) -> No
     panel = retraining.panel
 
     def compare(old, new):
-        panel.on_event({"event": "compare", "old": {"ne": old}, "new": {"ne": new}})
-        panel.on_event({"event": "done", "model": str(small_model), "seconds": 1})
+        panel.on_event(CompareEvent(old={"ne": old}, new={"ne": new}))
+        panel.on_event(DoneEvent(model=str(small_model), seconds=1))
         panel.refresh()
         return tuple(
             button.grab().toImage().pixelColor(6, button.height() // 2).name()
@@ -79,8 +84,7 @@ def test_the_better_models_button_is_the_main_one(retraining, small_model) -> No
     assert compare(0.02, 0.03) == (other, main)
     assert compare(0.03, 0.02) == (main, other)
     compare(0.02, 0.03)
-    start = {"event": "start", "steps": 9, "train_images": 3, "val_images": 0, "device": "cpu"}
-    panel.on_event(start)  # another run, which compares nothing
+    panel.on_event(START)  # another run, which compares nothing
     assert (panel.use.objectName(), panel.keep.objectName()) == ("main", "")
 
 
@@ -121,7 +125,8 @@ def test_a_failing_training_shows_its_errors(retraining, tmp_path, monkeypatch) 
 def test_closing_while_training_asks_and_ends_it(qtbot, tmp_path, monkeypatch) -> None:
     window = open_window()
     script = tmp_path / "trainer.py"
-    script.write_text('import time\nprint(\'{"event": "x"}\', flush=True)\ntime.sleep(60)\n')
+    line = json.dumps(START.to_dict())
+    script.write_text(f"import time\nprint({line!r}, flush=True)\ntime.sleep(60)\n")
     window.training = TrainJob([sys.executable, str(script)])
     heard = []
     window.training.event.connect(heard.append)

@@ -12,10 +12,10 @@ from napari_fashion.app.retraining import (
     prepare,
 )
 from napari_fashion.coco import Dataset
+from napari_fashion.datasets.opening import open_source
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import take_prediction
-from napari_fashion.engine.data.samples import dataset_of
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.errors import FashionError
 from small import SCHEMA, SHIRT_XY, predicted, prediction
@@ -56,7 +56,7 @@ def test_images_of_folders_that_a_person_allowed_are_trained_on(dataset_file, tm
     editor.dataset.allow_root(other)
     editor.apply(operations.set_reviewed(editor.dataset, 2, True))
     (source,) = Recipe.load(prepare(editor, RetrainOptions(), tmp_path / "run")).data.train
-    assert dataset_of(source).images[0].path.is_file()
+    assert open_source(source).images[0].path.is_file()
 
 
 def test_predictions_that_nobody_looked_at_are_left_out(editor, tmp_path) -> None:

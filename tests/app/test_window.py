@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_fashion.app import window as window_module
-from napari_fashion.app.layers import KEY, LANDMARKS, OVERLAYS, PAF, PIF, SKELETON, VECTORS
+from napari_fashion.app.layer_styles import KEY, LANDMARKS, OVERLAYS, PAF, PIF, SKELETON, VECTORS
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.merge import MergeDialog
 from napari_fashion.app.window import window_of

@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 
 from napari_fashion.cli import main, status
-from napari_fashion.cli import predict as command_module
 from napari_fashion.coco import Dataset
 from napari_fashion.engine.model import Model
+from napari_fashion.images import batches as image_batches
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_ctrl_c_keeps_what_was_found_and_resume_gives_the_same_bytes(
     assert partial.is_file()
     assert not out.exists()
     assert main(["predict", str(photos), "--out", str(out), *options]) == status.FAILED
-    assert "Go on with --resume, or begin anew with --overwrite" in capsys.readouterr().err
+    assert "Go on with --resume, or begin again with --overwrite" in capsys.readouterr().err
     assert main(["predict", str(photos), "--out", str(out), *options, "--resume"]) == status.DONE
     assert out.read_bytes() == whole.read_bytes()
     assert not partial.exists()
@@ -103,7 +103,7 @@ def test_a_batch_ends_early_at_many_pixels(
             image.resize((image.width * 3, image.height * 3)).save(photos / name)
     (photos / "005.png").write_bytes(b"no image")
     width, height = Image.open(photos / "002.png").size
-    monkeypatch.setattr(command_module, "MOST_PIXELS_AT_ONCE", width * height)
+    monkeypatch.setattr(image_batches, "MAX_BATCH_PIXELS", width * height)
     batches: list[int] = []
     predict = Model.predict
 
@@ -336,7 +336,7 @@ def test_several_coco_files_or_files_with_images_are_refused(
         *options,
     ]
     assert main(command) == status.FAILED
-    assert "--images says where the images of a COCO file are" in capsys.readouterr().err
+    assert "--images names the folder of a COCO file's images" in capsys.readouterr().err
 
 
 def test_a_name_with_brackets_is_a_name(photos, tmp_path, options) -> None:

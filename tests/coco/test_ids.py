@@ -10,7 +10,8 @@ from napari_fashion.coco import Dataset, columns, export, find_problems, statist
 from napari_fashion.coco.ids import other_form
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
-from napari_fashion.editing.merge import known_to, merge, unsaved_changes
+from napari_fashion.editing.merge import merge
+from napari_fashion.editing.record_changes import known_to, unsaved_changes
 from napari_fashion.schema import Schema
 
 LANDMARKS = list(Schema.load("garments").landmarks)

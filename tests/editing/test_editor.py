@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
-from napari_fashion.editing.editor import Editor, Selection
+from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import take_prediction
+from napari_fashion.editing.viewing import Selection
 from napari_fashion.errors import CocoError, ConflictError, FashionError
 from small import (
     SCHEMA,

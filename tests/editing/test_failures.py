@@ -39,9 +39,9 @@ def review(editor: Editor, image_id: int, reviewed: bool = True) -> None:
 
 def killed(editor: Editor) -> None:
     """Leave everything as a killed process does."""
-    if editor._journal is not None:
-        editor._journal.close()
-        editor._journal = None
+    if editor._keeper.journal is not None:
+        editor._keeper.journal.close()
+        editor._keeper.journal = None
     editor.work.release()
 
 

@@ -18,8 +18,8 @@ from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import Edit, SetValue
 from napari_fashion.editing.journal import Entry, encode_line, read_journal, read_line
-from napari_fashion.editing.merge import journal_changes, unsaved_changes
 from napari_fashion.editing.opening import open_editor
+from napari_fashion.editing.record_changes import journal_changes, unsaved_changes
 from napari_fashion.editing.workfiles import JOURNAL, WorkFiles
 from napari_fashion.errors import EditError
 from small import SCHEMA, opened, small_document
@@ -74,7 +74,7 @@ def test_what_the_window_had_is_there_again(tmp_path_factory, seed, save_at):
         if i == save_at:
             editor.save()
     image_id, before = editor.image_id, state(editor)
-    editor._journal.close()
+    editor._keeper.journal.close()
     editor.work.release()  # as a killed process leaves it
     again = opened(path)
     again.go_to_image(image_id)
@@ -195,7 +195,7 @@ def test_a_journal_that_cannot_be_written_is_told_and_the_edit_is_made(dataset_f
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(editor._journal, "_append", full)
+    monkeypatch.setattr(editor._keeper.journal, "_append", full)
     editor.apply(operations.set_reviewed(editor.dataset, 1, True))
     assert editor.dataset.image(1).reviewed
     assert "No space left on device" in told[0]
@@ -307,7 +307,7 @@ def test_an_edit_that_does_not_fit_puts_the_journal_aside(dataset_file):
     editor = opened(dataset_file)
     editor.apply(operations.set_reviewed(editor.dataset, 1, True))
     stale = Edit("x", 1, (SetValue("images", 2, ("width",), "77", "78"),))
-    editor._journal.note(Entry(2, datetime.now(), "edit", stale))
+    editor._keeper.journal.note(Entry(2, datetime.now(), "edit", stale))
     editor.let_go()
     opening = open_editor(dataset_file, schema=SCHEMA)
     told = []

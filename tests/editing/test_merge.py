@@ -10,8 +10,9 @@ from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.edits import Edit, remove_record
-from napari_fashion.editing.merge import known_to, merge, unsaved_changes
+from napari_fashion.editing.merge import merge
 from napari_fashion.editing.opening import adopt, merge_with_disk, open_editor
+from napari_fashion.editing.record_changes import known_to, unsaved_changes
 from small import SCHEMA, small_dataset, small_document
 
 BLAZER = SCHEMA.category_index("Blazer")

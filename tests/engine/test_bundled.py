@@ -6,10 +6,10 @@ from importlib import resources
 
 import pytest
 
-from napari_fashion.engine.data.samples import load_sources
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.train.recipe import Source
 from napari_fashion.schema import Schema
 
 

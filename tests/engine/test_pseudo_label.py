@@ -9,10 +9,11 @@ import torch
 
 from drawn import SCHEMA, draw_dataset
 from napari_fashion.coco import Dataset
-from napari_fashion.engine.data.samples import load_sources, split_images
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.split import split_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pseudo_label import AgreementOptions, pseudo_label, read_garment
-from napari_fashion.engine.train.recipe import Source
 from napari_fashion.errors import CheckpointError, RecipeError
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save, save_file
 
 from napari_fashion.engine.model import Model, ModelInfo
-from napari_fashion.engine.network.network import NetworkConfig
+from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.weights import MAX_HEADER, read_weights
 from napari_fashion.errors import CheckpointError
 from napari_fashion.schema import Schema

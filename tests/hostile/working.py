@@ -104,7 +104,7 @@ def tiny_model(folder: Path) -> Path:
 
     from napari_fashion.engine.inference.options import InferenceOptions
     from napari_fashion.engine.model import Model, ModelInfo
-    from napari_fashion.engine.network.network import NetworkConfig
+    from napari_fashion.engine.network.config import NetworkConfig
     from napari_fashion.schema import Schema
 
     torch.manual_seed(0)

@@ -569,8 +569,8 @@ def test_no_image_is_opened_anywhere_else():
 
 
 def test_images_that_may_not_be_read_are_left_out_of_training_and_counted(root, tmp_path, caplog):
-    from napari_fashion.engine.data.samples import load_sources
-    from napari_fashion.engine.train.recipe import Source
+    from napari_fashion.datasets.source import Source
+    from napari_fashion.engine.data.reading import load_sources
     from napari_fashion.errors import RecipeError
 
     doc = document("a.png", "../elsewhere/secret.png")

@@ -345,7 +345,7 @@ def read_models(data: bytes) -> None:
         model = Model.load(folder / "m", "cpu")
     except FashionError:
         return
-    _ = (model.decoder_options, model.sizes, model.refining, model.mirror, model.crop_aspect)
+    _ = model.inference.sizes
 
 
 @functools.cache
@@ -355,7 +355,7 @@ def _tiny_model() -> tuple[Path, bytes, bytes, bytes]:
 
     from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
     from napari_fashion.engine.model import Model, ModelInfo
-    from napari_fashion.engine.network.network import NetworkConfig
+    from napari_fashion.engine.network.config import NetworkConfig
     from napari_fashion.schema import Schema
 
     torch.set_num_threads(1)

@@ -47,7 +47,9 @@ def test_a_finished_run_is_not_made_again_and_each_seed_has_its_own(script, tmp_
         folder.mkdir(exist_ok=True)
         (folder / "recipe.json").write_text(json.dumps(recipe.to_dict()))
         (folder / "model.json").write_text("{}")
-        (folder / "events.jsonl").write_text('{"event": "done"}\n')
+        (folder / "events.jsonl").write_text(
+            '{"event": "done", "model": "model.json", "seconds": 1}\n'
+        )
         return folder / "model.json"
 
     monkeypatch.setattr(script, "train", train)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from drawn import SCHEMA
-from napari_fashion.engine.data.samples import load_sources
-from napari_fashion.engine.train.recipe import Source
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.images.transforms import crop_to_box, resize
 
 

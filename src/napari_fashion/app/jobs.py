@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -27,7 +26,14 @@ from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import Prediction
-from napari_fashion.errors import OUT_OF_MEMORY, FashionError, is_out_of_memory
+from napari_fashion.engine.train.events import (
+    DoneEvent,
+    ErrorEvent,
+    StoppedEvent,
+    TrainEvent,
+    parse_event,
+)
+from napari_fashion.errors import OUT_OF_MEMORY, EventError, FashionError, is_out_of_memory
 from napari_fashion.images import ImageFolder, read_image
 from napari_fashion.tally import Tally
 
@@ -79,7 +85,7 @@ class Outcome:
 
 
 class PredictJob:
-    """Predicts images in the background; results become edits on the GUI thread, one an image.
+    """Predicts images in the background; results become edits on the GUI thread, one per image.
 
     Parameters
     ----------
@@ -239,14 +245,14 @@ def _predict(
         model = load_model(source)
         yield model
     for task in tasks:
-        yield _look_at(model, task, folder)
+        yield _predict_image(model, task, folder)
 
 
-def _look_at(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
+def _predict_image(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
     """Predict one image; what goes wrong is this image's problem, whatever it is."""
     try:
         image = read_image(folder.path(task.file_name), size=task.size, exact=True)
-        ((fields, prediction),) = model.look([image])
+        ((fields, prediction),) = model.predict_with_fields([image])
     except FashionError as error:
         return Outcome(task, problem=str(error))
     except Exception as error:
@@ -255,18 +261,20 @@ def _look_at(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
 
 
 def _sentence(what: str, error: Exception) -> str:
-    """Return what a person is told of an error that nobody expected."""
+    """Return the message about an unexpected error."""
     if is_out_of_memory(error):
         return f"{what}: {OUT_OF_MEMORY}"
-    told = f"{type(error).__name__}: {str(error)[:200]}"
-    return f"{what}: a fault of the program ({told}). {where_to_look(write_error_log(error))}"
+    what_failed = f"{type(error).__name__}: {str(error)[:200]}"
+    return (
+        f"{what}: a fault of the program ({what_failed}). {where_to_look(write_error_log(error))}"
+    )
 
 
-# -- looking for oddities ----------------------------------------------------------------------
+# -- searching for oddities --------------------------------------------------------------------
 
 
 class ProblemsJob:
-    """Looks for oddities in a data set in the background."""
+    """Searches a data set for oddities in the background."""
 
     found = Signal(object, object)
     """The data set, and its problems; where the search was not ended before."""
@@ -276,7 +284,7 @@ class ProblemsJob:
         self._stop = threading.Event()
 
     def start(self, dataset: Dataset) -> None:
-        """Look through a data set; a search that runs is ended."""
+        """Search a data set; a search that runs is ended."""
         self.close()
         self._stop = stop = threading.Event()
 
@@ -316,8 +324,8 @@ class TrainJob:
         What to run before the recipe and its options; the package's own command line by default.
     """
 
-    event = Signal(dict)
-    """Each event, as docs/architecture.md lists them."""
+    event = Signal(TrainEvent)
+    """Each event of the training."""
     failed = Signal(str)
     """The process ended without `done` or `stopped`: why."""
     finished = Signal()
@@ -398,13 +406,12 @@ class TrainJob:
 
     def _read(self, line: str) -> None:
         try:
-            event = json.loads(line)
-            kind = event["event"]
-        except (ValueError, KeyError, TypeError):
+            event = parse_event(line)
+        except EventError:
             return  # something printed by a library
-        self._ended_well |= kind in ("done", "stopped")
-        if kind == "error":
-            self._message = str(event.get("message", ""))
+        self._ended_well |= isinstance(event, DoneEvent | StoppedEvent)
+        if isinstance(event, ErrorEvent):
+            self._message = event.message
         self.event.emit(event)
 
     def _ended(self) -> None:

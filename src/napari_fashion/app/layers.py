@@ -1,8 +1,8 @@
 """The napari layers: they follow the editor, and a gesture on them becomes an edit.
 
 A gesture (a drag's release, an added or a deleted point) goes to `Actions`; the edit that follows
-comes back as a signal of the editor and is drawn. While we draw, what napari's layers say about
-themselves is not listened to, so nothing goes round in circles.
+comes back as a signal of the editor and is drawn. While we draw, the events of napari's layers
+are ignored, so that nothing goes in circles.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from napari.layers import Image, Layer, Points, Vectors
+from napari.layers import Layer, Points, Vectors
 from napari.utils import Colormap
 from numpy.typing import NDArray
 from psygnal import Signal
@@ -22,45 +22,30 @@ from qtpy.QtCore import QTimer
 from napari_fashion.app import layer_data
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.coordinates import xy_from_yx
+from napari_fashion.app.layer_styles import (
+    CATEGORY,
+    FIELD_LAYERS,
+    HEAT,
+    IMAGE,
+    KEY,
+    LANDMARKS,
+    NO_ARROWS,
+    OVERLAYS,
+    PAF,
+    PIF,
+    SKELETON,
+    VECTORS,
+    new_layers,
+)
 from napari_fashion.app.session import Session
-from napari_fashion.editing.editor import Applied, Editor, Selection
+from napari_fashion.editing.editor import Applied, Editor
+from napari_fashion.editing.viewing import Selection
 from napari_fashion.errors import FashionError
 from napari_fashion.images import read_image
 from napari_fashion.schema import Schema
 
-IMAGE = "image"
-PIF = "PIF confidence"
-VECTORS = "PIF vectors"
-PAF = "PAF"
-SKELETON = "skeleton"
-CATEGORY = "category"
-LANDMARKS = "landmarks"
-
-OVERLAYS = {
-    PIF: "pif",
-    VECTORS: "vectors",
-    PAF: "paf",
-    SKELETON: "skeleton",
-    CATEGORY: "category",
-    LANDMARKS: "landmarks",
-}
-"""Which layer shows which part of the `View`; bottom to top."""
-FIELD_LAYERS = (PIF, VECTORS, PAF)
-
-HEAT = Colormap(
-    [[0.2, 0, 0.5, 0], [0.5, 0, 0.6, 0.25], [1, 0.3, 0.1, 0.8], [1, 0.95, 0.5, 1]],
-    controls=[0, 0.15, 0.6, 1],
-    name="fashion heat",
-)
-"""Of all landmarks at once; what is near 0 is seen through."""
-
-NO_ARROWS = (np.empty((0, 2, 2)), np.empty((0, 4)))
-
 HELP = "drag a landmark; 2 visible, 1 hidden, 0 not there; H all keys"
 """Stands in napari's status bar in place of its own keys, which mean other things here."""
-
-KEY = "napari_fashion"
-"""In a layer's metadata: the session that it belongs to; such a layer is ours."""
 
 
 class Layers:
@@ -149,7 +134,7 @@ class Layers:
 
     @contextmanager
     def _draw(self) -> Iterator[bool]:
-        """Draw without listening to what the layers say about it; False while drawing already."""
+        """Draw without following the events of the layers; False while drawing already."""
         if self._drawing:
             yield False
             return
@@ -185,7 +170,7 @@ class Layers:
         size = None if problem else (pixels.shape[1], pixels.shape[0])
         self.session.tell_image(size, problem)
         self._on_view()
-        if fit:  # a pixels of the same size keeps the view: zoomed in, one walks on
+        if fit:  # an image of the same size keeps the view, so that a person walks on zoomed in
             self.viewer.reset_view(layers=[self._layers[IMAGE]], margin=0.04)
         else:
             self.viewer.camera.center, self.viewer.camera.zoom = center, zoom
@@ -307,57 +292,11 @@ class Layers:
     def _make_layers(self, schema: Schema) -> None:
         if len(self._layers) == 1 + len(OVERLAYS):
             return
-        for layer in list(self._layers.values()):  # a person removed some: begin anew, in order
+        for layer in list(self._layers.values()):  # a person removed some: make all again, in order
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
         assert self.image is not None
-        none = np.empty((0, 2, 2))
-        arrow = {"vector_style": "arrow", "blending": "translucent_no_depth"}
-        made: list[Layer] = [
-            Image(self.image, name=IMAGE),
-            Image(
-                np.zeros((1, 1)),
-                name=PIF,
-                colormap=HEAT,
-                contrast_limits=(0, 1),
-                interpolation2d="linear",
-                blending="translucent_no_depth",
-            ),
-            Vectors(none, name=VECTORS, **arrow),
-            Vectors(none, name=PAF, **arrow),
-            Vectors(
-                none,
-                name=SKELETON,
-                vector_style="line",
-                opacity=1,
-                blending="translucent_no_depth",
-            ),
-            Points(
-                np.empty((0, 2)),
-                name=CATEGORY,
-                features=pd.DataFrame({"text": np.array([], dtype=object)}),
-                text={"string": "{text}", "size": 11, "anchor": "upper_left"},
-                size=1,
-                opacity=1,
-                face_color="transparent",
-                border_color="transparent",
-                blending="translucent_no_depth",
-            ),
-            Points(
-                np.empty((0, 2)),
-                name=LANDMARKS,
-                features=pd.DataFrame(layer_data.landmarks([], schema).features),
-                text={
-                    "string": "{label}",
-                    "size": 9,
-                    "anchor": "upper_left",
-                    "translation": (0, max(self.image.shape[:2]) / 90),
-                },
-                canvas_size_limits=(7, 28),
-                blending="translucent_no_depth",
-            ),
-        ]
-        for layer in made:
+        for layer in new_layers(self.image, schema):
             layer.metadata[KEY] = self.session
             self.viewer.add_layer(layer)
             self._layers[layer.name] = layer
@@ -420,7 +359,7 @@ class Layers:
     def _on_points(self, event: Any) -> None:
         """Make an edit of a gesture that napari has carried out on the points.
 
-        napari says everything twice (before and after), and a drag only at its end.
+        napari announces everything twice (before and after), and a drag only at its end.
         """
         if self._drawing or self._editor is None:
             return
@@ -447,7 +386,7 @@ class Layers:
 
 
 def within(size: tuple[int, int], most: int = 4096) -> tuple[int, int]:
-    """Return a size that is cheap to fill, whatever a file says."""
+    """Return a size that is cheap to fill, whatever a file has."""
     share = min(1.0, most / max(size))
     return max(1, round(size[0] * share)), max(1, round(size[1] * share))
 

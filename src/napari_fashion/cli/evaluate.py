@@ -26,12 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--protocol", choices=["box", "whole", "both"], default="both",
-        help="images cut by the garment's box, whole images, or both",
+        help="crops by the garment's box, whole images, or both",
     )  # fmt: skip
     parser.add_argument(
         "--margin", default=0.0, metavar="SHARE",
         type=parsing.number(0, 10, "a share of the box"),
-        help="how much around the box a cut image shows, as a share of the box",
+        help="margin around the box of a crop, as a share of the box",
     )  # fmt: skip
     parser.add_argument(
         "--json", type=parsing.path, metavar="FILE", help="also write all figures to this file"
@@ -58,10 +58,10 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
-    from napari_fashion.engine.data.samples import load_sources
-    from napari_fashion.engine.evaluation.protocols import evaluate_images
+    from napari_fashion.datasets.source import Source
+    from napari_fashion.engine.data.reading import load_sources
+    from napari_fashion.engine.evaluation.protocols import PROTOCOLS, evaluate_images
     from napari_fashion.engine.model import Model
-    from napari_fashion.engine.train.recipe import Source
     from napari_fashion.tally import Tally
 
     model = Model.load(options.model, options.device)
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json is not None:
         outputs.reads(image.path for image in images)
         outputs.check(options.json, "--json")
-    protocols = ["box", "whole"] if options.protocol == "both" else [options.protocol]
+    protocols = list(PROTOCOLS) if options.protocol == "both" else [options.protocol]
     figures: dict[str, Any] = {"model": model.id, "data": options.data}
     told: Tally | None = None
     for protocol in protocols:
@@ -89,9 +89,9 @@ def run(options: argparse.Namespace) -> int:
             report = evaluate_images(
                 model,
                 images,
-                protocol=protocol,  # type: ignore[arg-type]
-                flip=options.flip,
-                sizes=options.sizes,
+                protocol=protocol,
+                flip=options.flip_tta,
+                sizes=options.multi_scale,
                 refine=options.refine,
                 margin=options.margin,
                 batch=options.batch,

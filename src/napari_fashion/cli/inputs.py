@@ -22,7 +22,7 @@ from napari_fashion.files import is_file
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
     from napari_fashion.coco.categories import CategoryAnswer
-    from napari_fashion.engine.train.recipe import Source
+    from napari_fashion.datasets.source import Source
     from napari_fashion.schema import Schema
 
 STDIN = "-"
@@ -32,7 +32,7 @@ _ANY_FOLDERS = re.compile(rf"(?:^|(?<=[{_SEPARATORS}]))(?:\*\*(?:[{_SEPARATORS}]
 
 
 class Listed(str):
-    """A name from a list: where it names nothing, the others count."""
+    """A name from a list: if its file is missing, the other names still count."""
 
     __slots__ = ()
 
@@ -107,9 +107,6 @@ def open_dataset(
         If there is nothing, or several COCO files.
     """
     from napari_fashion.coco import Dataset
-    from napari_fashion.editing.workfiles import ANNOTATIONS
-    from napari_fashion.images import image_files
-    from napari_fashion.tally import Tally
 
     if any(is_coco(text) for text in inputs):
         if len(inputs) > 1:
@@ -122,16 +119,32 @@ def open_dataset(
         ), True
     if images is not None:
         raise FashionError(
-            "--images says where the images of a COCO file are; the inputs are images and folders."
+            "--images names the folder of a COCO file's images; the inputs are images and folders."
         )
     if len(inputs) == 1 and Path(inputs[0]).is_dir():
-        own = Path(inputs[0]) / ANNOTATIONS
-        if is_file(own):
-            warn(
-                f"{own} has annotations of this folder, which are not used here. Give that file to go on "
-                "from them."
-            )
-        return Dataset.from_folder(inputs[0], schema=schema, allow_roots=allow_roots), False
+        return _open_folder(Path(inputs[0]), schema, allow_roots), False
+    return _open_images(inputs, schema, allow_roots), False
+
+
+def _open_folder(folder: Path, schema: Schema, allow_roots: Sequence[Path]) -> Dataset:
+    from napari_fashion.coco import Dataset
+    from napari_fashion.editing.workfiles import ANNOTATIONS
+
+    own = folder / ANNOTATIONS
+    if is_file(own):
+        warn(
+            f"{own} has annotations of this folder, which are not used here. Give that file to go on "
+            "from them."
+        )
+    return Dataset.from_folder(folder, schema=schema, allow_roots=allow_roots)
+
+
+def _open_images(inputs: Sequence[str], schema: Schema, allow_roots: Sequence[Path]) -> Dataset:
+    """Open images, the images of folders, and those that match globs."""
+    from napari_fashion.coco import Dataset
+    from napari_fashion.images import image_files
+    from napari_fashion.tally import Tally
+
     files: list[Path] = []
     left_out: list[tuple[Path, str]] = []
     passed_over = Tally()
@@ -163,7 +176,7 @@ def open_dataset(
     dataset = Dataset.from_files(files, schema=schema)
     dataset.left_out += left_out
     dataset.passed_over.update(passed_over)
-    return dataset, False
+    return dataset
 
 
 def _matches(pattern: str) -> Iterable[str]:
@@ -209,7 +222,7 @@ def _folders_below(tops: Iterable[str]) -> Iterator[str]:
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder or os.curdir) as entries:
                 names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-        except OSError:  # no folder, or one that cannot be looked into
+        except OSError:  # no folder, or an unreadable one
             continue
         yield folder
         wait(path for name in names if os.path.isdir(path := os.path.join(folder, name)))
@@ -275,7 +288,7 @@ def use_journal(file: str, wanted: bool, folder: Path) -> str:
 
 
 def refuse_add(text: str) -> None:
-    """Raise FashionError where a command that adds no categories is asked to."""
+    """Raise FashionError if a command that adds no categories is asked to."""
     if text == "add":
         raise FashionError(
             "--categories is 'add', which this command cannot do; expected 'skip' or the name of a map."
@@ -283,7 +296,7 @@ def refuse_add(text: str) -> None:
 
 
 def category_answer(text: str) -> CategoryAnswer:
-    """Return what ``--categories`` says of the model's categories that a file lacks.
+    """Return the answer of ``--categories`` about the model's categories that a file lacks.
 
     Raises
     ------
@@ -305,7 +318,7 @@ def category_answer(text: str) -> CategoryAnswer:
 
 
 def tell_problems(dataset: Dataset) -> None:
-    """Say what is odd in the records of a data set, counted by kind.
+    """Report what is odd in the records of a data set, counted by kind.
 
     What a folder has that is no image (`Dataset.left_out`) is for the command to count.
     """
@@ -318,13 +331,13 @@ def tell_problems(dataset: Dataset) -> None:
 
 
 def tell_problems_of(sources: Iterable[Source], schema: Schema | None = None) -> None:
-    """Say what is odd in the files of sources; a set of our own has nothing odd."""
-    from napari_fashion.engine.data.samples import dataset_of
+    """Report what is odd in the files of sources; a set of our own has nothing odd."""
+    from napari_fashion.datasets.opening import open_source
 
     for source in sources:
         if is_coco(source.file):
-            with contextlib.suppress(FashionError):  # the work itself will say so
-                tell_problems(dataset_of(source, schema))
+            with contextlib.suppress(FashionError):  # the work itself will report it
+                tell_problems(open_source(source, schema))
 
 
 def set_limits(max_pixels: int | None) -> None:
@@ -336,7 +349,7 @@ def set_limits(max_pixels: int | None) -> None:
 
 
 def set_threads(threads: int | None) -> None:
-    """Let torch use so many threads of the CPU."""
+    """Let torch use this many threads of the CPU."""
     if threads:
         import torch
 

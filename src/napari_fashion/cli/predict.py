@@ -39,8 +39,6 @@ UNKNOWN = "garments of categories that the file lacks"
 UNDRAWN = "drawings left out"
 LONGEST_NAME = 255
 """So many bytes may a file's name have on nearly every system."""
-MOST_PIXELS_AT_ONCE = 100_000_000
-"""With so many pixels a batch has enough images: they are in memory in full size."""
 DEFAULT_OUT = Path("predictions.json")
 
 
@@ -63,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlays", type=parsing.path, metavar="FOLDER", help="also draw them, as PNG"
     )
     parser.add_argument(
-        "--single-instance", action="store_true", help="the images are cut to one garment each"
+        "--single-instance", action="store_true", help="the images are crops of one garment each"
     )
     parser.add_argument(
         "--force-complete",
@@ -144,8 +142,8 @@ def run(options: argparse.Namespace) -> int:
                 "images": digest_of(dataset),
                 "single-instance": options.single_instance,
                 "force-complete": options.force_complete,
-                "flip": options.flip,
-                "sizes": options.sizes,
+                "flip": options.flip_tta,
+                "sizes": options.multi_scale,
                 "refine": options.refine,
                 "batch": options.batch,
                 "categories": [repr(i) for i in rule.ids],
@@ -244,13 +242,16 @@ def _predict(
     What is in a batch follows from the images' sizes alone: gone on with, the batches are the same.
     """
     from napari_fashion.coco.results import result_records
-    from napari_fashion.images import read_image
+    from napari_fashion.images import batches, read_image
 
-    decoder = model.decoder_options.model_copy(
+    decoder = model.inference.decoder.model_copy(
         update={
             "single_instance": options.single_instance,
             "force_complete": options.force_complete,
         }
+    )
+    inference = model.inference.overridden(
+        flip_tta=options.flip_tta, sizes=options.multi_scale, refine=options.refine, decoder=decoder
     )
     images = dataset.images
     with terminal.progress("predicting", len(images)) as shown:
@@ -268,15 +269,9 @@ def _predict(
                 else:
                     chunk.append((image, pixels))
                     n_pixels += pixels.shape[0] * pixels.shape[1]
-                    if n_pixels >= MOST_PIXELS_AT_ONCE:
+                    if n_pixels >= batches.MAX_BATCH_PIXELS:
                         break
-            predictions = model.predict(
-                [pixels for _, pixels in chunk],
-                options=decoder,
-                flip=options.flip,
-                sizes=options.sizes,
-                refine=options.refine,
-            )
+            predictions = model.predict([pixels for _, pixels in chunk], inference)
             found = []
             for (image, pixels), prediction in zip(chunk, predictions, strict=True):
                 records, unknown = result_records(dataset, image.id, prediction, rule)

@@ -58,10 +58,10 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
-    from napari_fashion.engine.data.samples import dataset_of
+    from napari_fashion.datasets.opening import open_source
+    from napari_fashion.datasets.source import Source
     from napari_fashion.engine.model import Model
     from napari_fashion.engine.pseudo_label import AgreementOptions, pseudo_label
-    from napari_fashion.engine.train.recipe import Source
     from napari_fashion.tally import Tally
 
     models = [Model.load(name, options.device) for name in names]
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
             images=None if options.images is None else str(options.images),
             allow_roots=[str(root) for root in options.allow_root],
         )
-        dataset = dataset_of(source, models[0].schema)
+        dataset = open_source(source, models[0].schema)
     if dataset.path is not None:
         outputs.reads([dataset.path])
     outputs.reads_images(dataset)

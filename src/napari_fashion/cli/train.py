@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ from napari_fashion.cli.outputs import Outputs
 from napari_fashion.errors import CheckpointError, FashionError
 
 if TYPE_CHECKING:
-    from napari_fashion.engine.train.recipe import Recipe, Source
+    from napari_fashion.datasets.source import Source
+    from napari_fashion.engine.train.events import TrainEvent
+    from napari_fashion.engine.train.recipe import Recipe
 
 EXAMPLES = (
     "napari-fashion train recipe.toml --run runs/mine",
@@ -60,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
-    from napari_fashion.engine.train.trainer import train
+    from napari_fashion.engine.train.chain import train
+    from napari_fashion.engine.train.events import ErrorEvent
     from napari_fashion.schema import Schema
 
     if not options.resume:
@@ -80,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
                 should_stop=lambda: stop.asked is not None,
             )
     except Exception as error:
-        show({"event": "error", "message": f"{error}" or type(error).__name__})
+        show(ErrorEvent(message=f"{error}" or type(error).__name__))
         raise
     finally:
         show.close()
@@ -96,7 +100,7 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe and the run's folder, with what the options change."""
     from napari_fashion.coco import Dataset
     from napari_fashion.engine.train.recipe import Recipe
-    from napari_fashion.engine.train.trainer import RUN_FILES, refuse_to_overwrite
+    from napari_fashion.engine.train.runs import RUN_FILES, refuse_to_overwrite
 
     if options.resume:
         if options.folder is None:
@@ -176,49 +180,51 @@ class _StopOnSignal:
 class _JsonLines:
     """Events as JSON lines on standard output."""
 
-    def __call__(self, event: dict[str, Any]) -> None:
-        terminal.give_json(event, indent=None)
+    def __call__(self, event: TrainEvent) -> None:
+        terminal.give_json(event.to_dict(), indent=None)
 
     def close(self) -> None:
         """Do nothing: every line is out already."""
 
 
 class _TrainingBar:
-    """Events as a progress bar and a line an epoch."""
+    """Events as a progress bar and a line per epoch."""
 
     def __init__(self) -> None:
         self._context: Any = None
         self._bar: Any = None
 
-    def __call__(self, event: dict[str, Any]) -> None:
-        kind = event["event"]
-        if kind == "start":
-            terminal.notify(
-                f"{event['train_images']} images to train on, {event['val_images']} to judge "
-                f"by; {event['epochs']} epochs on {event['device']}; {event['run']}"
-            )
-            self.close()
-            self._context = terminal.progress("training", event["steps"])
-            self._bar = self._context.__enter__()
-            self._bar.update(event["step"])
-        elif kind == "step":
-            text = "step skipped"
-            if event["loss"] is not None:
-                text = f"loss {event['loss']:.3f}, {event['images_per_second']:.0f}/s"
-            self._bar.update(event["step"], text=text)
-        elif kind == "epoch":
-            loss = "" if event["loss"] is None else f"loss {event['loss']:.3f}"
-            terminal.notify(f"epoch {event['epoch']}: {loss}{_figures(event.get('val'))}")
-        elif kind == "left_out":
-            first = f" ({event['first'][0]})" if event["first"] else ""
-            terminal.warn(f"{event['what']}: {event['count']:,}{first}")
-        elif kind == "divergence":
-            terminal.warn(f"explosion at step {event['step']} in {event['head']}: {event['loss']}")
-        elif kind == "compare":
-            terminal.notify(f"before:{_figures(event['old'])}\nafter: {_figures(event['new'])}")
-        elif kind in ("done", "stopped"):
-            self.close()
-            terminal.notify(f"{kind}: {event['model']}")
+    def __call__(self, event: TrainEvent) -> None:
+        from napari_fashion.engine.train import events
+
+        match event:
+            case events.StartEvent():
+                terminal.notify(
+                    f"{event.train_images} images to train on, {event.val_images} to judge by; "
+                    f"{event.epochs} epochs on {event.device}; {event.run}"
+                )
+                self.close()
+                self._context = terminal.progress("training", event.steps)
+                self._bar = self._context.__enter__()
+                self._bar.update(event.step)
+            case events.StepEvent():
+                text = "step skipped"
+                if event.loss is not None:
+                    text = f"loss {event.loss:.3f}, {event.images_per_second:.0f}/s"
+                self._bar.update(event.step, text=text)
+            case events.EpochEvent():
+                loss = "" if event.loss is None else f"loss {event.loss:.3f}"
+                terminal.notify(f"epoch {event.epoch}: {loss}{_figures(event.val)}")
+            case events.LeftOutEvent():
+                first = f" ({event.first[0]})" if event.first else ""
+                terminal.warn(f"{event.what}: {event.count:,}{first}")
+            case events.DivergenceEvent():
+                terminal.warn(f"divergence at step {event.step} in {event.head}: {event.loss}")
+            case events.CompareEvent():
+                terminal.notify(f"before:{_figures(event.old)}\nafter: {_figures(event.new)}")
+            case events.DoneEvent() | events.StoppedEvent():
+                self.close()
+                terminal.notify(f"{event.kind}: {event.model}")
 
     def close(self) -> None:
         """Take the bar off the screen."""
@@ -227,7 +233,7 @@ class _TrainingBar:
             self._context = None
 
 
-def _figures(metrics: dict[str, Any] | None) -> str:
+def _figures(metrics: Mapping[str, float | None] | None) -> str:
     if not metrics:
         return ""
     return ", ".join([""] + [f"{k} {v:.4f}" for k, v in metrics.items() if isinstance(v, float)])

@@ -6,26 +6,29 @@ history, the journal, layers and docks follow. Scripts use it as well.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from psygnal import Signal
 
-from napari_fashion.coco import Dataset, Garment, Image
+from napari_fashion.coco import Dataset
 from napari_fashion.coco.ids import RecordId
-from napari_fashion.coco.writing import write_file
 from napari_fashion.editing.edits import Edit, require_an_image
 from napari_fashion.editing.history import History, Step
-from napari_fashion.editing.journal import Do, Entry, Journal, Pending, put_journal_aside
-from napari_fashion.editing.workfiles import BASE, JOURNAL, Holder, WorkFiles
-from napari_fashion.errors import CocoError, ConflictError, EditError, FashionError
-from napari_fashion.files import FileState, atomic_write, checked_path, stamp_of
+from napari_fashion.editing.journal import Do, Entry, Pending
+from napari_fashion.editing.journaling import JournalKeeper
+from napari_fashion.editing.saving import Save
+from napari_fashion.editing.viewing import Viewing
+from napari_fashion.editing.workfiles import Holder, WorkFiles
+from napari_fashion.errors import CocoError, EditError, FashionError
+from napari_fashion.files import FileState, checked_path, is_same_path
+
+_log = logging.getLogger(__name__)
 
 MERGE_SECONDS = 1.0
 """Nudges of the same landmarks closer together than this are one step of undo."""
@@ -63,15 +66,7 @@ class Applied:
         return self.edit.garment_ids
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The garment and, of it, the landmark that keys and buttons act on."""
-
-    garment_id: RecordId | None = None
-    landmark: int | None = None
-
-
-class Editor:
+class Editor(Viewing):
     """The data set being edited; layers and docks follow its signals and change it by edits.
 
     Parameters
@@ -87,14 +82,11 @@ class Editor:
 
     changed = Signal(Applied)
     """After an edit, an undo or a redo: what was done."""
-    image_changed = Signal(object)
-    """After another image came into view; its id."""
-    selection_changed = Signal(Selection)
     history_changed = Signal()
     """After the undo and redo stacks or the dirty state changed."""
     saved = Signal(Path)
     problem = Signal(str)
-    """Something about the journal or a save that the person has to know."""
+    """A sentence about the journal or a save, for the person."""
 
     def __init__(
         self,
@@ -104,8 +96,7 @@ class Editor:
     ) -> None:
         if not len(dataset.images):
             raise CocoError("lists no images; expected at least one.", path=path or dataset.path)
-        self.dataset = dataset
-        self.selection = Selection()
+        super().__init__(dataset)
         self.path = path if path is not None else dataset.path
         self.state: FileState | None = dataset.state
         self.holder: Holder | None = None
@@ -113,103 +104,10 @@ class Editor:
         self.is_undecided = False
         """Whether changes of an earlier journal wait for a decision (`Opening`)."""
         self._clock = clock
-        self._order = list(dataset.images.ids)
-        self._index_of = {image_id: i for i, image_id in enumerate(self._order)}
-        self._index = 0
         self._history = History()
-        self._journal: Journal | None = None
-        self._rested: Journal | None = None
+        self._keeper = JournalKeeper(dataset, self.problem.emit)
         self._file_lost = False
         self._last_nudge = float("-inf")
-        self._select_first_garment()
-
-    # -- images ----------------------------------------------------------------------------
-
-    @property
-    def n_images(self) -> int:
-        """Number of images."""
-        return len(self._order)
-
-    @property
-    def index(self) -> int:
-        """Place of the image in view, from 0."""
-        return self._index
-
-    @property
-    def image_id(self) -> RecordId:
-        """Id of the image in view."""
-        return self._order[self._index]
-
-    @property
-    def image(self) -> Image:
-        """The image in view."""
-        return self.dataset.image(self.image_id)
-
-    @property
-    def image_ids(self) -> tuple[RecordId, ...]:
-        """The images in the order in which they are walked."""
-        return tuple(self._order)
-
-    @property
-    def garments(self) -> list[Garment]:
-        """The garments of the image in view, in file order."""
-        return self.dataset.garments_of(self.image_id)
-
-    def go_to(self, index: int) -> None:
-        """Bring the image at a place into view; places outside are brought inside."""
-        index = min(max(index, 0), self.n_images - 1)
-        if index == self._index:
-            return
-        self._index = index
-        self.selection = Selection()
-        self._select_first_garment()
-        self.image_changed.emit(self.image_id)
-        self.selection_changed.emit(self.selection)
-
-    def go_to_image(self, image_id: RecordId) -> None:
-        """Bring an image into view; one that is not in the order is passed over."""
-        if image_id in self._index_of:
-            self.go_to(self._index_of[image_id])
-
-    def step(self, by: int) -> None:
-        """Go some images forward, or back where negative."""
-        self.go_to(self._index + by)
-
-    # -- selection -------------------------------------------------------------------------
-
-    def select(self, garment_id: RecordId | None, landmark: int | None = None) -> None:
-        """Select a garment of the image in view and, of it, a landmark."""
-        selection = Selection(garment_id, None if garment_id is None else landmark)
-        if selection != self.selection:
-            self.selection = selection
-            self.selection_changed.emit(selection)
-
-    @property
-    def selected_garment(self) -> Garment | None:
-        """The selected garment."""
-        garment_id = self.selection.garment_id
-        return None if garment_id is None else self.dataset.garment(garment_id)
-
-    def _select_first_garment(self) -> None:
-        garments = self.garments
-        self.selection = Selection(garments[0].id if garments else None)
-
-    def _keep_selection_valid(self, applied: Applied) -> None:
-        ids = [garment.id for garment in self.garments]
-        if self.selection.garment_id in ids:
-            return
-        touched = [i for i in applied.garment_ids if i in ids]
-        best = touched[0] if touched else (ids[0] if ids else None)
-        self.select(best)
-
-    def _keep_order_valid(self, edit: Edit) -> None:
-        if any(table == "images" for table, _ in edit.record_keys) and (
-            len(self.dataset.images) != len(self._order)
-        ):
-            image_id = self.image_id
-            self._order = list(self.dataset.images.ids)
-            self._index_of = {key: i for i, key in enumerate(self._order)}
-            self._index = self._index_of.get(image_id, 0)
 
     # -- edits -----------------------------------------------------------------------------
 
@@ -237,7 +135,7 @@ class Editor:
         self._made(edit, merged=quick and self._history.can_merge(edit))
 
     def _carry_out(self, edit: Edit) -> None:
-        """Change the data set; EditError where that would leave no image to look at."""
+        """Change the data set; EditError if that would leave no image."""
         require_an_image(self.dataset, edit)
         edit.apply(self.dataset)
 
@@ -248,7 +146,7 @@ class Editor:
     def undo(self) -> None:
         """Take back the last edit of the image in view.
 
-        Where it has none, the last one of all is taken back, and its image comes into view.
+        If it has none, the last one of all is taken back, and its image comes into view.
         """
         step = self._history.to_undo(self.image_id)
         if step is not None:
@@ -285,13 +183,13 @@ class Editor:
 
     @property
     def undo_label(self) -> str:
-        """What undo would take back; empty where nothing. It depends on the image in view."""
+        """What undo would take back; empty if nothing. It depends on the image in view."""
         step = self._history.to_undo(self.image_id)
         return "" if step is None else step.edit.label
 
     @property
     def redo_label(self) -> str:
-        """What redo would make again; empty where nothing. It depends on the image in view."""
+        """What redo would make again; empty if nothing. It depends on the image in view."""
         step = self._history.to_redo(self.image_id)
         return "" if step is None else step.edit.label
 
@@ -309,12 +207,9 @@ class Editor:
         self._keep_order_valid(applied.edit)
         if go:
             self.go_to_image(applied.image_id)
-        self._keep_selection_valid(applied)
-        if self._journal is not None:
-            self._write_base()
-            self._journal.note(
-                Entry(applied.number, datetime.now(), applied.do, applied.edit, applied.merged)
-            )
+        self._keep_selection_valid(applied.garment_ids)
+        entry = Entry(applied.number, datetime.now(), applied.do, applied.edit, applied.merged)
+        self._keeper.note(entry, needs_base=self.state is None)
         self.changed.emit(applied)
         self.history_changed.emit()
 
@@ -326,7 +221,7 @@ class Editor:
         if self.holder is not None:
             raise EditError(
                 f"{self.path.name if self.path else 'The data set'} is open elsewhere ({self.holder}), "
-                "so that it can only be looked at here. Close it there and open it anew to edit it."
+                "so that it is read-only here. Close it there and open it again to edit it."
             )
 
     # -- the journal -----------------------------------------------------------------------
@@ -334,12 +229,12 @@ class Editor:
     @property
     def is_journaled(self) -> bool:
         """Whether everything that the file lacks is in a journal on the disk."""
-        return self._journal is not None and self._journal.is_whole
+        return self._keeper.is_whole
 
     def protect(self, work: WorkFiles, *, deferred: bool = False) -> None:
         """Write every edit from now on to the journal of a work folder that is locked for us.
 
-        Where that is not possible, `problem` says why.
+        If that is not possible, `problem` reports why.
 
         Parameters
         ----------
@@ -347,24 +242,11 @@ class Editor:
             Write nothing until `Journal.rewrite`: the journal that is there stays until then.
         """
         self.work = work
-        if self._journal is not None:
-            self._journal.close()
-        try:
-            path = work.find(JOURNAL) or work.folder() / JOURNAL
-        except OSError as error:
-            self.problem.emit(
-                f"No journal can be kept of {work.target} ({error.strerror}): what you do is in memory "
-                "only until you save."
-            )
-            return
-        self._journal = Journal(path, self.document_digest, self.dataset, deferred=deferred)
-        self._journal.failed.connect(self._tell)
+        self._keeper.begin(work, self.document_digest, deferred=deferred)
 
     def unprotect(self) -> None:
         """Keep no journal from now on; the file of the one that was kept stays."""
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        self._keeper.end()
 
     def take_back_last(self) -> None:
         """Take back the last step of all and forget it, as though it had never been made."""
@@ -372,9 +254,6 @@ class Editor:
         step.edit.inverse().apply(self.dataset)
         self._history.undo(step)
         self._history.forget_undone(step)
-
-    def _tell(self, text: str) -> None:
-        self.problem.emit(text)
 
     def restore(self, pending: Pending) -> int:
         """Make what a journal has once more, with its undo history, and go on in that journal.
@@ -384,26 +263,19 @@ class Editor:
         How many entries fit; the first one that does not fit ends it, and the whole journal is kept
         as a file.
         """
-        journal, self._journal = self._journal, None
         made = 0
         try:
-            for entry in pending.entries:
-                self._replay(entry)
-                made += 1
+            with self._keeper.paused():
+                for entry in pending.entries:
+                    self._replay(entry)
+                    made += 1
         except FashionError as error:
             self.problem.emit(f"A change of the journal does not fit the file: {error}")
         finally:
-            self._journal = journal
             self._last_nudge = float("-inf")
             self._history.saved()
-        if journal is not None:
-            journal.take_over(pending.entries[:made])
-            if made < len(pending.entries) or pending.damage:
-                try:
-                    journal.rewrite(keep_old=True)
-                except (OSError, ValueError, RecursionError) as error:
-                    journal.is_whole = False
-                    self.problem.emit(f"{journal.path}: cannot be written anew ({error}).")
+        self._keeper.go_on(pending, made)
+        _log.info("%s: restored %d of %d entries", pending.path, made, len(pending.entries))
         return made
 
     def _replay(self, entry: Entry) -> None:
@@ -429,16 +301,6 @@ class Editor:
                 else:
                     self._redo(step)
 
-    def _write_base(self) -> None:
-        """Keep the document that the journal's edits are of, where no file has it yet."""
-        if self.state is not None or self._journal is None:
-            return
-        base = self._journal.path.with_name(BASE)
-        if self._journal.entries and base.exists():
-            return
-        with contextlib.suppress(OSError):
-            atomic_write(base, self.dataset.data)
-
     @property
     def document_digest(self) -> str:
         """SHA-256 of the file that edits are of; of a folder's document where it has no file yet."""
@@ -458,8 +320,7 @@ class Editor:
         CocoError
             If it cannot be written.
         """
-        if self._journal is not None and not self._journal.is_whole:
-            self.replace_journal(keep_old=False)
+        self._keeper.complete()
 
     def replace_journal(self, *, keep_old: bool) -> None:
         """Let a deferred journal take the old one's place in one step.
@@ -469,17 +330,7 @@ class Editor:
         CocoError
             If it cannot be written; the old one stays.
         """
-        if self._journal is None:
-            return
-        try:
-            self._journal.rewrite(keep_old=keep_old)
-        except (OSError, ValueError, RecursionError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise CocoError(
-                f"the journal cannot be written ({reason}); nothing was changed.",
-                path=self._journal.path,
-                remedy="Make room and try again.",
-            ) from error
+        self._keeper.replace(keep_old=keep_old)
 
     # -- saving ----------------------------------------------------------------------------
 
@@ -514,7 +365,7 @@ class Editor:
         target = self.path if path is None else checked_path(path)
         if target is None:
             raise CocoError("the data set has no file yet; give the name of one.")
-        own = self.path is not None and _same_path(target, self.path)
+        own = self.path is not None and is_same_path(target, self.path)
         if own or self.is_undecided:
             self._require_holding()
         managed = self.work is not None  # in a window; a script's editor holds no lock
@@ -522,48 +373,23 @@ class Editor:
         holder = work.lock()
         if holder is not None:
             raise CocoError(f"is open elsewhere ({holder}); nothing was written.", path=target)
-        journal = self._journal if own else None
-        kept: list[Path | None] = []
-        written: list[FileState] = []
-        inode = (stamp_of(target) or ())[:2]
+        save = Save(
+            self.dataset,
+            target,
+            work,
+            read_as=self.state if own else None,
+            own=own,
+            keep_mine=keep_mine,
+            journal=self._keeper.journal if own else None,
+            notify=self.problem.emit,
+        )
         try:
-            # Whether another program changed the file is found out while the new one is written.
-            with ThreadPoolExecutor(1) as helper:
-                check = helper.submit(
-                    self._find_conflict, target if own and not keep_mine else None
-                )
-
-                def before(state: FileState, _: Path) -> None:
-                    conflict, stamp = check.result()
-                    if own and not keep_mine and not conflict and stamp != stamp_of(target):
-                        conflict, stamp = self._find_conflict(target)  # changed in between
-                    if conflict:
-                        raise ConflictError(conflict, path=target)
-                    kept.append(self._keep_version(work))
-                    if journal is not None:
-                        journal.saving(state.digest)
-                    if not own and (other := work.find(JOURNAL)) is not None:
-                        aside = put_journal_aside(other)
-                        self.problem.emit(
-                            f"The file that was at {target} had changes that were not saved; they are "
-                            f"kept in {aside}."
-                        )
-                    written.append(state)
-
-                state = write_file(
-                    self.dataset.chunks(target),
-                    target,
-                    source=self.dataset.path,
-                    overwrite=overwrite or own,
-                    before_replace=before,
-                )
+            state = save.write(overwrite=overwrite or own)
         except BaseException:
-            if written and (stamp_of(target) or ())[:2] != inode and written[0].is_at(target):
-                self._now_at(target, written[0], work if managed else None)  # it was all but said
+            if save.is_done and save.state is not None:  # only what came after the renaming failed
+                self._now_at(target, save.state, work if managed else None)
             else:
-                for version in filter(None, kept):  # of the file that is still there
-                    with contextlib.suppress(OSError):
-                        version.unlink()
+                save.discard_version()
             if work is not self.work:
                 work.release()
             raise
@@ -574,52 +400,28 @@ class Editor:
             self.problem.emit(state.note)
         self.saved.emit(target)
 
-    def _keep_version(self, work: WorkFiles) -> Path | None:
-        try:
-            return work.keep_version()
-        except OSError as error:
-            self.problem.emit(f"No earlier version could be kept ({error.strerror}).")
-            return None
-
     def _now_at(self, target: Path, state: FileState, work: WorkFiles | None) -> None:
-        journal = self._journal
-        if journal is not None:
-            journal.saved(state.digest)  # of a data set that moved, the new file has everything
-            with contextlib.suppress(OSError):
-                journal.path.with_name(BASE).unlink(missing_ok=True)
+        self._keeper.saved(state.digest)  # of a data set that moved, the new file has everything
         self.dataset.mark_saved()
         self.path, self.state = target, state
         self._file_lost = False
         self._history.saved()
         self._last_nudge = float("-inf")
         (work or WorkFiles(target)).prune_versions()
-        if work is not None and (work is not self.work or journal is None):
+        if work is not None and (work is not self.work or self._keeper.journal is None):
             if self.work is not None and self.work is not work:
                 self.work.release()
             self.holder = None
             self.protect(work)
         self.history_changed.emit()
 
-    def _find_conflict(self, target: Path | None) -> tuple[str, tuple[int, ...] | None]:
-        """Return what another program did to the file, empty for nothing, and its stamp when looked at."""
-        if target is None:
-            return "", None
-        stamp = stamp_of(target)
-        if stamp is None:
-            return "", None
-        if self.state is None:
-            return "another program made this file meanwhile", stamp
-        if not self.state.is_at(target):
-            return "another program changed this file since it was read", stamp
-        return "", stamp
-
     @property
     def has_versions(self) -> bool:
-        """Whether the file was saved from here before: then nobody has to be asked again."""
+        """Whether the file was saved from here before, so that no question is needed again."""
         return self.work is not None and bool(self.work.versions())
 
     def put_aside(self) -> Path | None:
-        """Put the journal aside as a file of its own; return it, or None where there is none.
+        """Put the journal aside as a file of its own; return it, or None if there is none.
 
         This editor keeps none from then on: it is to be let go.
 
@@ -628,14 +430,7 @@ class Editor:
         CocoError
             If it cannot be renamed.
         """
-        self.complete_journal()
-        journal = self._journal
-        if journal is None or not journal.path.exists():
-            return None
-        journal.close()
-        aside = put_journal_aside(journal.path)
-        self._journal = None
-        return aside
+        return self._keeper.put_aside()
 
     def replaced(self, path: Path | str) -> None:
         """Note that something else, such as an export, was written to a file.
@@ -649,43 +444,21 @@ class Editor:
 
     def is_saved_at(self, path: Path | str) -> bool:
         """Return whether a path is the file that the work is saved in."""
-        return self.path is not None and _same_path(Path(path), self.path)
+        return self.path is not None and is_same_path(Path(path), self.path)
 
     def let_go(self) -> None:
         """Let go of the file: the journal keeps what is not saved, the lock goes."""
-        journal = self._journal
-        if journal is not None:
-            if not self.dirty and not self.is_undecided:  # everything was taken back
-                journal.close()
-                with contextlib.suppress(OSError):
-                    journal.path.unlink(missing_ok=True)
-                    journal.path.with_name(BASE).unlink(missing_ok=True)
-            journal.rest()
-            self._journal, self._rested = None, journal
+        # If everything was taken back, the journal is not needed.
+        self._keeper.rest(is_needed=self.dirty or self.is_undecided)
         if self.work is not None:
             self.work.release()
 
     def take_up(self) -> None:
-        """Take the file up again after `let_go`; somebody else may have it by now."""
+        """Take the file up again after `let_go`; it may be open elsewhere by now."""
         if self.work is None:
             return
         self.holder = self.work.lock()
         if self.holder is not None:
             return
-        journal, self._rested = self._rested, None
-        if journal is None:
-            if not self.is_undecided:
-                self.protect(self.work)
-            return
-        try:
-            journal.resume()
-        except CocoError as error:
-            self.problem.emit(str(error))
-        self._journal = journal
-
-
-def _same_path(a: Path, b: Path) -> bool:
-    try:
-        return a.resolve() == b.resolve()
-    except (OSError, RuntimeError, ValueError):
-        return a == b
+        if not self._keeper.resume() and not self.is_undecided:
+            self.protect(self.work)

@@ -4,21 +4,20 @@ A record that only one side changed is taken from that side. A record that both 
 which a person decides; nothing is decided silently. New records of both sides with one id are two
 records: ours gets a new id.
 
-An id means what its record says: an image is found by its file name and a category by its name, so that a
-program that counted them anew does not move our garments to other images. What cannot be found is a
+An id stands for its record: an image is found by its file name and a category by its name, so that a
+program that renumbered them does not move our garments to other images. What cannot be found is a
 conflict.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from napari_fashion.coco import Dataset, TableName, jsontext
-from napari_fashion.coco.ids import TABLES, RecordId, other_form
-from napari_fashion.coco.store import Store
+from napari_fashion.coco import Dataset, jsontext
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing.edits import (
     Change,
     Edit,
@@ -28,21 +27,15 @@ from napari_fashion.editing.edits import (
     require_an_image,
 )
 from napari_fashion.editing.history import Step
-from napari_fashion.editing.journal import Pending
-from napari_fashion.errors import EditError, FashionError
+from napari_fashion.editing.matching import Names
+from napari_fashion.editing.record_changes import Known, RecordChange, value_of, with_value
+from napari_fashion.errors import FashionError
+
+_log = logging.getLogger(__name__)
 
 Side = Literal["mine", "theirs"]
 MERGE = "Merge your changes"
 """Label of the edits that bring our changes into the other version."""
-
-
-@dataclass(frozen=True)
-class RecordChange:
-    """What we did to a record: its text in the file that we began with, and now; None for no record."""
-
-    key: RecordKey
-    base: str | None
-    mine: str | None
 
 
 @dataclass(frozen=True)
@@ -91,7 +84,7 @@ class Merge:
     renumbered: dict[RecordKey, RecordId] = field(default_factory=dict)
 
     def edits(self, choices: Mapping[RecordKey, Side] | None = None) -> list[Edit]:
-        """Return the edits that bring our side into `theirs` as it is now, one an image.
+        """Return the edits that bring our side into `theirs` as it is now, one per image.
 
         Parameters
         ----------
@@ -129,7 +122,7 @@ class Merge:
     def _settle_removed_images(self, wanted: dict[RecordKey, str | None]) -> None:
         """With an image go the garments that the other side has on it; one of ours keeps it."""
         of_ours = {
-            self.theirs.find_id("images", _value(text, "image_id"))
+            self.theirs.find_id("images", value_of(text, "image_id"))
             for (table, _), text in wanted.items()
             if table == "annotations" and text is not None
         }
@@ -141,73 +134,11 @@ class Merge:
                 wanted.setdefault(("annotations", garment.id), None)
 
 
-@dataclass(frozen=True)
-class Known:
-    """What our side knows of a record: its text now, and in the file that we began with."""
-
-    now: Callable[[RecordKey], str | None]
-    saved: Callable[[RecordKey], str | None]
-
-    def text(self, key: RecordKey) -> str | None:
-        """Return the text of a record as our side has it, or had it before it was removed."""
-        now = self.now(key)
-        return self.saved(key) if now is None else now
-
-
-def known_to(dataset: Dataset) -> Known:
-    """Return what a data set knows of its records."""
-
-    def now(key: RecordKey) -> str | None:
-        return dataset.text(*key) if dataset.has(*key) else None
-
-    return Known(now, lambda key: dataset.saved_text(*key))
-
-
-def unsaved_changes(dataset: Dataset) -> list[RecordChange]:
-    """Return what the data set has that its file lacks, record by record."""
-    return [
-        RecordChange(
-            (table, key),
-            dataset.saved_text(table, key),
-            dataset.text(table, key) if dataset.has(table, key) else None,
-        )
-        for table, key in dataset.unsaved
-    ]
-
-
-def journal_changes(pending: Pending) -> tuple[list[RecordChange], Known]:
-    """Return what a journal changes record by record, and the records it knows: from the journal alone.
-
-    Raises
-    ------
-    FashionError
-        If its edits do not fit each other.
-    """
-    tables: dict[str, list[str]] = {name: [] for name in TABLES}
-    for (table, _), text in pending.was.items():
-        if text is not None:
-            tables[table].append(text)
-    body = ",".join(f'"{name}":[{",".join(texts)}]' for name, texts in tables.items())
-    try:
-        scratch = Dataset.scratch(Store(("{" + body + "}").encode()))
-    except UnicodeEncodeError as error:
-        raise EditError(f"{pending.path}: a record that is no UTF-8 ({error}).") from error
-    for entry in pending.entries:
-        edit = entry.edit.inverse() if entry.do == "undo" else entry.edit
-        edit.apply(scratch)
-    found = []
-    for (table, key), base in pending.was.items():
-        mine = scratch.text(table, key) if scratch.has(table, key) else None
-        if mine != base:
-            found.append(RecordChange((table, key), base, mine))
-    return found, known_to(scratch)
-
-
 def merge(changes: Iterable[RecordChange], theirs: Dataset, ours: Known) -> Merge:
     """Bring our changes to another version of the file."""
     result = Merge(theirs)
     ordered = sorted(changes, key=lambda c: _ORDER[c.key[0]])
-    names = _Names(ordered, theirs, ours, result)
+    names = Names(ordered, theirs, ours, result.wanted, result.renumbered)
     for change in ordered:
         _merge_record(change, result, names)
     for (table, key), text in list(result.wanted.items()):
@@ -222,6 +153,10 @@ def merge(changes: Iterable[RecordChange], theirs: Dataset, ours: Known) -> Merg
                 f"removed here; on the disk it has {len(left)} garments, which would go with it"
             )
             result.conflicts.append(Conflict((table, key), now, None, now, reason))
+    _log.info(
+        "%s: %d changes merged, %d conflicts",
+        theirs.path, len(result.wanted), len(result.conflicts),
+    )  # fmt: skip
     return result
 
 
@@ -251,187 +186,9 @@ def replay_steps(steps: Sequence[Step], merged: Merge) -> list[Edit]:
 
 
 _ORDER = {"categories": 0, "images": 1, "annotations": 2}
-_NAME_OF = {"images": "file_name", "categories": "name"}
 
 
-class _Names:
-    """Finds our images and categories on the other side, by what they are called."""
-
-    def __init__(
-        self, changes: Sequence[RecordChange], theirs: Dataset, ours: Known, result: Merge
-    ) -> None:
-        self._theirs = theirs
-        self._ours = ours
-        self._result = result
-        self._known: dict[RecordKey, RecordId | None] = {}
-        self._reserved: dict[RecordKey, RecordId] = {}
-        self._by_name: dict[str, dict[Any, RecordId | None]] = {}
-        self._free: dict[str, int] = {table: theirs.next_id(table) for table in TABLES}
-        for change in changes:
-            if isinstance(change.key[1], int):
-                table = change.key[0]
-                self._free[table] = max(self._free[table], change.key[1] + 1)
-
-    def new_id(self, table: TableName) -> int:
-        """Return an id that no side uses."""
-        found = self._free[table]
-        self._free[table] += 1
-        return found
-
-    def find(self, table: TableName, key: RecordId) -> RecordId | None:
-        """Return the other side's id of an image or category of ours; None where it has none."""
-        place = (table, key)
-        if place not in self._known:
-            found = self._known[place] = self._search(table, key)
-            if found is not None and found != key:
-                self._result.renumbered[place] = found
-        return self._known[place]
-
-    def reserve(self, table: TableName, key: RecordId) -> RecordId:
-        """Return the id that a record of ours has if it comes along: its own, where that is free."""
-        place = (table, key)
-        if place not in self._reserved:
-            found = key if not self._theirs.has(table, key) else self.new_id(table)
-            self._reserved[place] = found
-            if found != key:
-                self._result.renumbered[place] = found
-        return self._reserved[place]
-
-    def _search(self, table: TableName, key: RecordId) -> RecordId | None:
-        field = _NAME_OF[table]
-        texts = [t for t in (self._ours.now((table, key)), self._ours.saved((table, key))) if t]
-        if not texts:  # our side does not have it either
-            return key
-        for name in dict.fromkeys(_hashable(_value(text, field)) for text in texts):
-            theirs = self._theirs
-            if theirs.has(table, key):
-                called = _value(theirs.text(table, key), field)
-                if _hashable(called) == name:
-                    return key
-            twin = self._names(table).get(name) if isinstance(name, str) else None
-            if twin is not None:
-                return twin
-        return None
-
-    def _names(self, table: TableName) -> dict[Any, RecordId | None]:
-        if table not in self._by_name:
-            names: dict[Any, RecordId | None] = {}
-            for other in self._theirs.ids(table):
-                called = _value(self._theirs.text(table, other), _NAME_OF[table])
-                if isinstance(called, str):
-                    names[called] = None if called in names else other
-            if table == "categories":  # of two of one name, the one that has keypoints
-                for called, found in names.items():
-                    if found is None:
-                        names[called] = self._with_keypoints(called)
-            self._by_name[table] = names
-        return self._by_name[table]
-
-    def _with_keypoints(self, name: str) -> RecordId | None:
-        """Return the other side's only category of a name that has keypoints; None where there is none."""
-        records = [
-            jsontext.loads(t)
-            for k in self._theirs.ids("categories")
-            if (t := self._theirs.text("categories", k)) is not None
-        ]
-        found = [r["id"] for r in records if r.get("name") == name and r.get("keypoints")]
-        return found[0] if len(found) == 1 else None
-
-    def translated(self, text: str | None) -> tuple[str | None, str, dict[RecordKey, str]]:
-        """Return an annotation of ours in the other side's ids.
-
-        Also why it cannot be there, and the records that it would need there.
-        """
-        if text is None:
-            return None, "", {}
-        reason, needs = "", {}
-        for name, table, what in _REFERENCES:
-            key = said = _value(text, name)
-            if key is None:
-                continue
-            if self._ours.text((table, key)) is None:  # 1 and "1" are one, where that is clear
-                twin = other_form(key)
-                if twin is not None and self._ours.text((table, twin)) is not None:
-                    key = twin
-            found = self.find(table, key)
-            place: RecordKey = (table, found if found is not None else self.reserve(table, key))
-            ours = self._ours.text((table, key))
-            if ours is not None and not self._theirs.has(*place):
-                needs[place] = _with_value(ours, "id", place[1])
-                if place not in self._result.wanted:
-                    reason = (
-                        reason or f"its {what} is not on the disk any more, or called otherwise"
-                    )
-            elif table == "categories":
-                text, lost = self._reordered(text, key, place[1])
-                reason = reason or lost
-            if place[1] != key or (said != key and self._theirs.has(table, said)):
-                text = _with_value(text, name, place[1])
-        return text, reason, needs
-
-    def _reordered(self, text: str, key: RecordId, found: RecordId) -> tuple[str, str]:
-        """Return an annotation with its landmarks as the other side's category has them.
-
-        Also what would be lost by that.
-        """
-        ours = self._ours.text(("categories", key))
-        if ours is None or not self._theirs.has("categories", found):
-            return text, ""
-        old = _value(ours, "keypoints")
-        new = _value(self._theirs.text("categories", found), "keypoints")
-        if old == new or not isinstance(old, list) or not isinstance(new, list):
-            return text, ""
-        place = {_hashable(name): i for i, name in enumerate(old)}
-        order = [place.get(_hashable(name)) for name in new]
-        record = jsontext.loads(text)
-        flat = record.get("keypoints")
-        if not isinstance(flat, list) or len(flat) != 3 * len(old):
-            return (
-                text,
-                "" if flat is None else "the landmarks of its category are others on the disk",
-            )
-        dropped = set(range(len(old))) - {i for i in order if i is not None}
-        reason = ""
-        if any(flat[3 * i + 2] for i in dropped):
-            reason = "the category on the disk lacks a landmark that is placed here"
-        for path, width in _PER_LANDMARK:
-            with contextlib.suppress(EditError):  # it has no such list
-                span = jsontext.locate(text, path)
-                if span is not None:
-                    value = _permuted(text[span[0] : span[1]], order, width, len(old))
-                    text = text[: span[0]] + value + text[span[1] :]
-        if "num_keypoints" in record:
-            seen = jsontext.loads(text)["keypoints"][2::3]
-            text = _with_value(text, "num_keypoints", sum(bool(v) for v in seen))
-        return text, reason
-
-
-_REFERENCES: tuple[tuple[str, TableName, str], ...] = (
-    ("image_id", "images", "image"),
-    ("category_id", "categories", "category"),
-)
-_PER_LANDMARK: tuple[tuple[tuple[str, ...], int], ...] = (
-    (("keypoints",), 3),
-    (("keypoint_scores",), 1),
-    (("fashion", "keypoint_scores"), 1),
-    (("fashion", "keypoint_sources"), 1),
-)
-"""Lists of an annotation that have so many values for each landmark."""
-
-
-def _permuted(text: str, order: list[int | None], width: int, n: int) -> str:
-    """Return a list of `width` values a landmark in another order; nothing where one is not there."""
-    if not text.startswith("["):
-        return text
-    words = [text[a:b] for a, b in jsontext.elements(text)]
-    if len(words) != width * n:
-        return text
-    nothing = ["0"] * width if width > 1 else ["null"]
-    parts = [nothing if i is None else words[width * i : width * (i + 1)] for i in order]
-    return "[" + ", ".join(word for part in parts for word in part) + "]"
-
-
-def _merge_record(change: RecordChange, result: Merge, names: _Names) -> None:
+def _merge_record(change: RecordChange, result: Merge, names: Names) -> None:
     table, key = change.key
     theirs = result.theirs
     base, mine, reason = change.base, change.mine, ""
@@ -449,7 +206,7 @@ def _merge_record(change: RecordChange, result: Merge, names: _Names) -> None:
             if base is not None and place != key:
                 reason = "it is not on the disk any more, or called otherwise"
         if place != key:
-            base, mine = (None if t is None else _with_value(t, "id", place) for t in (base, mine))
+            base, mine = (None if t is None else with_value(t, "id", place) for t in (base, mine))
     now = theirs.text(table, place) if theirs.has(table, place) else None
     if _equal(now, mine):
         return
@@ -463,7 +220,7 @@ def _merge_record(change: RecordChange, result: Merge, names: _Names) -> None:
         elif now is not None:  # both sides have a new garment of this id
             place = names.new_id(table)
             result.renumbered[change.key] = place
-            mine = _with_value(mine, "id", place)
+            mine = with_value(mine, "id", place)
     elif not _equal(now, base):
         reason = "changed here and on the disk"
         if now is None:
@@ -476,28 +233,15 @@ def _merge_record(change: RecordChange, result: Merge, names: _Names) -> None:
         result.wanted[table, place] = mine
 
 
-def _hashable(value: Any) -> Any:
-    return value if isinstance(value, (str, int, float, type(None))) else repr(value)
-
-
 def _equal(a: str | None, b: str | None) -> bool:
     if a is None or b is None:
         return a is b
     return jsontext.same_content(a, b)
 
 
-def _value(text: str | None, key: str) -> Any:
-    record = {} if text is None else jsontext.loads(text)
-    return record.get(key)
-
-
-def _with_value(text: str, key: str, value: Any) -> str:
-    return jsontext.replaced(text, (key,), jsontext.dumps(value), layout=jsontext.Layout())
-
-
 def _image_of(dataset: Dataset, key: RecordKey, text: str | None) -> RecordId:
     if key[0] == "images" or text is None:
         return key[1]
-    said = _value(text, "image_id")
-    found = dataset.find_id("images", said)
-    return said if found is None else found
+    reference = value_of(text, "image_id")
+    found = dataset.find_id("images", reference)
+    return reference if found is None else found

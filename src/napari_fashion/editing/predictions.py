@@ -11,10 +11,10 @@ from napari_fashion.coco import Dataset, Garment, provenance
 from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.provenance import HUMAN
-from napari_fashion.coco.records import annotation_record, top_categories
-from napari_fashion.coco.values import renewed_values, says_the_same
+from napari_fashion.coco.records import predicted_record, top_categories
+from napari_fashion.coco.values import renewed_values, matches_record
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
-from napari_fashion.engine.evaluation.metrics import Landmarks, same_garment
+from napari_fashion.engine.evaluation.matching import Landmarks, same_garment
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
@@ -30,7 +30,7 @@ class MergeResult:
     Attributes
     ----------
     edit
-        None where nothing changes.
+        None if nothing changes.
     added
         Garments that came from the model, new or in place of an earlier model's.
     updated
@@ -40,7 +40,7 @@ class MergeResult:
     rejected
         Predictions left out because a person deleted that garment before.
     left_out
-        The categories of predictions that were left out since the file has none for them, one a garment.
+        The categories of predictions that were left out since the file has none for them, one per garment.
     reviewed
         The image is reviewed, so that nothing was taken.
     """
@@ -85,15 +85,15 @@ def take_prediction(
     person corrected in part, landmarks and category set by the person stay and the rest is
     renewed. A reviewed image stays as it is.
 
-    A garment's category is the model's likeliest one, as the file has it (`CategoryRule`); where the file
-    has none for it, the garment is left out.
+    A garment gets the file's category for the model's most probable one (`CategoryRule`); if the file
+    has none, the garment is left out.
 
     Parameters
     ----------
     schema
         The model's, whose landmarks must be the data set's.
     answer
-        What becomes of the model's categories that the file does not have; by default what the file
+        What becomes of the model's categories that the file lacks; by default the answer that the file
         remembers.
 
     Raises
@@ -110,66 +110,110 @@ def take_prediction(
     if dataset.image(image_id).reviewed:
         return MergeResult(None, reviewed=True)
 
-    garments = dataset.garments_of(image_id)
-    by_person = [_placed(g.xy, g.visibility) for g in garments if g.source == HUMAN]
-    corrected = [g for g in garments if g.source != HUMAN and g.touched_by_human]
-    of_model = [g for g in garments if g.source != HUMAN and not g.touched_by_human]
-    deleted = [_placed(gone.xy, gone.visibility) for gone in dataset.image(image_id).rejected]
-
-    source = f"model:{prediction.model_id}"
-    rule = CategoryRule.of(dataset, schema, answer)
-    left_out: list[str] = []
-    taken: set[RecordId] = set()
-    renewed: list[Change] = []
-    fresh: list[dict[str, Any]] = []
-    updated = kept = rejected = 0
+    taking = _Taking(dataset, image_id, prediction, schema, answer)
     for predicted in prediction.garments:
-        found = _placed(predicted.xy, predicted.scores)
-        if any(same_garment(theirs, found, dataset.schema.sigmas) for theirs in by_person):
-            kept += 1
-            continue
-        if any(same_garment(gone, found, dataset.schema.sigmas) for gone in deleted):
-            rejected += 1
-            continue
-        scores = top_categories(schema, predicted.category)
-        likeliest = int(predicted.category.argmax()) if predicted.category.size else -1
-        category_id = rule.id_of(likeliest)
-        twin = _twin(corrected, found, dataset.schema)
-        if twin is not None:
-            corrected.remove(twin)
-            renewed += _renew(dataset, twin, predicted, scores, category_id, source)
-            taken.add(category_id)
-            updated += 1
-        elif category_id is None:
-            left_out.append(next(iter(scores), "garments without a category"))
-        else:
-            fresh.append(
-                annotation_record(
-                    dataset.next_id("annotations") + len(fresh),
-                    image_id,
-                    category_id,
-                    xy=predicted.xy,
-                    visibility=np.where(predicted.scores > 0, 2, 0),
-                    order=dataset.landmark_order(category_id),
-                    fashion=provenance.of_model(
-                        source, predicted.score, predicted.scores.tolist(), scores
-                    ),
-                )
-            )
+        taking.take(predicted)
+    return taking.result()
 
-    replaced: list[Change] = []
-    if len(of_model) != len(fresh) or not all(
-        says_the_same(dataset, g.id, record) for g, record in zip(of_model, fresh, strict=True)
-    ):
-        replaced += [remove_record(dataset, "annotations", g.id) for g in of_model]
-        replaced += [insert_record(dataset, "annotations", record) for record in fresh]
-    changes = renewed + replaced
-    used = {record["category_id"] for record in fresh} | taken
-    if changes and any(record["id"] in used for record in rule.new):
-        added: list[Change] = [insert_record(dataset, "categories", r) for r in rule.new]
-        changes = added + changes
-    edit = Edit(PREDICT, image_id, tuple(changes)) if changes else None
-    return MergeResult(edit, len(fresh), updated, kept, rejected, tuple(left_out))
+
+class _Taking:
+    """One prediction of one image: each garment is sorted, and then an edit is made of all."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        image_id: RecordId,
+        prediction: Prediction,
+        schema: Schema,
+        answer: CategoryAnswer | None,
+    ) -> None:
+        self._dataset = dataset
+        self._image_id = image_id
+        self._schema = schema
+        self._source = f"{provenance.MODEL}{prediction.model_id}"
+        self._rule = CategoryRule.of(dataset, schema, answer)
+        garments = dataset.garments_of(image_id)
+        self._by_person = [_placed(g.xy, g.visibility) for g in garments if g.source == HUMAN]
+        self._corrected = [g for g in garments if g.source != HUMAN and g.touched_by_human]
+        self._of_model = [g for g in garments if g.source != HUMAN and not g.touched_by_human]
+        self._deleted = [_placed(r.xy, r.visibility) for r in dataset.image(image_id).rejected]
+        self._used_categories: set[RecordId] = set()
+        self._renewed: list[Change] = []
+        self._fresh: list[dict[str, Any]] = []
+        self._left_out: list[str] = []
+        self._updated = self._kept = self._rejected = 0
+
+    def take(self, predicted: PredictedGarment) -> None:
+        """Sort a garment: kept, rejected, renewed, left out or new."""
+        found = _placed(predicted.xy, predicted.scores)
+        sigmas = self._dataset.schema.sigmas
+        if any(same_garment(theirs, found, sigmas) for theirs in self._by_person):
+            self._kept += 1
+            return
+        if any(same_garment(gone, found, sigmas) for gone in self._deleted):
+            self._rejected += 1
+            return
+        scores = top_categories(self._schema, predicted.category)
+        likeliest = int(predicted.category.argmax()) if predicted.category.size else -1
+        category_id = self._rule.id_of(likeliest)
+        twin = _twin(self._corrected, found, self._dataset.schema)
+        if twin is not None:
+            self._corrected.remove(twin)
+            self._renewed += _renew(
+                self._dataset, twin, predicted, scores, category_id, self._source
+            )
+            self._used_categories.add(category_id)
+            self._updated += 1
+        elif category_id is None:
+            self._left_out.append(next(iter(scores), "garments without a category"))
+        else:
+            self._used_categories.add(category_id)
+            self._fresh.append(self._new_record(predicted, category_id, scores))
+
+    def _new_record(
+        self, predicted: PredictedGarment, category_id: RecordId, scores: dict[str, float]
+    ) -> dict[str, Any]:
+        return predicted_record(
+            self._dataset.next_id("annotations") + len(self._fresh),
+            self._image_id,
+            category_id,
+            xy=predicted.xy,
+            scores=predicted.scores,
+            score=predicted.score,
+            category_scores=scores,
+            source=self._source,
+            order=self._dataset.landmark_order(category_id),
+        )
+
+    def result(self) -> MergeResult:
+        """Return what becomes of the garments that were taken."""
+        dataset = self._dataset
+        changes = self._renewed + self._replaced()
+        if changes and any(record["id"] in self._used_categories for record in self._rule.new):
+            added: list[Change] = [insert_record(dataset, "categories", r) for r in self._rule.new]
+            changes = added + changes
+        edit = Edit(PREDICT, self._image_id, tuple(changes)) if changes else None
+        return MergeResult(
+            edit,
+            added=len(self._fresh),
+            updated=self._updated,
+            kept=self._kept,
+            rejected=self._rejected,
+            left_out=tuple(self._left_out),
+        )
+
+    def _replaced(self) -> list[Change]:
+        """Return the changes that put the new garments in place of the model's earlier ones."""
+        dataset = self._dataset
+        if len(self._of_model) == len(self._fresh) and all(
+            matches_record(dataset, g.id, record)
+            for g, record in zip(self._of_model, self._fresh, strict=True)
+        ):
+            return []
+        removed: list[Change] = [
+            remove_record(dataset, "annotations", g.id) for g in self._of_model
+        ]
+        return removed + [insert_record(dataset, "annotations", record) for record in self._fresh]
 
 
 def _renew(
@@ -180,7 +224,7 @@ def _renew(
     category_id: RecordId | None,
     source: str,
 ) -> list[Change]:
-    """Renew what the model said about a garment, and leave what a person said."""
+    """Renew the values of a garment that are the model's, and keep those of a person."""
     places = {
         i: (float(x), float(y), 2) if score > 0 else (0.0, 0.0, 0)
         for i, ((x, y), score) in enumerate(zip(predicted.xy, predicted.scores, strict=True))

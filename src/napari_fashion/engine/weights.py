@@ -11,15 +11,16 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from safetensors import SafetensorError
-from safetensors.torch import load
-from torch import Tensor, nn
 
 from napari_fashion.documents import parse_json, shown, shown_path
 from napari_fashion.errors import CheckpointError
 from napari_fashion.files import open_regular, why_unreadable
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 MAX_HEADER = 16 << 20
 """A header is read up to 16 MiB: some 150,000 tensors."""
@@ -82,6 +83,8 @@ def read_weights(path: Path, shapes: Callable[[Shapes], None] = lambda found: No
         raise CheckpointError(
             f"{shown_path(path)}: cannot be read ({why_unreadable(error)}); expected {EXPECTED}."
         ) from error
+    from safetensors.torch import load
+
     try:
         tensors = load(data)
     except (SafetensorError, ValueError, RuntimeError, OverflowError) as error:

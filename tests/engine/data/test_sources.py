@@ -13,11 +13,13 @@ from PIL import Image
 
 from drawn import SCHEMA, draw_dataset
 from napari_fashion.coco.categories import FOREIGN, UNCLEAR, CategoryAnswer
-from napari_fashion.engine.data.samples import CanvasDataset, load_sources
-from napari_fashion.engine.evaluation import metrics
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.loader import CanvasDataset
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.evaluation.category_metrics import category_ranks, top
 from napari_fashion.engine.evaluation.protocols import evaluate_images
-from napari_fashion.engine.targets import TargetOptions, encode_targets
-from napari_fashion.engine.train.recipe import Source
+from napari_fashion.engine.targets.encode import encode_targets
+from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.errors import FashionError, ImageError, RecipeError
 from napari_fashion.tally import Tally
 
@@ -117,7 +119,8 @@ def test_a_box_that_is_none_makes_place_for_the_landmarks_own(six, box) -> None:
     batch = dataset.collate([dataset[0]])
     assert torch.isfinite(batch.garments.box).all()
     targets = encode_targets(batch.garments, SCHEMA, TargetOptions(), (12, 12), 8)
-    tensors = [targets.pif_confidence, targets.paf_confidence, *targets.pif, *targets.paf1]
+    ends = [*targets.pif.points, *targets.paf.points]
+    tensors = [targets.pif.confidence, targets.paf.confidence, *(t for end in ends for t in end)]
     assert all(torch.isfinite(values.float()).all() for values in tensors)
 
 
@@ -201,9 +204,9 @@ def test_categories_that_the_model_lacks_are_wrong_and_said(six) -> None:
     again = load_sources([Source(file=str(six))], SCHEMA, answer=answer)
     shirt = SCHEMA.category_index("T-Shirt")
     assert [int(p.category[0]) for p in again] == [UNCLEAR, *[shirt, FOREIGN] * 2, shirt]
-    ranks = metrics.category_ranks(np.eye(3), [0, UNCLEAR, FOREIGN])
+    ranks = category_ranks(np.eye(3), [0, UNCLEAR, FOREIGN])
     assert len(ranks) == 2
-    assert metrics.top(ranks, 5) == metrics.top(ranks, 1) == 0.5
+    assert top(ranks, 5) == top(ranks, 1) == 0.5
 
 
 def test_an_image_that_goes_after_the_start_does_not_end_the_run(six) -> None:

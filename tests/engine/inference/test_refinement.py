@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from drawn import SCHEMA
-from napari_fashion.engine.data.samples import load_sources
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
@@ -20,9 +21,9 @@ from napari_fashion.engine.inference.refinement import (
     sees_more,
 )
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.network.network import NetworkConfig
+from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
-from napari_fashion.engine.train.recipe import Recipe, Source
+from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.images.transforms import PADDING, Crop
 
 IMAGE = np.zeros((100, 200, 3), np.uint8)

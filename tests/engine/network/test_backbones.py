@@ -7,16 +7,18 @@ import torch
 from safetensors.torch import save_file
 
 from drawn import tiny_recipe
-from napari_fashion.engine.network.backbones import Backbone, normalisation
-from napari_fashion.engine.train.recipe import OptimiserOptions, Recipe
-from napari_fashion.engine.train.trainer import Trainer, make_optimiser
+from napari_fashion.engine.network.backbones.backbone import build_backbone
+from napari_fashion.engine.train.optim import make_optimiser
+from napari_fashion.engine.train.options import OptimiserOptions
+from napari_fashion.engine.train.recipe import Recipe
+from napari_fashion.engine.train.trainer import Trainer
 from napari_fashion.errors import CheckpointError
 
 LITE = {"backbone": "efficientnet_lite0"}
 
 
 def test_efficientnet_lite_has_the_published_shape():
-    backbone = Backbone("efficientnet_lite0", keep_stride_16=False).eval()
+    backbone = build_backbone("efficientnet_lite0", keep_stride_16=False).eval()
     features = backbone(torch.zeros(1, 3, 64, 96))
     assert [tuple(f.shape[1:]) for f in features] == [(40, 8, 12), (112, 4, 6), (320, 2, 3)]
     assert backbone.channels == (40, 112, 320)
@@ -33,21 +35,21 @@ def test_its_weights_expect_pixels_from_minus_one_to_one():
 
 def test_a_run_starts_from_pretrained_weights(drawn, tmp_path):
     torch.manual_seed(5)
-    other = Backbone("efficientnet_lite0", keep_stride_16=False)
+    other = build_backbone("efficientnet_lite0", keep_stride_16=False)
     state = {k: v.half() if v.is_floating_point() else v for k, v in other.state_dict().items()}
     save_file(state, tmp_path / "weights.safetensors")
     recipe = Recipe.from_dict(
         tiny_recipe(drawn, network=LITE, pretrained="weights.safetensors"), base=tmp_path
     )
     trainer = Trainer(recipe, tmp_path / "run", resume=False, device="cpu", emit=lambda e: None)
-    for network in (trainer.network, trainer.averaged.network):
+    for network in (trainer.network, trainer.product.averaged.network):
         for name, value in network.backbone.state_dict().items():
             assert torch.equal(value, state[name].float() if value.is_floating_point() else value)
 
 
 def test_weights_of_another_backbone_are_refused(drawn, tmp_path):
     save_file(
-        Backbone("shufflenet_v2_x0_5", keep_stride_16=False).state_dict(),
+        build_backbone("shufflenet_v2_x0_5", keep_stride_16=False).state_dict(),
         tmp_path / "w.safetensors",
     )
     (tmp_path / "broken.safetensors").write_bytes(b"no weights")
@@ -84,7 +86,7 @@ def test_the_backbone_learns_at_its_share_of_the_rate(drawn, tmp_path):
 
 
 def test_one_rate_for_all_needs_no_more_groups(drawn):
-    network = Backbone("shufflenet_v2_x0_5", keep_stride_16=False)
+    network = build_backbone("shufflenet_v2_x0_5", keep_stride_16=False)
     holder = torch.nn.Module()
     holder.backbone = network
     groups = make_optimiser(holder, OptimiserOptions()).param_groups

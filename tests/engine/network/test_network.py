@@ -4,19 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from napari_fashion.engine.network.backbones import InvertedBottleneck
-from napari_fashion.engine.network.network import (
-    LOG_SPREAD_BOUND,
-    Network,
-    NetworkConfig,
-    bounded_log_spread,
-    fold_norms,
-    fork,
-)
+from napari_fashion.engine.network.activation import LOG_SPREAD_BOUND, bounded_log_spread
+from napari_fashion.engine.network.backbones.efficientnet_lite import InvertedBottleneck
+from napari_fashion.engine.network.config import NetworkConfig
+from napari_fashion.engine.network.folding import fold_norms
+from napari_fashion.engine.network.fork import fork
+from napari_fashion.engine.network.network import Network
 
 
 @pytest.mark.parametrize(
-    "backbone", ["shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "resnet18", "resnet50"]
+    "backbone",
+    ["shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenetv2k16", "resnet18", "resnet50"],
 )
 @pytest.mark.parametrize(("neck", "upsample"), [("plain", 1), ("plain", 2), ("sum", 1), ("sum", 2)])
 def test_fields_have_the_shape_that_the_stride_says(backbone, neck, upsample):
@@ -119,7 +117,7 @@ def test_log_spread_is_bounded_and_true_near_zero():
 
 @pytest.mark.parametrize(
     "backbone",
-    ["shufflenet_v2_x0_5", "resnet18", "resnet50", "efficientnet_lite0"],
+    ["shufflenet_v2_x0_5", "shufflenetv2k16", "resnet18", "resnet50", "efficientnet_lite0"],
 )
 @pytest.mark.parametrize("neck", ["plain", "sum"])
 def test_folded_norms_change_nothing_but_rounding(backbone, neck):

@@ -39,11 +39,15 @@ THREAD = "thread = threading.Thread(target=work); thread.start(); thread.join()"
         # What needs no torch was there before the window.
         (
             "import napari_fashion.images.transforms",
-            "import napari_fashion.engine.losses",
+            "import napari_fashion.engine.losses.total",
             "work()",
         ),
         ("import torch", "import napari_fashion.engine.train.trainer", "work()"),
-        ("", "from napari_fashion.engine.network.backbones import Backbone", "work()"),
+        (
+            "",
+            "from napari_fashion.engine.network.vision import import_library as f; f('torchvision')",
+            "work()",
+        ),
     ],
     ids=["script", "thread", "images first", "torch first", "backbones"],
 )

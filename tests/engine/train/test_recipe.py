@@ -49,8 +49,14 @@ def test_a_recipe_with_a_byte_order_mark_is_read(tmp_path, encoding):
         ("final_lr = nan", "found nan at schedule.final_lr; expected a finite number"),
         ("warmup_epochs = inf", "found inf at schedule.warmup_epochs"),
         ("warmup_epochs = 1e400", "found inf at schedule.warmup_epochs"),
-        ("steps = [-1]", "schedule.steps[0]: found -1; expected 0 or more"),
-        ("kind = 'sine'", "schedule.kind: found 'sine'; expected 'cosine', 'steps' or 'constant'"),
+        (
+            "decay = [[-1, 3]]",
+            "schedule.decay: found [-1.0, 3.0]; expected a first and a last epoch",
+        ),
+        ("decay = [[5, 3]]", "schedule.decay: found [5.0, 3.0]; expected a first and a last epoch"),
+        ("decay = [5]", "schedule.decay[0]: found 5; expected a list"),
+        ("steps = [5]", "schedule.steps: an old name; expected schedule.decay"),
+        ("kind = 'sine'", "schedule.kind: found 'sine'; expected 'cosine' or 'decay'"),
         (
             "sizes = [[0, 1000000000]]",
             "schedule.sizes: expected sizes that are multiples of 32, up",
@@ -120,9 +126,9 @@ def test_a_pipe_and_a_huge_file_are_refused(tmp_path):
 
 @pytest.mark.parametrize("source", ["none.json", "samples:0", "samples:1000000000", "samples:9:-1"])
 def test_a_source_that_is_not_there_is_named(tmp_path, source):
-    from napari_fashion.engine.data.samples import dataset_of
+    from napari_fashion.datasets.opening import open_source
 
     (tmp_path / "r.toml").write_text(f'[[data.train]]\nfile = "{source}"\n')
     (only,) = Recipe.load(tmp_path / "r.toml").data.train
     with pytest.raises((RecipeError, CocoError), match=source):
-        dataset_of(only)
+        open_source(only)

@@ -14,21 +14,31 @@ from safetensors.torch import load_file, save_file
 from drawn import SCHEMA, draw_dataset, tiny_recipe
 from napari_fashion.coco import Dataset, export
 from napari_fashion.datasets import photos
-from napari_fashion.engine.augment import augment_batch
-from napari_fashion.engine.data.samples import (
-    category_rates,
-    draw_epoch,
-    load_sources,
-    sampling_rates,
-    split_images,
-)
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.augment.batch import augment_batch
+from napari_fashion.engine.data.loader import draw_epoch
+from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sampling import category_rates, sampling_rates
+from napari_fashion.engine.data.split import split_images
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions
-from napari_fashion.engine.losses import compute_losses
+from napari_fashion.engine.losses.total import compute_losses
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.network.network import NetworkConfig
-from napari_fashion.engine.train.recipe import Recipe, ScheduleOptions, Source
-from napari_fashion.engine.train.trainer import Trainer, finished, learning_rate, train
+from napari_fashion.engine.train.chain import train
+from napari_fashion.engine.train.events import (
+    CompareEvent,
+    DivergenceEvent,
+    DoneEvent,
+    EpochEvent,
+    StepEvent,
+    StoppedEvent,
+)
+from napari_fashion.engine.train.optim import learning_rate
+from napari_fashion.engine.train.options import ScheduleOptions
+from napari_fashion.engine.train.recipe import Recipe
+from napari_fashion.engine.train.runs import finished
+from napari_fashion.engine.train.trainer import Trainer
 from napari_fashion.errors import CheckpointError, ImageError, RecipeError
 from napari_fashion.tally import Tally
 
@@ -41,29 +51,29 @@ def run(recipe, folder, **options):
 
 def test_it_learns(trained):
     _folder, events = trained
-    epochs = [e for e in events if e["event"] == "epoch"]
-    assert epochs[-1]["loss"] < 0.5 * epochs[0]["loss"]
-    first, last = epochs[0]["val"], epochs[-1]["val"]
+    epochs = [e for e in events if isinstance(e, EpochEvent)]
+    assert epochs[-1].loss < 0.5 * epochs[0].loss
+    first, last = epochs[0].val, epochs[-1].val
     assert last["ne"] < 0.1 < first["ne"]
     assert last["top1"] == 1.0
 
 
 def test_events_say_what_happens(trained):
     folder, events = trained
-    kinds = [e["event"] for e in events]
+    kinds = [e.kind for e in events]
     assert kinds[0] == "start"
     assert kinds[-1] == "done"
     assert {"step", "epoch"} <= set(kinds)
-    assert events[0]["train_images"] + events[0]["val_images"] == 48
-    step = next(e for e in events if e["event"] == "step")
-    assert set(step["losses"]) == {
+    assert events[0].train_images + events[0].val_images == 48
+    step = next(e for e in events if isinstance(e, StepEvent))
+    assert set(step.losses) == {
         "pif.confidence", "pif.vector", "pif.size", "paf.confidence", "paf.vector", "paf.size", "category",
     }  # fmt: skip
     logged = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     assert [e["event"] for e in logged] == kinds
     info = json.loads((folder / "model.json").read_text())
     assert info["data"]["split"].keys() == {"train", "validation"}
-    assert info["metrics"]["ne"] == events[-2]["val"]["ne"]
+    assert info["metrics"]["ne"] == events[-2].val["ne"]
     assert info["history"]["epochs"] == 90
 
 
@@ -72,10 +82,10 @@ def test_a_stopped_run_goes_on_to_the_very_same_weights(drawn, tmp_path):
     run(recipe, tmp_path / "whole")
     steps = iter(range(100))
     _, events = run(recipe, tmp_path / "cut", should_stop=lambda: next(steps) == 5)
-    assert events[-1]["event"] == "stopped"
+    assert isinstance(events[-1], StoppedEvent)
     _, events = run(recipe, tmp_path / "cut", resume=True)
-    assert events[0]["step"] == 6
-    assert events[-1]["event"] == "done"
+    assert events[0].step == 6
+    assert isinstance(events[-1], DoneEvent)
     for name in ("model.safetensors", "state.safetensors"):
         one, two = (load_file(tmp_path / run / name) for run in ("whole", "cut"))
         for key, value in one.items():
@@ -115,8 +125,8 @@ def test_starting_from_a_model_compares_old_with_new_on_its_own_split(drawn, tra
     used = Recipe.load_json(tmp_path / "again" / "recipe.json")
     assert used.targets.foreign == "negative"  # the old model's
     assert used.optimiser.lr == 3e-4  # the new recipe's
-    compare = next(e for e in events if e["event"] == "compare")
-    assert compare["old"].keys() == compare["new"].keys()
+    compare = next(e for e in events if isinstance(e, CompareEvent))
+    assert compare.old.keys() == compare.new.keys()
     split = json.loads((tmp_path / "again" / "split.json").read_text())
     before = old.info.data["split"]
     assert set(before["validation"]) <= set(split["validation"])
@@ -126,7 +136,7 @@ def test_starting_from_a_model_compares_old_with_new_on_its_own_split(drawn, tra
     assert new.info.history["started_from"] == old.id
 
 
-def test_an_explosion_is_noticed_and_the_policy_followed(drawn, tmp_path):
+def test_divergence_is_noticed_and_the_policy_followed(drawn, tmp_path):
     recipe = tiny_recipe(drawn, divergence={"policy": "skip", "patience": 3})
     events = []
     trainer = Trainer(
@@ -134,12 +144,12 @@ def test_an_explosion_is_noticed_and_the_policy_followed(drawn, tmp_path):
     )
     with torch.no_grad():
         trainer.network.paf.conv.weight.fill_(float("nan"))
-    with pytest.raises(CheckpointError, match=r"exploded at step 2 \(paf"):
+    with pytest.raises(CheckpointError, match=r"diverged at step 2 \(paf"):
         trainer.run(lambda: False)
-    divergence = [e for e in events if e["event"] == "divergence"]
+    divergence = [e for e in events if isinstance(e, DivergenceEvent)]
     assert len(divergence) == 3
-    assert divergence[0]["head"].startswith("paf")
-    json.dumps(events)
+    assert divergence[0].head.startswith("paf")
+    assert divergence[0].loss == "nan"
 
 
 def test_learning_rates():
@@ -147,11 +157,15 @@ def test_learning_rates():
     assert learning_rate(0, 10, 100, schedule, 1.0) == pytest.approx(0.1)
     assert learning_rate(9, 10, 100, schedule, 1.0) == pytest.approx(1.0)
     assert learning_rate(100, 10, 100, schedule, 1.0) == pytest.approx(0.01)
-    steps = ScheduleOptions(epochs=10, warmup_epochs=0, kind="steps", steps=[3, 6])
+    steps = ScheduleOptions(epochs=10, warmup_epochs=0, kind="decay", decay=[(3, 3), (6, 6)])
     assert [learning_rate(s, 10, 100, steps, 1.0) for s in (0, 29, 30, 60)] == pytest.approx(
         [1, 1, 0.1, 0.01]
     )
-    constant = ScheduleOptions(epochs=1, warmup_epochs=0, kind="constant")
+    falling = ScheduleOptions(epochs=10, warmup_epochs=0, kind="decay", decay=[(4, 6)])
+    assert [learning_rate(s, 10, 100, falling, 1.0) for s in (40, 50, 60, 99)] == pytest.approx(
+        [1, 0.1**0.5, 0.1, 0.1]
+    )
+    constant = ScheduleOptions(epochs=1, warmup_epochs=0, kind="decay")
     assert learning_rate(50, 10, 100, constant, 0.3) == 0.3
 
 
@@ -235,7 +249,7 @@ def test_a_run_from_before_recipes_said_what_their_model_is_goes_on(drawn, train
     del document["network"], document["inference"], document["format"]  # the defaults stood there
     path.write_text(json.dumps(document))
     made, events = run(recipe, tmp_path / "run", resume=True)
-    assert events[-1]["event"] == "done"
+    assert isinstance(events[-1], DoneEvent)
     model, old = Model.load(made, "cpu"), Model.load(trained[0], "cpu")
     assert (model.config, model.info.inference.input_size) == (old.config, 96)
     described = json.loads((tmp_path / "run" / "model.json").read_text())
@@ -264,7 +278,7 @@ def test_a_run_ends_on_milder_images(drawn, tmp_path, monkeypatch):
         seen.append(options)
         return augment_batch(batch, side, options, *rest)
 
-    monkeypatch.setattr("napari_fashion.engine.train.trainer.augment_batch", augment)
+    monkeypatch.setattr("napari_fashion.engine.train.step.augment_batch", augment)
     recipe = tiny_recipe(drawn, schedule={"epochs": 2, "max_steps": 8, "mild": 0.75})
     run(recipe, tmp_path / "run")
     strong = Recipe.from_dict(recipe).augment
@@ -298,7 +312,7 @@ def test_a_state_from_before_rates_had_shares_goes_on(drawn, tmp_path):
         del group["share"]
     path.write_text(json.dumps(state))
     _, events = run(recipe, tmp_path / "run", resume=True)
-    assert events[-1]["event"] == "done"
+    assert isinstance(events[-1], DoneEvent)
 
 
 def test_the_mirror_is_inherited_unless_the_recipe_says_otherwise(drawn):
@@ -550,7 +564,7 @@ def test_sgd_and_the_reports_losses_train_too(drawn, tmp_path):
         network={"neck": "plain", "upsample": 2, "category_pool": "max"},
     )
     _, events = run(recipe, tmp_path / "run")
-    assert math.isfinite(events[-2]["loss"])
+    assert math.isfinite(events[-2].loss)
 
 
 def test_rare_categories_are_drawn_more_often(drawn):
@@ -578,16 +592,16 @@ def test_rare_categories_are_drawn_more_often(drawn):
 def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypatch):
     seen = {}
 
-    def losses(heads, targets, options, pool, rates, teacher_logits):
-        seen["rates"], seen["taught"] = rates, teacher_logits
-        return compute_losses(heads, targets, options, pool, rates, teacher_logits)
+    def losses(heads, targets, options, pool, rates, teacher):
+        seen["rates"], seen["teacher"] = rates, teacher
+        return compute_losses(heads, targets, options, pool, rates, teacher)
 
     def augment(*args):
         seen["aspect"] = args[-1]
         return augment_batch(*args)
 
-    monkeypatch.setattr("napari_fashion.engine.train.trainer.compute_losses", losses)
-    monkeypatch.setattr("napari_fashion.engine.train.trainer.augment_batch", augment)
+    monkeypatch.setattr("napari_fashion.engine.train.step.compute_losses", losses)
+    monkeypatch.setattr("napari_fashion.engine.train.step.augment_batch", augment)
     recipe = Recipe.from_dict(
         tiny_recipe(
             drawn,
@@ -601,7 +615,7 @@ def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypa
     expected = category_rates(trainer.train_images, trainer.rates, len(trainer.schema.categories))
     assert seen["rates"].numpy() == pytest.approx(expected)
     assert seen["aspect"] == 0.4
-    assert seen["taught"] is None  # no teacher
+    assert seen["teacher"] is None
 
 
 def test_category_rates_are_what_is_drawn(drawn):
@@ -649,7 +663,7 @@ def test_what_is_saved_keeps_a_share_of_the_start(drawn, trained, tmp_path):
             torch.testing.assert_close(value, torch.lerp(plain[name], start[name], 0.4))
             moved |= not torch.equal(plain[name], start[name])
     assert moved
-    compared = events[-2]["new"]
+    compared = events[-2].new
     judged = evaluate_images(
         Model.load(tmp_path / "kept", "cpu"),
         Trainer(
@@ -783,7 +797,7 @@ def test_what_a_recipe_starts_from_is_made_first(drawn, tmp_path):
         recipe, runs / "second", device="cpu", emit=events.append,
         should_stop=lambda: next(steps) == 4,
     )  # fmt: skip
-    assert events[-1]["event"] == "stopped"
+    assert isinstance(events[-1], StoppedEvent)
     assert not finished(runs / "first")
     assert not (runs / "second").exists()
     with (runs / "first" / "events.jsonl").open("a") as log:
@@ -916,11 +930,13 @@ def test_tensors_of_another_run_are_refused_by_name(drawn, stopped, tmp_path, na
 def test_a_log_that_ends_anyhow_is_no_finished_run(tmp_path):
     (tmp_path / "model.json").write_text("{}")
     log = tmp_path / "events.jsonl"
+    end = b'{"event": "done", "model": "model.json", "seconds": 1.5}\n'
     for text, done in (
         (b"", False),
-        (b'{"event": "done"}\n', True),
-        (b'{"event": "step"}\n' * 100_000 + b'{"event": "done"}\n', True),
-        (b'{"event": "done"}\n[', False),
+        (end, True),
+        (b'{"event": "step"}\n' * 100_000 + end, True),
+        (end + b"[", False),
+        (b'{"event": "done"}\n', False),
         (b"5\n", False),
         (b"[" * 100_000, False),
         (b"\xff", False),

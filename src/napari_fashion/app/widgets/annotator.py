@@ -38,7 +38,7 @@ from napari_fashion.editing.opening import (
 from napari_fashion.errors import ConflictError, FashionError
 
 SHOWN_KINDS = 4
-"""So many kinds of oddities are named in the message; all are in its tooltip."""
+"""Number of kinds of oddities named in the message; all are in its tooltip."""
 
 
 class _NotOpenedError(FashionError):
@@ -65,7 +65,14 @@ class AnnotatorDock(Dock):
         self.offers = OfferRows(self.window_state.offers)
         self.message = MessageLine(session)
         self.help: ShortcutHelp | None = None
+        self._editor: Editor | None = None
+        self._opened_text = ""
+        self._lay_out()
+        self._connect()
+        self.window_state.may_discard = self._may_discard
+        self._follow(session.editor)
 
+    def _lay_out(self) -> None:
         for part in (
             self.data,
             rule(),
@@ -94,6 +101,8 @@ class AnnotatorDock(Dock):
         self.outer.addWidget(rule())
         self.outer.addLayout(foot_column)  # stays in sight while the rest scrolls
 
+    def _connect(self) -> None:
+        session, actions = self.session, self.actions
         self.data.open_file.connect(lambda: self._open_asked(files.ask_open_file))
         self.data.open_folder.connect(lambda: self._open_asked(files.ask_open_folder))
         self.data.save.connect(self.save)
@@ -113,10 +122,6 @@ class AnnotatorDock(Dock):
         follow(self, self.window_state.predicting.progress, self.predict.show_progress)
         follow(self, actions.category_asked, self.garments.open_category)
         follow(self, actions.help_asked, self.show_help)
-        self._editor: Editor | None = None
-        self._opened_text = ""
-        self.window_state.may_discard = self._may_discard
-        self._follow(session.editor)
 
     # -- following -------------------------------------------------------------------------
 
@@ -166,7 +171,7 @@ class AnnotatorDock(Dock):
         dataset = editor.dataset
         text = f"{len(dataset.images)} images, {len(dataset.garments)} garments. {opening.note}"
         if editor.holder is not None:
-            text += f" It is open elsewhere ({editor.holder}): here it can only be looked at."
+            text += f" It is open elsewhere ({editor.holder}): it is read-only here."
         self.session.notify(text.strip(), "warning" if editor.holder is not None else "info")
         self._opened_text = text.strip()
         self.window_state.checking.start(dataset)
@@ -177,12 +182,12 @@ class AnnotatorDock(Dock):
             return
         counts = found.tally.counts
         if len(counts) == 1:
-            told = str(found)
+            kinds = str(found)
         else:
             shown = [f"{kind}: {n:,}" for kind, n in list(counts.items())[:SHOWN_KINDS]]
             more = [f"{len(counts) - SHOWN_KINDS} more kinds"] * (len(counts) > SHOWN_KINDS)
-            told = "; ".join(shown + more)
-        self.session.notify(f"{self._opened_text} Oddities, kept as they are: {told}.")
+            kinds = "; ".join(shown + more)
+        self.session.notify(f"{self._opened_text} Oddities, kept as they are: {kinds}.")
         self.message.setToolTip("\n".join(found.lines()))
 
     def _decide(self, opening: Opening) -> None:
@@ -217,7 +222,7 @@ class AnnotatorDock(Dock):
     def save(self) -> bool:
         """Save the whole work to its file; return whether it was saved.
 
-        Whether the file that was opened may be written is asked once a file.
+        Whether the file that was opened may be written is asked once per file.
         """
         editor = self.session.editor
         if editor is None:
@@ -325,7 +330,7 @@ class AnnotatorDock(Dock):
             self.export(path, only_reviewed=only_reviewed)
 
     def export(self, path: Path, *, only_reviewed: bool = False) -> None:
-        """Export to a file; that it may be replaced has been said."""
+        """Export to a file; an existing one is replaced."""
         editor = self.session.editor
         if editor is None:
             return

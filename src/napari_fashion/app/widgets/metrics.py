@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_fashion.app.widgets.style import faint
+from napari_fashion.engine.train.events import Metrics
 
 FIGURES = (
     ("ne", "NE", "Mean distance to the truth, in parts of the image: less is better", False),
@@ -42,7 +43,7 @@ class MetricsTable(QWidget):
                 grid.addWidget(cell, row, column)
                 self.cells[key, side] = cell
 
-    def show_figures(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+    def show_figures(self, old: Metrics, new: Metrics) -> None:
         """Show the figures of the old and the new model; empty ones leave a dash."""
         for key, _, _, more in FIGURES:
             values = {"old": _number(old.get(key)), "new": _number(new.get(key))}

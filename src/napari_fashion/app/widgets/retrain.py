@@ -40,6 +40,17 @@ from napari_fashion.app.widgets.style import (
     shrinking,
     theme_of,
 )
+from napari_fashion.engine.train.events import (
+    CompareEvent,
+    DivergenceEvent,
+    DoneEvent,
+    EpochEvent,
+    Metrics,
+    StartEvent,
+    StepEvent,
+    StoppedEvent,
+    TrainEvent,
+)
 from napari_fashion.errors import FashionError
 
 FORGETTING = (
@@ -53,14 +64,20 @@ class RetrainDock(Dock):
     def __init__(self, napari_viewer: Any) -> None:
         self.curve = LossCurve()
         super().__init__(napari_viewer)
-        defaults = RetrainOptions()
         self.job = self.window_state.training
         self.model_path: Path | None = None
         self.runs_folder: Path | None = None
         """Where runs are kept; None: the user's data folder."""
         self._started = 0.0
         self._steps = 0
+        self._make_form(RetrainOptions())
+        self._make_progress()
+        self._lay_out()
+        self._connect()
+        self.apply_theme()
+        self.refresh()
 
+    def _make_form(self, defaults: RetrainOptions) -> None:
         self.start_from = shrinking(QLabel())
         self.what = QComboBox()
         self.what.addItem("All annotated images", "all")
@@ -81,6 +98,49 @@ class RetrainDock(Dock):
             "Share of the images that old and new model are compared on. The split is saved with "
             "the run; images that the model was judged by before stay on that side."
         )
+        self.note = faint()
+        self.note.setWordWrap(True)
+
+    def _make_progress(self) -> None:
+        self.retrain = QPushButton("Retrain")
+        self.retrain.setObjectName("main")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Save what is learned so far and stop")
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(6)
+        self.state = faint()
+        self.state.setWordWrap(True)
+        self.metrics = MetricsTable()
+        self.use = QPushButton("Use new model")
+        self.use.setObjectName("main")
+        self.keep = QPushButton("Keep old")
+        self.held_out = section("On the held-out images")
+        self.message = MessageLine(self.session)
+
+    def _lay_out(self) -> None:
+        self.content.addWidget(section("Retrain"))
+        self.content.addLayout(self._form())
+        self.content.addWidget(self.note)
+        self.content.addLayout(_button_row(self.retrain, self.cancel))
+        self.content.addWidget(self.progress)
+        self.content.addWidget(self.state)
+        self.content.addWidget(rule())
+        self.content.addWidget(section("Loss"))
+        self.content.addWidget(self.curve)
+        self.content.addWidget(rule())
+        self.content.addWidget(self.held_out)
+        self.content.addWidget(self.metrics)
+        self.content.addStretch()
+        foot = QVBoxLayout()
+        foot.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        foot.setSpacing(SPACING)
+        foot.addWidget(self.message)
+        foot.addLayout(_button_row(self.use, self.keep))
+        self.outer.addWidget(rule())
+        self.outer.addLayout(foot)  # stays in sight while the rest scrolls
+
+    def _form(self) -> QFormLayout:
         form = QFormLayout()
         form.setSpacing(SPACING)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -92,54 +152,9 @@ class RetrainDock(Dock):
             ("Held out", self.share),
         ):
             form.addRow(text, widget)
-        self.note = faint()
-        self.note.setWordWrap(True)
+        return form
 
-        self.retrain = QPushButton("Retrain")
-        self.retrain.setObjectName("main")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Save what is learned so far and stop")
-        buttons = QHBoxLayout()
-        buttons.setSpacing(SPACING)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(6)
-        self.state = faint()
-        self.state.setWordWrap(True)
-        self.metrics = MetricsTable()
-        self.use = QPushButton("Use new model")
-        self.use.setObjectName("main")
-        self.keep = QPushButton("Keep old")
-        choice = QHBoxLayout()
-        choice.setSpacing(SPACING)
-        for row, pair in ((buttons, (self.retrain, self.cancel)), (choice, (self.use, self.keep))):
-            for button in pair:
-                button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-                row.addWidget(button, 1)
-        self.message = MessageLine(self.session)
-
-        self.content.addWidget(section("Retrain"))
-        self.content.addLayout(form)
-        self.content.addWidget(self.note)
-        self.content.addLayout(buttons)
-        self.content.addWidget(self.progress)
-        self.content.addWidget(self.state)
-        self.content.addWidget(rule())
-        self.content.addWidget(section("Loss"))
-        self.content.addWidget(self.curve)
-        self.content.addWidget(rule())
-        self.held_out = section("On the held-out images")
-        self.content.addWidget(self.held_out)
-        self.content.addWidget(self.metrics)
-        self.content.addStretch()
-        foot = QVBoxLayout()
-        foot.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
-        foot.setSpacing(SPACING)
-        foot.addWidget(self.message)
-        foot.addLayout(choice)
-        self.outer.addWidget(rule())
-        self.outer.addLayout(foot)  # stays in sight while the rest scrolls
-
+    def _connect(self) -> None:
         self.what.currentIndexChanged.connect(self.refresh)
         self.retrain.clicked.connect(self.start)
         self.cancel.clicked.connect(self.stop)
@@ -150,8 +165,6 @@ class RetrainDock(Dock):
         follow(self, self.job.event, self.on_event)
         follow(self, self.job.failed, self._on_failed)
         follow(self, self.job.finished, self.refresh)
-        self.apply_theme()
-        self.refresh()
 
     def apply_theme(self, *_: Any) -> None:
         """Take the colours of napari's theme."""
@@ -222,53 +235,52 @@ class RetrainDock(Dock):
         self.state.setText("Stopping…")
         self.job.stop()
 
-    def on_event(self, event: dict[str, Any]) -> None:
+    def on_event(self, event: TrainEvent) -> None:
         """Show an event of the training."""
-        match event["event"]:
-            case "start":
+        match event:
+            case StartEvent():
                 self._recommend({}, {})
-                self._started, self._steps = time.monotonic(), int(event["steps"])
+                self._started, self._steps = time.monotonic(), event.steps
                 self.progress.setRange(0, max(1, self._steps))
-                n = int(event["val_images"])
+                n = event.val_images
                 self.held_out.setText(f"On {n} held-out image{'' if n == 1 else 's'}")
                 self.state.setText(
-                    f"{event['train_images']} images to train on, {event['val_images']} held "
-                    f"out, on {event['device']}."
+                    f"{event.train_images} images to train on, {n} held out, on {event.device}."
                 )
-            case "step":
-                self.progress.setValue(int(event["step"]))
-                if isinstance(event.get("loss"), (int, float)):
-                    self.curve.add(event["step"], event["loss"])
-                    self.state.setText(self._pace(event))
-            case "epoch":
-                if event.get("val"):
-                    self.metrics.show_figures({}, event["val"])
-            case "compare":
-                self.metrics.show_figures(event["old"], event["new"])
-                self._recommend(event["old"], event["new"])
-            case "divergence":
+            case StepEvent():
+                self.progress.setValue(event.step)
+                if event.loss is not None:
+                    self.curve.add(event.step, event.loss)
+                    self.state.setText(self._pace(event, event.loss))
+            case EpochEvent():
+                if event.val:
+                    self.metrics.show_figures({}, event.val)
+            case CompareEvent():
+                self.metrics.show_figures(event.old, event.new)
+                self._recommend(event.old, event.new)
+            case DivergenceEvent():
                 self.session.notify(
-                    f"The loss exploded at step {event.get('step')} ({event.get('head')}). A lower "
-                    "learning rate may help.",
+                    f"The loss diverged at step {event.step} ({event.head}). A lower learning "
+                    "rate may help.",
                     "warning",
                 )
-            case "done" | "stopped":
-                self.model_path = Path(event["model"])
-                word = "Done" if event["event"] == "done" else "Stopped early"
+            case DoneEvent() | StoppedEvent():
+                self.model_path = Path(event.model)
+                word = "Done" if isinstance(event, DoneEvent) else "Stopped early"
                 self.state.setText(f"{word}. Use the new model, or keep the old one?")
 
-    def _recommend(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+    def _recommend(self, old: Metrics, new: Metrics) -> None:
         """Make the better model's button the main one: the new one's, unless its NE is greater."""
         before, after = old.get("ne"), new.get("ne")
         worse = before is not None and after is not None and after > before
         for button, main in ((self.use, not worse), (self.keep, worse)):
             repolish(button, objectName="main" if main else "")
 
-    def _pace(self, event: dict[str, Any]) -> str:
-        step, spent = int(event["step"]), time.monotonic() - self._started
-        left = spent / max(step, 1) * max(self._steps - step, 0)
+    def _pace(self, event: StepEvent, loss: float) -> str:
+        spent = time.monotonic() - self._started
+        left = spent / max(event.step, 1) * max(self._steps - event.step, 0)
         return (
-            f"Epoch {event['epoch']}, step {step} of {self._steps}, loss {event['loss']:.3f}, "
+            f"Epoch {event.epoch}, step {event.step} of {self._steps}, loss {loss:.3f}, "
             f"{_duration(left)} left"
         )
 
@@ -296,3 +308,12 @@ def _duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min" if minutes > 2 else f"{60 * minutes + seconds} s"
+
+
+def _button_row(*buttons: QPushButton) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(SPACING)
+    for button in buttons:
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        row.addWidget(button, 1)
+    return row

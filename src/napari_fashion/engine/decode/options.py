@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import Field
 
-from napari_fashion.engine.options import Options
+from napari_fashion.options import Options
 
 
 class DecoderOptions(Options):

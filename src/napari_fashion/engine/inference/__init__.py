@@ -1,1 +1,1 @@
-"""Inference: from images to predictions."""
+"""How a model is used: the passes over images, and what runs its network."""

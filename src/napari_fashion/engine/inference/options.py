@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, field_validator
 
 from napari_fashion.engine.decode import DecoderOptions
-from napari_fashion.engine.options import MAX_SIZE, MAX_SIZES, Options
+from napari_fashion.engine.limits import MAX_SIZE, MAX_SIZES
+from napari_fashion.options import Options
 
 
 class RefinementOptions(Options):
@@ -28,7 +30,7 @@ class RefinementOptions(Options):
         than the first pass found, pixels; None for no second pass.
     """
 
-    margin: float = Field(default=0.25, ge=0, le=2)
+    margin: float = Field(default=0.2, ge=0, le=2)
     detection_size: int | None = Field(default=None, ge=32, le=MAX_SIZE)
     redetect_size: int | None = Field(default=None, ge=32, le=MAX_SIZE)
 
@@ -59,13 +61,13 @@ class InferenceOptions(Options):
 
     model_config = ConfigDict(frozen=True)
 
-    input_size: int = Field(default=192, ge=32, le=MAX_SIZE, multiple_of=32)
-    flip_tta: bool = False
+    input_size: int = Field(default=256, ge=32, le=MAX_SIZE, multiple_of=32)
+    flip_tta: bool = True
     multi_scale: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
         default_factory=list, max_length=MAX_SIZES
     )
-    crop_aspect: float = Field(default=1.0, ge=0, le=1)
-    refinement: RefinementOptions | None = None
+    crop_aspect: float = Field(default=0.75, ge=0, le=1)
+    refinement: RefinementOptions | None = RefinementOptions()
     decoder: DecoderOptions = DecoderOptions()
 
     @field_validator("refinement", mode="before")
@@ -74,6 +76,41 @@ class InferenceOptions(Options):
         if isinstance(value, bool):
             return {} if value else None
         return value
+
+    def overridden(
+        self,
+        *,
+        flip_tta: bool | None = None,
+        sizes: Sequence[int] | None = None,
+        refine: bool | None = None,
+        decoder: DecoderOptions | None = None,
+    ) -> InferenceOptions:
+        """Return these options with some of them replaced; None keeps an option.
+
+        Parameters
+        ----------
+        flip_tta, decoder
+            The options of these names.
+        sizes
+            `multi_scale`, for all passes: there is no detection size and no redetection then.
+        refine
+            False for a single pass; True for a refinement pass, by default options if these have none.
+        """
+        changes: dict[str, Any] = {}
+        refinement = self.refinement
+        if refine is not None:
+            refinement = (refinement or RefinementOptions()) if refine else None
+        if sizes is not None:
+            changes["multi_scale"] = list(sizes)
+            if refinement is not None:
+                none = {"detection_size": None, "redetect_size": None}
+                refinement = refinement.model_copy(update=none)
+        changes["refinement"] = refinement
+        if flip_tta is not None:
+            changes["flip_tta"] = flip_tta
+        if decoder is not None:
+            changes["decoder"] = decoder
+        return self.model_copy(update=changes)
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -1,11 +1,8 @@
-"""A closer look: what was found in a whole image is cut out, garment by garment, and seen again.
+"""The parts of redetection and refinement: which images to detect in again, crops, and merging.
 
-Where several garments lie in the image, or what was found is small in it, the whole image is seen
-once more first, at a greater size, so that none is missed.
-
-The first look says which garments there are; in the second each fills the network's input, so that
-its landmarks are placed more exactly. Detection first and keypoints in the cut is how top-down pose
-estimation works; here one network does both, since it learns from whole images and from cuts.
+The detection pass says which garments there are. In the refinement pass each garment fills the network's input,
+which localises its landmarks more precisely. Detection first and keypoints in the crop is how top-down pose
+estimation works; here one network does both, since it learns from full images and from crops.
 """
 
 from __future__ import annotations
@@ -19,41 +16,38 @@ from numpy.typing import NDArray
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.images.transforms import Crop, RGBImage, crop_to_box
 
-AGREE = 0.4
-"""Distance of a landmark's two places, in widths and heights of the garment's box, up to which they
-are taken for the same landmark; beyond it may be another garment's (training/model-card.md)."""
+AGREEMENT = 0.4
+"""Maximum distance between a landmark's positions in both passes, in widths and heights of the garment's box.
+Positions that are farther apart may be of two garments (training/model-card.md)."""
 
-TAKEN = 0.1
-"""Distance to another garment's landmark, in the same measure, up to which a place is that one's."""
+OTHERS_REACH = 0.1
+"""Distance to another garment's landmark, in the same measure, within which a position is that garment's."""
 
-SLIMMEST = 0.25
-"""A cut's sides differ by no more than this ratio before the margin: a few landmarks in a row have a
-box without a width, which shows nothing of the garment."""
-
+MIN_ASPECT = 0.25
+"""Minimum ratio of a crop's sides before its margin: the box of a few landmarks in a row has no width, and shows
+nothing of the garment."""
 
 SMALL = 0.5
-"""Length of a garment, as a share of its image's longer side, up to which it is small: images of
-one garment have it longer (98 % of those that the bundled model learned from, 94 % of the test
-split)."""
+"""A garment is small up to this length, as a share of its image's longer side: in images of one garment it is
+longer (98 % of those that the bundled model learned from, 94 % of the test split)."""
 
 
 def may_hide_more(prediction: Prediction, landmark_threshold: float) -> bool:
-    """Whether an image may hold more garments than were found in it at a small size.
+    """Whether an image may hold more garments than the detection pass found.
 
-    It may where several were found, or none that is as long as `SMALL` of the image. An image of
-    many small garments can show one long one at a small size, made of their landmarks; there are
-    others beside it, then.
+    It may if several were found, or none that is longer than `SMALL` of the image. In an image of many small
+    garments the detection pass can find a long one, made of their landmarks, beside others.
 
     Parameters
     ----------
     prediction
-        Of a whole image.
+        Of a full image.
     landmark_threshold
         As for `crop_around`.
 
     Returns
     -------
-    False where none was found: looked at again, images of other things begin to show garments
+    False if no garment was found: at a greater size, images without garments begin to show some
     (training/model-card.md).
     """
     if len(prediction.garments) > 1:
@@ -66,25 +60,25 @@ def may_hide_more(prediction: Prediction, landmark_threshold: float) -> bool:
     return 0 < longest < SMALL * max(prediction.width, prediction.height)
 
 
-def sees_more(again: Prediction, first: Prediction) -> bool:
-    """Whether another look at a greater size counts instead of the first one.
+def sees_more(redetected: Prediction, detected: Prediction) -> bool:
+    """Whether the second detection pass replaces the first.
 
-    It does where either found several garments, unless it finds none: then it tells them apart. Of
-    a single one it tells nothing that the closer look will not, and may be wrong about it.
+    It does if either found several garments, unless the second found none: the greater size separates them. Of a
+    single garment it tells nothing that refinement does not, and may be wrong.
 
     Parameters
     ----------
-    again, first
-        Of the same whole image.
+    redetected, detected
+        Of the same full image.
     """
-    found = len(again.garments)
-    return found > 0 and max(found, len(first.garments)) > 1
+    found = len(redetected.garments)
+    return found > 0 and max(found, len(detected.garments)) > 1
 
 
 def crop_around(
     image: RGBImage, garment: PredictedGarment, landmark_threshold: float, margin: float
 ) -> Crop | None:
-    """Cut a found garment out of its image, to look closer.
+    """Crop an image around a detected garment.
 
     Parameters
     ----------
@@ -93,20 +87,20 @@ def crop_around(
     garment
         Of it, in its pixels.
     landmark_threshold
-        Only landmarks that score so much say where the garment is, if there are two of them:
-        places that were made up for the others do not.
+        If at least two landmarks score this much, only these say where the garment is: positions that
+        complete a garment do not.
     margin
-        How much around their box is shown, as a share of it.
+        Margin around their box, as a share of it.
 
     Returns
     -------
-    None where fewer than two landmarks were found: they have no box.
+    None if fewer than two landmarks were found: they have no box.
     """
     box = _box_of(garment, landmark_threshold)
     if box is None:
         return None
     low, high = box
-    lacking = np.maximum(SLIMMEST * (high - low).max() - (high - low), 0) / 2
+    lacking = np.maximum(MIN_ASPECT * (high - low).max() - (high - low), 0) / 2
     return crop_to_box(image, np.stack([low - lacking, high + lacking]), margin)
 
 
@@ -121,48 +115,48 @@ def _box_of(garment: PredictedGarment, landmark_threshold: float) -> NDArray[np.
 
 
 def merge(
-    first: PredictedGarment,
-    second: PredictedGarment,
+    detected: PredictedGarment,
+    refined: PredictedGarment,
     crop: Crop,
     others: Sequence[PredictedGarment],
     landmark_threshold: float,
 ) -> PredictedGarment:
-    """Return a garment as two looks see it together.
+    """Merge what the detection and the refinement pass found of one garment.
 
-    A landmark lies where the second look sees it, unless that is so far off (`AGREE`) that it may
-    be another landmark, and the first look had found it; or unless it is another garment's
-    (`TAKEN`). What only one look finds, that one says. The category is the mean of both. The
-    garment's own score stays: it says how sure it is that there is one.
+    A landmark takes the refined position, unless that is farther than `AGREEMENT` from a detected one that is
+    above the threshold, or belongs to another garment (`OTHERS_REACH`). A landmark of only one pass keeps
+    that one's position. The category is the mean of both. The garment's own score stays: it says how sure
+    the detection is.
 
     Parameters
     ----------
-    first
+    detected
         In the image's pixels.
-    second
-        In the cut's.
-    cut
-        What the second look saw.
+    refined
+        In the crop's.
+    crop
+        The refinement pass's image.
     others
-        The image's other garments, as the first look saw them.
+        The image's other garments, as detected.
     landmark_threshold
-        From this score on a landmark was found; below, a place was made up for it.
+        Landmarks with a lower score complete a garment, and were not found.
     """
-    moved = (second.xy + np.asarray(crop.origin, np.float32)).astype(np.float32)
+    moved = (refined.xy + np.asarray(crop.origin, np.float32)).astype(np.float32)
 
-    def away(xy: NDArray[np.float32]) -> NDArray[np.float64]:
+    def distance(xy: NDArray[np.float32]) -> NDArray[np.float64]:
         apart: NDArray[np.float64] = np.linalg.norm((moved - xy) / np.asarray(crop.extent), axis=-1)
         return apart
 
-    apart = np.where(first.found, away(first.xy), np.inf)
-    use = second.found & ((apart <= AGREE) | (first.scores < landmark_threshold))
+    apart = np.where(detected.found, distance(detected.xy), np.inf)
+    use = refined.found & ((apart <= AGREEMENT) | (detected.scores < landmark_threshold))
     for other in others:
-        there = away(other.xy)
+        to_other = distance(other.xy)
         theirs = (other.scores >= landmark_threshold) & other.found
-        use &= ~(theirs & (there <= TAKEN) & (there < apart))
+        use &= ~(theirs & (to_other <= OTHERS_REACH) & (to_other < apart))
     return replace(
-        first,
-        xy=np.where(use[:, None], moved, first.xy),
-        scores=np.where(use, second.scores, first.scores),
-        spread=np.where(use, second.spread, first.spread),
-        category=((first.category + second.category) / 2).astype(np.float32),
+        detected,
+        xy=np.where(use[:, None], moved, detected.xy),
+        scores=np.where(use, refined.scores, detected.scores),
+        spread=np.where(use, refined.spread, detected.spread),
+        category=((detected.category + refined.category) / 2).astype(np.float32),
     )

@@ -1,1 +1,1 @@
-"""The network: backbones, necks and heads."""
+"""The network: backbones, necks and heads; `config` and `heads` need no torch."""

@@ -7,19 +7,28 @@ before it costs memory or time. The ranges stand at the fields.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from napari_fashion.datasets.source import Source
 from napari_fashion.documents import ended, read_json, read_toml
-from napari_fashion.engine.augment import AugmentOptions
+from napari_fashion.engine.augment.options import AugmentOptions
 from napari_fashion.engine.inference.options import InferenceOptions
-from napari_fashion.engine.losses import LossOptions
-from napari_fashion.engine.network.network import NetworkConfig
-from napari_fashion.engine.options import MAX_SIZE, Options, told
-from napari_fashion.engine.renamed import RECIPE_KEYS, translate_recipe
-from napari_fashion.engine.targets import TargetOptions
+from napari_fashion.engine.limits import MAX_SIZE
+from napari_fashion.engine.losses.options import LossOptions
+from napari_fashion.engine.network.backbones import find_backbone
+from napari_fashion.engine.network.config import NetworkConfig
+from napari_fashion.engine.renamed import RECIPE_KEYS, REMOVED, translate_recipe, without_removed
+from napari_fashion.engine.targets.options import TargetOptions
+from napari_fashion.engine.train.options import (
+    DivergenceOptions,
+    OptimiserOptions,
+    ScheduleOptions,
+    TeacherOptions,
+)
 from napari_fashion.errors import RecipeError
+from napari_fashion.options import Options, told
 
 INHERITED = ("augment", "targets", "loss")
 """Parts of a recipe that a training which starts from a model takes from that model's recipe; its
@@ -29,43 +38,11 @@ INHERITED = ("augment", "targets", "loss")
 NAME = r"^[A-Za-z0-9._-]+$"
 """What a model may be called."""
 
+PACKAGED, RANDOM = "imagenet", "none"
+"""`Recipe.pretrained` of the weights that the package carries, and of random ones."""
+
 REGULARISERS = ("dropout", "drop_path")
 """Parts of `NetworkConfig` that change how a network learns, and not what it is."""
-
-
-class Source(Options):
-    """Annotated images to learn from.
-
-    Attributes
-    ----------
-    file
-        A COCO keypoint file, relative to the recipe; or ``photos:train``, ``photos:test``,
-        ``photos:unlabelled``, ``photos:pseudo`` (the same with landmarks that models agreed on),
-        ``photos:no_garment`` (the CC0 photos), or ``samples:COUNT`` or
-        ``samples:COUNT:SEED`` (procedural garments).
-    images
-        Folder of the images, where it is not the file's own.
-    repeat
-        How often each image comes in an epoch.
-    empty
-        What images without annotations are: ``"skip"`` those that nobody reviewed (the
-        default), or ``"negative"``: images that show no garment.
-    categories
-        A map of the categories that the model lacks (TOML, `coco.categories.read_category_map`).
-    allow_roots
-        Folders beyond the data set's that its images may lie in.
-    pseudo
-        Learn from what a model said as well, as `selftrain` writes it. No model is judged by
-        that: such images that fall to the held-out share are left out.
-    """
-
-    file: str
-    images: str | None = None
-    repeat: int = Field(default=1, ge=1, le=10_000)
-    empty: Literal["skip", "negative"] = "skip"
-    pseudo: bool = False
-    categories: str | None = None
-    allow_roots: list[str] = Field(default_factory=list)
 
 
 class DataOptions(Options):
@@ -96,53 +73,10 @@ class DataOptions(Options):
     train: list[Source] = Field(min_length=1, max_length=10_000)
     validation: list[Source] = Field(default_factory=list, max_length=10_000)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
-    balance: float = Field(default=0.0, ge=0, le=1)
+    balance: float = Field(default=0.5, ge=0, le=1)
     canvas: int = Field(default=320, ge=32, le=MAX_SIZE)
     workers: int = Field(default=0, ge=0, le=256)
     cache_gb: float = Field(default=4.0, ge=0, le=100_000)
-
-
-class OptimiserOptions(Options):
-    """How weights move.
-
-    Attributes
-    ----------
-    kind
-        ``"adamw"`` or ``"sgd"`` (the report's).
-    lr
-        Peak learning rate.
-    backbone_lr
-        The backbone's learning rate as a share of that.
-    weight_decay
-        Of convolution weights; norms and biases have none.
-    momentum, nesterov
-        Of SGD.
-    clip_value
-        Each gradient value is clipped to +- this (the report's 10); 0 does not clip.
-    clip_norm
-        The gradient's norm is clipped to this; 0 does not clip.
-    freeze_norms
-        Batch norms keep their mean and variance, of whatever the model to start from has seen:
-        a few images of one kind would pull them away.
-    keep_start
-        Share of the weights of the model to start from in what is saved: a mean of the two forgets
-        less of what the old one knew (Wortsman et al. 2022, robust fine-tuning).
-    ema
-        Decay a step of the exponential moving average of the weights, which is what is saved;
-        0 saves the weights themselves.
-    """
-
-    kind: Literal["adamw", "sgd"] = "adamw"
-    lr: float = Field(default=2e-3, gt=0, le=100)
-    backbone_lr: float = Field(default=1.0, gt=0, le=1000)
-    weight_decay: float = Field(default=1e-2, ge=0, le=100)
-    momentum: float = Field(default=0.95, ge=0, lt=1)
-    nesterov: bool = True
-    clip_value: float = Field(default=0.0, ge=0, le=1e9)
-    clip_norm: float = Field(default=5.0, ge=0, le=1e9)
-    freeze_norms: bool = False
-    keep_start: float = Field(default=0.0, ge=0, lt=1)
-    ema: float = Field(default=0.998, ge=0, lt=1)
 
 
 def _not_skippable(network: NetworkConfig) -> str | None:
@@ -152,102 +86,6 @@ def _not_skippable(network: NetworkConfig) -> str | None:
         f"network.drop_path is {network.drop_path}; expected 0 with backbone {network.backbone!r}, "
         "whose blocks cannot be skipped"
     )
-
-
-class TeacherOptions(Options):
-    """A model whose answers are learned from, beside the labels.
-
-    Attributes
-    ----------
-    model
-        A model's path, or ``"bundled"``; ``"start"`` is the one that the run starts from, which is
-        then forgotten less where the new images say nothing of it (Li and Hoiem 2016, learning
-        without forgetting). Its landmarks and edges may be others, its categories may not.
-    category
-        Share of a garment's category target that is what the teacher says of the same view
-        (Hinton et al. 2015, distillation), the rest being its label.
-    """
-
-    model: str = "start"
-    category: float = Field(default=0.5, ge=0, le=1)
-
-
-class ScheduleOptions(Options):
-    """How long, and how the learning rate changes.
-
-    Attributes
-    ----------
-    epochs
-        Number of passes.
-    batch
-        Images a step.
-    warmup_epochs
-        Linear rise of the learning rate from 0, in epochs.
-    kind
-        ``"cosine"`` to `final_lr` of the peak, ``"steps"`` or ``"constant"``.
-    steps
-        For ``"steps"``: epochs after which the rate is multiplied by 0.1.
-    final_lr
-        For ``"cosine"``: the last rate as a share of the peak.
-    validate_every
-        Epochs between validations; the last epoch is always validated.
-    max_steps
-        Stop after so many steps; 0 for no such limit.
-    sizes
-        Progressive resizing: (share, size) pairs; from that share of the steps on, images have
-        that longer side in the network's input. Rising shares, the first 0, the last size the
-        recipe's `InferenceOptions.input_size`; empty for that size throughout.
-    mild
-        From that share of the steps on, images are changed half as far
-        (`AugmentOptions.milder`): a model ends on images like those it is used on (He et al.
-        2019, data augmentation revisited).
-    """
-
-    epochs: int = Field(default=50, ge=1, le=1_000_000)
-    batch: int = Field(default=32, ge=1, le=65_536)
-    warmup_epochs: float = Field(default=1.0, ge=0, le=1_000_000)
-    kind: Literal["cosine", "steps", "constant"] = "cosine"
-    steps: list[Annotated[int, Field(ge=0, le=1_000_000)]] = Field(
-        default_factory=list, max_length=1000
-    )
-    final_lr: float = Field(default=0.01, ge=0, le=1)
-    validate_every: int = Field(default=1, ge=1, le=1_000_000)
-    max_steps: int = Field(default=0, ge=0, le=1_000_000_000)
-    sizes: list[tuple[float, int]] = Field(default_factory=list, max_length=64)
-    mild: float = Field(default=1.0, gt=0, le=1)
-
-    @field_validator("sizes")
-    @classmethod
-    def _rising(cls, value: list[tuple[float, int]]) -> list[tuple[float, int]]:
-        shares = [share for share, _ in value]
-        if value and (shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1):
-            raise ValueError("expected rising shares of the steps below 1, the first of them 0")
-        if any(not 32 <= size <= MAX_SIZE or size % 32 for _, size in value):
-            raise ValueError(f"expected sizes that are multiples of 32, up to {MAX_SIZE}")
-        return value
-
-    def size_at(self, done: float, usual: int) -> int:
-        """Return the input's side when a share `done` of the steps is done."""
-        return next((size for share, size in reversed(self.sizes) if done >= share), usual)
-
-
-class DivergenceOptions(Options):
-    """What to do when the loss is not finite, or far above its running median.
-
-    Attributes
-    ----------
-    policy
-        ``"skip"`` the step; go ``"back"`` to the last good epoch at a tenth of the rate; or
-        ``"stop"``.
-    factor
-        How far above the running median counts as an explosion.
-    patience
-        Consecutive divergence after which ``"skip"`` gives up and stops.
-    """
-
-    policy: Literal["skip", "back", "stop"] = "skip"
-    factor: float = Field(default=20.0, gt=1, le=1e9)
-    patience: int = Field(default=20, ge=1, le=1_000_000)
 
 
 class Recipe(Options):
@@ -265,8 +103,10 @@ class Recipe(Options):
         and what `INHERITED` names, where this recipe does not set them. Of the network a recipe
         can set what only training knows (`REGULARISERS`).
     pretrained
-        File of weights that the backbone starts from (`Backbone.load_pretrained`), relative to
-        the recipe; None for random ones. Not looked at where `start_from` is given.
+        Weights that the backbone starts from: ``"imagenet"`` for those that the package carries,
+        a file (`Backbone.load_pretrained`) relative to the recipe, or ``"none"`` for random ones.
+        By default ``"imagenet"`` if the package carries weights of the backbone. A run that starts
+        from a model has that one's weights.
     inference
         How the model is used, and the input's size (`InferenceOptions`).
     precision
@@ -279,6 +119,7 @@ class Recipe(Options):
 
     model_config = ConfigDict(populate_by_name=True)
     renamed: ClassVar = RECIPE_KEYS
+    removed: ClassVar = REMOVED
 
     name: str = Field(default="model", pattern=NAME, max_length=100)
     schema_name: str = Field(default="garments", alias="schema")
@@ -296,6 +137,15 @@ class Recipe(Options):
     schedule: ScheduleOptions = ScheduleOptions()
     divergence: DivergenceOptions = DivergenceOptions()
     teacher: TeacherOptions | None = None
+
+    @property
+    def backbone_weights(self) -> str | None:
+        """What the backbone starts from: a file or ``"imagenet"``; None for random weights."""
+        if self.start_from is not None or self.pretrained == RANDOM:
+            return None
+        if self.pretrained is not None:
+            return self.pretrained
+        return PACKAGED if find_backbone(self.network.backbone).packaged_weights else None
 
     @model_validator(mode="after")
     def _fits_its_start(self) -> Recipe:
@@ -343,12 +193,10 @@ class Recipe(Options):
             If the file is missing, or not a recipe.
         """
         data = read_json(path, RecipeError, expected="the recipe of a training run (JSON)")
-        if isinstance(data, dict):
-            data = (
-                {k: v for k, v in data.items() if k != "format"}
-                if "format" in data
-                else (translate_recipe(data))
-            )
+        if isinstance(data, dict) and "format" in data:
+            data = without_removed({k: v for k, v in data.items() if k != "format"})
+        elif isinstance(data, dict):
+            data = translate_recipe(data)
         return cls.from_dict(data, where=str(path))
 
     @classmethod
@@ -375,27 +223,16 @@ class Recipe(Options):
                 return value
             return str((base / value).resolve())
 
-        def source(s: Source) -> Source:
-            roots = [str((base / root).resolve()) for root in s.allow_roots]
-            return s.model_copy(
-                update={
-                    "file": path(s.file),
-                    "images": path(s.images),
-                    "allow_roots": roots,
-                    "categories": path(s.categories),
-                }
-            )
-
         data = self.data.model_copy(
             update={
-                "train": [source(s) for s in self.data.train],
-                "validation": [source(s) for s in self.data.validation],
+                "train": [source.resolved(base) for source in self.data.train],
+                "validation": [source.resolved(base) for source in self.data.validation],
             }
         )
         changes: dict[str, Any] = {"data": data}
         if self.start_from not in (None, "bundled"):
             changes["start_from"] = path(self.start_from)
-        if self.pretrained is not None:
+        if self.pretrained not in (None, PACKAGED, RANDOM):
             changes["pretrained"] = path(self.pretrained)
         if self.schema_name.endswith(".toml"):
             changes["schema_name"] = path(self.schema_name)
@@ -428,6 +265,7 @@ class Recipe(Options):
             If this recipe sets another shape of the network, its sizes end with another input size,
             or a part that is taken is not valid.
         """
+        recipe = without_removed(recipe)
         inference = self._inherited_inference(inference)
         sizes = self.schedule.sizes
         if sizes and sizes[-1][1] != inference.input_size:

@@ -1,0 +1,190 @@
+"""Sources are opened by name: the registry of their kinds, and the kinds that the package has."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_fashion.coco import Dataset
+from napari_fashion.datasets import photos
+from napari_fashion.datasets.source import Source
+from napari_fashion.documents import closest, shown
+from napari_fashion.errors import RecipeError
+from napari_fashion.files import is_file
+from napari_fashion.paths import cache_folder
+from napari_fashion.schema import Schema
+
+MAX_SAMPLES = 100_000
+"""Largest number of procedural garments that a source may ask for."""
+
+Opener = Callable[[str, Source], Dataset]
+"""Opens a source, given the argument in its name and the source."""
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """A kind of sources.
+
+    Attributes
+    ----------
+    expected
+        What its names look like, for messages.
+    open
+        Opens one.
+    numbered
+        Whether its images are named by number, so that only the source's name makes a name unique.
+    """
+
+    expected: str
+    open: Opener
+    numbered: bool
+
+
+_KINDS: dict[str, SourceKind] = {}
+
+
+def register_source(
+    kind: str, *, expected: str, numbered: bool = False
+) -> Callable[[Opener], Opener]:
+    """Register what opens sources named ``kind:argument``; a decorator.
+
+    Parameters
+    ----------
+    kind, expected, numbered
+        See `SourceKind`; `kind` is of two or more lower-case letters.
+
+    Raises
+    ------
+    ValueError
+        If the kind is registered already.
+    """
+    if kind in _KINDS:
+        raise ValueError(f"The source kind {kind!r} is registered twice; expected unique kinds.")
+
+    def register(opener: Opener) -> Opener:
+        _KINDS[kind] = SourceKind(expected, opener, numbered)
+        return opener
+
+    return register
+
+
+def open_source(source: Source, fallback: Schema | None = None) -> Dataset:
+    """Open the data set that a source names.
+
+    Parameters
+    ----------
+    source
+        A COCO file, or a kind that is registered and its argument.
+    fallback
+        What the landmarks mean if no category of a file names any.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such kind, its argument is malformed, or the photos are not here.
+    CocoError
+        If the file cannot be read.
+    """
+    kind = _KINDS.get(source.kind)
+    if kind is not None:
+        return kind.open(source.argument, source)
+    if source.kind and not is_file(Path(source.file)):
+        near = closest(source.kind, _KINDS)
+        hint = f" Did you mean {near}:{source.argument[:60]}?" if near else ""
+        known = "; ".join(kind.expected for kind in _KINDS.values())
+        raise RecipeError(
+            f"{shown(source.file)[1:-1]}: no such file, and no kind of sources; expected a COCO file, "
+            f"or {known}.{hint}"
+        )
+    return Dataset.load(
+        source.file,
+        fallback=fallback,
+        image_root=source.images,
+        allow_roots=source.allow_roots,
+    )
+
+
+def image_identity(source: Source, file_name: str) -> tuple[str, str]:
+    """Return what identifies an image across exports, and the group that it is of.
+
+    Parameters
+    ----------
+    source
+        Where the image comes from.
+    file_name
+        As its record has it.
+
+    Returns
+    -------
+    key
+        Its ``file_name``, which an export keeps; of the CC0 photos the photo's name alone, which is unique;
+        of procedural garments with their source.
+    group
+        The sender of a CC0 photo, whose photos share rooms and backgrounds; otherwise the key.
+    """
+    kind = _KINDS.get(source.kind)
+    if kind is not None and kind.numbered:
+        key = f"{source.file}/{file_name}"
+        return key, key
+    sender = photos.senders().get(Path(file_name).stem)
+    return (file_name, file_name) if sender is None else (Path(file_name).name, sender)
+
+
+@register_source("photos", expected="photos:train, photos:test, photos:unlabelled, photos:pseudo or "
+                 "photos:no_garment")  # fmt: skip
+def _open_photos(split: str, source: Source) -> Dataset:
+    folder = Path(source.images) if source.images else photos.locate()
+    if folder is None:
+        raise RecipeError(
+            "The CC0 garment photos are not here. Get them with `napari-fashion fetch`, or set "
+            "NAPARI_FASHION_PHOTOS to a folder that has them."
+        )
+    match split:
+        case "train" | "test":
+            return Dataset.load(photos.landmarks(split), image_root=folder / "images")
+        case "unlabelled" | "pseudo" | "no_garment":
+            document = photos.category_document(split, folder)
+            if not document["images"]:
+                raise RecipeError(
+                    f"{folder} has none of the photos of {source.file}. Get them with "
+                    "`napari-fashion fetch --all`."
+                )
+            return Dataset.from_document(document, image_root=folder)
+    raise RecipeError(
+        f"photos:{shown(split)[1:-1]}: no such split; expected {_KINDS['photos'].expected}."
+    )
+
+
+@register_source("samples", expected="samples:COUNT or samples:COUNT:SEED", numbered=True)
+def _open_samples(argument: str, source: Source) -> Dataset:
+    """Render procedural garments once; they are kept in the user's cache folder."""
+    try:
+        count, seed = (int(part) for part in [*argument.split(":"), "0"][:2])
+    except ValueError:
+        count = seed = -1
+    if not (1 <= count <= MAX_SAMPLES and 0 <= seed < 1 << 32):
+        raise RecipeError(
+            f"samples:{shown(argument)[1:-1]}: expected {_KINDS['samples'].expected}, such as "
+            f"samples:500:1, with 1 to {MAX_SAMPLES:,} images and a seed below 2^32."
+        )
+    from napari_fashion.datasets import procedural  # imports SciPy
+
+    cache = cache_folder()
+    code = hashlib.sha256()
+    for file in sorted(Path(procedural.__file__).parent.glob("*.[pt][yo]*")):
+        code.update(file.read_bytes())
+    folder = cache / f"samples-{count}-{seed}-{code.hexdigest()[:8]}"
+    found = folder / procedural.ANNOTATIONS
+    if not found.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as temporary:
+            made = procedural.write_dataset(Path(temporary) / "made", count, seed)
+            try:
+                made.parent.rename(folder)
+            except OSError:
+                if not found.is_file():  # otherwise another process was faster
+                    raise
+    return Dataset.load(found)

@@ -1,0 +1,86 @@
+"""What names a source of annotated images, and how it is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from napari_fashion.options import Options
+
+_KIND = re.compile(r"([a-z][a-z0-9_-]+):")  # one letter and a colon is a drive
+
+
+class Source(Options):
+    """A source of annotated images.
+
+    Attributes
+    ----------
+    file
+        A COCO keypoint file, relative to the recipe; or a kind and its argument (`datasets.opening`):
+        ``photos:train``, ``photos:test``, ``photos:unlabelled``, ``photos:pseudo`` (the same with landmarks
+        on which models agreed) and ``photos:no_garment`` are the CC0 photos; ``samples:COUNT`` and
+        ``samples:COUNT:SEED`` are procedural garments.
+    images
+        Folder of the images, if it is not the file's own.
+    repeat
+        Number of times that each image comes in an epoch.
+    empty
+        Images without annotations: ``"skip"`` those that nobody reviewed (the default), or
+        ``"negative"``: they show no garment.
+    pseudo
+        Learn from what models predicted as well, as ``napari-fashion pseudo-label`` writes it. No model is
+        judged by it: such images are left out if they fall to the held-out share.
+    categories
+        A map of the categories that the model lacks (TOML, `coco.categories.read_category_map`).
+    allow_roots
+        Folders beside the data set's in which its images may lie.
+    """
+
+    file: str
+    images: str | None = None
+    repeat: int = Field(default=1, ge=1, le=10_000)
+    empty: Literal["skip", "negative"] = "skip"
+    pseudo: bool = False
+    categories: str | None = None
+    allow_roots: list[str] = Field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """What stands before a colon in the name, such as ``photos``; empty for a plain file.
+
+        >>> Source(file="photos:test").kind, Source(file="C:/train.json").kind
+        ('photos', '')
+        """
+        match = _KIND.match(self.file)
+        return "" if match is None else match[1]
+
+    @property
+    def argument(self) -> str:
+        """What follows the kind: ``test`` of ``photos:test``; the whole name of a plain file."""
+        return self.file.removeprefix(f"{self.kind}:") if self.kind else self.file
+
+    def resolved(self, base: Path) -> Source:
+        """Return the source with its relative paths taken from the folder `base`.
+
+        Raises
+        ------
+        OSError, ValueError, RuntimeError
+            If a path cannot be looked for.
+        """
+
+        def path(value: str | None) -> str | None:
+            if value is None or Path(value).is_absolute():
+                return value
+            return str((base / value).resolve())
+
+        return self.model_copy(
+            update={
+                "file": self.file if self.kind else path(self.file),
+                "images": path(self.images),
+                "categories": path(self.categories),
+                "allow_roots": [str((base / root).resolve()) for root in self.allow_roots],
+            }
+        )

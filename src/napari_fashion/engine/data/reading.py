@@ -1,0 +1,331 @@
+"""Sources become annotated images: what can be learned from, and why the rest is left out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fashion.coco import Dataset, Garment, Image, columns
+from napari_fashion.coco.categories import (
+    FOREIGN,
+    UNCLEAR,
+    CategoryAnswer,
+    CategoryRule,
+    read_category_map,
+)
+from napari_fashion.coco.keypoints import far_outside
+from napari_fashion.datasets.opening import image_identity, open_source
+from napari_fashion.datasets.source import Source
+from napari_fashion.documents import listed
+from napari_fashion.engine.data.sample import UNREADABLE, AnnotatedImage
+from napari_fashion.errors import ImageError, RecipeError
+from napari_fashion.images import image_size
+from napari_fashion.schema import Schema
+from napari_fashion.tally import EXAMPLES, Tally
+
+HEADER_THREADS = 8
+"""Number of threads that read the headers of image files."""
+
+_Box = tuple[float, float, float, float]
+"""x, y, width, height in pixels."""
+
+_log = logging.getLogger(__name__)
+
+
+def load_sources(
+    sources: Iterable[Source],
+    schema: Schema,
+    tally: Tally | None = None,
+    *,
+    answer: CategoryAnswer | None = None,
+) -> list[AnnotatedImage]:
+    """Read the annotations of all sources, and the headers of their images; pixels are read later.
+
+    What a model predicted and no person touched or reviewed is no truth: such garments are regions to
+    ignore, like crowds, unless the source says that they are to be learned from (`Source.pseudo`);
+    no model is judged by them. Left out and counted are
+
+    - images that then have no garment, unless the source calls empty images negative, or somebody reviewed
+      the image and left it empty;
+    - images that are missing, are none, or have another size than their record;
+    - of a garment, what cannot be used: keypoints of another form (the garment becomes a region to
+      ignore), landmarks far outside the image, a malformed box.
+
+    Parameters
+    ----------
+    sources
+        Where the annotations are.
+    schema
+        The model's.
+    tally
+        Counts what is left out, and why; without it, that is logged.
+    answer
+        What the categories that the model lacks stand for (`CategoryRule`), unless the source names a map;
+        by default what the file remembers.
+
+    Raises
+    ------
+    RecipeError
+        If nothing is left to learn from, a source cannot be opened, or it has other landmarks than the
+        schema.
+    CocoError
+        If a file cannot be read.
+    """
+    left_out = Tally() if tally is None else tally
+    images: list[AnnotatedImage] = []
+    for source in sources:
+        dataset = open_source(source, schema)
+        if dataset.schema.landmarks != schema.landmarks:
+            raise RecipeError(
+                f"{source.file} has the landmarks {listed(dataset.schema.landmarks)}; expected "
+                f"those of schema {schema.name!r}: {listed(schema.landmarks)}."
+            )
+        own = answer if source.categories is None else read_category_map(source.categories)
+        images += _SourceReader(source, dataset, schema, left_out, own).images()
+    if not images:
+        raise RecipeError(
+            "No source has an image with a garment that a person annotated or reviewed; there is "
+            f"nothing to learn from, or to judge by. Left out: {left_out or 'nothing'}."
+        )
+    if tally is None and left_out:
+        _log.warning("left out: %s", left_out)
+    return images
+
+
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    """What is known of one image.
+
+    Attributes
+    ----------
+    image, path
+        Its record, and its file.
+    garments
+        What to learn from or to judge by.
+    ignored
+        Boxes of regions to ignore.
+    unknown_place
+        Whether there is a garment whose place is not known: then the whole image is a region to ignore.
+    """
+
+    image: Image
+    path: Path
+    garments: list[Garment]
+    ignored: list[_Box]
+    unknown_place: bool
+
+
+class _SourceReader:
+    """Reads the images of one source, and counts what it leaves out."""
+
+    def __init__(
+        self,
+        source: Source,
+        dataset: Dataset,
+        schema: Schema,
+        tally: Tally,
+        answer: CategoryAnswer | None,
+    ) -> None:
+        self.source, self.dataset, self.schema, self.tally = source, dataset, schema, tally
+        self.rule = CategoryRule.of(dataset, schema, answer)
+
+    def images(self) -> list[AnnotatedImage]:
+        """Return the images to learn from or to judge by, each as often as the source repeats it."""
+        self._count_orphans()
+        truths = [t for image in self.dataset.images if (t := self._truth(image)) is not None]
+        images: list[AnnotatedImage] = []
+        with ThreadPoolExecutor(HEADER_THREADS) as pool:
+            for truth, size in zip(truths, pool.map(_size_of, truths), strict=True):
+                if isinstance(size, str):
+                    self.tally.add(UNREADABLE, size)
+                    continue
+                recorded = truth.image.known_size
+                if recorded is not None and size != recorded:
+                    self.tally.add(
+                        "images of another size than their record",
+                        f"{truth.path} has {size[0]} x {size[1]} pixels, the file says "
+                        f"{recorded[0]} x {recorded[1]}",
+                    )
+                    continue
+                is_truth = truth.image.reviewed or all(g.touched_by_human for g in truth.garments)
+                annotated = replace(self._annotated(truth, size), truth=is_truth)
+                images += [annotated] * self.source.repeat
+        return images
+
+    def _count_orphans(self) -> None:
+        found = columns(self.dataset)
+        lost = np.flatnonzero(found.annotation_image < 0)
+        for row in lost[:EXAMPLES].tolist():
+            garment = self.dataset.garment(found.annotation_ids[row])
+            self.tally.add(
+                "annotations of no image",
+                f"{self.source.file}: annotation {garment.id!r} has the image_id {garment.image_id!r}, "
+                "which no image has",
+            )
+        if len(lost) > EXAMPLES:
+            self.tally.add("annotations of no image", n=len(lost) - EXAMPLES)
+
+    def _truth(self, image: Image) -> _Truth | None:
+        """Return what is known of an image; None, counted, if there is nothing to learn from it."""
+        truth: list[Garment] = []
+        ignored: list[_Box] = []
+        unknown_place = False
+        for garment in image.garments:
+            if self._is_usable(garment, image):
+                truth.append(garment)
+            elif garment.bbox is not None and not garment.bbox_problem:
+                ignored.append(garment.bbox)
+            else:
+                unknown_place |= bool(garment.keypoints.problem)
+        if not truth and self.source.empty == "skip" and not image.reviewed:
+            self.tally.add("images without a garment to learn from or to judge by")
+            return None
+        if not image.reviewed:
+            ignored += image.ignored_boxes
+        try:
+            if not image.file_name:
+                raise ImageError(f"{self.source.file}: image {image.id!r} has no file_name")
+            return _Truth(image, image.path, truth, ignored, unknown_place)
+        except ImageError as error:
+            self.tally.add(UNREADABLE, str(error))
+            return None
+
+    def _is_usable(self, garment: Garment, image: Image) -> bool:
+        """Whether a garment has keypoints that can be read, and is truth or to be learned from."""
+        if garment.keypoints.problem:
+            self.tally.add(
+                "garments whose keypoints have another form",
+                f"{_name(image)}: annotation {garment.id!r} has keypoints of "
+                f"{garment.keypoints.problem}",
+            )
+            return False
+        if not (image.reviewed or self.source.pseudo or garment.touched_by_human):
+            self.tally.add("predicted garments that nobody has reviewed")
+            return False
+        return True
+
+    def _annotated(self, truth: _Truth, size: tuple[int, int]) -> AnnotatedImage:
+        """Return an image of `size` (width, height) with its garments, then the regions to ignore."""
+        schema = self.schema
+        key, group = image_identity(self.source, truth.image.file_name)
+        k = schema.n_landmarks
+        ignored = [box for box in truth.ignored if _is_region(box, size)]
+        if truth.unknown_place:
+            ignored.append((0.0, 0.0, float(size[0]), float(size[1])))
+        n = len(truth.garments) + len(ignored)
+        xy = np.zeros((n, k, 2), np.float32)
+        visibility = np.zeros((n, k), np.int64)
+        member = np.zeros((n, k), np.bool_)
+        box = np.zeros((n, 4), np.float32)
+        category = np.full(n, UNCLEAR, np.int64)
+        crowd = np.zeros(n, np.bool_)
+        for i, garment in enumerate(truth.garments):
+            crowd[i] = garment.is_crowd
+            xy[i], visibility[i] = self._landmarks(garment, truth, size)
+            category[i] = self._category(garment, truth)
+            present = np.flatnonzero(visibility[i] > 0)
+            member[i, _members(schema, garment, int(category[i]), present)] = True
+            box[i] = self._box(garment, truth, size) or _landmark_box(xy[i, present], size)
+        for i, region in enumerate(ignored, start=len(truth.garments)):
+            box[i], crowd[i] = region, True
+        box[:, 2:] += box[:, :2]
+        return AnnotatedImage(
+            key, group, truth.path, size, xy, visibility, member, box, category, crowd
+        )
+
+    def _landmarks(
+        self, garment: Garment, truth: _Truth, size: tuple[int, int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the landmarks of a garment; those far outside the image are not labelled.
+
+        Returns
+        -------
+        xy, visibility
+            (K, 2) pixels, (K,).
+        """
+        xy, visibility = garment.xy.copy(), garment.visibility.copy()
+        labelled = np.flatnonzero(visibility > 0).tolist()
+        far = [i for i in labelled if far_outside(float(xy[i, 0]), float(xy[i, 1]), size)]
+        if far:
+            x, y = xy[far[0]].tolist()
+            self.tally.add(
+                "landmarks far outside their image",
+                f"{_name(truth.image)}: annotation {garment.id!r} has {len(far)}, such as "
+                f"({x:g}, {y:g}) in {size[0]} x {size[1]} pixels",
+                n=len(far),
+            )
+            xy[far], visibility[far] = 0.0, 0
+        if garment.is_crowd:
+            self.tally.add("crowds, which are regions to ignore")
+        elif not (visibility > 0).any():
+            self.tally.add("garments without landmarks, of which only the category counts")
+        return xy, visibility
+
+    def _category(self, garment: Garment, truth: _Truth) -> int:
+        index = self.rule.index_of(garment.category_id)
+        if index == FOREIGN and not garment.is_crowd:
+            self.tally.add(
+                "garments of categories that the model lacks: nothing to learn, wrong in top-1, 3 and 5",
+                f"{_name(truth.image)}: {garment.category_name}",
+            )
+        return index
+
+    def _box(self, garment: Garment, truth: _Truth, size: tuple[int, int]) -> _Box | None:
+        """Return the box of a garment; None if it has none, or one that cannot be used (counted)."""
+        box, problem = garment.bbox, garment.bbox_problem
+        if box is not None and not problem and any(box) and not _is_region(box, size):
+            problem = f"{box}, far outside {size[0]} x {size[1]} pixels"
+        if problem:
+            self.tally.add(
+                "boxes that cannot be used, in place of which the landmarks' own counts",
+                f"{_name(truth.image)}: annotation {garment.id!r} has {problem}",
+            )
+            return None
+        return box if box is not None and any(box) else None
+
+
+def _name(image: Image) -> str:
+    return image.file_name or f"image {image.id!r}"
+
+
+def _is_region(box: _Box, size: tuple[int, int]) -> bool:
+    """Whether a box has an area, and does not reach far beyond its image."""
+    x, y, w, h = box
+    if not (w > 0 and h > 0):
+        return False
+    return not (far_outside(x, y, size) or far_outside(x + w, y + h, size))
+
+
+def _size_of(truth: _Truth) -> tuple[int, int] | str:
+    """Return width and height of an image file from its header, or why it has none."""
+    try:
+        return image_size(truth.path, size=truth.image.known_size)
+    except ImageError as error:
+        return str(error)
+
+
+def _members(
+    schema: Schema, garment: Garment, category: int, present: NDArray[np.int64]
+) -> list[int]:
+    """Return the landmarks that the garment's body type has; all of them if the type is not known."""
+    if garment.body_type in schema.body_type_names:
+        return list(schema.landmarks_of(garment.body_type))
+    if category >= 0:
+        if len(present):
+            return list(schema.landmarks_of(schema.body_type_for(category, present.tolist())))
+        return list(schema.landmarks_of_category(category))
+    return list(range(schema.n_landmarks))
+
+
+def _landmark_box(xy: NDArray[np.float32], size: tuple[int, int]) -> _Box:
+    """Return the box of (n, 2) landmarks; the whole image if there are none."""
+    if not len(xy):
+        return 0.0, 0.0, float(size[0]), float(size[1])
+    (x0, y0), (x1, y1) = xy.min(0), xy.max(0)
+    return float(x0), float(y0), float(x1 - x0), float(y1 - y0)

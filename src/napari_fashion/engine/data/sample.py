@@ -1,0 +1,96 @@
+"""A sample: one annotated image as arrays, to learn from or to judge by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fashion.images import read_image
+from napari_fashion.images.transforms import RGBImage
+
+UNREADABLE = "images that are missing or cannot be read"
+"""What such images are counted as (`Tally`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedImage:
+    """One image with its N garments of K landmarks; coordinates in its own pixels, xy.
+
+    Attributes
+    ----------
+    key
+        Name that identifies the image across exports (`datasets.opening.image_identity`).
+    group
+        What must stay on one side of a split, such as a sender.
+    path, size
+        The file; width and height in pixels as the annotations know them.
+    xy, visibility, member
+        (N, K, 2) float32 pixels; (N, K) int64, COCO's; (N, K) bool: landmarks that the garment's body
+        type has.
+    box
+        (N, 4) float32: x0, y0, x1, y1 in pixels.
+    category
+        (N,) int64, index into the model's categories; `UNCLEAR` (-1) if the record does not tell it,
+        `FOREIGN` (-2) if it names one that the model lacks.
+    crowd
+        (N,) bool: crowds and regions to ignore.
+    truth
+        Whether a model may be judged by the image: not by what only models said.
+    """
+
+    key: str
+    group: str
+    path: Path
+    size: tuple[int, int]
+    xy: NDArray[np.float32]
+    visibility: NDArray[np.int64]
+    member: NDArray[np.bool_]
+    box: NDArray[np.float32]
+    category: NDArray[np.int64]
+    crowd: NDArray[np.bool_]
+    truth: bool = True
+
+    def read(self) -> RGBImage:
+        """Read the image.
+
+        Returns
+        -------
+        (H, W, 3) uint8, of exactly the size that the annotations know.
+
+        Raises
+        ------
+        ImageError
+            If it is missing, cannot be read, or has another size.
+        """
+        return read_image(self.path, size=self.size, exact=True)
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether the landmark error of some garment can be measured, and the image is truth."""
+        return self.truth and bool(self.judgeable)
+
+    @property
+    def judgeable(self) -> list[int]:
+        """Indices of the garments whose landmark error can be measured."""
+        return [i for i in range(len(self.category)) if not self.why_not_judged(i)]
+
+    @property
+    def box_area(self) -> NDArray[np.float64]:
+        """(N,) areas of the boxes, square pixels."""
+        sides = self.box[:, 2:] - self.box[:, :2]
+        return np.asarray(sides.prod(1), np.float64)
+
+    def why_not_judged(self, i: int) -> str:
+        """Return why the error of garment `i` cannot be measured, as a plural; empty if it can.
+
+        It needs a box of labelled landmarks to divide by, and a visible landmark to compare.
+        """
+        visibility = self.visibility[i]
+        if self.crowd[i]:
+            return "crowds and regions to ignore"
+        if (visibility > 0).sum() < 2:
+            return "garments with fewer than two labelled landmarks"
+        return "" if (visibility == 2).any() else "garments without a visible landmark (v = 2)"

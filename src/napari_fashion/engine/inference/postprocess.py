@@ -1,0 +1,160 @@
+"""From a runtime's arrays to an image's fields, and from decoded garments to predicted ones (NumPy)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fashion.engine.decode import DecodedGarment, DecoderOptions
+from napari_fashion.engine.decode.body_types import without_impossible
+from napari_fashion.engine.fields import Fields
+from napari_fashion.engine.inference.averaging import average_flipped
+from napari_fashion.engine.inference.runtime import FieldArrays, Float32
+from napari_fashion.engine.network.config import NetworkConfig
+from napari_fashion.engine.network.heads import CONFIDENCE, PAF, PIF
+from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.images.transforms import Placement
+from napari_fashion.schema import Schema
+
+
+def fields_of(
+    arrays: FieldArrays,
+    placement: Placement,
+    schema: Schema,
+    stride: int,
+    flipped: FieldArrays | None = None,
+) -> Fields:
+    """Cut the fields of one image out of those of the network's input.
+
+    Parameters
+    ----------
+    arrays
+        Of one image: (K, channels, H, W), (E, channels, H, W), (C, H, W) over the whole input.
+    placement
+        Where the image lies in it.
+    schema
+        K landmarks, E edges, C categories.
+    stride
+        Input pixels per cell.
+    flipped
+        Of the flipped image, to be averaged in (flip TTA).
+
+    Returns
+    -------
+    Fields whose first cell is the image's top left one.
+    """
+    first = placement.margin // stride
+    width, height = (-(-side // stride) for side in placement.size)
+    cells = (..., slice(first, first + height), slice(first, first + width))
+    own = FieldArrays(*(part[cells] for part in arrays))
+    if flipped is not None:
+        others = FieldArrays(*(part[cells] for part in flipped))
+        mirror = (2 * placement.margin + placement.size[0]) / stride - 1.0
+        own = average_flipped(own, others, schema, mirror)
+    (point,) = PIF.points
+    end1, end2 = PAF.points
+    spread = PIF.channel(own.pif, point.log_spread)
+    scale, offset = placement.cell_geometry(stride)
+    return Fields(
+        pif_confidence=PIF.channel(own.pif, CONFIDENCE),
+        pif_xy=PIF.position(own.pif, point) - first,
+        pif_spread=spread,
+        # A cell whose vote may be off by b speaks for places that far around: the decoder's
+        # Gaussian, half the size wide, must not be narrower than the votes scatter.
+        pif_size=np.maximum(PIF.channel(own.pif, point.size), 2 * spread),
+        paf_confidence=PAF.channel(own.paf, CONFIDENCE),
+        paf_xy1=PAF.position(own.paf, end1) - first,
+        paf_xy2=PAF.position(own.paf, end2) - first,
+        paf_spread1=PAF.channel(own.paf, end1.log_spread),
+        paf_spread2=PAF.channel(own.paf, end2.log_spread),
+        category=own.category,
+        edges=schema.edges,
+        scale=scale,
+        offset=offset,
+    )
+
+
+def predicted_garment(
+    fields: Fields,
+    decoded: DecodedGarment,
+    size: tuple[int, int],
+    schema: Schema,
+    config: NetworkConfig,
+    options: DecoderOptions,
+) -> PredictedGarment | None:
+    """Return a decoded garment in pixels, with its category.
+
+    Parameters
+    ----------
+    fields
+        What it was decoded from.
+    decoded
+        In cells.
+    size
+        The image's width and height; no landmark lies beyond its edges.
+    schema, config
+        Of the network.
+    options
+        What it was decoded with.
+
+    Returns
+    -------
+    None if its category leaves it too few landmarks (`possible_garment`).
+    """
+    scale = np.asarray(fields.scale)
+    found = decoded.scores > 0
+    # A landmark beyond the image's edge is moved to the edge.
+    xy = fields.to_pixels(decoded.xy).clip(-0.5, np.array(size) - 0.5)
+    garment = PredictedGarment(
+        xy=np.where(found[:, None], xy, 0.0).astype(np.float32),
+        scores=decoded.scores,
+        spread=np.where(found, decoded.spread * np.float32(np.sqrt(scale.prod())), 0.0),
+        category=category_probabilities(fields, decoded.xy[found], config.category_pool),
+        score=decoded.score,
+    )
+    return possible_garment(garment, schema, options)
+
+
+def possible_garment(
+    garment: PredictedGarment, schema: Schema, options: DecoderOptions
+) -> PredictedGarment | None:
+    """Leave out landmarks of impossible body types; None if too few are left.
+
+    With `options` that give every landmark a position nothing is left out.
+    """
+    if options.force_complete:
+        return garment
+    # In an image of one garment, even one landmark of it is worth showing.
+    least = 1 if options.single_instance else options.min_landmarks
+    return without_impossible(garment, schema, min_landmarks=least)
+
+
+def category_probabilities(fields: Fields, xy_cells: NDArray[np.floating], pool: str) -> Float32:
+    """Pool the category field over the cells in a garment's box, as in training.
+
+    Parameters
+    ----------
+    fields
+        Of the image.
+    xy_cells
+        (n, 2) the garment's landmarks, cells; with none the whole image counts.
+    pool
+        `NetworkConfig.category_pool`.
+
+    Returns
+    -------
+    (C,) probabilities, (0,) if the model knows no categories.
+    """
+    logits = fields.category
+    if logits.shape[0] == 0:
+        return np.zeros(0, dtype=np.float32)
+    if len(xy_cells):
+        last = np.array(fields.grid[::-1]) - 1
+        low = np.floor(xy_cells.min(0) + 0.5).astype(int).clip(0, last)
+        high = np.ceil(xy_cells.max(0) - 0.5).astype(int).clip(0, last)
+        high = np.maximum(high, low)
+        logits = logits[:, low[1] : high[1] + 1, low[0] : high[0] + 1]
+    pooled = logits.max((1, 2)) if pool == "max" else logits.mean((1, 2), dtype=np.float64)
+    odds = np.exp(pooled - pooled.max(), dtype=np.float64)
+    probabilities: Float32 = (odds / odds.sum()).astype(np.float32)
+    return probabilities

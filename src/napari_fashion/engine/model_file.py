@@ -1,0 +1,308 @@
+"""A model's files: the description in JSON beside its weights. No torch here.
+
+The description is validated whole, and what the network and its fields would take in memory is estimated,
+before any of it is taken. Format 1 is translated (`renamed`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+
+from napari_fashion.documents import ended, read_json, shown, shown_path
+from napari_fashion.engine.inference.options import InferenceOptions
+from napari_fashion.engine.network.config import NetworkConfig
+from napari_fashion.engine.network.heads import CATEGORY, HEADS, PAF, PIF
+from napari_fashion.engine.renamed import FORMAT as VERSION
+from napari_fashion.engine.renamed import translate_model
+from napari_fashion.errors import CheckpointError, SchemaError
+from napari_fashion.files import atomic_write
+from napari_fashion.options import Options, told
+from napari_fashion.schema import Schema
+
+FORMAT = "napari-fashion model"
+
+WeightsKind = Literal["safetensors", "onnx"]
+
+MAX_FIELD_BYTES = 8 << 30
+"""The fields of one image take at most 8 GiB, at the greatest size that a model's own options ask for."""
+
+TOGETHER = "Keep the two files of one model together."
+
+_HEADS = [spec.to_dict() for spec in HEADS]
+_PICKLES = (".pt", ".pth", ".pkl", ".ckpt", ".bin")
+
+
+@dataclass
+class ModelInfo:
+    """What is known of a model beside its network and schema.
+
+    Attributes
+    ----------
+    name
+        Of the recipe.
+    inference
+        How it is used, unless other options are given.
+    recipe
+        The recipe's dictionary form.
+    data
+        Fingerprint and counts of the training data, and the split by image key.
+    metrics
+        On the validation split.
+    history
+        Where it started from, when and on what machine it was trained, for how long.
+    """
+
+    name: str = "model"
+    inference: InferenceOptions = field(default_factory=InferenceOptions)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    history: dict[str, Any] = field(default_factory=dict)
+
+
+INFO_KEYS = ("name", "recipe", "data", "metrics", "history")
+"""Keys of `ModelInfo` that stand in the document as they are."""
+
+
+class Description(Options):
+    """What stands in a model's JSON file, as far as it is relied on; see `ModelInfo`.
+
+    Attributes
+    ----------
+    weights
+        Form of the file beside it.
+    weights_sha256
+        Of that file.
+    id
+        Of the model that was written; what is loaded from safetensors gets an id of its own weights.
+    schema_
+        `Schema.to_dict`; written ``schema``.
+    network, inference
+        See there.
+    heads
+        The layout of the network's output (`HeadSpec.to_dict`): the one of `heads.HEADS`.
+    """
+
+    model_config = ConfigDict(extra="ignore", str_max_length=None)
+
+    weights: WeightsKind = "safetensors"
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    id: str = Field(default="", max_length=200)
+    schema_: dict[str, Any] = Field(alias="schema")
+    network: NetworkConfig
+    heads: list[dict[str, Any]] = Field(default_factory=lambda: list(_HEADS))
+    name: str = Field(max_length=100)
+    inference: InferenceOptions
+    recipe: dict[str, Any]
+    data: dict[str, Any]
+    metrics: dict[str, Any]
+    history: dict[str, Any]
+
+    @field_validator("heads")
+    @classmethod
+    def _known_layout(cls, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for found, expected in zip(value, _HEADS, strict=False):
+            if found != expected:
+                raise ValueError(f"found {shown(found, 200)}; expected {expected}")
+        if len(value) != len(_HEADS):
+            raise ValueError(f"found {len(value)} heads; expected {len(_HEADS)}")
+        return value
+
+    @property
+    def info(self) -> ModelInfo:
+        """What of it is no network and no schema."""
+        return ModelInfo(**{key: getattr(self, key) for key in ("inference", *INFO_KEYS)})
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model's description that was read, and where its weights are.
+
+    Attributes
+    ----------
+    path
+        Of the JSON.
+    weights
+        Of the weights beside it.
+    description, schema
+        What it says.
+    """
+
+    path: Path
+    weights: Path
+    description: Description
+    schema: Schema
+
+    def check_digest(self, sha256: str) -> None:
+        """Raise CheckpointError if the weights are not those that were saved with the description."""
+        if sha256 != self.description.weights_sha256:
+            raise CheckpointError(
+                f"{self.weights}: these are other weights than {self.path.name} was saved with. {TOGETHER}"
+            )
+
+
+def read_model_file(source: Path | str) -> ModelFile:
+    """Read a model's description.
+
+    Parameters
+    ----------
+    source
+        ``"bundled"``, a folder that holds ``model.json``, or the path of a model's ``.json``,
+        ``.safetensors`` or ``.onnx``.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it does not describe a model that this program can run. Pickled weights are
+        refused by their name.
+    """
+    stem = find_model(source)
+    path = stem.with_name(stem.name + ".json")
+    document = read_json(
+        path, CheckpointError, expected="the model's description (JSON) beside its weights"
+    )
+    description = parse_description(document, path)
+    try:
+        schema = Schema.from_dict(description.schema_)
+    except SchemaError as error:
+        raise CheckpointError(f"{path}: does not describe a model: {error}") from error
+    _check_memory(description, schema, path)
+    weights = stem.with_name(f"{stem.name}.{description.weights}")
+    given = Path(source).suffix
+    if given in (".safetensors", ".onnx") and given != weights.suffix:
+        raise CheckpointError(
+            f"{source}: {path.name} beside it describes {weights.name}; expected the .json that was "
+            f"written with {Path(source).name}. {TOGETHER}"
+        )
+    return ModelFile(path, weights, description, schema)
+
+
+def parse_description(document: Any, path: Path) -> Description:
+    """Validate a model's document, of this format or of format 1; `path` is named in errors.
+
+    Raises
+    ------
+    CheckpointError
+        If it is of another format, or does not describe a model.
+    """
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: not a napari-fashion model; expected a JSON file with "
+            f'"format": "{FORMAT}", as `napari-fashion train` writes it.'
+        )
+    if (found := document.get("version")) not in (1, VERSION) or isinstance(found, bool):
+        raise CheckpointError(
+            f"{path}: format version {shown(document.get('version'))}; expected 1 to "
+            f"{VERSION}, which this napari-fashion reads. Use the version that wrote it."
+        )
+    if found == 1:
+        document = translate_model(document)
+    try:
+        return Description.model_validate(document)
+    except ValidationError as error:
+        raise CheckpointError(
+            f"{path}: does not describe a model: {ended(told(error, Description))}"
+        ) from error
+
+
+def write_description(
+    path: Path,
+    info: ModelInfo,
+    config: NetworkConfig,
+    schema: Schema,
+    *,
+    model_id: str,
+    weights: WeightsKind,
+    weights_sha256: str,
+    parameters: int,
+) -> None:
+    """Write a model's description, atomically.
+
+    Parameters
+    ----------
+    path
+        Of the JSON.
+    info, config, schema
+        What it says.
+    model_id
+        Of the model.
+    weights, weights_sha256
+        Form and digest of the file beside it.
+    parameters
+        Number of the network's parameters, for readers.
+    """
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "id": model_id,
+        "weights": weights,
+        "weights_sha256": weights_sha256,
+        "parameters": parameters,
+        "schema": schema.to_dict(),
+        "network": config.model_dump(mode="json"),
+        "heads": _HEADS,
+        "inference": info.inference.model_dump(mode="json"),
+        **{key: getattr(info, key) for key in INFO_KEYS},
+    }
+    atomic_write(path, json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def _check_memory(description: Description, schema: Schema, path: Path) -> None:
+    """Refuse fields that would take memory without end, before the network is built."""
+    inference, stride = description.inference, description.network.stride
+    sizes = [inference.input_size, *inference.multi_scale]
+    if (refinement := inference.refinement) is not None:
+        sizes += [size for size in (refinement.detection_size, refinement.redetect_size) if size]
+    channels = (
+        schema.n_landmarks * len(PIF)
+        + len(schema.edges) * len(PAF)
+        + len(schema.categories) * len(CATEGORY)
+    )
+    side = max(sizes)
+    taken = channels * (side // stride) ** 2 * 4
+    if taken > MAX_FIELD_BYTES:
+        raise CheckpointError(
+            f"{path}: does not describe a model that can be run: {channels:,} channels at {side:,} pixels "
+            f"and stride {stride} are fields of {taken >> 30:,} GiB an image; expected at most "
+            f"{MAX_FIELD_BYTES >> 30} GiB."
+        )
+
+
+def stem_of(path: Path) -> Path:
+    """Return a model's path without the ending of one of its files."""
+    endings = (".json", ".safetensors", ".onnx")
+    return path.with_suffix("") if path.suffix in endings else path
+
+
+def find_model(source: Path | str) -> Path:
+    """Return the path of a model's files without their endings; see `read_model_file`."""
+    if str(source) == "bundled":
+        folder = Path(str(resources.files("napari_fashion").joinpath("models")))
+        path = folder / "bundled"
+        if not path.with_suffix(".safetensors").is_file():
+            raise CheckpointError(
+                "The package has no bundled model here; install the released package, or train one: "
+                "napari-fashion train training/recipes/bundled.toml."
+            )
+        return path
+    path = Path(source)
+    if path.is_dir():
+        path = path / "model"
+    if path.suffix in _PICKLES:
+        raise CheckpointError(
+            f"{path}: weights in pickled form are not loaded, since unpickling runs code from the "
+            "file. Expected a .safetensors file with its .json."
+        )
+    stem = stem_of(path)
+    if not stem.with_name(stem.name + ".json").is_file():
+        raise CheckpointError(
+            f"{shown_path(str(source))}: no model there; expected a folder with model.json and "
+            "model.safetensors, the path of either, or 'bundled'."
+        )
+    return stem

@@ -1,0 +1,97 @@
+"""Training by a recipe, after the recipes that it starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_fashion.engine.train.events import Emit
+from napari_fashion.engine.train.recipe import Recipe
+from napari_fashion.engine.train.runs import STATE, finished, refuse_to_overwrite
+from napari_fashion.engine.train.trainer import Trainer
+from napari_fashion.errors import RecipeError
+
+
+def train(
+    recipe: Recipe,
+    run: Path,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    emit: Emit = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Train a model from a recipe. If `start_from` is itself a recipe, train that model first.
+
+    Parameters
+    ----------
+    recipe
+        What to train, on what, how. If its `start_from` is a recipe, that one's run lies beside
+        this one's, under its name; it is made, or resumed, unless it is finished.
+    run
+        Folder for ``recipe.json``, ``split.json``, ``model.*``, ``state.*`` and ``events.jsonl``.
+    resume
+        Go on from the state in `run`, with its own recipe, split and random state.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``...
+    emit
+        Called with each event.
+    should_stop
+        Asked after each step; when it returns true, the state is saved and the run ends.
+
+    Returns
+    -------
+    Path of the model's JSON.
+
+    Raises
+    ------
+    RecipeError, CocoError, ImageError, CheckpointError
+        If something that the recipe asks for is not there or does not fit; nothing is overwritten.
+    """
+    chain = [(recipe, run)] if resume else _chain_of(recipe, run)
+    before: Path | None = None
+    for link, folder in chain:
+        if before is not None:
+            link = link.model_copy(update={"start_from": str(before.resolve())})
+        if folder != run and finished(folder):
+            before = folder
+            continue
+        go_on = resume or (folder / STATE).exists()
+        path = Trainer(link, folder, resume=go_on, device=device, emit=emit).run(should_stop)
+        if not finished(folder):
+            break
+        before = folder
+    return path
+
+
+def _chain_of(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
+    """Return a recipe with its run's folder, after the recipes that it starts from, first one first.
+
+    The run of a recipe that another one starts from lies beside that one's, under its own name. A
+    finished run needs none of those that it started from.
+
+    Raises
+    ------
+    RecipeError
+        If recipes start from each other, or two of them would use one folder.
+    CheckpointError
+        If the last one's folder holds a run already.
+    """
+    refuse_to_overwrite(run)  # before anything is made for it
+    chain = [(recipe, run)]
+    seen: dict[str, str] = {str(run.resolve()): "the run itself"}
+    while (start := chain[0][0].start_from) is not None and start.endswith(".toml"):
+        first = Recipe.load(start)
+        folder = run.parent / first.name
+        if (other := seen.get(str(folder.resolve()))) is not None:
+            raise RecipeError(
+                f"{start}: its run goes into {folder}, and so does that of {other}. Give the run "
+                "another folder, or the recipe another name; recipes cannot start from each other."
+            )
+        seen[str(folder.resolve())] = start
+        chain.insert(0, (first, folder))
+        if finished(folder):
+            break
+        if not (folder / STATE).exists():
+            refuse_to_overwrite(folder)
+    return chain

@@ -1,0 +1,167 @@
+"""How a model is trained: optimiser, schedule, teacher, and what to do about divergence."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from napari_fashion.engine.limits import MAX_SIZE
+from napari_fashion.options import Options
+
+_FIRST_SHARE, _FIRST_SIZE = 0.4, 0.8
+"""Share of the steps with smaller images by default, and their size as a share of the input's."""
+
+
+class OptimiserOptions(Options):
+    """How weights are updated.
+
+    Attributes
+    ----------
+    kind
+        ``"adamw"`` or ``"sgd"`` (the report's).
+    lr
+        Peak learning rate.
+    backbone_lr
+        The backbone's learning rate as a share of `lr`.
+    weight_decay
+        Of convolution weights; norms and biases have none.
+    momentum, nesterov
+        Of SGD.
+    clip_value
+        Each gradient value is clipped to +- this (the report's 10); 0 does not clip.
+    clip_norm
+        The gradient's norm is clipped to this; 0 does not clip.
+    freeze_norms
+        Batch norms keep the mean and variance of the model that the run starts from; those of a
+        few images of one kind would replace them.
+    keep_start
+        Share of the start's weights in what is saved: the mean of both models forgets less of what
+        the old one knew (Wortsman et al. 2022, robust fine-tuning).
+    ema
+        Decay per step of the exponential moving average of the weights, which is what is saved;
+        0 saves the weights themselves.
+    """
+
+    kind: Literal["adamw", "sgd"] = "adamw"
+    lr: float = Field(default=2e-3, gt=0, le=100)
+    backbone_lr: float = Field(default=1.0, gt=0, le=1000)
+    weight_decay: float = Field(default=0.05, ge=0, le=100)
+    momentum: float = Field(default=0.95, ge=0, lt=1)
+    nesterov: bool = True
+    clip_value: float = Field(default=0.0, ge=0, le=1e9)
+    clip_norm: float = Field(default=5.0, ge=0, le=1e9)
+    freeze_norms: bool = False
+    keep_start: float = Field(default=0.0, ge=0, lt=1)
+    ema: float = Field(default=0.999, ge=0, lt=1)
+
+
+class TeacherOptions(Options):
+    """A model whose predictions are learned from, beside the labels.
+
+    Attributes
+    ----------
+    model
+        A model's path, or ``"bundled"``; ``"start"`` is the one that the run starts from, which is
+        then forgotten less if the new images do not show it (Li and Hoiem 2016, learning without
+        forgetting). Its landmarks and edges may differ, its categories may not.
+    category
+        Share of a garment's category target that is the teacher's prediction for the same view
+        (Hinton et al. 2015, distillation); the label has the rest.
+    """
+
+    model: str = "start"
+    category: float = Field(default=0.5, ge=0, le=1)
+
+
+class ScheduleOptions(Options):
+    """How long a run takes, and how the learning rate changes.
+
+    Attributes
+    ----------
+    epochs
+        Number of passes.
+    batch
+        Images per step.
+    warmup_epochs
+        Linear rise of the learning rate from 0, in epochs.
+    kind
+        ``"cosine"`` to a hundredth of the peak, or ``"decay"`` by `decay`.
+    decay
+        For ``"decay"``: (first, last) epochs of ranges; the rate falls exponentially to a tenth
+        over each of them, or at once if both are equal. Without ranges the rate is constant.
+    validate_every
+        Epochs between validations; the last epoch is always validated.
+    max_steps
+        Stop after this number of steps; 0 for no limit.
+    sizes
+        Progressive resizing: (share, size) pairs; from that share of the steps on, images have
+        that longer side in the network's input. Rising shares, the first 0, the last size the
+        recipe's `InferenceOptions.input_size`. Empty for that size throughout; None, the default,
+        for four fifths of it in the first 40 % of the steps.
+    mild
+        Share of the steps after which images are augmented half as far (`AugmentOptions.milder`):
+        a model ends on images like those it is used on (He et al. 2019, data augmentation
+        revisited).
+    """
+
+    epochs: int = Field(default=50, ge=1, le=1_000_000)
+    batch: int = Field(default=32, ge=1, le=65_536)
+    warmup_epochs: float = Field(default=1.0, ge=0, le=1_000_000)
+    kind: Literal["cosine", "decay"] = "cosine"
+    decay: list[tuple[float, float]] = Field(default_factory=list, max_length=1000)
+    validate_every: int = Field(default=1, ge=1, le=1_000_000)
+    max_steps: int = Field(default=0, ge=0, le=1_000_000_000)
+    sizes: list[tuple[float, int]] | None = Field(default=None, max_length=64)
+    mild: float = Field(default=0.7, gt=0, le=1)
+
+    @field_validator("decay")
+    @classmethod
+    def _check_decay(cls, value: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        for first, last in value:
+            if not 0 <= first <= last <= 1_000_000:
+                raise ValueError(
+                    f"found {[first, last]}; expected a first and a last epoch of 0 to 1000000"
+                )
+        return value
+
+    @field_validator("sizes")
+    @classmethod
+    def _check_sizes(cls, value: list[tuple[float, int]] | None) -> list[tuple[float, int]] | None:
+        if value is None:
+            return None
+        shares = [share for share, _ in value]
+        if value and (shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1):
+            raise ValueError("expected rising shares of the steps below 1, the first of them 0")
+        if any(not 32 <= size <= MAX_SIZE or size % 32 for _, size in value):
+            raise ValueError(f"expected sizes that are multiples of 32, up to {MAX_SIZE}")
+        return value
+
+    def size_at(self, done: float, usual: int) -> int:
+        """Return the input's side when a share `done` of the steps is done.
+
+        `usual` is the recipe's `InferenceOptions.input_size`.
+        """
+        if self.sizes is None:
+            small = max(32, int(_FIRST_SIZE * usual) // 32 * 32)
+            return small if done < _FIRST_SHARE else usual
+        return next((size for share, size in reversed(self.sizes) if done >= share), usual)
+
+
+class DivergenceOptions(Options):
+    """What to do when the loss is not finite, or far above its running median.
+
+    Attributes
+    ----------
+    policy
+        ``"skip"`` the step; go ``"back"`` to the last good epoch at a tenth of the rate; or
+        ``"stop"``.
+    factor
+        How far above the running median counts as divergence.
+    patience
+        Consecutive diverging steps after which ``"skip"`` gives up and stops.
+    """
+
+    policy: Literal["skip", "back", "stop"] = "skip"
+    factor: float = Field(default=20.0, gt=1, le=1e9)
+    patience: int = Field(default=20, ge=1, le=1_000_000)

@@ -1,0 +1,106 @@
+"""What a run makes: the average of its weights, mixed with those that it started from."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_fashion import __version__
+from napari_fashion.engine.data.sample import AnnotatedImage
+from napari_fashion.engine.evaluation.protocols import evaluate_images
+from napari_fashion.engine.model import Model
+from napari_fashion.engine.train.ema import MovingAverage, mix_states, unmix_states
+from napari_fashion.engine.train.events import CompareEvent, now
+from napari_fashion.engine.train.runs import MODEL
+from napari_fashion.engine.train.setup import Setup
+from napari_fashion.tally import Tally
+
+_log = logging.getLogger(__name__)
+
+
+class Product:
+    """The model that a run saves.
+
+    Parameters
+    ----------
+    setup
+        Of the run.
+
+    Attributes
+    ----------
+    averaged
+        The moving average of the weights that learn.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.averaged = setup.averaged
+        self._device = setup.device
+        self._start, self._keep = setup.start, setup.recipe.optimiser.keep_start
+        self._val_images: list[AnnotatedImage] = setup.val_images
+        self._average = MovingAverage(
+            setup.model.network, setup.averaged.network, setup.recipe.optimiser.ema
+        )
+
+    def update(self, step: int) -> None:
+        """Follow the weights after a step (0-based)."""
+        self._average.update(step)
+        self.averaged._id = None
+
+    def model(self) -> Model:
+        """Return the average, with the share `keep_start` of the start's weights."""
+        if self._start is None or not self._keep:
+            return self.averaged
+        network = copy.deepcopy(self.averaged.network)
+        start = self._start.network.state_dict()
+        network.load_state_dict(mix_states(network.state_dict(), start, self._keep))
+        return Model.of_network(network, self.averaged.schema, self.averaged.info, self._device)
+
+    def validate(self) -> dict[str, Any]:
+        """Return the model's metrics on the validation images, and keep them in the model."""
+        metrics = self.averaged.info.metrics = self._evaluate(self.model())
+        return metrics
+
+    def compare(self) -> CompareEvent | None:
+        """Compare the start with the model; None if there is no start, or nothing to judge by."""
+        if self._start is None or not self._val_images:
+            return None
+        start = self._start
+        old = Model.of_network(start.network, start.schema, start.info, self._device)
+        return CompareEvent(old=self._evaluate(old), new=self._evaluate(self.model()))
+
+    def _evaluate(self, model: Model) -> dict[str, Any]:
+        model.network.eval()
+        left_out = Tally()
+        found = evaluate_images(model, self._val_images, protocol="box", rounds=0, tally=left_out)
+        if left_out:
+            _log.warning("left out of validation: %s", left_out)
+        return found.summary()
+
+    def save(self, folder: Path, split: Any, **history: Any) -> Path:
+        """Save the model in a run's folder; return the path of its JSON.
+
+        `split` and `history` (how far the run has come, and where) are noted in it.
+        """
+        info = self.averaged.info
+        info.data["split"] = split
+        info.history = {
+            "napari_fashion": __version__,
+            "torch": torch.__version__,
+            "started_from": self._start.id if self._start is not None else None,
+            "finished": now(),
+            **history,
+        }
+        return self.model().save(folder / Path(MODEL).stem)
+
+    def load(self, folder: Path) -> None:
+        """Go back to the model that was saved in a run's folder."""
+        saved = Model.load(folder / Path(MODEL).stem, self._device)
+        state = saved.network.state_dict()
+        if self._start is not None:
+            state = unmix_states(state, self._start.network.state_dict(), self._keep)
+        self.averaged.network.load_state_dict(state)
+        self.averaged.info.metrics = saved.info.metrics

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from garment_batches import SCHEMA, on_cells, random_garments
+from napari_fashion.engine.losses.category import Teacher, category_loss
+from napari_fashion.engine.losses.confidence import focal
+from napari_fashion.engine.losses.options import LossOptions
+from napari_fashion.engine.losses.total import compute_losses
+from napari_fashion.engine.losses.vector import laplace_loss, smooth_l1_loss
+from napari_fashion.engine.network.category import pool_category
+from napari_fashion.engine.network.network import Heads
+from napari_fashion.engine.targets.encode import encode_targets
+from napari_fashion.engine.targets.options import TargetOptions
+
+
+def test_laplace_is_the_negative_log_likelihood_and_least_at_the_true_spread():
+    distance = torch.tensor([0.0, 1.0, 3.0])
+    at_one = laplace_loss(distance, torch.zeros(3))
+    torch.testing.assert_close(at_one, distance + math.log(2))
+    spreads = torch.linspace(-2, 3, 501)
+    best = spreads[laplace_loss(torch.full_like(spreads, 3.0), spreads).argmin()]
+    assert float(best) == pytest.approx(math.log(3), abs=0.01)
+
+
+def test_smooth_l1_is_continuous_with_slope_one_far_away():
+    radius = torch.tensor(2.0)
+    below, above = (smooth_l1_loss(torch.tensor(d), radius) for d in (1.99999, 2.00001))
+    assert float(below) == pytest.approx(float(above), abs=1e-4)
+    assert float(smooth_l1_loss(torch.tensor(1.0), radius)) == pytest.approx(0.25)
+    assert float(smooth_l1_loss(torch.tensor(9.0), radius)) == pytest.approx(8.0)
+
+
+def test_focal_without_gamma_is_cross_entropy_and_forgives_the_easy():
+    logits, target = torch.tensor([4.0, -4.0, 0.0]), torch.tensor([1.0, 1.0, 0.0])
+
+    def each(gamma):
+        options = LossOptions(focal_gamma=gamma)
+        return [
+            focal(x[None], t[None], torch.ones(1), options)
+            for x, t in zip(logits, target, strict=True)
+        ]
+
+    plain, forgiving = each(0.0), each(2.0)
+    torch.testing.assert_close(plain[2], torch.tensor(math.log(2)))
+    assert forgiving[0] / plain[0] < 0.001
+    assert forgiving[1] / plain[1] > 0.9
+    weight = torch.tensor([0.5, 2.0, 0.0])
+    for gamma in (0.0, 2.0):
+        total = focal(logits, target, weight, LossOptions(focal_gamma=gamma))
+        torch.testing.assert_close(
+            total, sum(w * x for w, x in zip(weight, each(gamma), strict=True))
+        )
+
+
+@pytest.mark.parametrize("vector", ["laplace", "smooth_l1"])
+@pytest.mark.parametrize("confidence", ["focal", "smooth_l1"])
+def test_losses_fall_when_trained_on_their_targets(vector, confidence):
+    targets = encode_targets(random_garments(0), SCHEMA, TargetOptions(), (12, 12), 8)
+    torch.manual_seed(0)
+    heads = Heads(*(torch.zeros(1, n, c, 12, 12, requires_grad=True) for n, c in ((8, 5), (11, 9))),
+                  torch.zeros(1, 15, 12, 12, requires_grad=True))  # fmt: skip
+    optimiser = torch.optim.Adam(list(heads), lr=0.1)
+    options = LossOptions(vector=vector, confidence=confidence)
+    history = []
+    for _ in range(150):
+        losses = compute_losses(heads, targets, options, "max")
+        total = sum(losses.values())
+        optimiser.zero_grad()
+        total.backward()
+        optimiser.step()
+        history.append({k: float(v.detach()) for k, v in losses.items()})
+    for name in history[0]:
+        assert history[-1][name] < 0.5 * history[0][name] or history[-1][name] < 0.05, name
+    positive = targets.pif.confidence[0] * targets.pif.weight[0] > 0
+    vectors = on_cells(targets.pif, targets.pif.points[0].vector)[0].movedim(-1, 1)
+    error = (heads.pif.detach()[0, :, 1:3] - vectors).norm(dim=1)[positive]
+    assert float(error.max()) < 0.3
+
+
+def test_weights_scale_components_and_ignored_cells_do_not_count():
+    targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
+    heads = Heads(
+        torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12), torch.randn(1, 15, 12, 12)
+    )
+    plain = compute_losses(heads, targets, LossOptions(), "max")
+    doubled = compute_losses(heads, targets, LossOptions(weights={"pif.vector": 2.0}), "max")
+    torch.testing.assert_close(doubled["pif.vector"], 2 * plain["pif.vector"])
+    ignored = (targets.pif.weight == 0)[:, :, None]
+    assert ignored.any()
+    other = Heads(heads.pif + 5.0 * ignored, heads.paf, heads.category)
+    again = compute_losses(other, targets, LossOptions(), "max")
+    torch.testing.assert_close(again["pif.confidence"], plain["pif.confidence"])
+
+
+def test_no_garment_means_no_category_loss_and_a_gradient_all_the_same():
+    garments = random_garments(2)
+    garments.valid[:] = False
+    targets = encode_targets(garments, SCHEMA, TargetOptions(), (12, 12), 8)
+    category = torch.randn(1, 15, 12, 12, requires_grad=True)
+    heads = Heads(torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12), category)
+    losses = compute_losses(heads, targets, LossOptions(), "max")
+    assert float(losses["category"]) == 0
+    losses["category"].backward()
+    assert float(category.grad.abs().max()) == 0
+    assert float(losses["pif.vector"]) == 0
+    assert float(losses["pif.confidence"]) > 0
+
+
+def test_pooling_reads_only_the_garments_cells():
+    logits = torch.zeros(2, 4, 4)
+    logits[1, 0, 0] = 9.0
+    logits[0, 3, 3] = 4.0
+    mask = torch.zeros(4, 4, dtype=torch.bool)
+    mask[2:, 2:] = True
+    assert pool_category(logits, mask, "max").tolist() == [4.0, 0.0]
+    assert pool_category(logits, mask, "mean").tolist() == [1.0, 0.0]
+    assert pool_category(logits, torch.zeros_like(mask), "max").tolist() == [4.0, 9.0]
+
+
+def test_rare_categories_are_learned_as_if_they_were_common():
+    """With the prior, the best logits of a category-blind image are equal, not log-frequencies."""
+    rates = torch.tensor([0.9, 0.09, 0.01])
+    labels = torch.tensor([0] * 90 + [1] * 9 + [2])
+    garments = random_garments(1, n=1)
+    targets = encode_targets(garments, SCHEMA, TargetOptions(), (12, 12), 8)
+    everywhere = torch.ones(100, 1, 12, 12, dtype=torch.bool)
+    targets = targets._replace(garment_cells=everywhere, category=labels[:, None])
+    for prior, expected in ((0.0, rates.log()), (1.0, torch.zeros(3)), (0.5, 0.5 * rates.log())):
+        logits = torch.zeros(3, requires_grad=True)
+        optimiser = torch.optim.LBFGS([logits], max_iter=100, line_search_fn="strong_wolfe")
+
+        def closure(logits=logits, optimiser=optimiser, prior=prior):
+            optimiser.zero_grad()
+            field = logits[None, :, None, None].expand(100, 3, 12, 12)
+            loss = category_loss(field, targets, "mean", shift=prior * rates.log())
+            loss.backward()
+            return loss
+
+        optimiser.step(closure)
+        found = logits.detach() - logits.detach().mean()
+        torch.testing.assert_close(found, expected - expected.mean(), atol=1e-2, rtol=0)
+
+
+def test_the_prior_comes_in_by_its_option_only():
+    torch.manual_seed(0)
+    heads = Heads(torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12),
+                  torch.randn(1, 15, 12, 12))  # fmt: skip
+    targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
+    rates = torch.rand(15)
+    rates /= rates.sum()
+    options = LossOptions(category_prior=0.5, label_smoothing=0.1)
+    plain = compute_losses(heads, targets, LossOptions(), "mean", rates)["category"]
+    without = compute_losses(heads, targets, LossOptions(), "mean")["category"]
+    adjusted = compute_losses(heads, targets, options, "mean", rates)["category"]
+    assert plain == without
+    assert adjusted == category_loss(heads.category, targets, "mean", 0.1, 0.5 * rates.log())
+    assert adjusted != plain
+    with pytest.raises(ValueError, match="needs category_rates"):
+        compute_losses(heads, targets, options, "mean")
+
+
+def test_smoothing_spreads_evenly_over_what_is_read():
+    """Of an image that shows a common category, all others are equally unlikely, however rare."""
+    rates = torch.tensor([0.995, 0.004, 0.001])
+    targets = encode_targets(random_garments(1, n=1), SCHEMA, TargetOptions(), (12, 12), 8)
+    for label in range(3):
+        one = targets._replace(
+            garment_cells=torch.ones(1, 1, 12, 12, dtype=torch.bool),
+            category=torch.tensor([[label]]),
+        )
+        logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+        optimiser = torch.optim.LBFGS(
+            [logits], max_iter=500, tolerance_grad=1e-12, tolerance_change=0,
+            line_search_fn="strong_wolfe",
+        )  # fmt: skip
+
+        def closure(logits=logits, optimiser=optimiser, one=one):
+            optimiser.zero_grad()
+            field = logits[None, :, None, None].expand(1, 3, 12, 12)
+            loss = category_loss(field, one, "mean", 0.1, rates.double().log())
+            loss.backward()
+            return loss
+
+        optimiser.step(closure)
+        read = logits.detach().softmax(0)
+        others = [read[c] for c in range(3) if c != label]
+        assert others[0] == pytest.approx(float(others[1]), rel=0.05)
+        assert read[label] > 8 * others[0]
+    # Without a prior it is the usual label smoothing.
+    field = torch.randn(1, 15, 12, 12)
+    pooled = pool_category(field[[0] * 3], targets.garment_cells[0], "mean")[:1]
+    usual = torch.nn.functional.cross_entropy(pooled, torch.tensor([4]), label_smoothing=0.1)
+    one = targets._replace(category=torch.tensor([[4]]))
+    torch.testing.assert_close(category_loss(field, one, "mean", 0.1), usual)
+
+
+def test_a_teachers_share_moves_the_target_from_the_label_to_what_it_says():
+    """The best logits read as the mean of both; the teacher's cells may be of another size."""
+    rates = torch.tensor([0.9, 0.09, 0.01], dtype=torch.float64)
+    targets = encode_targets(random_garments(1, n=1), SCHEMA, TargetOptions(), (12, 12), 8)
+    targets = targets._replace(
+        garment_cells=torch.ones(1, 1, 12, 12, dtype=torch.bool), category=torch.tensor([[0]])
+    )
+    says = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
+    theirs = says.log()[None, :, None, None].expand(1, 3, 6, 6)
+    for share in (0.0, 0.5, 1.0):
+        for shift in (torch.zeros_like(rates), rates.log()):
+            logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+            optimiser = torch.optim.LBFGS([logits], max_iter=200, line_search_fn="strong_wolfe")
+
+            def closure(logits=logits, optimiser=optimiser, shift=shift, share=share):
+                optimiser.zero_grad()
+                field = logits[None, :, None, None].expand(1, 3, 12, 12)
+                loss = category_loss(field, targets, "mean", 0.1, shift, Teacher(theirs, share))
+                loss.backward()
+                return loss
+
+            optimiser.step(closure)
+            learned = (logits.detach() + shift).softmax(0)
+            label = 0.9 * torch.eye(3, dtype=torch.float64)[0] + 0.1 * shift.softmax(0)
+            expected = (1 - share) * label + share * (says.log() + shift).softmax(0)
+            torch.testing.assert_close(learned, expected, atol=1e-3, rtol=0)
+            if share == 1:  # a model that says the same as its teacher has nothing to learn
+                torch.testing.assert_close(logits.detach().softmax(0), says, atol=3e-3, rtol=0)
+
+
+def test_a_teacher_is_read_from_the_garments_own_cells():
+    torch.manual_seed(0)
+    targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
+    ours, theirs = torch.randn(1, 15, 12, 12), torch.randn(1, 15, 12, 12)
+    alone = category_loss(ours, targets, "mean")
+    none = category_loss(ours, targets, "mean", teacher=Teacher(theirs, 0.0))
+    taught = category_loss(ours, targets, "mean", teacher=Teacher(theirs, 0.7))
+    torch.testing.assert_close(none, alone)
+    assert taught != alone
+    outside = ~targets.garment_cells[0, targets.category[0] >= 0].any(0)
+    assert outside.any()
+    other = theirs.clone()
+    other[:, 3] += 5.0 * outside  # one category only: what all have more of tells them nothing
+    torch.testing.assert_close(
+        category_loss(ours, targets, "mean", teacher=Teacher(other, 0.7)), taught
+    )
+    other[:, 3] += 5.0 * ~outside
+    assert category_loss(ours, targets, "mean", teacher=Teacher(other, 0.7)) != taught
