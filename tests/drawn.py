@@ -78,19 +78,30 @@ def tiny_recipe(path: Path, **changes: object) -> dict[str, object]:
     """Return a recipe that trains a very small network on a drawn data set in seconds."""
     recipe: dict[str, object] = {
         "name": "tiny",
-        "inference": {"input_size": 96},
+        "pretrained": "none",
+        "inference": {
+            "input_size": 96, "flip_tta": False, "crop_aspect": 1.0, "refinement": False,
+        },
         "network": {
             "backbone": "shufflenet_v2_x0_5", "neck": "sum", "width": 32, "blocks": 1,
             "upsample": 1, "category_pool": "mean", "dropout": 0.0,
         },
-        "data": {"train": [{"file": str(path)}], "validation_share": 0.25, "canvas": 96},
+        "data": {
+            "train": [{"file": str(path)}], "validation_share": 0.25, "canvas": 96, "balance": 0.0,
+        },
         "augment": {
-            "box_view": 0.25, "rotation": 5, "scale": [0.9, 1.1],
+            "box_view": 0.25, "box_tight": 0.3, "box_crop": 0.6, "box_part": 0, "erase": 0,
+            "rotation": 5, "quarter_turn": 0, "scale": [0.9, 1.1],
             "brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0, "grey": 0, "noise": 0,
         },
-        "targets": {"foreign": "negative"},
-        "optimiser": {"lr": 3e-3, "ema": 0.9},
-        "schedule": {"epochs": 2, "batch": 8, "warmup_epochs": 0.5},
+        "loss": {
+            "focal_gamma": 1.0, "label_smoothing": 0.0, "category_prior": 0.0,
+            "weights": dict.fromkeys(
+                ["pif.size", "paf.confidence", "paf.vector", "paf.size"], 1.0
+            ),
+        },
+        "optimiser": {"lr": 3e-3, "weight_decay": 0.01, "ema": 0.9},
+        "schedule": {"epochs": 2, "batch": 8, "warmup_epochs": 0.5, "sizes": [], "mild": 1.0},
     }  # fmt: skip
     for key, value in changes.items():
         if isinstance(value, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
@@ -48,6 +48,8 @@ class Options(BaseModel):
     )
     renamed: ClassVar[Mapping[str, str]] = {}
     """New path of keys that had another name before, for the error that refuses them."""
+    removed: ClassVar[Collection[str]] = ()
+    """Paths of keys that were there before, for the error that refuses them."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -86,6 +88,8 @@ def _one(error: ErrorDetails, kind: type[BaseModel]) -> str:
                 new := getattr(kind, "renamed", {}).get(".".join(map(str, error["loc"])))
             ) is not None:
                 return f"{where}: an old name; expected {new}"
+            if ".".join(map(str, error["loc"])) in getattr(kind, "removed", ()):
+                return f"{where} is no option any more; leave it out"
             known = _keys(kind, error["loc"][:-1])
             return f"{where} is not a known key; {did_you_mean(error['loc'][-1], known)}"
         case "missing":

@@ -245,10 +245,10 @@ def _predict(
         model = load_model(source)
         yield model
     for task in tasks:
-        yield _look_at(model, task, folder)
+        yield _predict_image(model, task, folder)
 
 
-def _look_at(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
+def _predict_image(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
     """Predict one image; what goes wrong is this image's problem, whatever it is."""
     try:
         image = read_image(folder.path(task.file_name), size=task.size, exact=True)

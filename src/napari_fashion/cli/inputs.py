@@ -32,7 +32,7 @@ _ANY_FOLDERS = re.compile(rf"(?:^|(?<=[{_SEPARATORS}]))(?:\*\*(?:[{_SEPARATORS}]
 
 
 class Listed(str):
-    """A name from a list: where it names nothing, the others count."""
+    """A name from a list: if its file is missing, the other names still count."""
 
     __slots__ = ()
 
@@ -288,7 +288,7 @@ def use_journal(file: str, wanted: bool, folder: Path) -> str:
 
 
 def refuse_add(text: str) -> None:
-    """Raise FashionError where a command that adds no categories is asked to."""
+    """Raise FashionError if a command that adds no categories is asked to."""
     if text == "add":
         raise FashionError(
             "--categories is 'add', which this command cannot do; expected 'skip' or the name of a map."
@@ -318,7 +318,7 @@ def category_answer(text: str) -> CategoryAnswer:
 
 
 def tell_problems(dataset: Dataset) -> None:
-    """Say what is odd in the records of a data set, counted by kind.
+    """Report what is odd in the records of a data set, counted by kind.
 
     What a folder has that is no image (`Dataset.left_out`) is for the command to count.
     """
@@ -331,7 +331,7 @@ def tell_problems(dataset: Dataset) -> None:
 
 
 def tell_problems_of(sources: Iterable[Source], schema: Schema | None = None) -> None:
-    """Say what is odd in the files of sources; a set of our own has nothing odd."""
+    """Report what is odd in the files of sources; a set of our own has nothing odd."""
     from napari_fashion.datasets.opening import open_source
 
     for source in sources:

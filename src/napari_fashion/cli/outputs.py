@@ -200,7 +200,7 @@ class Outputs:
 
 
 def _check_replaceable(path: Path, option: str) -> None:
-    """Raise FashionError where there is something that `atomic_write` would refuse, or should."""
+    """Raise FashionError if there is something that `atomic_write` would refuse, or should."""
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -220,7 +220,7 @@ def _check_replaceable(path: Path, option: str) -> None:
 
 
 def _try(path: Path) -> None:
-    """Raise FashionError where a file cannot be made: by making one in the folder nearest to it."""
+    """Raise FashionError if a file cannot be made: by making one in the folder nearest to it."""
     folder = path.parent
     name = f".fashion-{secrets.token_hex(6)}.tmp"
     try:

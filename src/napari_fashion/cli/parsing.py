@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end with the status of wrong usage."""
+        """Report what is wrong, and end with the status of wrong usage."""
         name = self.prog
         terminal.warn(f"{name}: {message}\nSee: {name} --help")
         sys.exit(status.USAGE)
@@ -170,19 +170,19 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="images at a time",
     )  # fmt: skip
     parser.add_argument(
-        "--flip", action=argparse.BooleanOptionalAction,
-        help="average with the mirrored image, in both looks where there are two (--refine) "
-        "(default: as the model's recipe says)",
+        "--flip-tta", action=argparse.BooleanOptionalAction,
+        help="average with the horizontally flipped image, in both passes (default: as the model is "
+        "configured)",
     )  # fmt: skip
     parser.add_argument(
-        "--sizes", type=sizes, metavar="N,N",
-        help="longer sides at which images are seen, such as 224,160 (default: as the model's "
-        "recipe says)",
+        "--multi-scale", type=sizes, metavar="N,N",
+        help="average over these input sizes, the longer sides in pixels, such as 224,160 (default: as "
+        "the model is configured)",
     )  # fmt: skip
     parser.add_argument(
         "--refine", action=argparse.BooleanOptionalAction,
-        help="look closer at each garment found in a whole image (default: as the model's recipe "
-        "says)",
+        help="predict a crop of each garment found in a whole image, in a refinement pass (default: as "
+        "the model is configured)",
     )  # fmt: skip
 
 

@@ -123,7 +123,7 @@ class Partial:
         )
 
     def _read_format(self) -> tuple[dict[str, Any], int]:
-        """Return the first line and where it ends; FashionError where the file is not ours."""
+        """Return the first line and where it ends; FashionError if the file is not ours."""
         with open_regular(self.path) as stream:
             line = stream.readline(1 << 20)
         head = _parsed(line)

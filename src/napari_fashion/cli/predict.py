@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlays", type=parsing.path, metavar="FOLDER", help="also draw them, as PNG"
     )
     parser.add_argument(
-        "--single-instance", action="store_true", help="the images are cut to one garment each"
+        "--single-instance", action="store_true", help="the images are crops of one garment each"
     )
     parser.add_argument(
         "--force-complete",
@@ -146,8 +146,8 @@ def run(options: argparse.Namespace) -> int:
                 "images": digest_of(dataset),
                 "single-instance": options.single_instance,
                 "force-complete": options.force_complete,
-                "flip": options.flip,
-                "sizes": options.sizes,
+                "flip": options.flip_tta,
+                "sizes": options.multi_scale,
                 "refine": options.refine,
                 "batch": options.batch,
                 "categories": [repr(i) for i in rule.ids],
@@ -255,7 +255,7 @@ def _predict(
         }
     )
     inference = model.inference.overridden(
-        flip_tta=options.flip, sizes=options.sizes, refine=options.refine, decoder=decoder
+        flip_tta=options.flip_tta, sizes=options.multi_scale, refine=options.refine, decoder=decoder
     )
     images = dataset.images
     with terminal.progress("predicting", len(images)) as shown:

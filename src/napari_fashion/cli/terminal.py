@@ -166,7 +166,7 @@ def table(rows: Iterable[Sequence[object]], title: str = "") -> str:
 
 
 class Progress(Protocol):
-    """How far something is."""
+    """Progress of a task."""
 
     def advance(self, n: int = 1) -> None:
         """Count `n` more."""
@@ -177,7 +177,7 @@ class Progress(Protocol):
 
 @contextlib.contextmanager
 def progress(text: str, total: int | None = None) -> Iterator[Progress]:
-    """Show how far something is: a bar in a terminal, else a line every ten seconds."""
+    """Show progress: a bar in a terminal, else a line every ten seconds."""
     if _level <= QUIET or sys.stderr is None:
         yield _Nothing()
     elif _is_terminal():

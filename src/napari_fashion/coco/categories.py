@@ -267,7 +267,7 @@ def _indices(
 def _check(
     names: Mapping[str, str], schema: Schema, by_name: Mapping[str, RecordId], dataset: Dataset
 ) -> None:
-    """Raise FashionError where an answer names what one of the sides does not have."""
+    """Raise FashionError if an answer names what one of the sides does not have."""
     file = dataset.path.name if dataset.path else "the data set"
     for ours, theirs in names.items():
         if ours not in schema.category_names:

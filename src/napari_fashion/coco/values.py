@@ -80,7 +80,7 @@ def landmark_values(
 
 
 def _require_triplets(garment: Garment, n: int) -> None:
-    """Raise EditError where a record's keypoints are no list of triplets that could be changed."""
+    """Raise EditError if a record's keypoints are no list of triplets that could be changed."""
     if garment.keypoints.problem:
         raise EditError(
             f"The keypoints of garment {garment.id!r} are {garment.keypoints.problem}; expected "
@@ -92,7 +92,7 @@ def _require_triplets(garment: Garment, n: int) -> None:
 def _require_own_key(
     record: Mapping[str, Any], record_id: RecordId, *fields: str, k: int = 0
 ) -> None:
-    """Raise EditError where another tool keeps something of its own under our key.
+    """Raise EditError if another tool keeps something of its own under our key.
 
     Parameters
     ----------
@@ -364,7 +364,7 @@ def _whole(values: list[Any]) -> bool:
     return all(type(v) is int for v in values)
 
 
-def says_the_same(dataset: Dataset, garment_id: RecordId, record: Mapping[str, Any]) -> bool:
+def matches_record(dataset: Dataset, garment_id: RecordId, record: Mapping[str, Any]) -> bool:
     """Whether an annotation equals a new record except for the id."""
     old = {**dataset.store.record("annotations", garment_id), "id": None}
     return old == {**record, "id": None}

@@ -7,6 +7,7 @@ history, the journal, layers and docks follow. Scripts use it as well.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from napari_fashion.editing.viewing import Viewing
 from napari_fashion.editing.workfiles import Holder, WorkFiles
 from napari_fashion.errors import CocoError, EditError, FashionError
 from napari_fashion.files import FileState, checked_path, is_same_path
+
+_log = logging.getLogger(__name__)
 
 MERGE_SECONDS = 1.0
 """Nudges of the same landmarks closer together than this are one step of undo."""
@@ -272,6 +275,7 @@ class Editor(Viewing):
             self._last_nudge = float("-inf")
             self._history.saved()
         self._keeper.go_on(pending, made)
+        _log.info("%s: restored %d of %d entries", pending.path, made, len(pending.entries))
         return made
 
     def _replay(self, entry: Entry) -> None:

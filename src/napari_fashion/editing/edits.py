@@ -329,7 +329,7 @@ def remove_record(dataset: Dataset, table: TableName, record_id: RecordId) -> Re
 
 
 def _check(change: Change) -> None:
-    """Raise EditError where a change's texts are no JSON, or not of its record."""
+    """Raise EditError if a change's texts are no JSON, or not of its record."""
     texts = [change.record] if not isinstance(change, SetValue) else [change.before, change.after]
     try:
         for text in texts:

@@ -11,6 +11,7 @@ conflict.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -29,6 +30,8 @@ from napari_fashion.editing.history import Step
 from napari_fashion.editing.matching import Names
 from napari_fashion.editing.record_changes import Known, RecordChange, value_of, with_value
 from napari_fashion.errors import FashionError
+
+_log = logging.getLogger(__name__)
 
 Side = Literal["mine", "theirs"]
 MERGE = "Merge your changes"
@@ -150,6 +153,10 @@ def merge(changes: Iterable[RecordChange], theirs: Dataset, ours: Known) -> Merg
                 f"removed here; on the disk it has {len(left)} garments, which would go with it"
             )
             result.conflicts.append(Conflict((table, key), now, None, now, reason))
+    _log.info(
+        "%s: %d changes merged, %d conflicts",
+        theirs.path, len(result.wanted), len(result.conflicts),
+    )  # fmt: skip
     return result
 
 

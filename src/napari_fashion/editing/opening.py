@@ -414,7 +414,7 @@ def _folder_file(folder: Path) -> Path:
 
 
 def _is_document(path: Path) -> bool:
-    """Whether a JSON file is a COCO document; CocoError where it is no JSON: it may be a damaged one."""
+    """Whether a JSON file is a COCO document; CocoError if it is no JSON: it may be a damaged one."""
     try:
         Dataset.load(path, fallback=Schema.load("garments"))
     except CocoError:

@@ -240,7 +240,7 @@ def remember_categories(
 
 
 def add_images(dataset: Dataset, records: Sequence[Mapping[str, Any]]) -> Edit | None:
-    """Add images (`coco.dataset.image_records`), as when a folder has new ones."""
+    """Add images (`coco.records.image_records`), as when a folder has new ones."""
     if not records:
         return None
     changes = tuple(insert_record(dataset, "images", record) for record in records)

@@ -12,7 +12,7 @@ from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.coco.records import predicted_record, top_categories
-from napari_fashion.coco.values import renewed_values, says_the_same
+from napari_fashion.coco.values import matches_record, renewed_values
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
 from napari_fashion.engine.evaluation.matching import Landmarks, same_garment
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
@@ -206,7 +206,7 @@ class _Taking:
         """Return the changes that put the new garments in place of the model's earlier ones."""
         dataset = self._dataset
         if len(self._of_model) == len(self._fresh) and all(
-            says_the_same(dataset, g.id, record)
+            matches_record(dataset, g.id, record)
             for g, record in zip(self._of_model, self._fresh, strict=True)
         ):
             return []

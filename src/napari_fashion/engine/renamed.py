@@ -32,6 +32,9 @@ RECIPE_KEYS = {
 DATA_KEYS = {"train_pictures": "train_images", "validation_pictures": "validation_images"}
 """The same for the block ``data`` of ``model.json``."""
 
+REMOVED = frozenset({"targets.edge_width", "targets.margin", "schedule.final_lr"})
+"""Paths of options that no recipe ever set; files that hold them were written with their defaults."""
+
 DEFAULTS_1: dict[str, Any] = {
     "inference": {
         "input_size": 192,
@@ -41,6 +44,39 @@ DEFAULTS_1: dict[str, Any] = {
         "refinement": None,
         "decoder": {"pif_threshold": 0.3, "paf_threshold": 0.3, "garment_threshold": 0.2},
     },
+    "network": {
+        "backbone": "shufflenet_v2_x1_0",
+        "neck": "plain",
+        "upsample": 2,
+        "category_pool": "max",
+        "dropout": 0.1,
+    },
+    "data": {"balance": 0.0},
+    "augment": {
+        "quarter_turn": 0.0,
+        "scale": [0.6, 1.1],
+        "box_view": 0.5,
+        "box_tight": 0.3,
+        "box_crop": 0.6,
+        "box_part": 0.0,
+        "erase": 0.0,
+        "hue": 15.0,
+        "grey": 0.05,
+    },
+    "targets": {"foreign": "ignore"},
+    "loss": {
+        "focal_gamma": 1.0,
+        "label_smoothing": 0.0,
+        "category_prior": 0.0,
+        "weights": {
+            "paf.confidence": 1.0,
+            "paf.vector": 1.0,
+            "paf.size": 1.0,
+            "pif.size": 1.0,
+        },
+    },
+    "optimiser": {"weight_decay": 0.01, "ema": 0.998},
+    "schedule": {"sizes": [], "mild": 1.0},
 }
 """Defaults of format 1 that differ from today's, by new names: they fill what an old file lacks."""
 
@@ -59,7 +95,17 @@ def translate_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
         _translate((key,), value, new)
     if isinstance(schedule := new.get("schedule"), dict):
         _translate_schedule(schedule)
-    return new
+    return without_removed(new)
+
+
+def without_removed(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the dictionary form of a recipe without the options that are `REMOVED`."""
+    kept: dict[str, Any] = {}
+    for table, options in recipe.items():
+        if isinstance(options, dict):
+            options = {k: v for k, v in options.items() if f"{table}.{k}" not in REMOVED}
+        kept[table] = options
+    return kept
 
 
 def _translate_schedule(schedule: dict[str, Any]) -> None:
@@ -95,8 +141,11 @@ def translate_model(document: dict[str, Any]) -> dict[str, Any]:
 
 def _translate(path: tuple[str, ...], value: Any, new: dict[str, Any]) -> None:
     old = ".".join(path)
+    if path == ("loss", "weights") and isinstance(value, dict):  # its keys have dots
+        _put(new, old, DEFAULTS_1["loss"]["weights"] | value)
+        return
     inner = any(name.startswith(f"{old}.") for name in RECIPE_KEYS)
-    if inner and isinstance(value, dict):
+    if (inner or _has_defaults(path)) and isinstance(value, dict):
         _put(new, RECIPE_KEYS.get(old, old), {}, keep=True)
         for key, item in value.items():
             _translate((*path, key), item, new)
@@ -106,6 +155,14 @@ def _translate(path: tuple[str, ...], value: Any, new: dict[str, Any]) -> None:
         parent = ".".join(path[:-1])
         target = ".".join(filter(None, (RECIPE_KEYS.get(parent, parent), path[-1])))
     _put(new, target, value)
+
+
+def _has_defaults(path: tuple[str, ...]) -> bool:
+    """Whether `DEFAULTS_1` has options of a table, which fill what the table lacks."""
+    inside: Any = DEFAULTS_1
+    for key in path:
+        inside = inside.get(key) if isinstance(inside, dict) else None
+    return isinstance(inside, dict)
 
 
 def _put(new: dict[str, Any], path: str, value: Any, *, keep: bool = False) -> None:

@@ -178,7 +178,7 @@ class ImageFolder:
         return self._places
 
     def _find(self, name: str) -> str:
-        """Return where a name lies that leads nowhere else as a text; ImageError where links do."""
+        """Return where a name lies that leads nowhere else as a text; ImageError if links do."""
         if not self._usable and not os.path.isabs(name):
             raise self._refusal(name, self._root_text, _ONLY_NAMED)
         head, leaf = os.path.split(name)
@@ -207,12 +207,12 @@ class ImageFolder:
         """Return a folder below the root, checked once; raise an error if it leads out."""
         known = self._folders.get(head)
         if known is None:
-            known = self._folders[head] = self._look_at_folder(head)
+            known = self._folders[head] = self._checked_folder(head)
         if isinstance(known, ImageError):
             raise known.with_traceback(None)
         return known
 
-    def _look_at_folder(self, head: str) -> str | ImageError:
+    def _checked_folder(self, head: str) -> str | ImageError:
         try:
             if not head or head == "/":
                 path = head or self._root_text

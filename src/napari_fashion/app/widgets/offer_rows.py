@@ -1,4 +1,4 @@
-"""The open questions, a row each, with their answers as buttons."""
+"""The open questions, one row each, with their answers as buttons."""
 
 from __future__ import annotations
 

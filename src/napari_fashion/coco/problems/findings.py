@@ -45,7 +45,7 @@ class Problem:
 
 
 class Problems:
-    """How many oddities of each kind a data set has, and the first few of each.
+    """The number of oddities of each kind in a data set, and the first few of each.
 
     Its size is bounded by the number of kinds, however large and odd the file is.
 

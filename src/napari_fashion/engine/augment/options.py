@@ -63,23 +63,23 @@ class AugmentOptions(Options):
 
     flip: float = Field(default=0.5, ge=0, le=1)
     rotation: float = Field(default=20.0, ge=0, le=180)
-    quarter_turn: float = Field(default=0.0, ge=0, le=1)
-    scale: tuple[float, float] = (0.6, 1.1)
+    quarter_turn: float = Field(default=0.04, ge=0, le=1)
+    scale: tuple[float, float] = (0.7, 1.15)
     stretch: tuple[float, float] = (0.85, 1.18)
     shift: float = Field(default=0.05, ge=0, le=10)
-    box_view: float = Field(default=0.5, ge=0, le=1)
+    box_view: float = Field(default=0.78, ge=0, le=1)
     box_margin: tuple[float, float] = (0.0, 0.3)
-    box_tight: float = Field(default=0.3, ge=0, le=1)
-    box_crop: float = Field(default=0.6, ge=0, le=1)
-    box_part: float = Field(default=0.0, ge=0, le=1)
+    box_tight: float = Field(default=0.7, ge=0, le=1)
+    box_crop: float = Field(default=0.9, ge=0, le=1)
+    box_part: float = Field(default=0.12, ge=0, le=1)
     mosaic: float = Field(default=0.0, ge=0, le=1)
     background: float = Field(default=0.0, ge=0, le=1)
-    erase: float = Field(default=0.0, ge=0, le=1)
+    erase: float = Field(default=0.35, ge=0, le=1)
     brightness: float = Field(default=0.4, ge=0, le=100)
     contrast: float = Field(default=0.3, ge=0, le=100)
     saturation: float = Field(default=0.4, ge=0, le=100)
-    hue: float = Field(default=15.0, ge=0, le=360)
-    grey: float = Field(default=0.05, ge=0, le=1)
+    hue: float = Field(default=30.0, ge=0, le=360)
+    grey: float = Field(default=0.1, ge=0, le=1)
     noise: float = Field(default=6.0, ge=0, le=255)
 
     @field_validator("scale", "stretch", "box_margin")
@@ -110,7 +110,7 @@ _RATIOS = ("scale", "stretch")
 """Drawn uniformly in the logarithm: the square root is half as far from 1."""
 
 NO_AUGMENTATION = AugmentOptions(
-    flip=0, rotation=0, scale=(1.0, 1.0), stretch=(1.0, 1.0), shift=0, box_view=0,
-    brightness=0, contrast=0, saturation=0, hue=0, grey=0, noise=0,
+    flip=0, rotation=0, quarter_turn=0, scale=(1.0, 1.0), stretch=(1.0, 1.0), shift=0,
+    box_view=0, box_part=0, erase=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0, noise=0,
 )  # fmt: skip
 """The whole image, fitted into the input: what a model sees without augmentation."""

@@ -30,7 +30,7 @@ class RefinementOptions(Options):
         than the first pass found, pixels; None for no second pass.
     """
 
-    margin: float = Field(default=0.25, ge=0, le=2)
+    margin: float = Field(default=0.2, ge=0, le=2)
     detection_size: int | None = Field(default=None, ge=32, le=MAX_SIZE)
     redetect_size: int | None = Field(default=None, ge=32, le=MAX_SIZE)
 
@@ -61,13 +61,13 @@ class InferenceOptions(Options):
 
     model_config = ConfigDict(frozen=True)
 
-    input_size: int = Field(default=192, ge=32, le=MAX_SIZE, multiple_of=32)
-    flip_tta: bool = False
+    input_size: int = Field(default=256, ge=32, le=MAX_SIZE, multiple_of=32)
+    flip_tta: bool = True
     multi_scale: list[Annotated[int, Field(ge=32, le=MAX_SIZE)]] = Field(
         default_factory=list, max_length=MAX_SIZES
     )
-    crop_aspect: float = Field(default=1.0, ge=0, le=1)
-    refinement: RefinementOptions | None = None
+    crop_aspect: float = Field(default=0.75, ge=0, le=1)
+    refinement: RefinementOptions | None = RefinementOptions()
     decoder: DecoderOptions = DecoderOptions()
 
     @field_validator("refinement", mode="before")

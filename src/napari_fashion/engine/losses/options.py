@@ -16,6 +16,9 @@ COMPONENTS = (
 )
 """Names of the losses."""
 
+WEIGHTS = {"paf.confidence": 0.5, "paf.vector": 0.3, "paf.size": 0.1, "pif.size": 0.2}
+"""Weights of components unless a recipe sets them; those of the others are 1."""
+
 
 class LossOptions(Options):
     """Which losses, and the weight lambda of each component.
@@ -29,7 +32,7 @@ class LossOptions(Options):
     vector
         ``"laplace"`` (with the predicted spread) or ``"smooth_l1"``.
     weights
-        Lambda by component; a component that is missing has 1.
+        Lambda by component; a component that is missing has that of `WEIGHTS`, or else 1.
     label_smoothing
         Of the category's cross-entropy.
     category_prior
@@ -40,11 +43,11 @@ class LossOptions(Options):
     """
 
     confidence: Literal["focal", "smooth_l1"] = "focal"
-    focal_gamma: float = Field(default=1.0, ge=0, le=100)
+    focal_gamma: float = Field(default=0.0, ge=0, le=100)
     vector: Literal["laplace", "smooth_l1"] = "laplace"
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    category_prior: float = Field(default=0.0, ge=0, le=1)
-    weights: dict[str, float] = Field(default_factory=dict)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    category_prior: float = Field(default=1.0, ge=0, le=1)
+    weights: dict[str, float] = WEIGHTS
 
     @field_validator("weights")
     @classmethod
@@ -54,4 +57,4 @@ class LossOptions(Options):
                 raise ValueError(f"{shown(name)} is no loss; {did_you_mean(name, COMPONENTS)}")
             if not 0 <= weight <= 1e6:
                 raise ValueError(f"{name} is {weight}; expected 0 to 1000000")
-        return value
+        return {**WEIGHTS, **value}

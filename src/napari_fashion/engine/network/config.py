@@ -43,14 +43,14 @@ class NetworkConfig(Options):
         stochastic depth). Backbone ``"efficientnet_lite0"`` only.
     """
 
-    backbone: str = Field(default="shufflenet_v2_x1_0", max_length=100)
-    neck: Literal["plain", "sum"] = "plain"
+    backbone: str = Field(default="efficientnet_lite0", max_length=100)
+    neck: Literal["plain", "sum"] = "sum"
     width: int = Field(default=128, ge=8, le=4096)
     blocks: int = Field(default=2, ge=0, le=64)
-    upsample: Literal[1, 2, 4] = 2
-    category_pool: Literal["max", "mean"] = "max"
+    upsample: Literal[1, 2, 4] = 1
+    category_pool: Literal["max", "mean"] = "mean"
     fork_beta: float = Field(default=0.5, ge=0.0, le=1.0)
-    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
     drop_path: float = Field(default=0.0, ge=0.0, lt=1.0)
 
     @field_validator("backbone")

@@ -16,6 +16,12 @@ from napari_fashion.engine.network.activation import cell_grid
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.schema import Schema
 
+EDGE_WIDTH = 3.0
+"""Width of the band of cells around an edge that regress to its ends, in cells."""
+
+MARGIN = 0.1
+"""Share of its size by which a garment's box grows where something in it is ignored."""
+
 _SLACK = 1e-3
 """Cells: candidates for an edge's band are searched this far beyond it, against rounding."""
 
@@ -87,7 +93,7 @@ def encode_targets(
 
     The nearest garment's landmark (or edge) wins a cell. Crowd regions and padding are ignored.
     A landmark that the body type has but that is not labelled gives no loss in the garment's box
-    (grown by `options.margin`); in an annotation without any labelled landmark none does.
+    (grown by `MARGIN`); in an annotation without any labelled landmark none does.
 
     Parameters
     ----------
@@ -116,7 +122,7 @@ def encode_targets(
     inside_content = _inside_convex(grid, (garments.content + 0.5) * to_cells - 0.5)  # (B, H, W)
     crowd = _inside_box(grid, box, 0.0) & (garments.valid & garments.crowd)[..., None, None]
     counts = inside_content & ~crowd.any(1)  # (B, H, W)
-    grown = _inside_box(grid, box, options.margin)  # (B, N, H, W)
+    grown = _inside_box(grid, box, MARGIN)  # (B, N, H, W)
 
     rows = torch.nonzero(labelled)  # (R, 3): image, garment, landmark
     near = _near_points(xy[rows.unbind(1)], shape, options.side)
@@ -130,7 +136,7 @@ def encode_targets(
     ends = [(xy[:, :, end], size[:, :, end]) for end in (first, second)]
     rows = torch.nonzero(both)
     a, b = (places[rows.unbind(1)] for places, _ in ends)
-    near = _near_segments(a, b, shape, options.edge_width)
+    near = _near_segments(a, b, shape, EDGE_WIDTH)
     paf = _field(rows, near, ends, counts, grown, edge_open)
     return Targets(
         pif,

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from napari_fashion.engine.network.network import Network
 from napari_fashion.engine.train.options import OptimiserOptions, ScheduleOptions
 
+LAST_LR = 0.01
+"""The last learning rate of the cosine, as a share of the peak."""
+
 
 def make_optimiser(network: Network, options: OptimiserOptions) -> torch.optim.Optimizer:
     """Return the optimiser; norms and biases have no weight decay.
@@ -63,8 +66,7 @@ def learning_rate(
         return peak * (step + 1) / warmup
     if schedule.kind == "cosine":
         t = (step - warmup) / max(1, total_steps - warmup)
-        low = schedule.final_lr
-        return peak * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * t)))
+        return peak * (LAST_LR + (1 - LAST_LR) * 0.5 * (1 + math.cos(math.pi * t)))
     decades = sum(
         _share_passed(step, first * steps_per_epoch, last * steps_per_epoch)
         for first, last in schedule.decay

@@ -9,6 +9,9 @@ from pydantic import Field, field_validator
 from napari_fashion.engine.limits import MAX_SIZE
 from napari_fashion.options import Options
 
+_FIRST_SHARE, _FIRST_SIZE = 0.4, 0.8
+"""Share of the steps with smaller images by default, and their size as a share of the input's."""
+
 
 class OptimiserOptions(Options):
     """How weights are updated.
@@ -43,14 +46,14 @@ class OptimiserOptions(Options):
     kind: Literal["adamw", "sgd"] = "adamw"
     lr: float = Field(default=2e-3, gt=0, le=100)
     backbone_lr: float = Field(default=1.0, gt=0, le=1000)
-    weight_decay: float = Field(default=1e-2, ge=0, le=100)
+    weight_decay: float = Field(default=0.05, ge=0, le=100)
     momentum: float = Field(default=0.95, ge=0, lt=1)
     nesterov: bool = True
     clip_value: float = Field(default=0.0, ge=0, le=1e9)
     clip_norm: float = Field(default=5.0, ge=0, le=1e9)
     freeze_norms: bool = False
     keep_start: float = Field(default=0.0, ge=0, lt=1)
-    ema: float = Field(default=0.998, ge=0, lt=1)
+    ema: float = Field(default=0.999, ge=0, lt=1)
 
 
 class TeacherOptions(Options):
@@ -83,12 +86,10 @@ class ScheduleOptions(Options):
     warmup_epochs
         Linear rise of the learning rate from 0, in epochs.
     kind
-        ``"cosine"`` to `final_lr` of the peak, or ``"decay"`` by `decay`.
+        ``"cosine"`` to a hundredth of the peak, or ``"decay"`` by `decay`.
     decay
         For ``"decay"``: (first, last) epochs of ranges; the rate falls exponentially to a tenth
         over each of them, or at once if both are equal. Without ranges the rate is constant.
-    final_lr
-        For ``"cosine"``: the last rate as a share of the peak.
     validate_every
         Epochs between validations; the last epoch is always validated.
     max_steps
@@ -96,7 +97,8 @@ class ScheduleOptions(Options):
     sizes
         Progressive resizing: (share, size) pairs; from that share of the steps on, images have
         that longer side in the network's input. Rising shares, the first 0, the last size the
-        recipe's `InferenceOptions.input_size`; empty for that size throughout.
+        recipe's `InferenceOptions.input_size`. Empty for that size throughout; None, the default,
+        for four fifths of it in the first 40 % of the steps.
     mild
         Share of the steps after which images are augmented half as far (`AugmentOptions.milder`):
         a model ends on images like those it is used on (He et al. 2019, data augmentation
@@ -108,11 +110,10 @@ class ScheduleOptions(Options):
     warmup_epochs: float = Field(default=1.0, ge=0, le=1_000_000)
     kind: Literal["cosine", "decay"] = "cosine"
     decay: list[tuple[float, float]] = Field(default_factory=list, max_length=1000)
-    final_lr: float = Field(default=0.01, ge=0, le=1)
     validate_every: int = Field(default=1, ge=1, le=1_000_000)
     max_steps: int = Field(default=0, ge=0, le=1_000_000_000)
-    sizes: list[tuple[float, int]] = Field(default_factory=list, max_length=64)
-    mild: float = Field(default=1.0, gt=0, le=1)
+    sizes: list[tuple[float, int]] | None = Field(default=None, max_length=64)
+    mild: float = Field(default=0.7, gt=0, le=1)
 
     @field_validator("decay")
     @classmethod
@@ -126,7 +127,9 @@ class ScheduleOptions(Options):
 
     @field_validator("sizes")
     @classmethod
-    def _check_sizes(cls, value: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    def _check_sizes(cls, value: list[tuple[float, int]] | None) -> list[tuple[float, int]] | None:
+        if value is None:
+            return None
         shares = [share for share, _ in value]
         if value and (shares[0] != 0 or shares != sorted(set(shares)) or shares[-1] >= 1):
             raise ValueError("expected rising shares of the steps below 1, the first of them 0")
@@ -135,7 +138,13 @@ class ScheduleOptions(Options):
         return value
 
     def size_at(self, done: float, usual: int) -> int:
-        """Return the input's side when a share `done` of the steps is done."""
+        """Return the input's side when a share `done` of the steps is done.
+
+        `usual` is the recipe's `InferenceOptions.input_size`.
+        """
+        if self.sizes is None:
+            small = max(32, int(_FIRST_SIZE * usual) // 32 * 32)
+            return small if done < _FIRST_SHARE else usual
         return next((size for share, size in reversed(self.sizes) if done >= share), usual)
 
 

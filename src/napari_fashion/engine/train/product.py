@@ -57,9 +57,7 @@ class Product:
         network = copy.deepcopy(self.averaged.network)
         start = self._start.network.state_dict()
         network.load_state_dict(mix_states(network.state_dict(), start, self._keep))
-        return Model.of_network(
-            network, self.averaged.schema, self.averaged.info, self._device
-        )
+        return Model.of_network(network, self.averaged.schema, self.averaged.info, self._device)
 
     def validate(self) -> dict[str, Any]:
         """Return the model's metrics on the validation images, and keep them in the model."""

@@ -17,8 +17,9 @@ from napari_fashion.engine.augment.options import AugmentOptions
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.limits import MAX_SIZE
 from napari_fashion.engine.losses.options import LossOptions
+from napari_fashion.engine.network.backbones import find_backbone
 from napari_fashion.engine.network.config import NetworkConfig
-from napari_fashion.engine.renamed import RECIPE_KEYS, translate_recipe
+from napari_fashion.engine.renamed import RECIPE_KEYS, REMOVED, translate_recipe, without_removed
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.engine.train.options import (
     DivergenceOptions,
@@ -36,6 +37,9 @@ INHERITED = ("augment", "targets", "loss")
 
 NAME = r"^[A-Za-z0-9._-]+$"
 """What a model may be called."""
+
+PACKAGED, RANDOM = "imagenet", "none"
+"""`Recipe.pretrained` of the weights that the package carries, and of random ones."""
 
 REGULARISERS = ("dropout", "drop_path")
 """Parts of `NetworkConfig` that change how a network learns, and not what it is."""
@@ -69,7 +73,7 @@ class DataOptions(Options):
     train: list[Source] = Field(min_length=1, max_length=10_000)
     validation: list[Source] = Field(default_factory=list, max_length=10_000)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
-    balance: float = Field(default=0.0, ge=0, le=1)
+    balance: float = Field(default=0.5, ge=0, le=1)
     canvas: int = Field(default=320, ge=32, le=MAX_SIZE)
     workers: int = Field(default=0, ge=0, le=256)
     cache_gb: float = Field(default=4.0, ge=0, le=100_000)
@@ -99,8 +103,10 @@ class Recipe(Options):
         and what `INHERITED` names, where this recipe does not set them. Of the network a recipe
         can set what only training knows (`REGULARISERS`).
     pretrained
-        File of weights that the backbone starts from (`Backbone.load_pretrained`), relative to
-        the recipe; None for random ones. Not looked at where `start_from` is given.
+        Weights that the backbone starts from: ``"imagenet"`` for those that the package carries,
+        a file (`Backbone.load_pretrained`) relative to the recipe, or ``"none"`` for random ones.
+        By default ``"imagenet"`` if the package carries weights of the backbone. A run that starts
+        from a model has that one's weights.
     inference
         How the model is used, and the input's size (`InferenceOptions`).
     precision
@@ -113,6 +119,7 @@ class Recipe(Options):
 
     model_config = ConfigDict(populate_by_name=True)
     renamed: ClassVar = RECIPE_KEYS
+    removed: ClassVar = REMOVED
 
     name: str = Field(default="model", pattern=NAME, max_length=100)
     schema_name: str = Field(default="garments", alias="schema")
@@ -130,6 +137,15 @@ class Recipe(Options):
     schedule: ScheduleOptions = ScheduleOptions()
     divergence: DivergenceOptions = DivergenceOptions()
     teacher: TeacherOptions | None = None
+
+    @property
+    def backbone_weights(self) -> str | None:
+        """What the backbone starts from: a file or ``"imagenet"``; None for random weights."""
+        if self.start_from is not None or self.pretrained == RANDOM:
+            return None
+        if self.pretrained is not None:
+            return self.pretrained
+        return PACKAGED if find_backbone(self.network.backbone).packaged_weights else None
 
     @model_validator(mode="after")
     def _fits_its_start(self) -> Recipe:
@@ -177,12 +193,10 @@ class Recipe(Options):
             If the file is missing, or not a recipe.
         """
         data = read_json(path, RecipeError, expected="the recipe of a training run (JSON)")
-        if isinstance(data, dict):
-            data = (
-                {k: v for k, v in data.items() if k != "format"}
-                if "format" in data
-                else (translate_recipe(data))
-            )
+        if isinstance(data, dict) and "format" in data:
+            data = without_removed({k: v for k, v in data.items() if k != "format"})
+        elif isinstance(data, dict):
+            data = translate_recipe(data)
         return cls.from_dict(data, where=str(path))
 
     @classmethod
@@ -218,7 +232,7 @@ class Recipe(Options):
         changes: dict[str, Any] = {"data": data}
         if self.start_from not in (None, "bundled"):
             changes["start_from"] = path(self.start_from)
-        if self.pretrained is not None:
+        if self.pretrained not in (None, PACKAGED, RANDOM):
             changes["pretrained"] = path(self.pretrained)
         if self.schema_name.endswith(".toml"):
             changes["schema_name"] = path(self.schema_name)
@@ -251,6 +265,7 @@ class Recipe(Options):
             If this recipe sets another shape of the network, its sizes end with another input size,
             or a part that is taken is not valid.
         """
+        recipe = without_removed(recipe)
         inference = self._inherited_inference(inference)
         sizes = self.schedule.sizes
         if sizes and sizes[-1][1] != inference.input_size:

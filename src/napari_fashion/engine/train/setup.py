@@ -119,8 +119,8 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
     model = Model.create(recipe.network, schema, info, place)
     if start is not None:
         model.network.load_state_dict(start.network.state_dict())
-    elif recipe.pretrained is not None and not resume:
-        model.network.backbone.load_pretrained(recipe.pretrained)
+    elif (weights := recipe.backbone_weights) is not None and not resume:
+        model.network.backbone.load_pretrained(weights)
     averaged = Model.create(recipe.network, schema, info, place)
     averaged.network.load_state_dict(model.network.state_dict())
     return Setup(

@@ -1,0 +1,64 @@
+"""The recipes of training/recipes: what they resolve to, and that the report's trains."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from napari_fashion.engine.train.chain import train
+from napari_fashion.engine.train.events import DoneEvent, StepEvent
+from napari_fashion.engine.train.recipe import Recipe
+
+RECIPES = Path(__file__).parents[2] / "training" / "recipes"
+RESOLVED = json.loads((Path(__file__).parent / "resolved_recipes.json").read_text())
+"""The whole recipes by which the bundled model and those beside it were trained, by name."""
+
+
+def resolved(name):
+    """Return a recipe with what it inherits from those that it starts from."""
+    recipe = Recipe.load(RECIPES / f"{name}.toml")
+    if recipe.start_from is None:
+        return recipe
+    start = resolved(Path(recipe.start_from).stem)
+    return recipe.going_on_from(start.network, start.to_dict(), start.inference)
+
+
+@pytest.mark.parametrize("name", sorted(RESOLVED))
+def test_a_recipe_is_the_one_that_its_model_was_trained_by(name):
+    recipe = resolved(name)
+    found, expected = recipe.to_dict(), dict(RESOLVED[name])
+    found["pretrained"] = recipe.backbone_weights
+    if recipe.start_from is not None:
+        found["start_from"] = Path(recipe.start_from).name
+    if recipe.schedule.sizes is None:
+        size = recipe.inference.input_size
+        sizes = [recipe.schedule.size_at(done, size) for done in (0.0, 0.399, 0.4, 0.99)]
+        assert sizes[:1] * 2 + sizes[2:3] * 2 == sizes
+        found["schedule"]["sizes"] = [[0.0, sizes[0]], [0.4, sizes[2]]]
+    assert found == expected
+
+
+def test_every_recipe_is_here():
+    assert {path.stem for path in RECIPES.glob("*.toml")} == {*RESOLVED, "report"}
+
+
+def test_the_reports_recipe_trains(drawn, tmp_path):
+    whole = Recipe.load(RECIPES / "report.toml").to_dict()
+    assert whole["network"]["backbone"] == "shufflenetv2k16"
+    assert whole["optimiser"]["momentum"] == 0.95
+    recipe = Recipe.from_dict(
+        whole
+        | {
+            "inference": whole["inference"] | {"input_size": 64},
+            "data": whole["data"] | {"train": [{"file": str(drawn)}], "canvas": 96},
+            "schedule": whole["schedule"] | {"batch": 4, "max_steps": 3},
+        }
+    )
+    events = []
+    train(recipe, tmp_path / "run", device="cpu", emit=events.append)
+    steps = [event for event in events if isinstance(event, StepEvent)]
+    assert len(steps) == 3
+    assert all(step.loss is not None and step.lr == 1e-4 for step in steps)
+    assert isinstance(events[-1], DoneEvent)
