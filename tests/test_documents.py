@@ -16,6 +16,7 @@ from napari_fashion.documents import (
     parse_toml,
     read_json,
     read_toml,
+    shortened,
     shown,
 )
 from napari_fashion.errors import RecipeError, SchemaError
@@ -175,3 +176,16 @@ def test_any_value_is_shown_on_one_short_line(value):
 def test_what_json_writes_is_read_as_it_was():
     data = {"a": [1, 2.5, None, True, "\U0001f600 ü"], "b": {"c": []}, "d": -(2**70)}
     assert parse_json(json.dumps(data), "x", RecipeError) == data
+
+
+@pytest.mark.parametrize(
+    ("text", "letters", "expected"),
+    [
+        ("0123456789", 10, "0123456789"),
+        ("0123456789", 9, "0123 ... 6789"),
+        ("0123456789", 4, "01 ... 89"),
+        ("", 4, ""),
+    ],
+)
+def test_long_text_loses_its_middle(text, letters, expected):
+    assert shortened(text, letters) == expected

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from napari_fashion import files
-from napari_fashion.files import atomic_write
+from napari_fashion.files import atomic_write, is_same_path
 
 
 def names(folder: Path) -> list[str]:
@@ -124,3 +124,13 @@ def test_an_owner_that_cannot_be_kept_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "chown", refuse)
     assert "it was user 54321's" in atomic_write(target, b"new").note
     assert target.read_bytes() == b"new"
+
+
+def test_paths_are_compared_by_where_they_lead(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    assert is_same_path(tmp_path / "link" / "new.json", tmp_path / "real" / "new.json")
+    assert not is_same_path(tmp_path / "real" / "a.json", tmp_path / "real" / "b.json")
+    (tmp_path / "loop").symlink_to("loop")
+    assert is_same_path(tmp_path / "loop", tmp_path / "loop")
+    assert not is_same_path(tmp_path / "loop", tmp_path / "real")

@@ -307,9 +307,8 @@ def summary(f: Json) -> str:
                 f"| {label} | " + " | ".join(text(f[kind]) for kind in kinds) + " |"
                 for label, text in rows
             ),
-            f"| garment found / a second, false one | | | {found} / {second} |",
-            f"| of {SEVERAL} garments in an image found / of the finds right | | | "
-            f"{' / '.join(several)} |",
+            f"| recall / false positives (single-garment images) | | | {found} / {second} |",
+            f"| recall / precision (images with {SEVERAL} garments) | | | {' / '.join(several)} |",
         ]
     )
 

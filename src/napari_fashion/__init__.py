@@ -4,4 +4,4 @@ import logging
 
 __version__ = "0.1.0"
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet, unless somebody listens
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # quiet, unless a handler is added

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-# Until there is somebody to catch it, Ctrl+C ends the process without a page of our internals.
+# Until a handler is installed, Ctrl+C ends the process without a traceback.
 _handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from napari_fashion.cli import main  # noqa: E402

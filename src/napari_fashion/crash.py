@@ -1,4 +1,4 @@
-"""What is written down of an error that nobody expected, for whoever looks into it."""
+"""The log of an unexpected error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from datetime import datetime
 from pathlib import Path
 
 from napari_fashion import __version__
+from napari_fashion.documents import shortened
 from napari_fashion.paths import log_folder
 
 KEPT = 20
-"""So many logs stay in the folder; older ones go."""
+"""Number of logs that stay in the folder; older ones go."""
 MAX_LETTERS = 200_000
-"""A log is cut, in its middle, to this length."""
+"""Maximum length of a log; longer ones are shortened in the middle."""
 
 _FRAMES = 60
 _MODULES = ("numpy", "torch", "torchvision", "PIL", "napari", "qtpy", "PyQt5", "PyQt6", "PySide6")
@@ -48,7 +49,7 @@ def write_error_log(error: BaseException) -> Path | None:
             folder = place()
             folder.mkdir(parents=True, exist_ok=True)
             now = datetime.now()
-            path = folder / f"napari-fashion-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}.log"
+            path = folder / f"napari-fashion-{now:%Y%m%d-%H%M%S-%f}-{secrets.token_hex(3)}.log"
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
                 f.write(data)
         except Exception:
@@ -59,7 +60,7 @@ def write_error_log(error: BaseException) -> Path | None:
 
 
 def where_to_look(log: Path | None) -> str:
-    """Return the sentence that says where the details of an error are."""
+    """Return the sentence on where the details of an error are."""
     if log is None:
         return "No log could be written; please report it with what you did."
     return f"The details are in {log}; please report them with what you did."
@@ -75,13 +76,10 @@ def _text(error: BaseException) -> str:
         if version is not None:
             lines.append(f"{name} {version}")
     try:
-        told = "".join(traceback.TracebackException.from_exception(error, limit=_FRAMES).format())
+        trace = "".join(traceback.TracebackException.from_exception(error, limit=_FRAMES).format())
     except Exception:  # an error whose text cannot be made
-        told = "".join(traceback.format_tb(error.__traceback__, _FRAMES)) + type(error).__name__
-    if len(told) > MAX_LETTERS:
-        half = MAX_LETTERS // 2
-        told = told[:half] + "\n...\n" + told[-half:]
-    return "\n".join(lines) + "\n\n" + told + "\n"
+        trace = "".join(traceback.format_tb(error.__traceback__, _FRAMES)) + type(error).__name__
+    return "\n".join(lines) + "\n\n" + shortened(trace, MAX_LETTERS, gap="\n...\n") + "\n"
 
 
 def _keep_few(folder: Path) -> None:

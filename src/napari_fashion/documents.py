@@ -30,7 +30,7 @@ JSON_BYTES = 64 << 20
 MAX_DEPTH = 32
 """Tables, objects and lists are read up to this depth, and so are the parts of a dotted key."""
 MAX_VALUES = 4_000_000
-"""A JSON document has at most so many values."""
+"""Maximum number of values in a JSON document."""
 
 MakeError = Callable[[str], FashionError]
 """Makes the error of a sentence: `RecipeError`, `SchemaError`, `CheckpointError` ..."""
@@ -160,6 +160,12 @@ def shown(value: object, letters: int = 60) -> str:
     return shortener.repr(value)[: 4 * letters]
 
 
+def shortened(text: str, letters: int, gap: str = " ... ") -> str:
+    """Return a text without its middle if it has more than this number of letters."""
+    half = letters // 2
+    return text if len(text) <= letters else f"{text[:half]}{gap}{text[-half:]}"
+
+
 def ended(text: str) -> str:
     """Return a sentence with its full stop, where it has no end of its own."""
     return text if text.endswith((".", "?", "!")) else f"{text}."
@@ -249,7 +255,7 @@ def listed(names: Sequence[str], most: int = 12) -> str:
 
 
 def _decoded(text: str | bytes, where: str, error: MakeError, expected: str) -> str:
-    """Return a document's text without its byte order mark, or say what its bytes are."""
+    """Return a document's text without its byte order mark, or raise an error that names its bytes."""
     if isinstance(text, bytes):
         bom, encoding = next(
             ((mark, name) for mark, name in _BOMS if text.startswith(mark)), (b"", "utf-8")
@@ -293,7 +299,9 @@ def _check_toml_depth(text: str, where: str, error: MakeError, expected: str) ->
         if mark is None:
             line += token[0].count("\n") if len(token[0]) > 2 else 0
             continue
-        if mark in "\"'":  # a string that does not end: the parser says so, and reads no further
+        if (
+            mark in "\"'"
+        ):  # a string that does not end: the parser raises the error, and reads no further
             return
         if mark in "[{":
             depth += 1

@@ -1,11 +1,11 @@
-"""The errors a user can meet; every message says what was found, what was expected, what to do."""
+"""The errors a user can meet; every message states what was found, what was expected and what to do."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 OUT_OF_MEMORY = "out of memory. Try fewer or smaller images at a time."
-"""What a person is told of a `MemoryError`."""
+"""The message about a `MemoryError`."""
 
 
 class FashionError(Exception):
@@ -114,15 +114,15 @@ class EditError(FashionError):
 
 
 class FetchError(FashionError):
-    """Photos cannot be fetched from where the user said, or to where."""
+    """Photos cannot be fetched from or to the given place."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, the machine's or a device's.
+    """Whether an error means that memory ran out, the machine's or a device's.
 
     torch has a class of its own for a device; for the machine's memory it raises `RuntimeError`.
     """
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    said = ("not enough memory", "can't allocate memory", "out of memory")
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in said)
+    phrases = ("not enough memory", "can't allocate memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in phrases)

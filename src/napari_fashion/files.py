@@ -53,7 +53,7 @@ class FileState:
     def is_at(self, path: Path) -> bool:
         """Whether the file at a path is still this one; False where it is gone.
 
-        The time stamps tell; the bytes are read only where the stamps differ or are too fresh to be sure.
+        The time stamps are compared; the bytes are read only if the stamps differ or are too recent.
         """
         stamp = stamp_of(path)
         if stamp is None:
@@ -84,6 +84,14 @@ def is_file(path: Path) -> bool:
         return os.path.isfile(path)
     except (OSError, ValueError):  # a null character, half a surrogate
         return False
+
+
+def is_same_path(a: Path, b: Path) -> bool:
+    """Whether two paths lead to the same place; neither need be there."""
+    try:
+        return a.resolve() == b.resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links
+        return a == b
 
 
 def checked_path(path: Path | str) -> Path:
@@ -164,7 +172,7 @@ def read_file(path: Path) -> tuple[bytes, FileState]:
 
 
 def why_unreadable(error: BaseException) -> str:
-    """Return what an error of reading a file says, without its number and the path."""
+    """Return the text of an error of reading a file, without its number and the path."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
     return str(getattr(error, "strerror", None) or error)
@@ -178,7 +186,7 @@ def _read_up_to(stream: BinaryIO, path: Path, limit: int) -> bytes:
         )
     # As much as there is: `read` takes memory for all that it is asked for, at once.
     data = stream.read(size + 1)
-    while size < len(data) <= limit:  # it grew, or the system does not tell its size (/proc)
+    while size < len(data) <= limit:  # it grew, or the system does not report its size (/proc)
         chunk = stream.read(1 << 20)
         if not chunk:
             break
@@ -287,7 +295,7 @@ def remove_stale_files(folder: Path) -> list[Path]:
 
 
 def is_running(process: int) -> bool:
-    """Whether a process of this machine is there; True where the system does not say."""
+    """Whether a process of this machine is there; True if the system does not report it."""
     if sys.platform == "win32":
         return True
     try:
@@ -345,7 +353,7 @@ def move_if_free(temporary: Path, target: Path) -> None:
 
 
 def _keep_attributes(temporary: Path, target: Path, old: os.stat_result | None) -> str:
-    """Give the new file the old one's mode, owner and extended attributes; say what failed."""
+    """Give the new file the old one's mode, owner and extended attributes; return what failed."""
     if old is None:
         temporary.chmod(0o666 & ~_umask())
         return ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from napari_fashion.documents import shortened
+
 EXAMPLES = 3
-"""So many of a kind are kept; the others are only counted."""
+"""Number of examples kept per kind; the others are only counted."""
 MAX_LETTERS = 700
-"""A sentence that is kept is cut, in its middle, to about this length."""
+"""Approximate maximum length of an example; longer ones are shortened in the middle."""
 
 
 class Tally:
@@ -18,7 +20,7 @@ class Tally:
     Attributes
     ----------
     counts
-        How many of each kind.
+        Number of cases by kind.
     examples
         The first `EXAMPLES` sentences of each kind.
     """
@@ -35,7 +37,7 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """How many there are of all kinds."""
+        """Number of cases of all kinds."""
         return sum(self.counts.values())
 
     def add(self, kind: str, example: str = "", n: int = 1) -> None:
@@ -46,16 +48,14 @@ class Tally:
         kind
             A plural: ``"images of another size than their record"``.
         example
-            A sentence on this one; empty where the count says all.
+            A sentence on this case; empty if the count is enough.
         n
-            How many it stands for.
+            Number of cases that it stands for.
         """
         self.counts[kind] = self.counts.get(kind, 0) + n
         kept = self.examples.setdefault(kind, [])
         if example and len(kept) < EXAMPLES:
-            if len(example) > MAX_LETTERS:
-                example = f"{example[: MAX_LETTERS // 2]} ... {example[-MAX_LETTERS // 2 :]}"
-            kept.append(example)
+            kept.append(shortened(example, MAX_LETTERS))
 
     def update(self, other: Tally) -> None:
         """Count everything of another tally."""
@@ -65,7 +65,7 @@ class Tally:
             kept += other.examples.get(kind, [])[: EXAMPLES - len(kept)]
 
     def lines(self, examples: int = EXAMPLES) -> Iterator[str]:
-        """Yield a line a kind, and under it the first few, indented; ``... and 12 more`` at the end."""
+        """Yield one line per kind, and under it the first few, indented; ``... and 12 more`` at the end."""
         for kind, n in self.counts.items():
             shown = self.examples[kind][:examples]
             if n == len(shown) == 1:

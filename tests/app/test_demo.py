@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from napari_fashion.app.demo import IMAGES
+from napari_fashion.app.demo import SCREENSHOTS
 
 
 @pytest.mark.window
@@ -26,7 +26,7 @@ def test_without_a_person_it_does_the_job_and_leaves_images_of_it(tmp_path) -> N
     )
     assert result.returncode == 0, result.stderr
     page = (out / "index.html").read_text("utf-8")
-    for name, _ in IMAGES:
+    for name, _ in SCREENSHOTS:
         shown = np.asarray(Image.open(out / f"{name}.png").convert("RGB"))
         assert min(shown.shape[:2]) >= 600
         assert shown.std() > 20  # a window with something in it

@@ -41,7 +41,7 @@ def answer(app, kind: str, label: str) -> None:
 
 @pytest.fixture
 def half(app, dataset_file):
-    """The first image has half the size that the file says."""
+    """The first image has half the size that the file has."""
     PilImage.new("RGB", (60, 60), "gray").save(dataset_file.parent / "1.png")
     app.dock.open(dataset_file)
     app.person.see()
@@ -53,7 +53,7 @@ def test_landmarks_are_not_drawn_on_an_image_of_another_size(half) -> None:
     assert len(points(half)) == 0
     assert len(half.layers.layer(SKELETON).data) == 0
     (text,) = texts(half).values()
-    assert "60 x 60 pixels; the file says 120 x 120" in text
+    assert "60 x 60 pixels; the file has 120 x 120" in text
 
 
 def test_they_are_rescaled_to_it_as_an_edit(half) -> None:

@@ -135,7 +135,7 @@ def test_evaluate_prints_and_writes_figures(run, drawn, tmp_path, capsys):
     assert "AVG NE" in printed
     assert "left_hem" in printed
     command[-3] = str(tmp_path / "wider.json")
-    command += ["--protocol", "box", "--margin", "0.25", "--sizes", "96,64"]
+    command += ["--protocol", "box", "--margin", "0.25", "--multi-scale", "96,64"]
     assert main(command) == 0
     wider = json.loads((tmp_path / "wider.json").read_text())
     assert "whole" not in wider

@@ -1,4 +1,4 @@
-"""`demo` without a person: what it would write is looked at first."""
+"""`demo` without a person: what it would write is checked first."""
 
 from __future__ import annotations
 

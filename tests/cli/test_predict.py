@@ -88,7 +88,7 @@ def test_ctrl_c_keeps_what_was_found_and_resume_gives_the_same_bytes(
     assert partial.is_file()
     assert not out.exists()
     assert main(["predict", str(photos), "--out", str(out), *options]) == status.FAILED
-    assert "Go on with --resume, or begin anew with --overwrite" in capsys.readouterr().err
+    assert "Go on with --resume, or begin again with --overwrite" in capsys.readouterr().err
     assert main(["predict", str(photos), "--out", str(out), *options, "--resume"]) == status.DONE
     assert out.read_bytes() == whole.read_bytes()
     assert not partial.exists()
@@ -336,7 +336,7 @@ def test_several_coco_files_or_files_with_images_are_refused(
         *options,
     ]
     assert main(command) == status.FAILED
-    assert "--images says where the images of a COCO file are" in capsys.readouterr().err
+    assert "--images names the folder of a COCO file's images" in capsys.readouterr().err
 
 
 def test_a_name_with_brackets_is_a_name(photos, tmp_path, options) -> None:

@@ -95,7 +95,7 @@ def test_numbers_keep_their_kind(dataset) -> None:
 
 
 def test_numbers_keep_their_text(tmp_path) -> None:
-    """What the edit is not about is not written anew, and undo brings back what it is about."""
+    """What the edit is not about is not rewritten, and undo brings back what it is about."""
     text = json.dumps(small_document()).replace(
         "[40, 20, 2, 80, 20, 2, 10, 90, 2,",
         "[1.10, 1e5, 2,80,20.00,2, 12345678901234567890, -0.0, 2,",

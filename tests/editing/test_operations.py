@@ -283,7 +283,7 @@ def test_a_silhouettes_box_is_rescaled_by_its_corners() -> None:
 
 @pytest.mark.parametrize(
     ("size", "words"),
-    [((120, 200), "another cut of the image"), ((121, 120), None), ((120, 119), None)],
+    [((120, 200), "another crop of the image"), ((121, 120), None), ((120, 119), None)],
 )
 def test_another_shape_is_no_rescaling(size, words) -> None:
     dataset = Dataset.from_document(larger(), schema=SCHEMA)

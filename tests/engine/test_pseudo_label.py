@@ -165,18 +165,19 @@ def test_only_the_second_look_is_at_a_cut_image(trained, unlabelled, monkeypatch
     model = Model.load(trained[0], "cpu")
     model.info.inference = model.info.inference.model_copy(update={"crop_aspect": 0.0})
     shapes = []
-    place = model.place
+    fields = model.pipeline.fields
 
-    def watched(width, height, side=None, *, crop=False):
-        shapes.append((crop, place(width, height, side, crop=crop).size))
-        return place(width, height, side, crop=crop)
+    def watched(images, sizes, *, flip, aspect):
+        found = fields(images, sizes, flip=flip, aspect=aspect)
+        shapes.append((aspect, found[0].grid))
+        return found
 
-    monkeypatch.setattr(model, "place", watched)
+    monkeypatch.setattr(model.pipeline, "fields", watched)
     from napari_fashion.images import read_image
 
     image = read_image(dataset.images[0].path)[8:]
     read_garment([model], image, SCHEMA.category_index("Dress"))
-    assert [crop for crop, _ in shapes] == [False, True]
+    assert [aspect for aspect, _ in shapes] == [1.0, 0.0]
     assert shapes[0][1][0] != shapes[0][1][1]
     assert shapes[1][1][0] == shapes[1][1][1]
 

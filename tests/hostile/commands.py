@@ -283,12 +283,12 @@ words("a batch of 10^30", "predict", "photos", "--batch", "1" + "0" * 30, says=(
 words("a batch of other digits", "predict", "photos", "--batch", "\u0663x", says=("whole number",))
 words("a share of nan", "evaluate", "a.json", "--margin", "nan", says=("number",))
 words("a share of 1e400", "evaluate", "a.json", "--margin", "1e400", says=("number",))
-words("sizes of text", "predict", "photos", "--sizes", "224,big", says=("size",))
+words("sizes of text", "predict", "photos", "--multi-scale", "224,big", says=("size",))
 words(
     "sizes without end",
     "predict",
     "photos",
-    "--sizes",
+    "--multi-scale",
     ",".join(["64"] * 500),
     says=("at most 16",),
 )

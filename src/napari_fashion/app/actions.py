@@ -26,20 +26,20 @@ def _told(action: Callable[Concatenate[Actions, P], Any]) -> Callable[Concatenat
     """Make an error that a person can do something about a message to them."""
 
     @wraps(action)
-    def told(self: Actions, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def wrapped(self: Actions, *args: P.args, **kwargs: P.kwargs) -> Any:
         try:
             return action(self, *args, **kwargs)
         except FashionError as error:
             self.session.notify(str(error), "warning")
             return None
 
-    return told
+    return wrapped
 
 
 class Actions:
     """The gestures on what is in view and selected.
 
-    All of them do nothing where nothing is open.
+    All of them do nothing if nothing is open.
     """
 
     predict_asked = Signal(bool)
@@ -108,7 +108,7 @@ class Actions:
         if self._editor:
             self._editor.redo()
 
-    # -- what the file says of the image ---------------------------------------------------
+    # -- the record of the image -----------------------------------------------------------
 
     @_told
     def rescale(self) -> None:
@@ -127,11 +127,11 @@ class Actions:
                 editor.apply(edit)
 
     def _require_fit(self) -> None:
-        """Refuse to place landmarks on an image of another size than the file says."""
+        """Refuse to place landmarks on an image of another size than the file has."""
         if (sizes := self.session.mismatch) is not None:
             (w, h), (width, height) = sizes
             raise FashionError(
-                f"The image has {width} x {height} pixels and the file says {w} x {h}: landmarks cannot be "
+                f"The image has {width} x {height} pixels and the file has {w} x {h}: landmarks cannot be "
                 "placed on it. Rescale them to the image first."
             )
 
@@ -278,7 +278,7 @@ class Actions:
                 view.placing = False
                 raise FashionError(
                     "Every landmark of this garment is placed. Drag one to move it, or select one "
-                    "to place it anew."
+                    "to place it again."
                 )
             if missing:
                 editor.select(garment.id, missing[0])

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 
 class CloseGuard(QObject):
-    """Asks before the main window closes, and tells when it does.
+    """Asks before the main window closes, and announces when it does.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class CloseGuard(QObject):
         Asked when it is about to close; false keeps it open. napari has questions of its own
         after it, so a yes is not the end yet.
     closes
-        Called when everyone has said yes, before the window is taken down.
+        Called when every window has agreed, before the window is taken down.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """`napari-fashion demo`: the app on sample garments; without a person, the main job by itself.
 
 Without a person the same window does what a person would: predict, correct, export, retrain, and
-predict with the new model. Images of the window, the exported COCO file and a page that shows
+predict with the new model. Screenshots of the window, the exported COCO file and a page that shows
 them are left in a folder.
 """
 
@@ -23,11 +23,11 @@ from napari_fashion.datasets.procedural import demo_files
 from napari_fashion.errors import FashionError
 
 HEADLESS = "NAPARI_FASHION_HEADLESS"
-"""Environment variable: nobody sees the display."""
+"""Environment variable: the display is not visible."""
 SIZE = (1440, 900)
 FOLDERS = ("data", "data/images", "runs")
 """In the output folder: what is annotated, and the retraining."""
-IMAGES = (
+SCREENSHOTS = (
     ("landmarks", "Landmarks, skeleton and category of every garment, each with its source"),
     ("pif", "PIF: where the model sees landmarks, and the vectors that point at them"),
     ("paf", "PAF: which landmarks belong together"),
@@ -41,12 +41,12 @@ def run(
     headless: bool = False,
     output: Path = Path("demo-output"),
     samples_only: bool = False,
-    copy_images_to: Path | None = None,
+    copy_screenshots_to: Path | None = None,
     model: str = "bundled",
     epochs: int | None = None,
     notify: Callable[[str], None] = lambda text: None,
 ) -> Path | None:
-    """Open the app on the photos, where they are here, or on the procedural garments.
+    """Open the app on the photos if they are here, else on the procedural garments.
 
     Parameters
     ----------
@@ -55,19 +55,19 @@ def run(
     output
         Folder for what a run without a person leaves.
     samples_only
-        Procedural garments even where the photos are here.
-    copy_images_to
-        Also copy the images of the window to this folder.
+        Procedural garments even if the photos are here.
+    copy_screenshots_to
+        Also copy the screenshots of the window to this folder.
     model
         The model to begin with.
     epochs
-        Of the retraining; by default 2 on the photos, 16 on the procedural garments.
-    say
-        Told what is done.
+        Number of epochs of the retraining; by default 2 on the photos, 16 on the procedural garments.
+    notify
+        Takes a sentence about each step.
 
     Returns
     -------
-    The page with the images, where nobody was there to see the window.
+    The page with the screenshots, if the window was not visible.
     """
     import napari
 
@@ -86,7 +86,7 @@ def run(
 
     application = get_settings().application
     level = application.gui_notification_level
-    application.gui_notification_level = "error"  # nothing shall stand before the images
+    application.gui_notification_level = "error"  # nothing may cover the window in the screenshots
     viewer = napari.Viewer(title="napari-fashion")
     try:
         viewer.window.resize(*SIZE)
@@ -100,29 +100,31 @@ def run(
         window_of(viewer).may_discard = lambda: True
         viewer.close()
     page = tour.write_page()
-    if copy_images_to is not None:
-        copy_images_to.mkdir(parents=True, exist_ok=True)
-        for name, _ in IMAGES:
-            shutil.copy(output / f"{name}.png", copy_images_to / f"{name}.png")
+    if copy_screenshots_to is not None:
+        copy_screenshots_to.mkdir(parents=True, exist_ok=True)
+        for name, _ in SCREENSHOTS:
+            shutil.copy(output / f"{name}.png", copy_screenshots_to / f"{name}.png")
     notify(f"Done in {tour.seconds:.0f} s. Open {page.resolve()}")
     return page
 
 
 def is_headless(asked: bool) -> bool:
-    """Whether nobody sees the window."""
+    """Whether the window is not visible."""
     return asked or bool(os.environ.get(HEADLESS))
 
 
-def written(output: Path, copy_images_to: Path | None, *, samples_only: bool = False) -> list[Path]:
-    """Return the files that a run without a person leaves, but for the run of the retraining.
+def written(
+    output: Path, copy_screenshots_to: Path | None, *, samples_only: bool = False
+) -> list[Path]:
+    """Return the files that a run without a person leaves, except for the run of the retraining.
 
-    That gets a folder of its own, which is not there yet.
+    The run gets a folder of its own, which is not there yet.
     """
-    names = [f"{name}.png" for name, _ in IMAGES]
+    names = [f"{name}.png" for name, _ in SCREENSHOTS]
     on_photos = _on_photos(samples_only)
     data = [output / "data" / name for name in (FILE, *(() if on_photos else demo_files()))]
     files = [*(output / name for name in (*names, "index.html", "export.json")), *data]
-    return files + ([copy_images_to / name for name in names] if copy_images_to else [])
+    return files + ([copy_screenshots_to / name for name in names] if copy_screenshots_to else [])
 
 
 def _on_photos(samples_only: bool) -> bool:
@@ -169,17 +171,17 @@ class _Tour:
         editor.go_to(shown[0])
         self.correct(dock)
         editor.select(editor.garments[0].id)
-        self.image("landmarks")
+        self.screenshot("landmarks")
         boxes = dock.overlays.boxes
         for name in ("pif", "vectors"):
             boxes[name].setChecked(True)
         for name in ("skeleton", "names"):
             boxes[name].setChecked(False)
-        self.image("pif")
+        self.screenshot("pif")
         for name in ("pif", "vectors"):
             boxes[name].setChecked(False)
         boxes["paf"].setChecked(True)
-        self.image("paf")
+        self.screenshot("paf")
         boxes["paf"].setChecked(False)
         for name in ("skeleton", "names"):
             boxes[name].setChecked(True)
@@ -201,7 +203,7 @@ class _Tour:
         dock.predict.predict.click()
         self.wait(lambda: not self.window.predicting.running)
         self.note(f"Predicted with {_id(session.model)}.")
-        self.image("after")
+        self.screenshot("after")
         self.seconds = time.monotonic() - began
 
     def correct(self, dock: Any) -> None:
@@ -234,25 +236,25 @@ class _Tour:
         self.wait(lambda: not self.window.training.running, seconds=1800)
         if panel.model_path is None:
             raise FashionError(f"Retraining failed: {self._problem}")
-        self.image("retrain")
+        self.screenshot("retrain")
         self.note(f"Retrained for {len(panel.curve.steps)} steps, NE {panel.metrics.text('ne')}.")
         old = self.window.session.model
         panel.use.click()
         self.wait(lambda: self.window.session.model is not old)
         self.window.show_dock(ANNOTATOR)
 
-    def image(self, name: str) -> None:
-        """Take an image of the whole window."""
+    def screenshot(self, name: str) -> None:
+        """Save a screenshot of the whole window."""
         self.pump()
         self.viewer.screenshot(str(self.output / f"{name}.png"), canvas_only=False, flash=False)
 
     def note(self, text: str) -> None:
-        """Remember what was done, and say it."""
+        """Remember what was done, and print it."""
         self.notes.append(text)
         self.notify(text)
 
     def wait(self, done: Callable[[], bool], seconds: float = 300) -> None:
-        """Let the window live until something is true; FashionError if it takes too long."""
+        """Process events until a condition holds; FashionError if it takes too long."""
         from qtpy.QtCore import QCoreApplication, QEventLoop
 
         end = time.monotonic() + seconds
@@ -265,7 +267,7 @@ class _Tour:
             raise FashionError(self._problem)
 
     def pump(self) -> None:
-        """Let the window draw."""
+        """Process events so that the window is drawn."""
         from qtpy.QtCore import QCoreApplication
 
         for _ in range(20):
@@ -274,13 +276,13 @@ class _Tour:
     def write_page(self) -> Path:
         """Write the page that shows what was done."""
         steps = "\n".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
-        images = "\n".join(
+        screenshots = "\n".join(
             f'<figure><img src="{name}.png" alt="{html.escape(text)}">'
             f"<figcaption>{html.escape(text)}</figcaption></figure>"
-            for name, text in IMAGES
+            for name, text in SCREENSHOTS
         )
         page = self.output / "index.html"
-        page.write_text(_PAGE.format(steps=steps, images=images), encoding="utf-8")
+        page.write_text(_PAGE.format(steps=steps, screenshots=screenshots), encoding="utf-8")
         return page
 
     def _hear(self, level: str, text: str) -> None:
@@ -309,6 +311,6 @@ the annotations are in <a href="export.json">export.json</a>, a COCO keypoint fi
 <ol>
 {steps}
 </ol>
-{images}
+{screenshots}
 </html>
 """

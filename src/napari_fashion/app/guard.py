@@ -1,4 +1,4 @@
-"""The last guard of the window: an exception that nobody expected becomes a message and a log file.
+"""The last guard of the window: an unexpected exception becomes a message and a log file.
 
 The work itself is safe: every edit is in the journal before the next one can be made.
 """
@@ -70,7 +70,7 @@ class Guard:
         if error is self._seen or isinstance(error, KeyboardInterrupt) or not _is_ours(error):
             return
         self._seen = error
-        if isinstance(error, FashionError):  # a sentence for people that nobody caught
+        if isinstance(error, FashionError):  # a sentence for people that was not caught
             self._tell(str(error))
             return
         if is_out_of_memory(error):

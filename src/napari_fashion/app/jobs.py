@@ -85,7 +85,7 @@ class Outcome:
 
 
 class PredictJob:
-    """Predicts images in the background; results become edits on the GUI thread, one an image.
+    """Predicts images in the background; results become edits on the GUI thread, one per image.
 
     Parameters
     ----------
@@ -245,10 +245,10 @@ def _predict(
         model = load_model(source)
         yield model
     for task in tasks:
-        yield _look_at(model, task, folder)
+        yield _predict_image(model, task, folder)
 
 
-def _look_at(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
+def _predict_image(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
     """Predict one image; what goes wrong is this image's problem, whatever it is."""
     try:
         image = read_image(folder.path(task.file_name), size=task.size, exact=True)
@@ -261,18 +261,20 @@ def _look_at(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
 
 
 def _sentence(what: str, error: Exception) -> str:
-    """Return what a person is told of an error that nobody expected."""
+    """Return the message about an unexpected error."""
     if is_out_of_memory(error):
         return f"{what}: {OUT_OF_MEMORY}"
-    told = f"{type(error).__name__}: {str(error)[:200]}"
-    return f"{what}: a fault of the program ({told}). {where_to_look(write_error_log(error))}"
+    what_failed = f"{type(error).__name__}: {str(error)[:200]}"
+    return (
+        f"{what}: a fault of the program ({what_failed}). {where_to_look(write_error_log(error))}"
+    )
 
 
-# -- looking for oddities ----------------------------------------------------------------------
+# -- searching for oddities --------------------------------------------------------------------
 
 
 class ProblemsJob:
-    """Looks for oddities in a data set in the background."""
+    """Searches a data set for oddities in the background."""
 
     found = Signal(object, object)
     """The data set, and its problems; where the search was not ended before."""
@@ -282,7 +284,7 @@ class ProblemsJob:
         self._stop = threading.Event()
 
     def start(self, dataset: Dataset) -> None:
-        """Look through a data set; a search that runs is ended."""
+        """Search a data set; a search that runs is ended."""
         self.close()
         self._stop = stop = threading.Event()
 

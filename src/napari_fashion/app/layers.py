@@ -1,8 +1,8 @@
 """The napari layers: they follow the editor, and a gesture on them becomes an edit.
 
 A gesture (a drag's release, an added or a deleted point) goes to `Actions`; the edit that follows
-comes back as a signal of the editor and is drawn. While we draw, what napari's layers say about
-themselves is not listened to, so nothing goes round in circles.
+comes back as a signal of the editor and is drawn. While we draw, the events of napari's layers
+are ignored, so that nothing goes in circles.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Layers:
 
     @contextmanager
     def _draw(self) -> Iterator[bool]:
-        """Draw without listening to what the layers say about it; False while drawing already."""
+        """Draw without following the events of the layers; False while drawing already."""
         if self._drawing:
             yield False
             return
@@ -170,7 +170,7 @@ class Layers:
         size = None if problem else (pixels.shape[1], pixels.shape[0])
         self.session.tell_image(size, problem)
         self._on_view()
-        if fit:  # a pixels of the same size keeps the view: zoomed in, one walks on
+        if fit:  # an image of the same size keeps the view, so that a person walks on zoomed in
             self.viewer.reset_view(layers=[self._layers[IMAGE]], margin=0.04)
         else:
             self.viewer.camera.center, self.viewer.camera.zoom = center, zoom
@@ -292,7 +292,7 @@ class Layers:
     def _make_layers(self, schema: Schema) -> None:
         if len(self._layers) == 1 + len(OVERLAYS):
             return
-        for layer in list(self._layers.values()):  # a person removed some: begin anew, in order
+        for layer in list(self._layers.values()):  # a person removed some: make all again, in order
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
         assert self.image is not None
@@ -359,7 +359,7 @@ class Layers:
     def _on_points(self, event: Any) -> None:
         """Make an edit of a gesture that napari has carried out on the points.
 
-        napari says everything twice (before and after), and a drag only at its end.
+        napari announces everything twice (before and after), and a drag only at its end.
         """
         if self._drawing or self._editor is None:
             return
@@ -386,7 +386,7 @@ class Layers:
 
 
 def within(size: tuple[int, int], most: int = 4096) -> tuple[int, int]:
-    """Return a size that is cheap to fill, whatever a file says."""
+    """Return a size that is cheap to fill, whatever a file has."""
     share = min(1.0, most / max(size))
     return max(1, round(size[0] * share)), max(1, round(size[1] * share))
 

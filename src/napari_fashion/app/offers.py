@@ -1,6 +1,6 @@
 """Questions that wait for an answer while work goes on; each is a row in the dock with its buttons.
 
-They are asked of images of another size than the file says, images outside of its folder, and
+They are asked of images of another size than the file notes, images outside of its folder, and
 categories that the file lacks. None stops anything.
 """
 
@@ -37,7 +37,7 @@ class Offer:
     about
         The images or the folder that it is about: the same words about others are another question.
     choices
-        What the buttons say, and what they do.
+        The texts of the buttons, and what they do.
     """
 
     text: str
@@ -60,7 +60,7 @@ class Offers:
         session.image_read.connect(self._on_image)
         session.categories_missing.connect(self._on_categories)
         self.ask_map: Callable[[list[str], list[str]], dict[str, str] | None] = lambda a, b: None
-        """Lets the person say which of the file's categories each of the model's is."""
+        """Lets the person choose the file's category for each of the model's."""
         self.predict_again: Callable[[list[RecordId]], None] = lambda ids: None
 
     def make(self, kind: str, offer: Offer) -> None:
@@ -97,7 +97,7 @@ class Offers:
         else:
             self.withdraw(ROOT)
 
-    # -- an image of another size than its record says ---------------------------------------
+    # -- an image of another size than its record has ---------------------------------------
 
     def _offer_size(self) -> None:
         editor, sizes = self._editor, self.session.mismatch
@@ -106,7 +106,7 @@ class Offers:
             return
         (w, h), (width, height) = sizes
         text = (
-            f"This image has {width} x {height} pixels; the file says {w} x {h}. Its landmarks are not "
+            f"This image has {width} x {height} pixels; the file has {w} x {h}. Its landmarks are not "
             "drawn, since they would lie in the wrong places."
         )
         image_id = editor.image_id

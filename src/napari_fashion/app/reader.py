@@ -23,8 +23,8 @@ from napari_fashion.files import is_file
 from napari_fashion.images import SUFFIXES, read_image
 from napari_fashion.schema import Schema
 
-MOST_LOOKED_AT = 20_000
-"""So many files and folders of a folder without an image are looked at."""
+MOST_VISITED = 20_000
+"""Maximum number of files and folders that are visited in a folder without an image."""
 
 _LISTS_IMAGES = re.compile(rb'"images"\s*:\s*\[\s*\{')
 
@@ -46,7 +46,7 @@ def fits(place: Path) -> bool:
     """Whether a path is the annotator's: a COCO file, results of `predict`, a folder of images.
 
     Nothing is parsed; what else is JSON, and folders of other things, are left to other readers.
-    A folder is looked through until an image is found, and no further than `MOST_LOOKED_AT`.
+    A folder is searched until an image is found, and no further than `MOST_VISITED`.
     """
     try:
         if os.path.isdir(place):
@@ -118,7 +118,7 @@ def _take_over(viewer: Any, place: Path) -> None:
 
 
 def _is_coco(path: Path) -> bool:
-    """Whether a JSON file lists images as COCO does; looks for the words, and parses nothing."""
+    """Whether a JSON file lists images as COCO does; searches for the words, and parses nothing."""
     if not is_file(path) or path.stat().st_size == 0:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
@@ -134,13 +134,13 @@ def _is_results(path: Path) -> bool:
 
 
 def _has_images(folder: Path) -> bool:
-    looked_at = 0
+    visited = 0
     for _, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
                 return True
-        looked_at += len(folders) + len(names)
-        if looked_at > MOST_LOOKED_AT:
+        visited += len(folders) + len(names)
+        if visited > MOST_VISITED:
             break
     return False

@@ -1,7 +1,7 @@
 """What File > Open Sample offers: garments to try the annotator on.
 
 Some images of each sample come without annotations, to predict and correct; the others have
-theirs, to look at and to retrain on.
+theirs, to view and to retrain on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from napari_fashion.datasets.procedural import ANNOTATIONS, demo_dataset
 from napari_fashion.errors import FashionError
 
 PROCEDURAL_OPEN = 6
-"""So many of the 12 procedural images come without annotations."""
+"""Number of the 12 procedural images that come without annotations."""
 PHOTOS_OPEN = 24
 FILE = "to-annotate.json"
 
@@ -48,7 +48,7 @@ def photos_file(folder: Path | None = None) -> Path:
     Raises
     ------
     FashionError
-        If the photos are not here yet; says how to get them.
+        If the photos are not here yet, with how to get them.
     """
     place = cc0.locate()
     if place is None:

@@ -89,7 +89,7 @@ class Session:
     """Garments were left out: ids of their images, and the model's categories that the file lacks."""
     model_changed = Signal()
     message = Signal(str, str)
-    """Something to tell the person: level ("info", "warning", "error") and text."""
+    """A message to the person: level ("info", "warning", "error") and text."""
 
     def __init__(self) -> None:
         self.editor: Editor | None = None
@@ -97,7 +97,7 @@ class Session:
         self.model: Predictor | None = None
         self.model_source: str = "bundled"
         self.image_root: Path | None = None
-        """Where the images of the next COCO file lie that is opened; None: as it says."""
+        """Folder of the images of the next COCO file that is opened; None: the one that it notes."""
         self.allow_roots: tuple[Path, ...] = ()
         """Folders beyond its own that images of the next data set that is opened may be read from."""
         self._image_size: tuple[int, int] | None = None
@@ -211,7 +211,7 @@ class Session:
 
     @property
     def mismatch(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
-        """The size that the file says and the one that the shown image has, where they differ.
+        """The size in the file and that of the shown image, if they differ.
 
         Landmarks then lie on another image than the one that is seen.
         """
@@ -233,7 +233,7 @@ class Session:
         self.model_changed.emit()
 
     def keep_fields(self, image_id: RecordId, fields: Fields) -> None:
-        """Keep an image's fields to be shown; the ones looked at longest ago go."""
+        """Keep an image's fields to be shown; the least recently viewed ones go."""
         self._fields[image_id] = fields
         self._fields.move_to_end(image_id)
         while len(self._fields) > KEPT_FIELDS:
@@ -241,7 +241,7 @@ class Session:
         self.fields_changed.emit(image_id)
 
     def fields_of(self, image_id: RecordId) -> Fields | None:
-        """Return the fields of an image where they are kept."""
+        """Return the fields of an image if they are kept."""
         fields = self._fields.get(image_id)
         if fields is not None:
             self._fields.move_to_end(image_id)

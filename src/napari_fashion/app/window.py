@@ -127,7 +127,7 @@ def run_window(
     model
         What predicts: ``"bundled"`` or the path of a model.
     images
-        Folder of a COCO file's images, where it is not the one that the file says.
+        Folder of a COCO file's images, if it is not the one that the file notes.
     allow_roots
         Folders beyond the data set's that its images may lie in.
     """

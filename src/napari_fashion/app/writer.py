@@ -8,6 +8,7 @@ from typing import Any
 from napari_fashion.app.layer_styles import KEY
 from napari_fashion.coco import export
 from napari_fashion.errors import FashionError
+from napari_fashion.files import is_same_path
 
 
 def write_landmarks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -34,7 +35,7 @@ def write_landmarks(path: str, data: Any, attributes: dict[str, Any]) -> list[st
             "images. Open the images in the annotator and place the landmarks there."
         )
     source = editor.dataset.path
-    if source is not None and source.exists() and source.resolve() == Path(path).resolve():
+    if source is not None and source.exists() and is_same_path(source, Path(path)):
         raise FashionError(
             f"{path} is the file that the data set was read from; nothing was written. Choose "
             "another name, or use Export in the Fashion annotator."

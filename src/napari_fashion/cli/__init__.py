@@ -1,4 +1,4 @@
-"""The command line, `napari-fashion COMMAND`; one module a command."""
+"""The command line, `napari-fashion COMMAND`; one module per command."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ COMMANDS = (
     "predict",
     "evaluate",
     "train",
+    "export-model",
     "pseudo-label",
     "stats",
     "versions",
@@ -80,7 +81,9 @@ def _guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespa
         return status.FAILED
     except Exception as error:
         if is_out_of_memory(error):
-            terminal.warn(f"{name}: the device is out of memory. Try a smaller --batch or --sizes.")
+            terminal.warn(
+                f"{name}: the device is out of memory. Try a smaller --batch or --multi-scale."
+            )
             return status.FAILED
         return _report(name, error)
 
@@ -92,7 +95,7 @@ def _end_at_once_next_time() -> None:
 
 
 def _report(name: str, error: Exception) -> int:
-    """Say that the program itself is at fault, and where the details are."""
+    """Report that the program itself is at fault, and where the details are."""
     from napari_fashion.crash import where_to_look, write_error_log
 
     what = f"{type(error).__name__}: {str(error)[:300]}"

@@ -1,4 +1,4 @@
-"""Open the app on sample images, or do the main job without a person and leave images of it."""
+"""Open the app on sample images, or do the main job without a person and leave screenshots of it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         headless=options.headless,
         output=options.out,
         samples_only=options.samples,
-        copy_images_to=options.images,
+        copy_screenshots_to=options.images,
         epochs=options.epochs,
         notify=terminal.notify,
     )

@@ -26,12 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--protocol", choices=["box", "whole", "both"], default="both",
-        help="images cut by the garment's box, whole images, or both",
+        help="crops by the garment's box, whole images, or both",
     )  # fmt: skip
     parser.add_argument(
         "--margin", default=0.0, metavar="SHARE",
         type=parsing.number(0, 10, "a share of the box"),
-        help="how much around the box a cut image shows, as a share of the box",
+        help="margin around the box of a crop, as a share of the box",
     )  # fmt: skip
     parser.add_argument(
         "--json", type=parsing.path, metavar="FILE", help="also write all figures to this file"
@@ -90,8 +90,8 @@ def run(options: argparse.Namespace) -> int:
                 model,
                 images,
                 protocol=protocol,
-                flip=options.flip,
-                sizes=options.sizes,
+                flip=options.flip_tta,
+                sizes=options.multi_scale,
                 refine=options.refine,
                 margin=options.margin,
                 batch=options.batch,

@@ -32,7 +32,7 @@ _ANY_FOLDERS = re.compile(rf"(?:^|(?<=[{_SEPARATORS}]))(?:\*\*(?:[{_SEPARATORS}]
 
 
 class Listed(str):
-    """A name from a list: where it names nothing, the others count."""
+    """A name from a list: if its file is missing, the other names still count."""
 
     __slots__ = ()
 
@@ -119,7 +119,7 @@ def open_dataset(
         ), True
     if images is not None:
         raise FashionError(
-            "--images says where the images of a COCO file are; the inputs are images and folders."
+            "--images names the folder of a COCO file's images; the inputs are images and folders."
         )
     if len(inputs) == 1 and Path(inputs[0]).is_dir():
         return _open_folder(Path(inputs[0]), schema, allow_roots), False
@@ -222,7 +222,7 @@ def _folders_below(tops: Iterable[str]) -> Iterator[str]:
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder or os.curdir) as entries:
                 names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-        except OSError:  # no folder, or one that cannot be looked into
+        except OSError:  # no folder, or an unreadable one
             continue
         yield folder
         wait(path for name in names if os.path.isdir(path := os.path.join(folder, name)))
@@ -288,7 +288,7 @@ def use_journal(file: str, wanted: bool, folder: Path) -> str:
 
 
 def refuse_add(text: str) -> None:
-    """Raise FashionError where a command that adds no categories is asked to."""
+    """Raise FashionError if a command that adds no categories is asked to."""
     if text == "add":
         raise FashionError(
             "--categories is 'add', which this command cannot do; expected 'skip' or the name of a map."
@@ -296,7 +296,7 @@ def refuse_add(text: str) -> None:
 
 
 def category_answer(text: str) -> CategoryAnswer:
-    """Return what ``--categories`` says of the model's categories that a file lacks.
+    """Return the answer of ``--categories`` about the model's categories that a file lacks.
 
     Raises
     ------
@@ -318,7 +318,7 @@ def category_answer(text: str) -> CategoryAnswer:
 
 
 def tell_problems(dataset: Dataset) -> None:
-    """Say what is odd in the records of a data set, counted by kind.
+    """Report what is odd in the records of a data set, counted by kind.
 
     What a folder has that is no image (`Dataset.left_out`) is for the command to count.
     """
@@ -331,12 +331,12 @@ def tell_problems(dataset: Dataset) -> None:
 
 
 def tell_problems_of(sources: Iterable[Source], schema: Schema | None = None) -> None:
-    """Say what is odd in the files of sources; a set of our own has nothing odd."""
+    """Report what is odd in the files of sources; a set of our own has nothing odd."""
     from napari_fashion.datasets.opening import open_source
 
     for source in sources:
         if is_coco(source.file):
-            with contextlib.suppress(FashionError):  # the work itself will say so
+            with contextlib.suppress(FashionError):  # the work itself will report it
                 tell_problems(open_source(source, schema))
 
 
@@ -349,7 +349,7 @@ def set_limits(max_pixels: int | None) -> None:
 
 
 def set_threads(threads: int | None) -> None:
-    """Let torch use so many threads of the CPU."""
+    """Let torch use this many threads of the CPU."""
     if threads:
         import torch
 

@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_limits(options.max_pixels)
     if options.images is not None and path.is_dir():
         raise FashionError(
-            "--images says where the images of a COCO file are; what is to be opened is a folder."
+            "--images names the folder of a COCO file's images; the input is a folder."
         )
     if not path.exists():
         raise FashionError(f"{path}: there is no such file or folder to open.")

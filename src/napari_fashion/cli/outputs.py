@@ -1,6 +1,6 @@
 """The one rule of what commands write: never an input, never an existing file without --overwrite.
 
-All of it is looked at before the work begins, and again when the file is written.
+All of it is checked before the work begins, and again when the file is written.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Outputs:
                     self._files.add((status.st_dev, status.st_ino))
 
     def reads_images(self, dataset: Dataset) -> None:
-        """Note a data set's images, and look at all outputs again.
+        """Note a data set's images, and check all outputs again.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class Outputs:
             with contextlib.suppress(OSError, ValueError):
                 if path.is_dir():
                     self.reads(path.iterdir())
-                for suffix in (".json", ".safetensors"):
+                for suffix in (".json", ".safetensors", ".onnx"):
                     self.reads([path, path.with_suffix(suffix), Path(f"{path}{suffix}")])
 
     def is_input(self, path: Path) -> bool:
@@ -200,7 +200,7 @@ class Outputs:
 
 
 def _check_replaceable(path: Path, option: str) -> None:
-    """Raise FashionError where there is something that `atomic_write` would refuse, or should."""
+    """Raise FashionError if there is something that `atomic_write` would refuse, or should."""
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -220,7 +220,7 @@ def _check_replaceable(path: Path, option: str) -> None:
 
 
 def _try(path: Path) -> None:
-    """Raise FashionError where a file cannot be made: by making one in the folder nearest to it."""
+    """Raise FashionError if a file cannot be made: by making one in the folder nearest to it."""
     folder = path.parent
     name = f".fashion-{secrets.token_hex(6)}.tmp"
     try:

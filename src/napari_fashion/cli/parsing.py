@@ -18,7 +18,7 @@ MOST_THREADS = 1024
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that says what was found, what was expected and what was perhaps meant."""
+    """An argument parser whose errors name what was found, expected and perhaps meant."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("allow_abbrev", False)
@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and end with the status of wrong usage."""
+        """Report what is wrong, and end with the status of wrong usage."""
         name = self.prog
         terminal.warn(f"{name}: {message}\nSee: {name} --help")
         sys.exit(status.USAGE)
@@ -170,19 +170,19 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="images at a time",
     )  # fmt: skip
     parser.add_argument(
-        "--flip", action=argparse.BooleanOptionalAction,
-        help="average with the mirrored image, in both looks where there are two (--refine) "
-        "(default: as the model's recipe says)",
+        "--flip-tta", action=argparse.BooleanOptionalAction,
+        help="average with the horizontally flipped image, in both passes (default: as the model is "
+        "configured)",
     )  # fmt: skip
     parser.add_argument(
-        "--sizes", type=sizes, metavar="N,N",
-        help="longer sides at which images are seen, such as 224,160 (default: as the model's "
-        "recipe says)",
+        "--multi-scale", type=sizes, metavar="N,N",
+        help="average over these input sizes, the longer sides in pixels, such as 224,160 (default: as "
+        "the model is configured)",
     )  # fmt: skip
     parser.add_argument(
         "--refine", action=argparse.BooleanOptionalAction,
-        help="look closer at each garment found in a whole image (default: as the model's recipe "
-        "says)",
+        help="predict a crop of each garment found in a whole image, in a refinement pass (default: as "
+        "the model is configured)",
     )  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     """Add where images may be read from."""
     parser.add_argument(
         "--images", type=path, metavar="FOLDER",
-        help="folder of a COCO file's images (default: as the file says, or beside it)",
+        help="folder of a COCO file's images (default: the one that the file notes, or beside it)",
     )  # fmt: skip
     add_limits(parser)
 
@@ -204,7 +204,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--max-pixels", type=whole(1, 10**11, "a number of pixels"), metavar="N",
-        help="read images of up to so many pixels (default: the limit against hostile files)",
+        help="maximum number of pixels of an image (default: the limit against hostile files)",
     )  # fmt: skip
 
 

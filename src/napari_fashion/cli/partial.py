@@ -1,7 +1,7 @@
 """What a prediction has found so far, in a file that survives a kill.
 
-A line of JSON a batch of images, after a first line that says what they are of. A last line that
-was not written whole is cut off, and its batch is predicted again: what comes out in the end is
+A line of JSON a batch of images, after a first line with what they belong to. A last line that
+was not written whole is removed, and its batch is predicted again: what comes out in the end is
 the same to the byte as without the interruption.
 """
 
@@ -51,7 +51,7 @@ class Partial:
     Attributes
     ----------
     done
-        How many images have been looked at.
+        Number of images done.
     """
 
     def __init__(self, path: Path, of: dict[str, Any], ids: Sequence[RecordId]) -> None:
@@ -67,7 +67,7 @@ class Partial:
         Raises
         ------
         FashionError
-            If there is something to go on with and nobody said what to do with it; if there is nothing
+            If there is something to go on with and no option for what to do with it; if there is nothing
             to go on with, or it is of something else.
         """
         there = os.path.lexists(self.path)
@@ -77,7 +77,7 @@ class Partial:
         if there and not overwrite:
             raise FashionError(
                 f"{self.path} is what an interrupted prediction has found. Go on with --resume, or begin "
-                "anew with --overwrite."
+                "again with --overwrite."
             )
         if there:
             self._read_format()
@@ -100,7 +100,7 @@ class Partial:
         self._stream = open(self.path, "ab")  # noqa: SIM115
 
     def _follows(self, chunk: dict[str, Any]) -> bool:
-        """Whether a line is what `add` writes next; what comes after one that is not is cut off."""
+        """Whether a line is what `add` writes next; what comes after one that is not is removed."""
         n, found, left_out = (chunk.get(key) for key in ("n", "found", "left_out"))
         return (
             type(n) is int
@@ -123,7 +123,7 @@ class Partial:
         )
 
     def _read_format(self) -> tuple[dict[str, Any], int]:
-        """Return the first line and where it ends; FashionError where the file is not ours."""
+        """Return the first line and where it ends; FashionError if the file is not ours."""
         with open_regular(self.path) as stream:
             line = stream.readline(1 << 20)
         head = _parsed(line)
@@ -144,7 +144,7 @@ class Partial:
             raise FashionError(
                 f"{self.path} is of another prediction: {', '.join(differ)} "
                 f"{'differs' if len(differ) == 1 else 'differ'}. Give the same inputs and options to go "
-                "on, or begin anew with --overwrite and without --resume."
+                "on, or begin again with --overwrite and without --resume."
             )
         return end
 

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlays", type=parsing.path, metavar="FOLDER", help="also draw them, as PNG"
     )
     parser.add_argument(
-        "--single-instance", action="store_true", help="the images are cut to one garment each"
+        "--single-instance", action="store_true", help="the images are crops of one garment each"
     )
     parser.add_argument(
         "--force-complete",
@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsing.add_categories(parser)
     parsing.add_journal(parser)
     parsing.add_model(parser)
+    parser.add_argument(
+        "--runtime", choices=("auto", "torch", "onnx"), default="auto",
+        help="what runs the model: onnx for an exported one (export-model), which needs no torch "
+        "(default: what the model's file is for)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -102,12 +107,11 @@ def run(options: argparse.Namespace) -> int:
         outputs.file(options.annotations, "--annotations")
     if options.overlays is not None:
         outputs.folder(options.overlays, "--overlays")
-    inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
     from napari_fashion.engine.model import Model
 
-    model = Model.load(options.model, options.device)
+    model = Model.load(options.model, options.device, options.runtime, threads=options.threads)
     with inputs.opened(
         given,
         model.schema,
@@ -142,8 +146,8 @@ def run(options: argparse.Namespace) -> int:
                 "images": digest_of(dataset),
                 "single-instance": options.single_instance,
                 "force-complete": options.force_complete,
-                "flip": options.flip,
-                "sizes": options.sizes,
+                "flip": options.flip_tta,
+                "sizes": options.multi_scale,
                 "refine": options.refine,
                 "batch": options.batch,
                 "categories": [repr(i) for i in rule.ids],
@@ -251,7 +255,7 @@ def _predict(
         }
     )
     inference = model.inference.overridden(
-        flip_tta=options.flip, sizes=options.sizes, refine=options.refine, decoder=decoder
+        flip_tta=options.flip_tta, sizes=options.multi_scale, refine=options.refine, decoder=decoder
     )
     images = dataset.images
     with terminal.progress("predicting", len(images)) as shown:

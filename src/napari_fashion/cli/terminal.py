@@ -1,4 +1,4 @@
-"""What commands say: results on standard output, everything else on standard error.
+"""Output of commands: results on standard output, everything else on standard error.
 
 Text is never read as markup and never broken into lines; characters that would steer the terminal
 are escaped, and letters that it cannot encode are replaced.
@@ -17,6 +17,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from napari_fashion.documents import shortened
+
 if TYPE_CHECKING:
     from napari_fashion.tally import Tally
 
@@ -25,7 +27,7 @@ LINE_SECONDS = 10.0
 """Without a terminal progress is a line at most so often."""
 
 LONGEST_LINE = 2000
-"""Errors and warnings have lines of at most so many letters, whatever they name."""
+"""Maximum number of letters in a line of an error or a warning, whatever it names."""
 
 _level = NORMAL
 _STEERING = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control, half surrogates, line separators
@@ -38,7 +40,7 @@ def set_up(level: int = NORMAL) -> None:
     Parameters
     ----------
     level
-        `QUIET`: no progress and no closing lines; what was left out and errors are said. `VERBOSE` and
+        `QUIET`: no progress and no closing lines; errors and what was left out are printed. `VERBOSE` and
         `DEBUG` also show the package's log, of which warnings are always shown.
     """
     global _level
@@ -125,17 +127,15 @@ def give_json(value: Any, indent: int | None = 1) -> None:
 
 
 def warn(text: object) -> None:
-    """Tell on standard error what the person should know; very long lines are cut in the middle."""
-    _write(sys.stderr, "\n".join(map(_crop, plain(text, lines=True).split("\n"))))
-
-
-def _crop(line: str) -> str:
-    half = LONGEST_LINE // 2
-    return line if len(line) <= LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"
+    """Print a message on standard error; very long lines are shortened in the middle."""
+    _write(
+        sys.stderr,
+        "\n".join(shortened(line, LONGEST_LINE) for line in plain(text, lines=True).split("\n")),
+    )
 
 
 def tell(tally: Tally, before: str = "") -> None:
-    """Tell on standard error what was found or left out, a line a kind with the first few."""
+    """Tell on standard error what was found or left out, one line per kind with the first few."""
     for line in tally.lines():
         warn(line if line.startswith(" ") else f"{before}{line}")
 
@@ -166,18 +166,18 @@ def table(rows: Iterable[Sequence[object]], title: str = "") -> str:
 
 
 class Progress(Protocol):
-    """How far something is."""
+    """Progress of a task."""
 
     def advance(self, n: int = 1) -> None:
         """Count `n` more."""
 
     def update(self, done: int | None = None, total: int | None = None, text: str = "") -> None:
-        """Set how many are done, of how many, and what is said of it."""
+        """Set the number of items done, their total, and the text beside them."""
 
 
 @contextlib.contextmanager
 def progress(text: str, total: int | None = None) -> Iterator[Progress]:
-    """Show how far something is: a bar in a terminal, else a line every ten seconds."""
+    """Show progress: a bar in a terminal, else a line every ten seconds."""
     if _level <= QUIET or sys.stderr is None:
         yield _Nothing()
     elif _is_terminal():

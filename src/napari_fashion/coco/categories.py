@@ -1,8 +1,8 @@
 """Which of a file's categories each of a model's categories becomes: one rule, for window and commands.
 
 A file with exactly one category gives it to every garment. Else a category of the model becomes the file's
-of the same name. Else nobody guesses: a person answers once a file, and the answer is remembered on the
-file's category records, under our key::
+of the same name. Otherwise nothing is guessed: a person answers once per file, and the answer is remembered
+on the file's category records, under our key::
 
     category["fashion"] = {
         "model_categories": ["Blouse"],  # categories of models that this one of the file stands for
@@ -26,7 +26,7 @@ from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
 
 UNCLEAR: Final = -1
-"""In place of a model's category: the record does not say it, or says one that stands for several."""
+"""In place of a model's category: the record has none, or one that stands for several."""
 FOREIGN: Final = -2
 """In place of a model's category: the file's has a name that the model does not know."""
 
@@ -58,11 +58,11 @@ class CategoryRule:
     schema
         The model's.
     ids
-        For each of the model's categories the file's id, or None where it has none.
+        For each of the model's categories the file's id, or None if it has none.
     unknown
         Names of the model's categories that the file has no category for, without an answer.
     left_out
-        Names of those whose garments are left out, as somebody has answered.
+        Names of the categories whose garments are left out, by an earlier answer.
     new
         Category records that the file lacks, and that garments may get by this rule.
     """
@@ -84,7 +84,7 @@ class CategoryRule:
         Parameters
         ----------
         answer
-            What somebody says about it now; it goes before what the file remembers.
+            The answer given now; it takes precedence over what the file remembers.
 
         Raises
         ------
@@ -105,9 +105,9 @@ class CategoryRule:
         for index, name in enumerate(schema.category_names):
             found: RecordId | None = None
             if name in answer.names:
-                said = answer.names[name]
-                found = by_name[said] if said else None
-                if not said:
+                target = answer.names[name]
+                found = by_name[target] if target else None
+                if not target:
                     left_out.append(name)
             elif name in remembered:
                 found = remembered[name]
@@ -133,7 +133,7 @@ class CategoryRule:
         return cls(schema, tuple(ids), unknown, left_out, new, indices, only)
 
     def id_of(self, index: int) -> RecordId | None:
-        """Return the file's id of the model's category; None where its garments are left out.
+        """Return the file's id of the model's category; None if its garments are left out.
 
         Parameters
         ----------
@@ -267,7 +267,7 @@ def _indices(
 def _check(
     names: Mapping[str, str], schema: Schema, by_name: Mapping[str, RecordId], dataset: Dataset
 ) -> None:
-    """Raise FashionError where an answer names what one of the sides does not have."""
+    """Raise FashionError if an answer names what one of the sides does not have."""
     file = dataset.path.name if dataset.path else "the data set"
     for ours, theirs in names.items():
         if ours not in schema.category_names:

@@ -12,7 +12,7 @@ from typing import Any
 from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.file_schema import find_schema
 from napari_fashion.coco.ids import RecordId, TableName
-from napari_fashion.coco.image_places import find_image_folder, is_same_folder, relative_root
+from napari_fashion.coco.image_places import find_image_folder, relative_root
 from napari_fashion.coco.primitives import Records
 from napari_fashion.coco.records import (
     annotation_of_result,
@@ -23,7 +23,7 @@ from napari_fashion.coco.splice import document_bytes
 from napari_fashion.coco.store import Store
 from napari_fashion.coco.writing import write_file
 from napari_fashion.errors import CocoError, ImageError
-from napari_fashion.files import FileState, is_file, read_file
+from napari_fashion.files import FileState, is_file, is_same_path, read_file
 from napari_fashion.images import EXPECTED, ImageFolder, image_files, remember_root
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
@@ -54,9 +54,9 @@ class Dataset(Records):
     left_out
         Files of a folder that cannot be read as images, with the reason.
     passed_over
-        How many other files the folder has.
+        Number of other files in the folder, by kind.
     schema_problem
-        Why the schema that the file names was not used; empty where it was.
+        Why the schema that the file notes was not used; empty if it was.
     """
 
     def __init__(
@@ -115,13 +115,13 @@ class Dataset(Records):
         path
             The JSON file.
         schema
-            What its landmarks mean; by default what the file says under ``info.fashion.schema``, else
-            what its categories say (`Schema.from_coco`).
+            What its landmarks mean; by default the schema noted under ``info.fashion.schema``, else
+            the one that its categories make (`Schema.from_coco`).
         fallback
-            What they mean where no category names any: a file that only lists images is one
-            to be annotated.
+            Schema used if no category names landmarks: the file only lists images, to be
+            annotated.
         image_root
-            Folder that ``file_name`` is relative to; by default what the file says under
+            Folder that ``file_name`` is relative to; by default the folder noted under
             ``info.fashion.image_root``, else the file's folder, ``images`` in it, or the usual
             places beside it, wherever the first images lie. The folder above the file's is read so only
             where the file's is named as one of annotations (`is_believed`).
@@ -362,13 +362,13 @@ class Dataset(Records):
     def _noted(self, target: Path) -> dict[str, str]:
         """Return ``info`` with a note where the images lie seen from a file, and the schema."""
         folder = target.parent
-        if self.path is not None and is_same_folder(self.path.parent, folder):
+        if self.path is not None and is_same_path(self.path.parent, folder):
             found = self._find_images(target)
-            if is_same_folder(found.root, self.image_root):
+            if is_same_path(found.root, self.image_root):
                 if self.image_folder.origin == "given" and not found.trusted:
                     remember_root(self.image_root)
                 return {}
-        # Where `info` is no object, text say, the note stands beside it under our key.
+        # If `info` is no object (text, for example), the note stands beside it under our key.
         at_top = self._info is not None and not isinstance(self._info, dict)
         text = "{}" if not isinstance(self._info, dict) else self.store.top("info") or "{}"
         if self.image_folder.origin != "found":
@@ -384,7 +384,7 @@ class Dataset(Records):
         return {"info": jsontext.replaced(text, (provenance.KEY,), value, layout=layout)}
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> None:
-        """Write the data set to a file; what nobody edited is written as it was read.
+        """Write the data set to a file; records without edits are written as they were read.
 
         In another folder than the file's own it notes where the images lie. The file is either
         the old one or the whole new one, whatever happens. The window saves by `editing.Editor`,
@@ -430,7 +430,7 @@ class Dataset(Records):
             ) from error
 
     def _ours(self) -> Mapping[str, Any]:
-        """Return what the file says of itself under our key."""
+        """Return what the file notes under our key."""
         if isinstance(self._info, dict):
             return provenance.of(self._info)
         value = None if self._info is None else self._read_top(provenance.KEY)

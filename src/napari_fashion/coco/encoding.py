@@ -27,7 +27,7 @@ def find_encoding(data: bytes) -> tuple[str, bool]:
 
 
 def as_utf8(data: bytes, encoding: str, bom: bool, path: Path | None) -> bytes:
-    """Return a file in UTF-8 without its byte order mark; CocoError where it is not its encoding."""
+    """Return a file in UTF-8 without its byte order mark; CocoError if it is not its encoding."""
     try:
         if encoding == "utf-8":
             data = data[3:] if bom else data

@@ -1,7 +1,7 @@
 """Export: the annotations that are worth training on, as a COCO file of its own.
 
 What counts as ground truth. An annotation that came with the file, or that a person made or
-changed, is. One that a model made and nobody touched is only a guess, until a person has marked
+changed, is. One that a model made and no person touched is only a guess, until a person has marked
 its image as reviewed: then it stands. Guesses are left out, so that a model is not trained on
 its own unseen output; `include_predictions` takes them in all the same. Nothing that a person did
 is ever left out.
@@ -67,7 +67,7 @@ def export(
     only_reviewed
         Only the images that a person has marked as reviewed.
     include_predictions
-        Also the garments that a model made and nobody has looked at. Left out of an image of
+        Also the garments that a model made and no person has reviewed. Left out of an image of
         which others are exported, they are noted as regions under ``fashion.ignore`` of the
         image: they are garments perhaps, and no background to learn.
     overwrite
@@ -88,11 +88,11 @@ def export(
     wanted = of_reviewed if only_reviewed else np.ones(len(at), np.bool_)
     truth = wanted & (of_reviewed | found.by_human | include_predictions)
     images = found.image_ids[found.reviewed] if only_reviewed else found.image_ids
-    told = set(at[truth].tolist())
+    kept = set(at[truth].tolist())
     ignored: dict[Any, list[Any]] = {}
     for key, row in zip(found.annotation_ids[wanted & ~truth], at[wanted & ~truth], strict=True):
         box = dataset.garment(key).bbox
-        if box is not None and row in told:
+        if box is not None and row in kept:
             ignored.setdefault(found.image_ids[row], []).append(list(box))
     chunks = dataset.chunks(
         path,
@@ -107,7 +107,7 @@ def export(
 def trainable_images(dataset: Dataset) -> list[Image]:
     """Return the images that a model can learn from: those reviewed or annotated.
 
-    A reviewed image without garments says that there is none. One that is neither reviewed nor
-    annotated says nothing.
+    A reviewed image without garments states that there is none. One that is neither reviewed nor
+    annotated states nothing.
     """
     return [image for image in dataset.images if image.reviewed or image.garments]

@@ -22,7 +22,7 @@ def find_schema(
     note: object,
     path: Path | None,
 ) -> tuple[Schema, str]:
-    """Return the schema of a file, and why the one that it notes was not used; empty where it was.
+    """Return the schema of a file, and why the noted one was not used (empty if it was).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def find_schema(
     fallback
         The schema of a file whose categories name no landmarks.
     note
-        What the file says of its schema (`Schema.to_note`), or None.
+        The schema that the file notes (`Schema.to_note`), or None.
     path
         Named in errors.
 

@@ -1,4 +1,4 @@
-"""Where the images of a COCO file lie: the place that the file notes, else the likeliest one."""
+"""Where the images of a COCO file lie: the place that the file notes, else the most likely one."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def find_image_folder(
     path
         The COCO file; None for a document in memory.
     noted
-        What the file says under ``info.fashion.image_root``.
+        The value under ``info.fashion.image_root``.
     store
-        The file's records: where nothing is noted, their first images are looked for.
+        The file's records: if nothing is noted, their first images are searched for.
     allowed
         Other folders that images may be read from.
     """
@@ -81,14 +81,6 @@ def relative_root(root: Path, folder: Path) -> str:
         return Path(os.path.relpath(root.resolve(), folder.resolve())).as_posix()
     except (OSError, RuntimeError, ValueError):  # another drive, a loop of links
         return root.as_posix()
-
-
-def is_same_folder(a: Path, b: Path) -> bool:
-    """Whether two paths lead to the same folder."""
-    try:
-        return a.resolve() == b.resolve()
-    except (OSError, RuntimeError, ValueError):  # a loop of links
-        return False
 
 
 def _has_file(folder: ImageFolder, name: str) -> bool:

@@ -216,7 +216,7 @@ def layout_of(text: str, known: Layout | None = None) -> Layout:
     text
         The object.
     known
-        What to go by where the object is too small to tell.
+        Layout used if the object is too small to show one.
     """
     known = known or Layout()
     found = members(text)

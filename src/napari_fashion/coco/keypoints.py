@@ -29,11 +29,11 @@ class Keypoints:
     Attributes
     ----------
     xy
-        (K, 2) float64, pixels of the image, x then y; 0 where not labelled.
+        (K, 2) float64, pixels of the image, x then y; 0 if not labelled.
     visibility
         (K,) int64: 0 not labelled, 1 hidden, 2 visible.
     problem
-        Why the list cannot be edited ("16 numbers"); empty where it can.
+        Why the list cannot be edited ("16 numbers"); empty if it can.
     """
 
     xy: npt.NDArray[np.float64]
@@ -105,11 +105,11 @@ def landmark_changes(
 ) -> dict[str, Any]:
     """Return the fields of an annotation that change when some of its landmarks do.
 
-    Only the triplets named are written anew; the others, and whatever follows the last triplet, keep
+    Only the triplets named are replaced; the others, and whatever follows the last triplet, keep
     their numbers. The box follows the landmarks if it was their box before (within 1 px), or
-    if there was none; likewise the area if it was the box's. Otherwise they say something of
-    their own (the garment's silhouette, say) and are left alone, and so is a box, an area or a count
-    of another form (text, say). Where no landmark is left, a box that followed is empty.
+    if there was none; likewise the area if it was the box's. Otherwise they mean something of
+    their own (for example the garment's silhouette) and are left alone, and so is a box, an area or a count
+    of another form (for example text). If no landmark is left, a box that followed is empty.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def flat_keypoints(
 
 
 def parse_box(value: Any) -> tuple[float, float, float, float] | None:
-    """Return a box x, y, width, height, or None where it is not four finite numbers."""
+    """Return a box x, y, width, height, or None if it is not four finite numbers."""
     if not isinstance(value, list) or len(value) != 4:
         return None
     x, y, w, h = (number(v) for v in value)
@@ -218,7 +218,7 @@ def parse_box(value: Any) -> tuple[float, float, float, float] | None:
 
 
 def number(value: object) -> float:
-    """Return a JSON value as a float, a number in text too; NaN where it is none."""
+    """Return a JSON value as a float, a number in text too; NaN if it is none."""
     try:
         return float(value) if isinstance(value, (int, float, str)) else math.nan
     except (OverflowError, ValueError):
@@ -226,7 +226,7 @@ def number(value: object) -> float:
 
 
 def box_problem(value: Any) -> str:
-    """Return why a box cannot be used; empty where it can, or where there is none.
+    """Return why a box cannot be used; empty if it can, or if there is none.
 
     Four zeros are none: a garment without landmarks has them.
     """

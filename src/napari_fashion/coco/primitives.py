@@ -47,7 +47,7 @@ class Records(Frame):
         return self.store.unsaved
 
     def saved_text(self, table: TableName, record_id: RecordId) -> str | None:
-        """Return the text of a record that was read or saved last; None where there was none."""
+        """Return the text of a record that was read or saved last; None if there was none."""
         text = self.store.saved(table, record_id)
         return None if text is None else text.decode()
 
@@ -207,7 +207,7 @@ class Records(Frame):
         return text.decode()
 
     def _categories_changed(self) -> None:
-        """Look up categories anew; the schema has those that were added to the file, too."""
+        """Forget the categories known; the schema gets those that were added to the file."""
         self._categories = None
         added = [
             self.store.record("categories", key)

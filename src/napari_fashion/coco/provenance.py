@@ -1,6 +1,6 @@
 """Who placed what, and how sure the model was: all that we write under the one key ``"fashion"``.
 
-COCO has no field for the source of an annotation, its score, or whether a person has looked at
+COCO has no field for the source of an annotation, its score, or whether a person has reviewed
 an image. These stand under one key of ours, so that a file stays plain COCO for everybody else::
 
     annotation["fashion"] = {
@@ -15,7 +15,7 @@ an image. These stand under one key of ours, so that a file stays plain COCO for
     image["fashion"] = {
         "reviewed": true,
         "rejected": [...],                   # garments of a model that a person deleted
-        "ignore": [[x, y, w, h], ...],       # on export: garments that nobody has looked at
+        "ignore": [[x, y, w, h], ...],       # on export: garments that no person reviewed
     }
     category["fashion"] = {
         "model_categories": [...],           # names of a model's categories that it stands for
@@ -27,7 +27,7 @@ an image. These stand under one key of ours, so that a file stays plain COCO for
     }
 
 The functions that write return the new value of the key and leave the record alone: the change
-itself is an edit, which somebody may want to undo.
+itself is an edit, which a person may want to undo.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Record = Mapping[str, Any]
 
 
 def of(record: Record) -> Mapping[str, Any]:
-    """Return what stands under our key; empty where there is none."""
+    """Return what stands under our key; empty if there is none."""
     value = record.get(KEY)
     return value if isinstance(value, dict) else {}
 
@@ -91,13 +91,13 @@ def form_problem(field: str, value: object, k: int) -> str:
 
 
 def names_of(ours: Record, field: str) -> list[str]:
-    """Return a list of names under our key; empty where there is none."""
+    """Return a list of names under our key; empty if there is none."""
     value = ours.get(field)
     return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
 
 
 def is_reviewed(image: Record) -> bool:
-    """Whether a person has said that the image's garments are right."""
+    """Whether a person has marked the image's garments as right."""
     return flag(of(image).get("reviewed"))
 
 
@@ -129,7 +129,7 @@ def landmark_sources(annotation: Record, k: int) -> tuple[str, ...]:
 
 
 def landmark_scores(annotation: Record, k: int) -> npt.NDArray[np.float64]:
-    """Return the model's scores of the K landmarks, (K,) 0..1; NaN where there is none."""
+    """Return the model's scores of the K landmarks, (K,) 0..1; NaN if there is none."""
     value = of(annotation).get("keypoint_scores", annotation.get("keypoint_scores"))
     if not isinstance(value, list) or len(value) != k:
         return np.full(k, np.nan)
@@ -143,7 +143,7 @@ def category_source(annotation: Record) -> str:
 
 
 def category_scores(annotation: Record) -> dict[str, float]:
-    """Return the model's probabilities of the likeliest categories, by name."""
+    """Return the highest category probabilities of the model, by name."""
     value = of(annotation).get("category_scores", annotation.get("category_scores"))
     if not isinstance(value, dict):
         return {}
@@ -153,7 +153,7 @@ def category_scores(annotation: Record) -> dict[str, float]:
 def touched_by_human(annotation: Record) -> bool:
     """Whether a person made the garment or changed anything in it.
 
-    A new prediction must not replace such a garment unless the person says so.
+    A new prediction must not replace such a garment unless the person asks for it.
     """
     fashion = of(annotation)
     if source(annotation) == HUMAN or fashion.get("category_source") == HUMAN:
@@ -175,7 +175,7 @@ def with_reviewed(image: Record, reviewed: bool) -> dict[str, Any]:
 
 
 def ignored_boxes(image: Record) -> list[tuple[float, float, float, float]]:
-    """Return the regions (x, y, width, height) of an image of which nobody said what is there."""
+    """Return the regions (x, y, width, height) of an image whose content is unknown."""
     boxes = of(image).get("ignore")
     found = [parse_box(box) for box in boxes] if isinstance(boxes, list) else []
     return [box for box in found if box is not None]

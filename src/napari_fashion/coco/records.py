@@ -90,6 +90,48 @@ def annotation_record(
     return record if fashion is None else {**record, provenance.KEY: dict(fashion)}
 
 
+def predicted_record(
+    annotation_id: Any,
+    image_id: Any,
+    category_id: Any,
+    *,
+    xy: npt.ArrayLike,
+    scores: npt.NDArray[np.floating[Any]],
+    score: float,
+    category_scores: Mapping[str, float],
+    source: str,
+    order: Order | None = None,
+) -> Record:
+    """Return the annotation record of a garment that a model predicted (`annotation_record`).
+
+    Parameters
+    ----------
+    annotation_id, image_id, category_id
+        Ids of the file.
+    xy
+        (K, 2) places of the landmarks in pixels of the image, x then y.
+    scores
+        (K,) scores of the landmarks, 0..1; 0 for those that were not found.
+    score
+        Score of the garment, 0..1.
+    category_scores
+        Probabilities of categories by name (`top_categories`).
+    source
+        ``model:<id>``.
+    order
+        The landmark of each triplet, if the category has a list of its own.
+    """
+    return annotation_record(
+        annotation_id,
+        image_id,
+        category_id,
+        xy=xy,
+        visibility=np.where(scores > 0, 2, 0),
+        order=order,
+        fashion=provenance.of_model(source, score, scores.tolist(), category_scores),
+    )
+
+
 def result_record(annotation: Mapping[str, Any]) -> Record:
     """Return one COCO result of a predicted annotation (`annotation_record`).
 
@@ -134,7 +176,7 @@ def annotation_of_result(result: Mapping[str, Any], annotation_id: Any) -> Recor
 def top_categories(
     schema: Schema, probabilities: npt.ArrayLike, n: int = TOP_CATEGORIES
 ) -> dict[str, float]:
-    """Return the `n` likeliest categories of (C,) probabilities by name, the likeliest first."""
+    """Return the `n` most probable of (C,) categories by name, in descending order."""
     p = np.asarray(probabilities, dtype=float)
     order = np.argsort(-p, kind="stable")[:n]
     return {schema.category_names[i]: float(p[i]) for i in order}

@@ -14,7 +14,7 @@ from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.jsontext import Layout, dump_object
 from napari_fashion.coco.keypoints import parse_keypoints
-from napari_fashion.coco.records import annotation_record, result_record, top_categories
+from napari_fashion.coco.records import predicted_record, result_record, top_categories
 from napari_fashion.coco.writing import write_file
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def result_records(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the COCO results of one image.
 
-    A garment's category is the model's likeliest one, as the file has it; where it has none, the garment
-    is left out.
+    A garment gets the file's category for the model's most probable one; if the file has none, the
+    garment is left out.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def result_records(
     records
         One a garment (`records.result_record`).
     left_out
-        The categories of the garments that were left out, one a garment.
+        The categories of the garments that were left out, one per garment.
     """
     records: list[dict[str, Any]] = []
     left_out: list[str] = []
@@ -51,16 +51,16 @@ def result_records(
         if category_id is None:
             left_out.append(next(iter(top), "garments without a category"))
             continue
-        annotation = annotation_record(
+        annotation = predicted_record(
             0,
             image_id,
             category_id,
             xy=garment.xy,
-            visibility=np.where(garment.found, 2, 0),
+            scores=garment.scores,
+            score=garment.score,
+            category_scores=top,
+            source=f"{provenance.MODEL}{prediction.model_id}",
             order=dataset.landmark_order(category_id),
-            fashion=provenance.of_model(
-                f"model:{prediction.model_id}", garment.score, garment.scores.tolist(), top
-            ),
         )
         records.append(result_record(annotation))
     return records, left_out
@@ -73,9 +73,9 @@ def prediction_of_results(
     size: tuple[int, int],
     model_id: str,
 ) -> Prediction:
-    """Return the prediction that `result_records` made results of, as far as they tell it.
+    """Return the prediction that `result_records` made results of, as far as they contain it.
 
-    Places are rounded as they were written, and of the probabilities only the likeliest are known.
+    Places are rounded as they were written, and only the highest probabilities are known.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Where the records of a COCO file are: spans and ids, found without decoding a record.
 
-The fast reader is msgspec, whose `Raw` tells a value's length. Files that it refuses (``NaN``,
+The fast reader is msgspec, whose `Raw` has a value's length. Files that it refuses (``NaN``,
 ``Infinity``, half surrogates) are read by the standard library, more slowly, to the same spans.
 """
 
@@ -121,7 +121,7 @@ class Reader:
         try:
             start = _skip(text, 0)
             if text[start : start + 1] != "{":
-                json.JSONDecoder(parse_int=str).decode(text)  # says what is wrong with the text
+                json.JSONDecoder(parse_int=str).decode(text)  # raises the error with its place
                 self._refuse_top(text[start])
             found = list(_read_members(text, start))
             end = _skip(text, found[-1][0].end if found else start + 1)
@@ -219,7 +219,7 @@ class Reader:
     def _checked_ids(
         self, name: TableName, records: list[Any]
     ) -> tuple[list[RecordId], list[RecordId]]:
-        """Return the ids and (of annotations) image ids, or say which record is wrong."""
+        """Return the ids and (of annotations) image ids, or raise an error that names the record."""
         ids, image_ids = [], []
         for i, record in enumerate(records):
             if not isinstance(record, dict):
@@ -353,7 +353,7 @@ def _walk(data: bytes, top: Mapping[str, msgspec.Raw]) -> list[jsontext.Member]:
         start = _skip_bytes(data, _skip_bytes(data, end) + 1)
         raw = memoryview(top[key])
         stop = start + len(raw)
-        if len(raw) <= _COMPARED:  # an address takes longer to find out
+        if len(raw) <= _COMPARED:  # comparing is quicker than finding the address
             same = key not in seen and data[start:stop] == raw
         else:
             value = np.frombuffer(raw, np.uint8)

@@ -24,7 +24,7 @@ _BLOCK = 20_000
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """One row an image or an annotation, in file order.
+    """One row per image or annotation, in file order.
 
     Attributes
     ----------
@@ -33,16 +33,16 @@ class Columns:
     reviewed
         (N,) bool: whether a person stands behind the image.
     garments, unseen, edited
-        (N,) int64: annotations of the image; those that a model made and nobody touched; those that a
+        (N,) int64: annotations of the image; those that a model made and no person touched; those that a
         person changed.
     lowest_score
-        (N,) float64: the lowest score of the image's garments; NaN where none has one.
+        (N,) float64: the lowest score of the image's garments; NaN if none has one.
     annotation_ids
         (M,) object.
     annotation_image
-        (M,) int64: the row of the image; -1 where there is none.
+        (M,) int64: the row of the image; -1 if there is none.
     category
-        (M,) int64: index into the schema's categories; -1 where it has none.
+        (M,) int64: index into the schema's categories; -1 if it has none.
     by_human
         (M,) bool: whether a person made the garment or changed anything in it.
     crowd
@@ -50,7 +50,7 @@ class Columns:
     labelled
         (M,) int64: ``num_keypoints``, or what it should be where it is missing.
     score
-        (M,) float64: the model's score of the garment; NaN where there is none.
+        (M,) float64: the model's score of the garment; NaN if there is none.
     """
 
     image_ids: npt.NDArray[np.object_]
@@ -244,7 +244,7 @@ class _Once:
 
 
 def _says_who(fashion: bytes) -> bool:
-    """Whether what stands under our key may say who made a garment; quick for what converters write."""
+    """Whether the value under our key may name who made a garment; quick for what converters write."""
     return b"source" in fashion or b"score" in fashion or b"edited" in fashion or b"\\" in fashion
 
 

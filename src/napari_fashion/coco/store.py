@@ -1,7 +1,7 @@
 """The file's bytes and the records found in them: the bytes are the truth.
 
 Opening finds where each record of ``images``, ``annotations`` and ``categories`` begins and ends,
-and its ids. A record is decoded when it is asked for, once a version. A change keeps the new text of
+and its ids. A record is decoded when it is asked for, once per version. A change keeps the new text of
 that record beside the bytes; `Store.chunks` copies everything else as it stands in the file.
 """
 
@@ -140,12 +140,12 @@ class Store:
         return None if row is None else t.file_text(self.data, row)
 
     def saved(self, table: TableName, record_id: RecordId) -> bytes | None:
-        """Return the text of a record that was read or saved last; None where there was none."""
+        """Return the text of a record that was read or saved last; None if there was none."""
         key = (table, record_id)
         return self._saved[key] if key in self._saved else self.original(table, record_id)
 
     def find(self, table: TableName, record_id: RecordId) -> RecordId | None:
-        """Return the id of the record that a reference means, or None where there is none.
+        """Return the id of the record that a reference means, or None if there is none.
 
         It is the record with exactly this id; else the one whose id is the same number or text in its
         other form, ``1`` and ``"1"``.
@@ -190,7 +190,7 @@ class Store:
         return t.highest + 1
 
     def top(self, key: str) -> str | None:
-        """Return the text of a value at the top of the document; None where it is missing."""
+        """Return the text of a value at the top of the document; None if it is missing."""
         found = next((m for m in self.members if m.key == key), None)
         return None if found is None else self.data[found.start : found.end].decode()
 
@@ -227,7 +227,7 @@ class Store:
     def put(self, table: TableName, record_id: RecordId, text: bytes) -> None:
         """Give a record another text, or insert a new one. The text has to have this id.
 
-        A text that says what the file says, to the letters of its numbers, becomes the file's.
+        A text with the content of the file's, down to the digits of its numbers, becomes the file's.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What fields of a record become when a person or a model says something new about it.
+"""New values of a record's fields after a change by a person or a model.
 
 Each function returns new values by key and leaves the record alone: the change itself is an edit.
 """
@@ -80,7 +80,7 @@ def landmark_values(
 
 
 def _require_triplets(garment: Garment, n: int) -> None:
-    """Raise EditError where a record's keypoints are no list of triplets that could be changed."""
+    """Raise EditError if a record's keypoints are no list of triplets that could be changed."""
     if garment.keypoints.problem:
         raise EditError(
             f"The keypoints of garment {garment.id!r} are {garment.keypoints.problem}; expected "
@@ -92,7 +92,7 @@ def _require_triplets(garment: Garment, n: int) -> None:
 def _require_own_key(
     record: Mapping[str, Any], record_id: RecordId, *fields: str, k: int = 0
 ) -> None:
-    """Raise EditError where another tool keeps something of its own under our key.
+    """Raise EditError if another tool keeps something of its own under our key.
 
     Parameters
     ----------
@@ -164,9 +164,9 @@ def renewed_values(
     places
         The landmarks that no person placed, as the model sees them now.
     fashion
-        What the model says under our key (`provenance.of_model`).
+        The values of the model under our key (`provenance.of_model`).
     category_id
-        The model's category, or None where a person's stays.
+        The model's category, or None if a person's stays.
     """
     record = dataset.store.record("annotations", garment_id)
     source = fashion["source"]
@@ -274,18 +274,18 @@ def rescaled_values(
 
 def _require_same_shape(image_id: RecordId, known: tuple[int, int], size: tuple[int, int]) -> None:
     (w, h), (width, height) = known, size
-    said = f"Image {image_id!r} has {w} x {h} pixels in the file and {width} x {height} as it is"
+    sizes = f"Image {image_id!r} has {w} x {h} pixels in the file and {width} x {height} as it is"
     if abs(w * height / h - width) <= 1 or abs(width * h / height - w) <= 1:
         return
     if abs(h * height / w - width) <= 1 or abs(width * w / height - h) <= 1:
         raise EditError(
-            f"{said}: the sides are exchanged, as where a program passed over the image's orientation "
-            "(EXIF). Rescaling would not put the landmarks right; annotate the image as it stands, or "
-            "mend the file."
+            f"{sizes}: width and height are exchanged, as by a program that ignores the image's "
+            "orientation (EXIF). Rescaling would not put the landmarks right; annotate the image as "
+            "it stands, or mend the file."
         )
     raise EditError(
-        f"{said}: another shape, so that the landmarks are of another cut of the image. They cannot be "
-        "rescaled; find the image that they were made on, or place them anew."
+        f"{sizes}: another shape, so that the landmarks are of another crop of the image. They cannot be "
+        "rescaled; find the image that they were made on, or place them again."
     )
 
 
@@ -364,7 +364,7 @@ def _whole(values: list[Any]) -> bool:
     return all(type(v) is int for v in values)
 
 
-def says_the_same(dataset: Dataset, garment_id: RecordId, record: Mapping[str, Any]) -> bool:
-    """Whether an annotation says what a new record would, but for the id."""
+def matches_record(dataset: Dataset, garment_id: RecordId, record: Mapping[str, Any]) -> bool:
+    """Whether an annotation equals a new record except for the id."""
     old = {**dataset.store.record("annotations", garment_id), "id": None}
     return old == {**record, "id": None}

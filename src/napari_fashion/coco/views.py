@@ -1,4 +1,4 @@
-"""What the rest of the program asks about images and garments; raw records stay behind it."""
+"""Images and garments as views of their records: the interface of `coco` for reading."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Frame:
         return self.store.has(table, record_id)
 
     def find_id(self, table: TableName, record_id: RecordId) -> RecordId | None:
-        """Return the id of the record that a reference means; None where there is none.
+        """Return the id of the record that a reference means; None if there is none.
 
         ``1`` and ``"1"`` match where no record has exactly the id.
         """
@@ -133,7 +133,7 @@ class Frame:
         known = self._all_categories()
         try:
             found = known.get(category_id)
-        except TypeError:  # no id: a list, say
+        except TypeError:  # no id, for example a list
             return (-1, "?", None)
         if found is None and (twin := other_form(category_id)) is not None:
             found = known.get(twin)
@@ -152,7 +152,7 @@ class Frame:
 
 
 def landmark_order(names: Any, schema: Schema) -> Order | None:
-    """Return where a category's landmarks are in the schema; None where they are the schema's."""
+    """Return where a category's landmarks are in the schema; None if they are the schema's."""
     if not isinstance(names, list) or not names or tuple(names) == schema.landmarks:
         return None
     places = {name: i for i, name in enumerate(schema.landmarks)}
@@ -284,12 +284,12 @@ class Image(_View):
 
     @property
     def reviewed(self) -> bool:
-        """Whether a person has said that the image's garments are right."""
+        """Whether a person has marked the image's garments as right."""
         return provenance.is_reviewed(self._record)
 
     @property
     def ignored_boxes(self) -> list[tuple[float, float, float, float]]:
-        """Regions x, y, width, height of which nobody said what is there."""
+        """Regions x, y, width, height whose content is unknown."""
         return provenance.ignored_boxes(self._record)
 
     @property
@@ -315,17 +315,17 @@ class Garment(_View):
 
     @property
     def image_id(self) -> RecordId:
-        """The id of the image that it is in; where there is none, what the record says."""
-        said = self._record.get("image_id")
-        found = self._frame.store.find("images", said)
-        return said if found is None else found
+        """The id of its image; if there is no such image, the value in the record."""
+        reference = self._record.get("image_id")
+        found = self._frame.store.find("images", reference)
+        return reference if found is None else found
 
     @property
     def category_id(self) -> RecordId:
-        """The file's id of its category; where there is none, what the record says."""
-        said = self._record.get("category_id")
-        found = self._frame.store.find("categories", said)
-        return said if found is None else found
+        """The file's id of its category; if there is no such category, the value in the record."""
+        reference = self._record.get("category_id")
+        found = self._frame.store.find("categories", reference)
+        return reference if found is None else found
 
     @property
     def category(self) -> int:
@@ -334,7 +334,7 @@ class Garment(_View):
 
     @property
     def category_name(self) -> str:
-        """The category's name as the file has it; ``?`` where it does not say."""
+        """The category's name as the file has it; ``?`` if it has none."""
         return self._frame.category_name(self.category_id)
 
     @property
@@ -345,7 +345,7 @@ class Garment(_View):
 
     @property
     def keypoints(self) -> Keypoints:
-        """The landmarks as arrays, parsed once a version of the record."""
+        """The landmarks as arrays, parsed once per version of the record."""
         version = self._version
         k = self._frame.schema.n_landmarks
         order = self._frame.landmark_order(version.value.get("category_id"))
@@ -358,7 +358,7 @@ class Garment(_View):
 
     @property
     def xy(self) -> npt.NDArray[np.float64]:
-        """(K, 2) places of the landmarks in pixels, x then y; 0 where not labelled. Read-only."""
+        """(K, 2) places of the landmarks in pixels, x then y; 0 if not labelled. Read-only."""
         return self.keypoints.xy
 
     @property
@@ -368,12 +368,12 @@ class Garment(_View):
 
     @property
     def bbox(self) -> tuple[float, float, float, float] | None:
-        """The record's box x, y, width, height in pixels, or None where it is no such thing."""
+        """The record's box x, y, width, height in pixels, or None if it is no such thing."""
         return parse_box(self._record.get("bbox"))
 
     @property
     def bbox_problem(self) -> str:
-        """Why the record's box cannot be used; empty where it can, or where there is none."""
+        """Why the record's box cannot be used; empty if it can, or if there is none."""
         return box_problem(self._record.get("bbox"))
 
     @property
@@ -408,7 +408,7 @@ class Garment(_View):
 
     @property
     def landmark_scores(self) -> npt.NDArray[np.float64]:
-        """(K,) the model's scores of the landmarks, 0..1; NaN where there is none. Read-only."""
+        """(K,) the model's scores of the landmarks, 0..1; NaN if there is none. Read-only."""
         memo = self._version.memo
         if "scores" not in memo:
             k = self._frame.schema.n_landmarks
@@ -424,7 +424,7 @@ class Garment(_View):
 
     @property
     def category_scores(self) -> dict[str, float]:
-        """The model's probabilities of the likeliest categories, by name."""
+        """The highest category probabilities of the model, by name."""
         return provenance.category_scores(self._record)
 
     @property
@@ -439,7 +439,7 @@ class Garment(_View):
 
 
 def pixels(value: Any) -> int:
-    """Return a size by its value, 0 where it is none: ``640``, ``640.0`` and ``"640"`` are one."""
+    """Return a size by its value, 0 if it is none: ``640``, ``640.0`` and ``"640"`` are one."""
     if isinstance(value, bool):
         return 0
     try:

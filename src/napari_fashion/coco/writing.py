@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from napari_fashion.errors import CocoError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file
+
+_log = logging.getLogger(__name__)
 
 
 def write_file(
@@ -37,10 +41,13 @@ def write_file(
                 path=path,
                 remedy="Choose another name, or allow it to be overwritten.",
             )
-        return atomic_write(path, chunks, overwrite=overwrite, before_replace=before_replace)
+        began = time.perf_counter()
+        state = atomic_write(path, chunks, overwrite=overwrite, before_replace=before_replace)
     except OSError as error:
         raise CocoError(
             f"cannot be written ({error.strerror or error}); what was there before is unchanged.",
             path=path,
             remedy="Check the folder and the space on the disk, or choose another name.",
         ) from error
+    _log.info("%s: wrote %d bytes, %.2f s", path, state.stamp[2], time.perf_counter() - began)
+    return state

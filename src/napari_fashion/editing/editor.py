@@ -7,6 +7,7 @@ history, the journal, layers and docks follow. Scripts use it as well.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ from napari_fashion.editing.saving import Save
 from napari_fashion.editing.viewing import Viewing
 from napari_fashion.editing.workfiles import Holder, WorkFiles
 from napari_fashion.errors import CocoError, EditError, FashionError
-from napari_fashion.files import FileState, checked_path
+from napari_fashion.files import FileState, checked_path, is_same_path
+
+_log = logging.getLogger(__name__)
 
 MERGE_SECONDS = 1.0
 """Nudges of the same landmarks closer together than this are one step of undo."""
@@ -83,7 +86,7 @@ class Editor(Viewing):
     """After the undo and redo stacks or the dirty state changed."""
     saved = Signal(Path)
     problem = Signal(str)
-    """Something about the journal or a save that the person has to know."""
+    """A sentence about the journal or a save, for the person."""
 
     def __init__(
         self,
@@ -132,7 +135,7 @@ class Editor(Viewing):
         self._made(edit, merged=quick and self._history.can_merge(edit))
 
     def _carry_out(self, edit: Edit) -> None:
-        """Change the data set; EditError where that would leave no image to look at."""
+        """Change the data set; EditError if that would leave no image."""
         require_an_image(self.dataset, edit)
         edit.apply(self.dataset)
 
@@ -143,7 +146,7 @@ class Editor(Viewing):
     def undo(self) -> None:
         """Take back the last edit of the image in view.
 
-        Where it has none, the last one of all is taken back, and its image comes into view.
+        If it has none, the last one of all is taken back, and its image comes into view.
         """
         step = self._history.to_undo(self.image_id)
         if step is not None:
@@ -180,13 +183,13 @@ class Editor(Viewing):
 
     @property
     def undo_label(self) -> str:
-        """What undo would take back; empty where nothing. It depends on the image in view."""
+        """What undo would take back; empty if nothing. It depends on the image in view."""
         step = self._history.to_undo(self.image_id)
         return "" if step is None else step.edit.label
 
     @property
     def redo_label(self) -> str:
-        """What redo would make again; empty where nothing. It depends on the image in view."""
+        """What redo would make again; empty if nothing. It depends on the image in view."""
         step = self._history.to_redo(self.image_id)
         return "" if step is None else step.edit.label
 
@@ -218,7 +221,7 @@ class Editor(Viewing):
         if self.holder is not None:
             raise EditError(
                 f"{self.path.name if self.path else 'The data set'} is open elsewhere ({self.holder}), "
-                "so that it can only be looked at here. Close it there and open it anew to edit it."
+                "so that it is read-only here. Close it there and open it again to edit it."
             )
 
     # -- the journal -----------------------------------------------------------------------
@@ -231,7 +234,7 @@ class Editor(Viewing):
     def protect(self, work: WorkFiles, *, deferred: bool = False) -> None:
         """Write every edit from now on to the journal of a work folder that is locked for us.
 
-        Where that is not possible, `problem` says why.
+        If that is not possible, `problem` reports why.
 
         Parameters
         ----------
@@ -272,6 +275,7 @@ class Editor(Viewing):
             self._last_nudge = float("-inf")
             self._history.saved()
         self._keeper.go_on(pending, made)
+        _log.info("%s: restored %d of %d entries", pending.path, made, len(pending.entries))
         return made
 
     def _replay(self, entry: Entry) -> None:
@@ -361,7 +365,7 @@ class Editor(Viewing):
         target = self.path if path is None else checked_path(path)
         if target is None:
             raise CocoError("the data set has no file yet; give the name of one.")
-        own = self.path is not None and _same_path(target, self.path)
+        own = self.path is not None and is_same_path(target, self.path)
         if own or self.is_undecided:
             self._require_holding()
         managed = self.work is not None  # in a window; a script's editor holds no lock
@@ -413,11 +417,11 @@ class Editor(Viewing):
 
     @property
     def has_versions(self) -> bool:
-        """Whether the file was saved from here before: then nobody has to be asked again."""
+        """Whether the file was saved from here before, so that no question is needed again."""
         return self.work is not None and bool(self.work.versions())
 
     def put_aside(self) -> Path | None:
-        """Put the journal aside as a file of its own; return it, or None where there is none.
+        """Put the journal aside as a file of its own; return it, or None if there is none.
 
         This editor keeps none from then on: it is to be let go.
 
@@ -440,17 +444,17 @@ class Editor(Viewing):
 
     def is_saved_at(self, path: Path | str) -> bool:
         """Return whether a path is the file that the work is saved in."""
-        return self.path is not None and _same_path(Path(path), self.path)
+        return self.path is not None and is_same_path(Path(path), self.path)
 
     def let_go(self) -> None:
         """Let go of the file: the journal keeps what is not saved, the lock goes."""
-        # Where everything was taken back, nobody needs the journal.
+        # If everything was taken back, the journal is not needed.
         self._keeper.rest(is_needed=self.dirty or self.is_undecided)
         if self.work is not None:
             self.work.release()
 
     def take_up(self) -> None:
-        """Take the file up again after `let_go`; somebody else may have it by now."""
+        """Take the file up again after `let_go`; it may be open elsewhere by now."""
         if self.work is None:
             return
         self.holder = self.work.lock()
@@ -458,10 +462,3 @@ class Editor(Viewing):
             return
         if not self._keeper.resume() and not self.is_undecided:
             self.protect(self.work)
-
-
-def _same_path(a: Path, b: Path) -> bool:
-    try:
-        return a.resolve() == b.resolve()
-    except (OSError, RuntimeError, ValueError):
-        return a == b

@@ -21,7 +21,7 @@ VERSION = 1
 """Of the line format; a reader refuses a later one."""
 
 FEW_ELEMENTS = 12
-"""Up to so many elements of a list change one by one; more are one change of the whole list."""
+"""Maximum number of list elements that change one by one; more are one change of the whole list."""
 
 Id = int | str | float
 Key = str | int
@@ -69,10 +69,8 @@ class SetValue(msgspec.Struct, frozen=True, tag_field="op", tag="set", forbid_un
         dataset.set_text(self.table, self.id, self.path, self.after)
 
 
-class InsertRecord(
-    msgspec.Struct, frozen=True, tag_field="op", tag="insert", forbid_unknown_fields=True
-):
-    """Insert a record, given as JSON text; the inverse of `RemoveRecord`."""
+class _WholeRecord(msgspec.Struct, frozen=True, tag_field="op", forbid_unknown_fields=True):
+    """A change of the list of records."""
 
     table: TableName
     id: Id
@@ -80,8 +78,12 @@ class InsertRecord(
 
     @property
     def record_key(self) -> RecordKey:
-        """The record that comes."""
+        """The record that comes or goes."""
         return self.table, self.id
+
+
+class InsertRecord(_WholeRecord, frozen=True, tag="insert"):
+    """Insert a record, given as JSON text; the inverse of `RemoveRecord`."""
 
     def inverse(self) -> RemoveRecord:
         """Return the change that takes this one back."""
@@ -95,19 +97,8 @@ class InsertRecord(
             raise EditError(f"{self.table} {self.id!r}: the record has the id {found!r}.")
 
 
-class RemoveRecord(
-    msgspec.Struct, frozen=True, tag_field="op", tag="remove", forbid_unknown_fields=True
-):
+class RemoveRecord(_WholeRecord, frozen=True, tag="remove"):
     """Take a record out; its whole text is kept so that it can come back."""
-
-    table: TableName
-    id: Id
-    record: str
-
-    @property
-    def record_key(self) -> RecordKey:
-        """The record that goes."""
-        return self.table, self.id
 
     def inverse(self) -> InsertRecord:
         """Return the change that takes this one back."""
@@ -230,7 +221,7 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"ima
 
 
 def require_an_image(dataset: Dataset, edit: Edit) -> None:
-    """Raise EditError where an edit would leave no image to look at."""
+    """Raise EditError if an edit would leave no image."""
     of_images = [c for c in edit.changes if c.table == "images"]
     fewer = sum(isinstance(c, RemoveRecord) for c in of_images)
     more = sum(isinstance(c, InsertRecord) for c in of_images)
@@ -239,7 +230,7 @@ def require_an_image(dataset: Dataset, edit: Edit) -> None:
 
 
 def joined(label: str, edits: Sequence[Edit | None]) -> Edit | None:
-    """Return several edits of one image as one step, or None where they change nothing."""
+    """Return several edits of one image as one step, or None if they change nothing."""
     steps = [edit for edit in edits if edit is not None]
     if not steps:
         return None
@@ -338,7 +329,7 @@ def remove_record(dataset: Dataset, table: TableName, record_id: RecordId) -> Re
 
 
 def _check(change: Change) -> None:
-    """Raise EditError where a change's texts are no JSON, or not of its record."""
+    """Raise EditError if a change's texts are no JSON, or not of its record."""
     texts = [change.record] if not isinstance(change, SetValue) else [change.before, change.after]
     try:
         for text in texts:

@@ -96,7 +96,7 @@ class Pending:
     was
         The text that the base has of each record touched; None for a new one.
     damage
-        What is wrong with the journal, where its rest could not be read; empty where nothing is.
+        What is wrong with the journal, where its rest could not be read; empty if nothing is.
     """
 
     path: Path
@@ -175,7 +175,7 @@ class Journal:
             )
 
     def rewrite(self, *, keep_old: bool = False) -> None:
-        """Write everything since the last save anew; it takes the old journal's place in one step.
+        """Rewrite everything since the last save; it takes the old journal's place in one step.
 
         Parameters
         ----------
@@ -223,7 +223,7 @@ class Journal:
             os.fsync(self._stream.fileno())
 
     def saved(self, digest: str) -> None:
-        """Begin anew: the file has everything now."""
+        """Begin a new journal: the file has everything now."""
         self._close()
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
@@ -358,7 +358,7 @@ class _Whole:
 
 
 def _drop_torn_line(path: Path, stream: Any) -> None:
-    """Cut off a torn last line: nobody can read it, and the next one begins behind it."""
+    """Truncate a torn last line: it is unreadable, and the next one begins behind it."""
     end = path.read_bytes().rfind(b"\n") + 1
     if end < stream.tell():
         os.ftruncate(stream.fileno(), end)
@@ -436,7 +436,7 @@ def read_line(data: bytes) -> tuple[_Line, Edit | None]:
 
 
 def read_journal(path: Path, digest: str | None) -> Pending | None:
-    """Return what a journal has that the file lacks; None where that is nothing.
+    """Return what a journal has that the file lacks; None if that is nothing.
 
     A torn last line costs that line. A line in the middle that is damaged ends the reading: what
     follows may build on it.

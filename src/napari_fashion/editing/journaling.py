@@ -129,10 +129,10 @@ class JournalKeeper:
                 journal.rewrite(keep_old=True)
             except (OSError, ValueError, RecursionError) as error:
                 journal.is_whole = False
-                self._notify(f"{journal.path}: cannot be written anew ({error}).")
+                self._notify(f"{journal.path}: cannot be rewritten ({error}).")
 
     def saved(self, digest: str) -> None:
-        """Begin anew: a file with this SHA-256 has everything."""
+        """Begin a new journal: a file with this SHA-256 has everything."""
         if self.journal is not None:
             self.journal.saved(digest)
             with contextlib.suppress(OSError):

@@ -58,7 +58,7 @@ class Names:
         return found
 
     def find(self, table: TableName, key: RecordId) -> RecordId | None:
-        """Return the other side's id of an image or category of ours; None where it has none."""
+        """Return the other side's id of an image or category of ours; None if it has none."""
         place = (table, key)
         if place not in self._known:
             found = self._known[place] = self._search(table, key)
@@ -67,7 +67,7 @@ class Names:
         return self._known[place]
 
     def reserve(self, table: TableName, key: RecordId) -> RecordId:
-        """Return the id that a record of ours has if it comes along: its own, where that is free."""
+        """Return the id that a record of ours has if it comes along: its own, if that is free."""
         place = (table, key)
         if place not in self._reserved:
             found = key if not self._theirs.has(table, key) else self.new_id(table)
@@ -107,7 +107,7 @@ class Names:
         return self._by_name[table]
 
     def _with_keypoints(self, name: str) -> RecordId | None:
-        """Return the other side's only category of a name that has keypoints; None where there is none."""
+        """Return the other side's only category of a name that has keypoints; None if there is none."""
         records = [
             jsontext.loads(t)
             for k in self._theirs.ids("categories")
@@ -125,10 +125,10 @@ class Names:
             return None, "", {}
         reason, needs = "", {}
         for name, table, what in _REFERENCES:
-            key = said = value_of(text, name)
+            key = reference = value_of(text, name)
             if key is None:
                 continue
-            if self._ours.text((table, key)) is None:  # 1 and "1" are one, where that is clear
+            if self._ours.text((table, key)) is None:  # 1 and "1" are one, if that is clear
                 twin = other_form(key)
                 if twin is not None and self._ours.text((table, twin)) is not None:
                     key = twin
@@ -144,7 +144,7 @@ class Names:
             elif table == "categories":
                 text, lost = self._reordered(text, key, place[1])
                 reason = reason or lost
-            if place[1] != key or (said != key and self._theirs.has(table, said)):
+            if place[1] != key or (reference != key and self._theirs.has(table, reference)):
                 text = with_value(text, name, place[1])
         return text, reason, needs
 
@@ -195,11 +195,11 @@ _PER_LANDMARK: tuple[tuple[tuple[str, ...], int], ...] = (
     (("fashion", "keypoint_scores"), 1),
     (("fashion", "keypoint_sources"), 1),
 )
-"""Lists of an annotation that have so many values for each landmark."""
+"""Key paths of lists in an annotation, and their number of values per landmark."""
 
 
 def _permuted(text: str, order: list[int | None], width: int, n: int) -> str:
-    """Return a list of `width` values a landmark in another order; nothing where one is not there."""
+    """Return a list of `width` values a landmark in another order; nothing if one is not there."""
     if not text.startswith("["):
         return text
     words = [text[a:b] for a, b in jsontext.elements(text)]

@@ -4,13 +4,14 @@ A record that only one side changed is taken from that side. A record that both 
 which a person decides; nothing is decided silently. New records of both sides with one id are two
 records: ours gets a new id.
 
-An id means what its record says: an image is found by its file name and a category by its name, so that a
-program that counted them anew does not move our garments to other images. What cannot be found is a
+An id stands for its record: an image is found by its file name and a category by its name, so that a
+program that renumbered them does not move our garments to other images. What cannot be found is a
 conflict.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -29,6 +30,8 @@ from napari_fashion.editing.history import Step
 from napari_fashion.editing.matching import Names
 from napari_fashion.editing.record_changes import Known, RecordChange, value_of, with_value
 from napari_fashion.errors import FashionError
+
+_log = logging.getLogger(__name__)
 
 Side = Literal["mine", "theirs"]
 MERGE = "Merge your changes"
@@ -81,7 +84,7 @@ class Merge:
     renumbered: dict[RecordKey, RecordId] = field(default_factory=dict)
 
     def edits(self, choices: Mapping[RecordKey, Side] | None = None) -> list[Edit]:
-        """Return the edits that bring our side into `theirs` as it is now, one an image.
+        """Return the edits that bring our side into `theirs` as it is now, one per image.
 
         Parameters
         ----------
@@ -150,6 +153,10 @@ def merge(changes: Iterable[RecordChange], theirs: Dataset, ours: Known) -> Merg
                 f"removed here; on the disk it has {len(left)} garments, which would go with it"
             )
             result.conflicts.append(Conflict((table, key), now, None, now, reason))
+    _log.info(
+        "%s: %d changes merged, %d conflicts",
+        theirs.path, len(result.wanted), len(result.conflicts),
+    )  # fmt: skip
     return result
 
 
@@ -235,6 +242,6 @@ def _equal(a: str | None, b: str | None) -> bool:
 def _image_of(dataset: Dataset, key: RecordKey, text: str | None) -> RecordId:
     if key[0] == "images" or text is None:
         return key[1]
-    said = value_of(text, "image_id")
-    found = dataset.find_id("images", said)
-    return said if found is None else found
+    reference = value_of(text, "image_id")
+    found = dataset.find_id("images", reference)
+    return reference if found is None else found

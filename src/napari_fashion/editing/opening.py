@@ -32,13 +32,13 @@ class Opening:
     Attributes
     ----------
     editor
-        Where somebody else has the file open it can only be looked at (`Editor.holder`).
+        If the file is open elsewhere it is read-only here (`Editor.holder`).
     pending
         Changes in the journal that the file lacks; they are not in the editor yet.
     conflict
         Whether the file was changed by another program since those changes were made.
     note
-        What else happened: new images of the folder, say.
+        What else happened, for example new images in the folder.
     """
 
     editor: Editor
@@ -156,9 +156,9 @@ def open_editor(
     Parameters
     ----------
     schema
-        What the landmarks mean where nothing says so.
+        Schema used if the file names none.
     image_root
-        Folder of a COCO file's images; by default as the file says (`Dataset.load`).
+        Folder of a COCO file's images; by default the noted one (`Dataset.load`).
     allow_roots
         Other folders than the data set's own that images may be read from.
 
@@ -190,8 +190,8 @@ def open_editor(
     editor = Editor(dataset, target)
     editor.work = work
     opening = Opening(editor, note=note)
-    told: list[str] = []
-    editor.problem.connect(told.append)
+    problems: list[str] = []
+    editor.problem.connect(problems.append)
     editor.holder = work.lock()
     if editor.holder is not None:
         return opening
@@ -217,8 +217,8 @@ def open_editor(
     except BaseException:
         work.release()
         raise
-    editor.problem.disconnect(told.append)
-    opening.note = " ".join([opening.note, *told]).strip()
+    editor.problem.disconnect(problems.append)
+    opening.note = " ".join([opening.note, *problems]).strip()
     return opening
 
 
@@ -231,7 +231,7 @@ def _changed_meanwhile(editor: Editor, target: Path) -> bool:
 def _unsaved_folder(
     folder: Path, work: WorkFiles, allowed: tuple[Path | str, ...]
 ) -> Dataset | None:
-    """Return the document that the journal of a folder without a file is of; None where there is none."""
+    """Return the document that the journal of a folder without a file is of; None if there is none."""
     base, journal = work.find(BASE), work.find(JOURNAL)
     if base is None or journal is None:
         return None
@@ -414,7 +414,7 @@ def _folder_file(folder: Path) -> Path:
 
 
 def _is_document(path: Path) -> bool:
-    """Whether a JSON file is a COCO document; CocoError where it is no JSON: it may be a damaged one."""
+    """Whether a JSON file is a COCO document; CocoError if it is no JSON: it may be a damaged one."""
     try:
         Dataset.load(path, fallback=Schema.load("garments"))
     except CocoError:

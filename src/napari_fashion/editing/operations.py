@@ -168,7 +168,7 @@ def set_reviewed(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Edit |
 
 
 def rescale_landmarks(dataset: Dataset, image_id: RecordId, size: tuple[int, int]) -> Edit | None:
-    """Bring everything that the file says of an image to the size that the image has.
+    """Rescale everything that the file notes about an image to the size that the image has.
 
     Width and height, landmarks, boxes, areas and outlines, regions to ignore and deleted garments; one
     step to undo. Who placed a landmark stays.
@@ -185,7 +185,7 @@ def rescale_landmarks(dataset: Dataset, image_id: RecordId, size: tuple[int, int
     Raises
     ------
     EditError
-        If the image has another shape than the file says, or something cannot be rescaled since its
+        If the image has another shape than the file notes, or something cannot be rescaled since its
         form was not understood; nothing is then.
     """
     if dataset.image(image_id).known_size == tuple(size):
@@ -213,13 +213,13 @@ def remember_categories(
     schema
         The model's.
     answer
-        What the person said.
+        The answer of the person.
     image_id
         The image at which it was asked; by default the first one.
 
     Returns
     -------
-    None where the file says so already.
+    None if the file has it already.
 
     Raises
     ------
@@ -240,7 +240,7 @@ def remember_categories(
 
 
 def add_images(dataset: Dataset, records: Sequence[Mapping[str, Any]]) -> Edit | None:
-    """Add images (`coco.dataset.image_records`), as when a folder has new ones."""
+    """Add images (`coco.records.image_records`), as when a folder has new ones."""
     if not records:
         return None
     changes = tuple(insert_record(dataset, "images", record) for record in records)

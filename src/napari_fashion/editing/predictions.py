@@ -11,8 +11,8 @@ from napari_fashion.coco import Dataset, Garment, provenance
 from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.provenance import HUMAN
-from napari_fashion.coco.records import annotation_record, top_categories
-from napari_fashion.coco.values import renewed_values, says_the_same
+from napari_fashion.coco.records import predicted_record, top_categories
+from napari_fashion.coco.values import matches_record, renewed_values
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
 from napari_fashion.engine.evaluation.matching import Landmarks, same_garment
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
@@ -30,7 +30,7 @@ class MergeResult:
     Attributes
     ----------
     edit
-        None where nothing changes.
+        None if nothing changes.
     added
         Garments that came from the model, new or in place of an earlier model's.
     updated
@@ -40,7 +40,7 @@ class MergeResult:
     rejected
         Predictions left out because a person deleted that garment before.
     left_out
-        The categories of predictions that were left out since the file has none for them, one a garment.
+        The categories of predictions that were left out since the file has none for them, one per garment.
     reviewed
         The image is reviewed, so that nothing was taken.
     """
@@ -85,15 +85,15 @@ def take_prediction(
     person corrected in part, landmarks and category set by the person stay and the rest is
     renewed. A reviewed image stays as it is.
 
-    A garment's category is the model's likeliest one, as the file has it (`CategoryRule`); where the file
-    has none for it, the garment is left out.
+    A garment gets the file's category for the model's most probable one (`CategoryRule`); if the file
+    has none, the garment is left out.
 
     Parameters
     ----------
     schema
         The model's, whose landmarks must be the data set's.
     answer
-        What becomes of the model's categories that the file does not have; by default what the file
+        What becomes of the model's categories that the file lacks; by default the answer that the file
         remembers.
 
     Raises
@@ -130,7 +130,7 @@ class _Taking:
         self._dataset = dataset
         self._image_id = image_id
         self._schema = schema
-        self._source = f"model:{prediction.model_id}"
+        self._source = f"{provenance.MODEL}{prediction.model_id}"
         self._rule = CategoryRule.of(dataset, schema, answer)
         garments = dataset.garments_of(image_id)
         self._by_person = [_placed(g.xy, g.visibility) for g in garments if g.source == HUMAN]
@@ -173,16 +173,16 @@ class _Taking:
     def _new_record(
         self, predicted: PredictedGarment, category_id: RecordId, scores: dict[str, float]
     ) -> dict[str, Any]:
-        return annotation_record(
+        return predicted_record(
             self._dataset.next_id("annotations") + len(self._fresh),
             self._image_id,
             category_id,
             xy=predicted.xy,
-            visibility=np.where(predicted.scores > 0, 2, 0),
+            scores=predicted.scores,
+            score=predicted.score,
+            category_scores=scores,
+            source=self._source,
             order=self._dataset.landmark_order(category_id),
-            fashion=provenance.of_model(
-                self._source, predicted.score, predicted.scores.tolist(), scores
-            ),
         )
 
     def result(self) -> MergeResult:
@@ -206,7 +206,7 @@ class _Taking:
         """Return the changes that put the new garments in place of the model's earlier ones."""
         dataset = self._dataset
         if len(self._of_model) == len(self._fresh) and all(
-            says_the_same(dataset, g.id, record)
+            matches_record(dataset, g.id, record)
             for g, record in zip(self._of_model, self._fresh, strict=True)
         ):
             return []
@@ -224,7 +224,7 @@ def _renew(
     category_id: RecordId | None,
     source: str,
 ) -> list[Change]:
-    """Renew what the model said about a garment, and leave what a person said."""
+    """Renew the values of a garment that are the model's, and keep those of a person."""
     places = {
         i: (float(x), float(y), 2) if score > 0 else (0.0, 0.0, 0)
         for i, ((x, y), score) in enumerate(zip(predicted.xy, predicted.scores, strict=True))

@@ -103,7 +103,7 @@ class WorkFiles:
         return [place for place in self._places if _is_folder(place)]
 
     def folder(self) -> Path:
-        """Return the folder to write to, making it where it isn't.
+        """Return the folder to write to, making it if it isn't.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class WorkFiles:
     # -- the lock --------------------------------------------------------------------------
 
     def lock(self) -> Holder | None:
-        """Take the data set; return who has it where somebody else does.
+        """Take the data set; return who has it if it is open elsewhere.
 
         The system gives it back when the process ends, however it ends. Where no folder can be made there
         is no lock either.
@@ -218,7 +218,7 @@ class WorkFiles:
 
         Returns
         -------
-        The version, or None where there is no file.
+        The version, or None if there is no file.
 
         Raises
         ------
@@ -267,7 +267,7 @@ class WorkFiles:
         Raises
         ------
         CocoError
-            If it cannot be read or written, or somebody else has the file open.
+            If it cannot be read or written, or the file is open elsewhere.
         """
         held = self.is_locked
         holder = self.lock()

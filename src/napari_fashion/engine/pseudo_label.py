@@ -15,7 +15,7 @@ from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.keypoints import landmark_box
 from napari_fashion.coco.records import annotation_record, category_record
 from napari_fashion.documents import listed
-from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.decode import PUBLISHED
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.errors import CheckpointError, ImageError
@@ -24,7 +24,8 @@ from napari_fashion.images.transforms import RGBImage
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
-_ONE = DecoderOptions(single_instance=True, force_complete=True)
+SINGLE_COMPLETE = PUBLISHED.model_copy(update={"single_instance": True, "force_complete": True})
+"""An image shows one garment, and every landmark gets a position."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ def _name_landmarks(dataset: Dataset, category_id: RecordId) -> None:
 
 
 def _only(model: Model, image: RGBImage, *, flip: bool, crop: bool) -> PredictedGarment:
-    options = model.inference.overridden(flip_tta=flip, decoder=_ONE)
+    options = model.inference.overridden(flip_tta=flip, decoder=SINGLE_COMPLETE)
     return model.predict([image], options, crop=crop)[0].garments[0]
 
 

@@ -16,7 +16,7 @@ from PIL.ExifTags import Base
 from napari_fashion.images.values import Pixels, Rgb
 
 PNG_CHUNKS = 100_000
-"""So many chunks of a PNG file are walked to find an orientation behind its pixels."""
+"""Maximum number of chunks of a PNG file that are read to find an orientation behind its pixels."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Source:
 
 
 def turn_of(image: Image.Image, stream: BinaryIO) -> int:
-    """Return the EXIF orientation of an image, 1 where it says none that can be understood."""
+    """Return the EXIF orientation of an image, 1 if it has none that is understood."""
     if image.format == "PNG" and "exif" not in image.info:
-        # Pillow would decode the pixels to look behind them.
+        # Pillow would decode the pixels to read what is behind them.
         with contextlib.suppress(Exception):
             data = _exif_of_png(stream)
             if data is not None:
@@ -93,7 +93,7 @@ SWAPPED = {
 
 
 def raw_mode_of(image: ImageFile.ImageFile) -> str:
-    """Return how the samples lie in the file, as Pillow names it; empty where it does not say."""
+    """Return how the samples lie in the file, as Pillow names it; empty if it has none."""
     args = image.tile[0][3] if image.tile else None
     first = args[0] if isinstance(args, tuple) and args else args
     return first if isinstance(first, str) else ""

@@ -24,7 +24,7 @@ _ONLY_NAMED = "lies in a folder that no person has named"
 _ANNOTATIONS = re.compile(r"annotations?|anno.*|labels?|json|coco", re.IGNORECASE)
 """Folders of annotations whose images may lie in the folder above."""
 _TAIL_PARTS = 32
-"""So many last parts of an absolute name are looked for below the root."""
+"""Maximum number of last parts of an absolute name that are searched for below the root."""
 
 
 Origin = Literal["given", "own", "found"]
@@ -34,7 +34,7 @@ Origin = Literal["given", "own", "found"]
 class ImageFolder:
     """Resolves the ``file_name`` of records, inside a root and the other folders that are allowed.
 
-    A name is looked at as text before the file system is asked about it: one that leads out of the
+    A name is checked as text before the file system is asked about it: one that leads out of the
     root (absolute, ``..``, a drive, another machine, an address) is never touched, unless it lies in
     an allowed folder, or in one that was remembered (`remember_root`). Links count by where they lead.
     Folders are resolved once.
@@ -46,7 +46,7 @@ class ImageFolder:
     allowed
         Other folders that a person allowed.
     trusted
-        Whether the root itself is allowed; not where only the file says so.
+        Whether the root itself is allowed; not if only the file names it.
     origin
         Where the root comes from. Only one that was given is searched for the end of an address.
     """
@@ -79,7 +79,7 @@ class ImageFolder:
         """Return the path of an image by its ``file_name``; the file need not be there.
 
         Backslashes are taken as separators where there is no file of that very name, and a name in
-        another Unicode form than the disk's is found. An absolute name of another machine is looked
+        another Unicode form than the disk's is found. An absolute name of another machine is searched
         for below the root by its longest ending that is there, an address only below a root that was
         given.
 
@@ -101,7 +101,7 @@ class ImageFolder:
                 return self._path(name)
         except (OSError, ValueError, RuntimeError) as error:
             raise ImageError(
-                f"{name[:80]}: cannot be looked for ({error}); expected the name of an image file."
+                f"{name[:80]}: cannot be searched for ({error}); expected the name of an image file."
             ) from error
 
     def _path(self, name: str) -> Path:
@@ -126,7 +126,7 @@ class ImageFolder:
         raise self._refusal(name, posixpath.dirname(name) or name if here else None, f"is {why}")
 
     def _was_agreed(self, error: OutsideRootError) -> bool:
-        """Allow the remembered folder that a refused image lies in; False where there is none."""
+        """Allow the remembered folder that a refused image lies in; False if there is none."""
         if error.folder is None:
             return False
         if self._agreed is None:  # read once, and only where some name leads out
@@ -143,7 +143,7 @@ class ImageFolder:
     # -- as text ---------------------------------------------------------------------------
 
     def _outside(self, name: str) -> str | None:
-        """Return why a name leads out of the root, as a text alone; None where it does not."""
+        """Return why a name leads out of the root, as a text alone; None if it does not."""
         absolute = _absolute(name)
         if absolute is None:
             return ".." if ".." in name and _climbs(name) else None
@@ -167,7 +167,7 @@ class ImageFolder:
 
     @property
     def _usable(self) -> bool:
-        """Whether the root may be looked at: nothing is asked about one that only the file names."""
+        """Whether the root may be accessed: one that only the file names may not."""
         return self.trusted or self._is_allowed_text(os.path.abspath(self._root_text))
 
     def _allowed(self) -> tuple[str, ...]:
@@ -178,7 +178,7 @@ class ImageFolder:
         return self._places
 
     def _find(self, name: str) -> str:
-        """Return where a name lies that leads nowhere else as a text; ImageError where links do."""
+        """Return where a name lies that leads nowhere else as a text; ImageError if links do."""
         if not self._usable and not os.path.isabs(name):
             raise self._refusal(name, self._root_text, _ONLY_NAMED)
         head, leaf = os.path.split(name)
@@ -204,15 +204,15 @@ class ImageFolder:
         return path
 
     def _folder(self, head: str) -> str:
-        """Return a folder below the root, looked at once; raise where it leads out."""
+        """Return a folder below the root, checked once; raise an error if it leads out."""
         known = self._folders.get(head)
         if known is None:
-            known = self._folders[head] = self._look_at_folder(head)
+            known = self._folders[head] = self._checked_folder(head)
         if isinstance(known, ImageError):
             raise known.with_traceback(None)
         return known
 
-    def _look_at_folder(self, head: str) -> str | ImageError:
+    def _checked_folder(self, head: str) -> str | ImageError:
         try:
             if not head or head == "/":
                 path = head or self._root_text
@@ -229,7 +229,7 @@ class ImageFolder:
         except ImageError as error:
             return error
         except (OSError, ValueError, RuntimeError) as error:
-            return ImageError(f"{head[:80]}: cannot be looked at ({error}); expected a folder.")
+            return ImageError(f"{head[:80]}: cannot be read ({error}); expected a folder.")
         return path
 
     def _check_inside(self, name: str, resolved: str) -> None:
@@ -343,7 +343,7 @@ def image_files(
     allowed
         Other folders that links may lead to.
     left_out
-        Gets the folders that cannot be looked into, with the reason.
+        Gets the folders that cannot be read, with the reason.
     passed_over
         Counts the other files.
     """
@@ -357,7 +357,7 @@ def image_files(
             left_out.append((Path(path), f"{path}: {why}"))
 
     def unreadable(error: OSError) -> None:
-        failed(str(error.filename), f"cannot be looked into ({error.strerror}); expected a folder.")
+        failed(str(error.filename), f"cannot be read ({error.strerror}); expected a folder.")
 
     while waiting:
         begin = waiting.pop(0)
@@ -441,7 +441,7 @@ def is_believed(noted: str, folder: Path) -> bool:
     It may where it lies in the file's folder, in one beside it, or in one that was remembered
     (`remember_root`). The folder above itself may where the file's folder is named as one of
     annotations. None of this holds above where that is a whole drive or the home folder. A name that is
-    no path of this machine is not looked at.
+    no path of this machine is not accessed.
 
     Parameters
     ----------

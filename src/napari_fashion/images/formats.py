@@ -32,7 +32,7 @@ class Kind(NamedTuple):
 
 
 def looks_like(head: bytes) -> Kind:
-    """Return what a file's first bytes say that it is; at least 64 of them, where it has them."""
+    """Return the kind of a file by its first bytes; give at least 64 of them, if it has them."""
     if head[4:8] == b"ftyp":
         return _of_brands(head)
     for at, magic, kind in _MAGIC:

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_fashion.errors import ImageError
 
 MAX_PIXELS = 150_000_000
-"""So many pixels an image may have, unless the person allows more; known before it is decoded.
+"""Maximum number of pixels of an image, unless the person allows more; checked before decoding.
 
 Measured on 24 million pixels, reading one takes 4 bytes a pixel (grey, palettes), 8 (JPEG, PNG, BMP),
 10 (progressive JPEG, AVIF), 12 (16-bit colour), 16 (WebP) or 17 (float colour): 0.6 to 2.6 GB here.
@@ -23,9 +23,9 @@ MAX_BYTES = 2 << 30
 MAX_WHOLE_BYTES = 256 << 20
 """No file of the formats that are read into memory whole (WebP, AVIF, HEIC) is larger."""
 MAX_DECODED_BYTES = 8
-"""So many bytes a pixel of an image may take while it is decoded by tifffile."""
+"""Maximum number of bytes per pixel while an image is decoded by tifffile."""
 MAX_SCANS = 20
-"""A progressive JPEG may make libjpeg pass over so many times the pixels that are allowed."""
+"""Maximum number of pixels that libjpeg visits in a progressive JPEG, in multiples of the pixel limit."""
 
 
 def pixel_limit() -> int:
@@ -34,7 +34,7 @@ def pixel_limit() -> int:
     Raises
     ------
     ImageError
-        If the environment variable that says so holds no positive whole number.
+        If the environment variable of the limit holds no positive whole number.
     """
     text = os.environ.get(MAX_PIXELS_VARIABLE, "").strip()
     if not text:
@@ -47,7 +47,7 @@ def pixel_limit() -> int:
 
 
 def set_pixel_limit(pixels: int) -> None:
-    """Allow images of so many pixels, in this process and those that it starts.
+    """Allow images of up to this many pixels, in this process and those that it starts.
 
     Raises
     ------

@@ -182,7 +182,7 @@ def _check_regular(path: Path, status: os.stat_result) -> None:
 
 
 def _header(path: Path, stream: BinaryIO) -> Source:
-    """Read what a file says of itself, by the one reader of the format that it begins like."""
+    """Read a file's header by the reader of the format that its first bytes show."""
     head = stream.read(512)
     kind = looks_like(head)
     if kind.name not in FORMATS:
@@ -208,7 +208,7 @@ def _header(path: Path, stream: BinaryIO) -> Source:
 def _open(path: Path, name: str, stream: BinaryIO) -> ImageFile.ImageFile:
     """Open a file with a format's reader.
 
-    `PIL.Image.open` would do the same and then look at a limit of its own, which is one for the
+    `PIL.Image.open` would do the same and then apply a limit of its own, which is one for the
     whole process and can be raised for all of it only.
     """
     if name == "HEIC" and importlib.util.find_spec("pillow_heif") is None:
@@ -270,7 +270,7 @@ _GREY_STEPS = {"L;2": 85, "L;4": 17}
 
 
 def _check_scans(path: Path, size: tuple[int, int], stream: BinaryIO) -> None:
-    """Refuse a progressive JPEG of so many scans that it would be decoded for hours."""
+    """Refuse a progressive JPEG with a number of scans that would take hours to decode."""
     before = stream.tell()
     stream.seek(0)
     scans, last = 0, b""
@@ -281,5 +281,5 @@ def _check_scans(path: Path, size: tuple[int, int], stream: BinaryIO) -> None:
     if scans * size[0] * size[1] > MAX_SCANS * pixel_limit():
         raise ImageError(
             f"{path}: a progressive JPEG of {scans} scans and {size[0]} x {size[1]} pixels, which would "
-            "take minutes to decode; expected about 10 scans. Save the image anew."
+            "take minutes to decode; expected about 10 scans. Save the image again."
         )

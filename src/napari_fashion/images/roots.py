@@ -1,7 +1,7 @@
 """The folders outside a file's own that its images may lie in: those that a person agreed to.
 
 A file can name any folder. One that it names is believed only where our own export or save wrote it on
-this account, or a person said yes; a small list in the user's state folder knows which those are.
+this account, or a person agreed; a small list in the user's state folder knows which those are.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from napari_fashion.files import atomic_write
 from napari_fashion.paths import state_folder
 
 MAX_ROOTS = 200
-"""The list keeps so many, the latest."""
+"""Number of folders that the list keeps: the latest."""
 _MAX_BYTES = 1 << 20
 _unwritten: dict[Path, list[str]] = {}
-"""What this process was told while the list could not be written, by the list."""
+"""Folders of this process while the list could not be written, by the path of the list."""
 
 
 def remembered_roots() -> tuple[str, ...]:

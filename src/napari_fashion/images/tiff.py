@@ -122,7 +122,7 @@ def _tifffile_header(path: Path, stream: BinaryIO, why: str, turn: int = 1) -> S
 
 
 def _is_premultiplied(values: NDArray[Any]) -> bool:
-    """Whether no colour exceeds its alpha; files say so of others, too."""
+    """Whether no colour exceeds its alpha; files claim it for others, too."""
     step = max(1, STRIP // values.shape[1])
     parts = (values[top : top + step] for top in range(0, len(values), step))
     return not any((part[..., :-1] > part[..., -1:]).any() for part in parts)

@@ -81,7 +81,7 @@ class Schema:
     categories
         The C categories, in the order of the model's category channels.
     colors
-        K colours ``#rrggbb``, one a landmark.
+        K colours ``#rrggbb``, one per landmark.
     """
 
     name: str
@@ -298,7 +298,7 @@ class Schema:
         )
 
     def to_note(self) -> str | dict[str, Any]:
-        """Return what a file says of its schema: a bundled one's name, else all of it."""
+        """Return the note of a schema in a file: a bundled one's name, else all of it."""
         if self.name in BUNDLED and self == Schema.load(self.name):
             return self.name
         return self.to_dict()

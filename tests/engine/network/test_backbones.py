@@ -28,7 +28,11 @@ def test_efficientnet_lite_has_the_published_shape():
 
 
 def test_its_weights_expect_pixels_from_minus_one_to_one():
-    mean, std = normalisation("efficientnet_lite0")
+    backbone = build_backbone("efficientnet_lite0", keep_stride_16=False)
+    mean, std = (
+        255 * torch.tensor(values)
+        for values in (backbone.normalisation.mean, backbone.normalisation.std)
+    )
     assert torch.allclose((torch.full((3,), 127.0) - mean) / std, torch.zeros(3), atol=1e-5)
     assert torch.allclose((torch.full((3,), 255.0) - mean) / std, torch.ones(3), atol=1e-5)
 

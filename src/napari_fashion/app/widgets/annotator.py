@@ -38,7 +38,7 @@ from napari_fashion.editing.opening import (
 from napari_fashion.errors import ConflictError, FashionError
 
 SHOWN_KINDS = 4
-"""So many kinds of oddities are named in the message; all are in its tooltip."""
+"""Number of kinds of oddities named in the message; all are in its tooltip."""
 
 
 class _NotOpenedError(FashionError):
@@ -171,7 +171,7 @@ class AnnotatorDock(Dock):
         dataset = editor.dataset
         text = f"{len(dataset.images)} images, {len(dataset.garments)} garments. {opening.note}"
         if editor.holder is not None:
-            text += f" It is open elsewhere ({editor.holder}): here it can only be looked at."
+            text += f" It is open elsewhere ({editor.holder}): it is read-only here."
         self.session.notify(text.strip(), "warning" if editor.holder is not None else "info")
         self._opened_text = text.strip()
         self.window_state.checking.start(dataset)
@@ -182,12 +182,12 @@ class AnnotatorDock(Dock):
             return
         counts = found.tally.counts
         if len(counts) == 1:
-            told = str(found)
+            kinds = str(found)
         else:
             shown = [f"{kind}: {n:,}" for kind, n in list(counts.items())[:SHOWN_KINDS]]
             more = [f"{len(counts) - SHOWN_KINDS} more kinds"] * (len(counts) > SHOWN_KINDS)
-            told = "; ".join(shown + more)
-        self.session.notify(f"{self._opened_text} Oddities, kept as they are: {told}.")
+            kinds = "; ".join(shown + more)
+        self.session.notify(f"{self._opened_text} Oddities, kept as they are: {kinds}.")
         self.message.setToolTip("\n".join(found.lines()))
 
     def _decide(self, opening: Opening) -> None:
@@ -222,7 +222,7 @@ class AnnotatorDock(Dock):
     def save(self) -> bool:
         """Save the whole work to its file; return whether it was saved.
 
-        Whether the file that was opened may be written is asked once a file.
+        Whether the file that was opened may be written is asked once per file.
         """
         editor = self.session.editor
         if editor is None:
@@ -330,7 +330,7 @@ class AnnotatorDock(Dock):
             self.export(path, only_reviewed=only_reviewed)
 
     def export(self, path: Path, *, only_reviewed: bool = False) -> None:
-        """Export to a file; that it may be replaced has been said."""
+        """Export to a file; an existing one is replaced."""
         editor = self.session.editor
         if editor is None:
             return

@@ -1,4 +1,4 @@
-"""Which of the file's categories each of the model's is: asked once a file."""
+"""Which of the file's categories each of the model's is: asked once per file."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class DataRow(QWidget):
         place = editor.path or editor.dataset.image_root
         if editor.holder is not None:
             state, mark = (
-                f"Open elsewhere: {editor.holder}. Here it can be looked at",
+                f"Open elsewhere: {editor.holder}. It is read-only here",
                 "  (read only)",
             )
         elif editor.dirty:

@@ -35,7 +35,7 @@ def ask_model(parent: QWidget, start: Path) -> Path | None:
 def ask_save(
     parent: QWidget, title: str, proposal: Path, source: Path | None, work: Path | None = None
 ) -> Path | None:
-    """Ask where to write; replacing a file has been said yes to, a precious one twice.
+    """Ask where to write; replacing a file was agreed to, a precious one twice.
 
     Parameters
     ----------
@@ -112,12 +112,12 @@ def ask_unsaved(parent: QWidget, what: str, *, kept: bool) -> Answer:
 
 
 def ask_save_place(parent: QWidget, name: str) -> Literal["save", "save as"] | None:
-    """Ask once a file whether Save may write the opened file itself."""
+    """Ask once per file whether Save may write the opened file itself."""
     return _ask_choice(
         parent,
         "Save",
         f"Save to {name} itself?",
-        "Only what you changed is written anew; everything else keeps its bytes. The last five saved "
+        "Only what you changed is rewritten; everything else keeps its bytes. The last five saved "
         "versions are kept and can be restored. You are asked this once.",
         {"save": "Save", "save as": "Save as…"},
     )

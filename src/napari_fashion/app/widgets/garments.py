@@ -151,7 +151,9 @@ def _ranking(garment: Garment) -> str:
     scores = garment.category_scores
     if not scores:
         return ""
-    return "The model says:\n" + "\n".join(f"{name}  {p:.0%}" for name, p in scores.items())
+    return "The model's probabilities:\n" + "\n".join(
+        f"{name}  {p:.0%}" for name, p in scores.items()
+    )
 
 
 def _origin(garment: Garment) -> str:

@@ -1,4 +1,4 @@
-"""Undo and redo, saying what they would do."""
+"""Undo and redo, showing what they would do."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class LossCurve(QWidget):
         layout.addWidget(self.plot)
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Remove the curve."""
         self._mean, self._count = 0.0, 0
         self.steps, self.losses, self.smoothed = [], [], []
         self._draw()

@@ -31,7 +31,7 @@ COLUMNS = ("Record", "Yours", "On the disk", "Keep yours", "Take theirs")
 
 
 class MergeDialog(QDialog):
-    """One row a record: what it is, both versions with what differs in bold, and the choice."""
+    """One row per record: what it is, both versions with what differs in bold, and the choice."""
 
     def __init__(self, parent: QWidget | None, conflicts: Sequence[Conflict]) -> None:
         super().__init__(parent)
@@ -117,14 +117,14 @@ class MergeDialog(QDialog):
 def ask_merge(
     parent: QWidget | None, conflicts: Sequence[Conflict]
 ) -> dict[RecordKey, Side] | None:
-    """Show records that both sides changed; return the choices, or None where nothing shall happen."""
+    """Show records that both sides changed; return the choices, or None if nothing shall happen."""
     dialog = MergeDialog(parent, conflicts)
     accepted = dialog.exec() == QDialog.DialogCode.Accepted
     return dialog.choices if accepted else None
 
 
 def _side_by_side(mine: str | None, theirs: str | None) -> tuple[str, str]:
-    """Return both records as lines of HTML; what only one side says is bold."""
+    """Return both records as lines of HTML; what only one side has is bold."""
     a, b = _lines(mine), _lines(theirs)
     same_a, same_b = set[int](), set[int]()
     for block in difflib.SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks():

@@ -1,4 +1,4 @@
-"""The line at the dock's foot that tells what happened or what is wrong."""
+"""The line at the dock's foot with what happened or what is wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MessageLine(QLabel):
         follow(self, session.message, self.show_message)
 
     def clear_info(self) -> None:
-        """Take away what only told how something went; a problem stays."""
+        """Remove a message that reports success; a problem stays."""
         if self.property("level") == "info":
             self.hide()
 

@@ -1,4 +1,4 @@
-"""The open questions, a row each, with their answers as buttons."""
+"""The open questions, one row each, with their answers as buttons."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class OfferRows(QWidget):
 
 
 class OfferRow(QFrame):
-    """One question with its buttons; `buttons` has them by what they say."""
+    """One question with its buttons; `buttons` has them by their texts."""
 
     def __init__(self, offer: Offer) -> None:
         super().__init__()

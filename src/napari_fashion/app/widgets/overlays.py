@@ -16,7 +16,7 @@ BOXES = {
     "skeleton": ("Skeleton", "The edges between landmarks"),
     "category": ("Category", "Each garment's category, with the model's score"),
     "pif": ("PIF", "Where the model sees landmarks: its confidence"),
-    "vectors": ("Vectors", "Where each cell says that the landmark is"),
+    "vectors": ("Vectors", "The place of the landmark, as each cell predicts it"),
     "paf": ("PAF", "Which landmarks belong together: arrows to an edge's two ends"),
 }
 FIELDS_FROM = list(BOXES).index("pif")

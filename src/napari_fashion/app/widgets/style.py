@@ -1,4 +1,4 @@
-"""How our docks look, in the colours of napari's theme."""
+"""The style of our docks, in the colours of napari's theme."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def swatch_icon(color: str) -> QIcon:
 
 
 def repolish(widget: QWidget, **properties: Any) -> None:
-    """Set properties that the style sheet asks for, and apply it anew."""
+    """Set properties that the style sheet asks for, and apply it again."""
     if all(widget.property(name) == value for name, value in properties.items()):
         return
     for name, value in properties.items():

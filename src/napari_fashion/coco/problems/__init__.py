@@ -16,7 +16,7 @@ __all__ = ["NO_IMAGES", "Problem", "Problems", "find_problems", "missing_images"
 def find_problems(dataset: Dataset, *, stop: Event | None = None) -> Problems:
     """Count the oddities in the records, and keep the first few of each kind.
 
-    No file but the document is looked at. It may run in a thread of its own while the data set is
+    No file is read. It may run in a thread of its own while the data set is
     edited: a record that goes meanwhile is passed over.
 
     Parameters
@@ -33,7 +33,7 @@ def find_problems(dataset: Dataset, *, stop: Event | None = None) -> Problems:
 
 
 def missing_images(dataset: Dataset) -> list[Problem]:
-    """Look for every image's file, and return which are not there."""
+    """Return the images whose files are missing, as problems."""
     kind, expected = "missing images", "an image file"
     return [
         Problem(dataset.path, f"images[{i}].file_name", found, expected, kind)

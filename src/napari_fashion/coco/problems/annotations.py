@@ -96,22 +96,22 @@ class AnnotationChecks:
             )
         return None
 
-    def _report_form(self, place: str, said: RecordId, what: str, twin: RecordId) -> None:
-        forms = ("text", "number") if isinstance(said, str) else ("a number", "text")
+    def _report_form(self, place: str, reference: RecordId, what: str, twin: RecordId) -> None:
+        forms = ("text", "number") if isinstance(reference, str) else ("a number", "text")
         self._report(
             "ids that are text in one place and numbers in another",
             place,
-            f"{shown(said)}, {forms[0]}",
+            f"{shown(reference)}, {forms[0]}",
             f"the {what}'s id, the {forms[1]} {shown(twin)}; they are taken for the same",
         )
 
     def _keypoints(
         self, annotation: dict[str, Any], place: str, order: Order | None, size: tuple[int, int]
     ) -> tuple[float, float] | None:
-        """Look at the landmarks; return their extent, where they can be read and some are labelled."""
+        """Check the landmarks; return width and height of their extent, None if none is readable."""
         flat = annotation.get("keypoints")
         if flat is None:
-            return None  # an annotation without landmarks is no problem: a box or a crowd, say
+            return None  # an annotation without landmarks is no problem: it may be a box or a crowd
         form = "keypoints of another form"
         n = self._k if order is None else len(order)
         where = f"{place}.keypoints"
@@ -160,7 +160,7 @@ class AnnotationChecks:
         return max(xs) - min(xs), max(ys) - min(ys)
 
     def _places(self, where: str, xs: list[float], ys: list[float], size: tuple[int, int]) -> None:
-        """Look at where the labelled landmarks are."""
+        """Check where the labelled landmarks are."""
         normalised = len(xs) > 1 and min(*xs, *ys) >= 0 and max(*xs, *ys) <= 1
         if normalised and (size == (0, 0) or max(size) > 2) and len({*xs, *ys}) > 1:
             self._report(
@@ -220,7 +220,7 @@ class AnnotationChecks:
 
 
 def _floats(flat: list[Any]) -> list[float] | None:
-    """Return numbers as floats; None where one is beyond what a float can be."""
+    """Return numbers as floats; None if one is beyond what a float can be."""
     try:
         return list(map(float, flat))
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Working in the background of a window: mostly resting, and stopped on request."""
+"""Pauses for work in the background of a window, which can be stopped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pause:
         self._since = time.perf_counter()
 
     def __call__(self) -> None:
-        """Rest, if the work went on for long enough."""
+        """Rest, if the last rest is long enough ago."""
         if time.perf_counter() - self._since > WORK_SECONDS:
             if self._stop.wait(REST_SECONDS):
                 raise StoppedError

@@ -19,7 +19,7 @@ class Problem:
     Attributes
     ----------
     path
-        The file, where there is one.
+        The file, if there is one.
     place
         Where in the document, such as ``annotations[3].keypoints``.
     found, expected
@@ -45,7 +45,7 @@ class Problem:
 
 
 class Problems:
-    """How many oddities of each kind a data set has, and the first few of each.
+    """The number of oddities of each kind in a data set, and the first few of each.
 
     Its size is bounded by the number of kinds, however large and odd the file is.
 
@@ -74,7 +74,7 @@ class Problems:
         return str(self.tally)
 
     def lines(self) -> Iterator[str]:
-        """Yield a line a kind, and under it the first few (`Tally.lines`)."""
+        """Yield one line per kind, and under it the first few (`Tally.lines`)."""
         return self.tally.lines()
 
     def add(self, problem: Problem) -> None:

@@ -49,7 +49,7 @@ class Search:
         self._orders: dict[RecordId, Order | None] = {}
 
     def run(self) -> None:
-        """Look at all records."""
+        """Check all records."""
         dataset = self.dataset
         for path, reason in dataset.left_out:
             self.found.add(Problem(path, "file", reason, "an image", NO_IMAGES, reason))

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -26,10 +26,10 @@ from napari_fashion.files import atomic_write, move_if_free, open_regular
 
 ATTEMPTS = 4
 TIMEOUT = 30.0
-"""Seconds without an answer after which a connection is given up."""
+"""Seconds without an answer after which a connection is closed."""
 
 _GIVE_UP_AFTER = 12
-"""So many failures and not one photo: the source is not there, and the rest is not tried."""
+"""Number of failures in a row, without one photo, after which the source is given up."""
 _NOT_TRIED = "not tried, since the others failed"
 _KEPT = (
     "another file has that name already, and was kept; expected the photo or none. Move it away "
@@ -53,9 +53,9 @@ class FetchReport:
     wanted
         Number of photos asked for.
     present
-        Of these, how many were there already, whole.
+        Number of these that were there already, whole.
     fetched
-        How many came.
+        Number of photos that came.
     failed
         For each photo that did not come, why; also where another file has its name, which is kept.
     kept
@@ -151,47 +151,60 @@ def fetch(
             "photos. Name another one."
         ) from error
 
-    done = failures = 0
-    given_up = False
     pool = ThreadPoolExecutor(max_workers=connections)
     try:
-        tasks = {pool.submit(_fetch_one, where, folder, p, sha): p for p, sha in wanted.items()}
-        for task in as_completed(tasks):
-            path = tasks[task]
-            try:
-                if task.result():
-                    report.fetched += 1
-                else:
-                    report.present += 1
-                failures = 0
-            except _KeptError as error:
-                report.failed[path] = str(error)
-            except (_FailedError, OSError) as error:
-                report.failed[path] = str(error)
-                failures += 1
-            done += 1
-            if progress is not None:
-                progress(done, len(wanted), path)
-            if failures >= _GIVE_UP_AFTER and not report.fetched:
-                given_up = True
-                break
+        tasks = {
+            pool.submit(_fetch_one, where, folder, path, sha256): path
+            for path, sha256 in wanted.items()
+        }
+        given_up = _follow(tasks, report, progress)
     finally:
         pool.shutdown(cancel_futures=True)
     if given_up:
-        report.present = 0
-        for task, path in tasks.items():  # those that were not waited for, too
-            try:
-                if task.cancelled() and not _is_there(folder / path, wanted[path]):
-                    report.failed[path] = _NOT_TRIED
-                elif not task.cancelled() and task.result():
-                    report.fetched += 1
-                else:
-                    report.present += 1
-            except _KeptError as error:
-                report.failed[path] = str(error)
-            except (_FailedError, OSError):
-                report.failed.setdefault(path, _NOT_TRIED)
+        _count_after_giving_up(tasks, wanted, report)
     return report
+
+
+def _follow(tasks: dict[Future[bool], str], report: FetchReport, progress: Progress | None) -> bool:
+    """Count photos as they come; return whether the source was given up."""
+    failures = 0
+    for done, task in enumerate(as_completed(tasks), start=1):
+        path = tasks[task]
+        try:
+            if task.result():
+                report.fetched += 1
+            else:
+                report.present += 1
+            failures = 0
+        except _KeptError as error:
+            report.failed[path] = str(error)
+        except (_FailedError, OSError) as error:
+            report.failed[path] = str(error)
+            failures += 1
+        if progress is not None:
+            progress(done, report.wanted, path)
+        if failures >= _GIVE_UP_AFTER and not report.fetched:
+            return True
+    return False
+
+
+def _count_after_giving_up(
+    tasks: dict[Future[bool], str], wanted: dict[str, str], report: FetchReport
+) -> None:
+    """Count every photo, those that were not waited for, too."""
+    report.present = 0
+    for task, path in tasks.items():
+        try:
+            if task.cancelled() and not _is_there(report.target / path, wanted[path]):
+                report.failed[path] = _NOT_TRIED
+            elif not task.cancelled() and task.result():
+                report.fetched += 1
+            else:
+                report.present += 1
+        except _KeptError as error:
+            report.failed[path] = str(error)
+        except (_FailedError, OSError):
+            report.failed.setdefault(path, _NOT_TRIED)
 
 
 class _FailedError(Exception):

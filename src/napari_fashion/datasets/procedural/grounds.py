@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cloth import rgb
+from .fabrics import rgb
 from .pieces import Garment, Points, disc
 from .raster import Array, at_half, blur, cells, coverage, noise, shifted, smoothstep, stroke, table
 

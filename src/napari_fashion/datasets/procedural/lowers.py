@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .cuts import Lower
@@ -20,85 +22,132 @@ from .pieces import (
 )
 
 
+@dataclass(frozen=True)
+class _Trousers:
+    """The measures and the style of trousers; widths are half widths, `band` is the waistband's height."""
+
+    cut: Lower
+    length: float
+    waist: float
+    rise: float
+    dip: float
+    hip: float
+    foot: float
+    waistband: str
+    pocket: str
+    cuff: str
+    band: float = 0.06
+
+    @classmethod
+    def choose(cls, cut: Lower, rng: np.random.Generator) -> _Trousers:
+        """Draw measures and styles from a cut."""
+
+        def draw(name: str) -> float:
+            return float(rng.uniform(*getattr(cut, name)))
+
+        length, waist, rise, dip = draw("length"), draw("waist"), draw("rise"), draw("dip")
+        hip, foot = draw("hip") * waist, draw("hem")
+        waistband, pocket, cuff = (pick(rng, f) for f in (cut.waistband, cut.pocket, cut.cuff))
+        rise = min(rise, 0.62 * length)
+        return cls(cut, length, waist, rise, dip, hip, foot, waistband, pocket, cuff)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the legs reach below the knee."""
+        return self.length > 0.95
+
+
 def trousers(category: str, cut: Lower, rng: np.random.Generator) -> Garment:
     """Cut trousers or shorts."""
-
-    def draw(name: str) -> float:
-        return float(rng.uniform(*getattr(cut, name)))
-
-    length, waist, rise, dip = draw("length"), draw("waist"), draw("rise"), draw("dip")
-    hip, foot = draw("hip") * waist, draw("hem")
-    rise = min(rise, 0.62 * length)
-    waistband, pocket, cuff = (pick(rng, f) for f in (cut.waistband, cut.pocket, cut.cuff))
-    band = 0.06
-    back = np.vstack(
-        [
-            curve((0, -0.018), (0.6 * waist, -0.014), (waist, 0)),
-            [[0.5 * waist, dip + 0.03], [0, dip + 0.03]],
-        ]
-    )
-    pieces = [Piece(closed(back), "torso", "lining", rise=0.0)]
+    shape = _Trousers.choose(cut, rng)
+    waist, dip, band = shape.waist, shape.dip, shape.band
+    pieces = [_back(waist, dip, 0.018, 0.014)]
     hems: dict[int, Points] = {}
     sides = (-1, 1) if rng.random() < 0.5 else (1, -1)
     for sx in sides:
-        a = np.deg2rad(draw("spread"))
-        d, n = np.array([np.sin(a), np.cos(a)]), np.array([np.cos(a), -np.sin(a)])
-        joint = np.array([0.5 * hip, rise])
-        down = length - rise
-        knee, end = joint + d * down * 0.48, joint + d * down
-        thigh = 0.5 * (hip + 0.0)
-        kw = 0.5 * (0.45 * thigh * 2 + 0.55 * foot * 2) * 0.93
-        out, into = end + n * foot, end - n * foot
-        if length > 0.95:
-            outer = curve((waist, 0), (hip, 0.62 * rise), knee + n * kw, out)
-            inner = curve(into, knee - n * kw, (0.004, rise))
-        else:
-            outer = curve((waist, 0), (hip, 0.62 * rise), out)
-            inner = curve(into, (0.004, rise), n=8)
-        foot_line = curve(out, end + d * 0.012, into, n=8)
-        top = curve((-0.012, dip), (0.6 * waist, 0.6 * dip), (waist, 0), n=8)
-        outline = np.vstack([top, outer, foot_line, inner, [[-0.012, rise * 0.9]]])
-        part = "left_leg" if sx < 0 else "right_leg"
-        leg = Piece(outline, part, axis=np.array([[0.5 * hip, 0.0], joint, end]), rise=0.35)
-        leg.folds += [
-            (0.04, rise - 0.01, rng.uniform(-0.5, 0.3), 0.2, 1.0),
-            (0.05, rise + 0.01, rng.uniform(0.1, 0.8), 0.22, 0.9),
-            (0.06, rise - 0.03, rng.uniform(-1.0, -0.4), 0.16, 0.7),
-        ]
-        if length > 0.95:
-            leg.folds += [
-                (knee[0] - kw * 0.7, knee[1] + rng.normal(0, 0.05), rng.normal(0.2, 0.4), 0.2, 0.8)
-                for _ in range(3)
-            ]
-        leg.details.append(Detail("seam", inset(outer[6:], 0.012), 0.005))
-        _leg_pocket(leg, pocket, waist, hip, rise, band)
-        if cuff == "rib":
-            k = max(2, int(0.1 * len(outer)))
-            strip = np.vstack([outer[-k:], foot_line[1:-1], inner[:k]])
-            pieces_cuff = Piece(strip, part, "rib", leg.axis, rise=0.1)
-        else:
-            pieces_cuff = None
-            for gap in (0.03, 0.037):
-                leg.details.append(Detail("stitch", inset(foot_line, gap) * (1, 1), 0.003))
-        group = [leg] + ([pieces_cuff] if pieces_cuff else [])
-        if sx < 0:
-            group, out = [flipped(p) for p in group], out * (-1, 1)
-        hems[sx] = out
-        pieces += group
-    top_leg = next(p for p in reversed(pieces) if p.part.endswith("leg") and p.cloth == "main")
-    if waistband == "band":
+        leg, hems[sx] = _leg(shape, sx, rng)
+        pieces += leg
+    if shape.waistband == "band":
+        top_leg = next(p for p in reversed(pieces) if p.part.endswith("leg") and p.cloth == "main")
         sx = sides[1]
-        fly = curve((0.05 * sx, band + dip), (0.05 * sx, 0.7 * rise), (0.0, 0.86 * rise))
+        fly = curve(
+            (0.05 * sx, band + dip), (0.05 * sx, 0.7 * shape.rise), (0.0, 0.86 * shape.rise)
+        )
         top_leg.details += [
             Detail("stitch", fly, 0.003),
-            Detail("seam", curve((0.0, band + dip), (0, rise), n=6), 0.006),
+            Detail("seam", curve((0.0, band + dip), (0, shape.rise), n=6), 0.006),
         ]
-    pieces.append(_waistband(waist, hip, rise, dip, band, waistband, rng))
+    pieces.append(_waistband(waist, shape.hip, shape.rise, dip, band, shape.waistband, rng))
     marks = np.zeros((8, 2))
     marks[4:6] = (-waist, 0), (waist, 0)
     marks[6], marks[7] = hems[-1], hems[1]
     owners = ("", "", "", "", "band", "band", "left_leg", "right_leg")
     return Garment(category, "lower", pieces, marks, owners, cut.fabrics)
+
+
+def _back(waist: float, dip: float, lift: float, sag: float) -> Piece:
+    """Return the inside of the back that shows above the front's edge."""
+    outline = np.vstack(
+        [
+            curve((0, -lift), (0.6 * waist, -sag), (waist, 0)),
+            [[0.5 * waist, dip + 0.03], [0, dip + 0.03]],
+        ]
+    )
+    return Piece(closed(outline), "torso", "lining", rise=0.0)
+
+
+def _leg(shape: _Trousers, sx: int, rng: np.random.Generator) -> tuple[list[Piece], Points]:
+    """Return a leg with its cuff, on the left (`sx` -1) or right (1), and its outer corner, (2,)."""
+    waist, hip, foot, rise, dip = shape.waist, shape.hip, shape.foot, shape.rise, shape.dip
+    a = np.deg2rad(float(rng.uniform(*shape.cut.spread)))
+    along, across = np.array([np.sin(a), np.cos(a)]), np.array([np.cos(a), -np.sin(a)])
+    joint = np.array([0.5 * hip, rise])
+    down = shape.length - rise
+    knee, end = joint + along * down * 0.48, joint + along * down
+    knee_width = 0.5 * (0.45 * (0.5 * hip) * 2 + 0.55 * foot * 2) * 0.93
+    out, into = end + across * foot, end - across * foot
+    if shape.is_long:
+        outer = curve((waist, 0), (hip, 0.62 * rise), knee + across * knee_width, out)
+        inner = curve(into, knee - across * knee_width, (0.004, rise))
+    else:
+        outer = curve((waist, 0), (hip, 0.62 * rise), out)
+        inner = curve(into, (0.004, rise), n=8)
+    foot_line = curve(out, end + along * 0.012, into, n=8)
+    top = curve((-0.012, dip), (0.6 * waist, 0.6 * dip), (waist, 0), n=8)
+    outline = np.vstack([top, outer, foot_line, inner, [[-0.012, rise * 0.9]]])
+    part = "left_leg" if sx < 0 else "right_leg"
+    leg = Piece(outline, part, axis=np.array([[0.5 * hip, 0.0], joint, end]), rise=0.35)
+    _crease(leg, shape, knee, knee_width, rng)
+    leg.details.append(Detail("seam", inset(outer[6:], 0.012), 0.005))
+    _leg_pocket(leg, shape.pocket, waist, hip, rise, shape.band)
+    pieces = [leg]
+    if shape.cuff == "rib":
+        k = max(2, int(0.1 * len(outer)))
+        strip = np.vstack([outer[-k:], foot_line[1:-1], inner[:k]])
+        pieces.append(Piece(strip, part, "rib", leg.axis, rise=0.1))
+    else:
+        for gap in (0.03, 0.037):
+            leg.details.append(Detail("stitch", inset(foot_line, gap) * (1, 1), 0.003))
+    if sx < 0:
+        return [flipped(piece) for piece in pieces], out * (-1, 1)
+    return pieces, out
+
+
+def _crease(
+    leg: Piece, shape: _Trousers, knee: Points, knee_width: float, rng: np.random.Generator
+) -> None:
+    """Fold the cloth at the crotch, and at the knee of long legs."""
+    rise = shape.rise
+    leg.folds += [
+        (0.04, rise - 0.01, rng.uniform(-0.5, 0.3), 0.2, 1.0),
+        (0.05, rise + 0.01, rng.uniform(0.1, 0.8), 0.22, 0.9),
+        (0.06, rise - 0.03, rng.uniform(-1.0, -0.4), 0.16, 0.7),
+    ]
+    if shape.is_long:
+        x, y = knee[0] - knee_width * 0.7, knee[1]
+        leg.folds += [
+            (x, y + rng.normal(0, 0.05), rng.normal(0.2, 0.4), 0.2, 0.8) for _ in range(3)
+        ]
 
 
 def _leg_pocket(
@@ -178,12 +227,6 @@ def skirt(category: str, cut: Lower, rng: np.random.Generator) -> Garment:
     low = np.stack([x, y], axis=1)
     low[0] = hem, length
     top = curve((0, dip), (0.6 * waist, 0.6 * dip), (waist, 0), n=8)
-    back = np.vstack(
-        [
-            curve((0, -0.016), (0.6 * waist, -0.012), (waist, 0)),
-            [[0.5 * waist, dip + 0.03], [0, dip + 0.03]],
-        ]
-    )
     skirt = Piece(closed(np.vstack([top, side, low])), "torso", flutes=flutes, rise=0.35)
     skirt.axis = np.array([[0.0, 0.0], [0.0, length]])
     edge = np.vstack([low, mirrored(low)])
@@ -197,7 +240,7 @@ def skirt(category: str, cut: Lower, rng: np.random.Generator) -> Garment:
             detail.points = detail.points * (sx, 1)
         skirt.details += half.details
         skirt.folds.append((sx * waist, 0.12, np.pi / 2 - sx * rng.uniform(-0.2, 0.6), 0.3, 0.6))
-    pieces = [Piece(closed(back), "torso", "lining", rise=0.0), skirt]
+    pieces = [_back(waist, dip, 0.016, 0.012), skirt]
     pieces.append(_waistband(waist, hip, hip_y / 0.62, dip, band, waistband, rng))
     marks = np.zeros((8, 2))
     marks[4:] = (-waist, 0), (waist, 0), (-hem, length), (hem, length)

@@ -150,3 +150,8 @@ def smoothstep(x: Array) -> Array:
     """Return 0 below 0, 1 above 1, smooth between."""
     t = np.clip(x, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
+
+
+def mix(below: Array, above: Array, share: Array) -> Array:
+    """Return `below` where `share` is 0, `above` where it is 1, and mixtures between."""
+    return np.asarray(below + (above - below) * share)

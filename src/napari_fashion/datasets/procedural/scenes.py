@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .cloth import Bolt, paint
+from .cloth import paint
+from .fabrics import Bolt
 from .grounds import Camera, Matrix, background, clutter, hanger, tilted
 from .pieces import Garment, Points
 from .raster import Array, contains, edge_distance, noise, smoothstep, table

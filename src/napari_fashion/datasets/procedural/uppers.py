@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,101 +21,222 @@ from .pieces import (
     mirrored,
     pick,
 )
+from .sleeves import Sleeve, cut_sleeve
 from .trims import COLLARS, FRONTS, POCKETS, Frame
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The measures and the style of one upper garment; widths are half widths.
+
+    Attributes
+    ----------
+    cut
+        What they were drawn from.
+    length, chest, neck, depth, drop, armhole, quilt, sleeve
+        As in `Upper`; `depth` of the neckline.
+    waist_y
+        Height of the waist.
+    flutes
+        Number and depth of the cloth's waves.
+    neckline, collar, front, bottom, pocket, cuff
+        Names of styles.
+    at_neck, at_shoulder, armpit, at_waist, at_hem
+        (2,) points of the right half.
+    """
+
+    cut: Upper
+    length: float
+    chest: float
+    neck: float
+    depth: float
+    waist_y: float
+    drop: float
+    armhole: float
+    quilt: float
+    sleeve: float
+    flutes: tuple[float, float]
+    neckline: str
+    collar: str
+    front: str
+    bottom: str
+    pocket: str
+    cuff: str
+    at_neck: Points
+    at_shoulder: Points
+    armpit: Points
+    at_waist: Points
+    at_hem: Points
+
+    @classmethod
+    def choose(cls, cut: Upper, rng: np.random.Generator) -> _Shape:
+        """Draw measures and styles from a cut."""
+
+        def draw(name: str) -> float:
+            return float(rng.uniform(*getattr(cut, name)))
+
+        length, chest = draw("length"), draw("chest")
+        shoulder, neck, depth = draw("shoulder") * chest, draw("neck"), draw("neck_depth")
+        waist, hem, waist_y = draw("waist") * chest, draw("hem") * chest, draw("waist_at") * length
+        neckline, collar, front = pick(rng, cut.necks), pick(rng, cut.collar), pick(rng, cut.front)
+        bottom, pocket, cuff = pick(rng, cut.bottom), pick(rng, cut.pocket), pick(rng, cut.cuff)
+        drop, armhole, quilt = draw("drop"), draw("armhole"), draw("quilt")
+        flutes = (float(rng.uniform(*cut.flutes[0])), float(rng.uniform(*cut.flutes[1])))
+        return cls(
+            cut=cut,
+            length=length,
+            chest=chest,
+            neck=neck,
+            depth=depth,
+            waist_y=waist_y,
+            drop=drop,
+            armhole=armhole,
+            quilt=quilt,
+            sleeve=draw("sleeve"),
+            flutes=flutes,
+            neckline=neckline,
+            collar=collar,
+            front=front,
+            bottom=bottom,
+            pocket=pocket,
+            cuff=cuff,
+            at_neck=np.array([neck, 0.0]),
+            at_shoulder=np.array([max(shoulder, neck + 0.03), drop]),
+            armpit=np.array([chest, armhole]),
+            at_waist=np.array([waist, waist_y]),
+            at_hem=np.array([hem, length]),
+        )
+
+    @property
+    def neck_line(self) -> Points:
+        """The neckline's right half, from the middle to the shoulder."""
+        return NECKS[self.neckline](self.neck, self.depth)
+
+    @property
+    def side(self) -> Points:
+        """The right side, from the armpit to the hem."""
+        if self.cut.body_type == "full" and self.at_hem[0] > 1.12 * self.at_waist[0]:
+            return _dress_side(self.armpit, self.at_waist, self.at_hem)
+        return curve(self.armpit, self.at_waist, self.at_hem)
+
+    @property
+    def arm(self) -> Points:
+        """The right edge from the shoulder to the armpit; the sleeve lies over it, if there is one."""
+        (shoulder, drop), armhole = self.at_shoulder, self.armhole
+        if self.sleeve:
+            middle = (max(shoulder, self.chest) * 0.99, 0.5 * (drop + armhole))
+            return curve(self.at_shoulder, middle, self.armpit, n=6)
+        middle = (min(shoulder, self.chest) - 0.02, drop + 0.45 * (armhole - drop))
+        return curve(self.at_shoulder, middle, self.armpit)
 
 
 def upper(category: str, cut: Upper, rng: np.random.Generator) -> Garment:
     """Cut a shirt, a jacket, a dress or a body."""
-
-    def draw(name: str) -> float:
-        return float(rng.uniform(*getattr(cut, name)))
-
-    length, chest = draw("length"), draw("chest")
-    shoulder, neck, depth = draw("shoulder") * chest, draw("neck"), draw("neck_depth")
-    waist, hem, waist_y = draw("waist") * chest, draw("hem") * chest, draw("waist_at") * length
-    neckline, collar, front = pick(rng, cut.necks), pick(rng, cut.collar), pick(rng, cut.front)
-    bottom, pocket, cuff = pick(rng, cut.bottom), pick(rng, cut.pocket), pick(rng, cut.cuff)
-    drop, armhole, quilt = draw("drop"), draw("armhole"), draw("quilt")
-    flutes = (float(rng.uniform(*cut.flutes[0])), float(rng.uniform(*cut.flutes[1])))
-    sleeve = draw("sleeve")
-    shoulder = max(shoulder, neck + 0.03)
-
-    at_neck, at_shoulder = np.array([neck, 0.0]), np.array([shoulder, drop])
-    armpit, at_waist = np.array([chest, armhole]), np.array([waist, waist_y])
-    at_hem = np.array([hem, length])
-    side = (
-        _dress_side(armpit, at_waist, at_hem)
-        if hem > 1.12 * waist and cut.body_type == "full"
-        else curve(armpit, at_waist, at_hem)
+    shape = _Shape.choose(cut, rng)
+    torso = _torso(shape, rng)
+    pieces = [_well(shape, rng)]
+    under, over, sleeve_ends = _sleeves(shape, rng)
+    pieces = [*under, *pieces, torso]
+    frame = Frame(
+        shape.neck,
+        shape.depth,
+        shape.neck_line,
+        shape.chest,
+        shape.length,
+        shape.drop,
+        shape.collar,
     )
-    if sleeve:  # the sleeve lies over this stretch
-        arm = curve(at_shoulder, (max(shoulder, chest) * 0.99, 0.5 * (drop + armhole)), armpit, n=6)
-    else:
-        inner = min(shoulder, chest) - 0.02
-        arm = curve(at_shoulder, (inner, drop + 0.45 * (armhole - drop)), armpit)
-    low = _BOTTOMS[bottom](at_hem, rng)
-    right = np.vstack(
-        [NECKS[neckline](neck, depth), curve(at_neck, at_shoulder, n=4), arm, side, low]
-    )
+    FRONTS[shape.front](torso, frame, rng)
+    POCKETS[shape.pocket](torso, frame, rng)
+    at_waist, at_hem = shape.at_waist, shape.at_hem
+    if cut.waist_seam and rng.random() < cut.waist_seam:
+        seam = curve(-at_waist * (1, -1), (0, shape.waist_y + 0.01), at_waist)
+        torso.details.append(Detail("seam", seam))
+    _finish_bottom(torso, pieces, shape, rng)
+    if not shape.sleeve:
+        for sx in (-1, 1):
+            torso.details.append(Detail("stitch", inset(shape.arm, 0.018) * (sx, 1), 0.003))
+    pieces += over
+    COLLARS[shape.collar](pieces, frame, rng)
+
+    marks = [shape.at_neck * (-1, 1), shape.at_neck, *sleeve_ends]
+    marks += [at_waist * (-1, 1), at_waist, at_hem * (-1, 1), at_hem]
+    sleeves = ("left_sleeve", "right_sleeve") if shape.sleeve else ("torso", "torso")
+    waists = ("torso", "torso") if cut.body_type == "full" else ("", "")
+    owners = ("torso", "torso", *sleeves, *waists, "torso", "torso")
+    return Garment(category, cut.body_type, pieces, np.array(marks), owners, cut.fabrics)
+
+
+def _torso(shape: _Shape, rng: np.random.Generator) -> Piece:
+    low = _BOTTOMS[shape.bottom](shape.at_hem, rng)
+    yoke = curve(shape.at_neck, shape.at_shoulder, n=4)
+    right = np.vstack([shape.neck_line, yoke, shape.arm, shape.side, low])
+    fluted = shape.cut.body_type == "full" or shape.flutes[0]
     torso = Piece(
         closed(right),
         "torso",
-        flutes=flutes if cut.body_type == "full" or flutes[0] else (0.0, 0.0),
-        quilt=quilt,
-        front=front == "plain",
-        axis=np.array([[0.0, 0.0], [0.0, length]]),
+        flutes=shape.flutes if fluted else (0.0, 0.0),
+        quilt=shape.quilt,
+        front=shape.front == "plain",
+        axis=np.array([[0.0, 0.0], [0.0, shape.length]]),
     )
+    chest, waist, armhole = shape.chest, float(shape.at_waist[0]), shape.armhole
     for sx in (-1, 1):
         torso.folds += [
             (sx * chest * 0.96, armhole + 0.01, np.pi / 2 + sx * rng.uniform(0.5, 1.1), 0.28, 0.9),
             (sx * chest * 0.9, armhole - 0.03, np.pi / 2 + sx * rng.uniform(1.0, 1.7), 0.22, 0.6),
-            (sx * waist * 0.95, waist_y, np.pi / 2 + sx * rng.uniform(0.8, 1.9), 0.3, 0.7),
+            (sx * waist * 0.95, shape.waist_y, np.pi / 2 + sx * rng.uniform(0.8, 1.9), 0.3, 0.7),
         ]
-    pieces: list[Piece] = []
+    return torso
+
+
+def _well(shape: _Shape, rng: np.random.Generator) -> Piece:
+    """Return the inside of the back that shows in the neckline, perhaps with a label."""
+    neck = shape.neck
     back = np.vstack([curve((0, 0.022), (neck * 0.6, 0.016), (neck, 0)), [[neck + 0.01, 0.01]]])
-    well = np.vstack([back, inset(NECKS[neckline](neck, depth), 0.012)[-2::-1]])
-    pieces.append(Piece(closed(well), "torso", "lining", rise=-0.25))
-    if depth > 0.08 and rng.random() < 0.7:
-        pieces[-1].details.append(Detail("label", box(-0.028, 0.036, 0.056, 0.032)))
-    arms: list[Piece] = []
+    well = np.vstack([back, inset(shape.neck_line, 0.012)[-2::-1]])
+    piece = Piece(closed(well), "torso", "lining", rise=-0.25)
+    if shape.depth > 0.08 and rng.random() < 0.7:
+        piece.details.append(Detail("label", box(-0.028, 0.036, 0.056, 0.032)))
+    return piece
+
+
+def _sleeves(
+    shape: _Shape, rng: np.random.Generator
+) -> tuple[list[Piece], list[Piece], list[Points]]:
+    """Return the sleeves that lie under the torso, those over it, and their outer ends, left and right."""
     under: list[Piece] = []
-    sleeve_ends: list[Points] = []
+    over: list[Piece] = []
+    ends: list[Points] = []
+    cut = shape.cut
     for sx, part in ((-1, "left_sleeve"), (1, "right_sleeve")):
-        if not sleeve:
-            sleeve_ends.append(at_shoulder * (sx, 1))
+        if not shape.sleeve:
+            ends.append(shape.at_shoulder * (sx, 1))
             continue
         folded = rng.random() < cut.folded
-        angle, bend = draw("angle"), draw("bend")
+        angle, bend = float(rng.uniform(*cut.angle)), float(rng.uniform(*cut.bend))
         if folded:
             angle, bend = rng.uniform(15, 32), rng.uniform(95, 150)
-        tube, end = _sleeve(
-            at_shoulder, armpit, sleeve, draw("opening"), angle, bend, cuff, part, quilt, rng
+        tube, end = cut_sleeve(
+            Sleeve(
+                shoulder=shape.at_shoulder,
+                armpit=shape.armpit,
+                length=shape.sleeve,
+                opening=float(rng.uniform(*cut.opening)),
+                angle=angle,
+                bend=bend,
+                cuff=shape.cuff,
+                part=part,
+                quilt=shape.quilt,
+            ),
+            rng,
         )
         if sx < 0:
             tube, end = [flipped(piece) for piece in tube], end * (-1, 1)
-        (under if not folded and sleeve > 0.5 and rng.random() < 0.2 else arms).extend(tube)
-        sleeve_ends.append(end)
-    pieces = under + pieces + [torso]
-    frame = Frame(neck, depth, NECKS[neckline](neck, depth), chest, length, drop, collar)
-    FRONTS[front](torso, frame, rng)
-    POCKETS[pocket](torso, frame, rng)
-    if cut.waist_seam and rng.random() < cut.waist_seam:
-        torso.details.append(
-            Detail("seam", curve(-at_waist * (1, -1), (0, waist_y + 0.01), at_waist))
-        )
-    _finish_bottom(torso, pieces, bottom, side, at_hem, hem, length, rng)
-    if not sleeve:
-        for sx in (-1, 1):
-            torso.details.append(Detail("stitch", inset(arm, 0.018) * (sx, 1), 0.003))
-    pieces += arms
-    COLLARS[collar](pieces, frame, rng)
-
-    marks = [at_neck * (-1, 1), at_neck, *sleeve_ends]
-    marks += [at_waist * (-1, 1), at_waist, at_hem * (-1, 1), at_hem]
-    sleeves = ("left_sleeve", "right_sleeve") if sleeve else ("torso", "torso")
-    waists = ("torso", "torso") if cut.body_type == "full" else ("", "")
-    owners = ("torso", "torso", *sleeves, *waists, "torso", "torso")
-    return Garment(category, cut.body_type, pieces, np.array(marks), owners, cut.fabrics)
+        lies_under = not folded and shape.sleeve > 0.5 and rng.random() < 0.2
+        (under if lies_under else over).extend(tube)
+        ends.append(end)
+    return under, over, ends
 
 
 def _dress_side(armpit: Points, waist: Points, hem: Points) -> Points:
@@ -199,25 +321,20 @@ _BOTTOMS: dict[str, Callable[[Points, np.random.Generator], Points]] = {
 
 
 def _finish_bottom(
-    torso: Piece,
-    pieces: list[Piece],
-    bottom: str,
-    side: Points,
-    at_hem: Points,
-    hem: float,
-    length: float,
-    rng: np.random.Generator,
+    torso: Piece, pieces: list[Piece], shape: _Shape, rng: np.random.Generator
 ) -> None:
+    """Sew the hem, or add a rib."""
+    at_hem, side = shape.at_hem, shape.side
     lower = torso.outline[np.abs(torso.outline[:, 1]) > 0]  # the outline is right half then left
     start = int(np.argmin(np.linalg.norm(lower - at_hem, axis=1)))
     stop = len(torso.outline) - start
     edge = torso.outline[start:stop]
-    if bottom == "rib":
+    if shape.bottom == "rib":
         band = 0.075
-        strip = side[side[:, 1] > length - band]
+        strip = side[side[:, 1] > shape.length - band]
         outline = np.vstack([strip, edge[1:-1], mirrored(strip), edge[::-1] - (0, band)])
         pieces.append(Piece(outline, "torso", "rib", rise=0.12))
-    elif bottom == "body":
+    elif shape.bottom == "body":
         for sx in (-1, 1):
             half = edge[: len(edge) // 2 - 3] if sx > 0 else edge[-(len(edge) // 2 - 3) :]
             torso.details.append(Detail("line", inset(half, 0.008), 0.022))
@@ -229,80 +346,3 @@ def _finish_bottom(
         torso.details += [
             Detail("stitch", edge * (0.985, 1) - (0, gap), 0.003) for gap in (0.024, 0.031)
         ]
-
-
-def _sleeve(
-    shoulder: Points,
-    armpit: Points,
-    length: float,
-    opening: float,
-    angle: float,
-    bend: float,
-    cuff: str,
-    part: str,
-    quilt: float,
-    rng: np.random.Generator,
-) -> tuple[list[Piece], Points]:
-    """Return the pieces of a right sleeve and the outer corner of its opening."""
-
-    def ray(degrees: float) -> tuple[Points, Points]:
-        a = np.deg2rad(degrees)
-        return np.array([np.sin(a), np.cos(a)]), np.array([np.cos(a), -np.sin(a)])
-
-    root, wide = 0.5 * (shoulder + armpit), float(np.linalg.norm(shoulder - armpit))
-    upper, lower = ray(angle), ray(angle - bend)
-    seam = curve(armpit, 0.5 * (shoulder + armpit) + (-0.035, 0.03), shoulder, n=8)
-    if length < 0.4:
-        end = root + upper[0] * length
-        out, into = end + upper[1] * opening * 0.5, end - upper[1] * opening * 0.5
-        top = curve(shoulder, 0.55 * shoulder + 0.45 * out + upper[1] * 0.012, out)
-        low = curve(into, 0.5 * (into + armpit) - upper[1] * 0.004, armpit)
-        axis = np.array([root, end])
-        blocks = [(np.vstack([top, low, seam]), top, low)]
-    else:
-        elbow = root + upper[0] * length * 0.5
-        end = elbow + lower[0] * length * 0.5
-        middle = ray(angle - 0.5 * bend)[1]
-        w = 0.5 * (0.55 * wide + 0.45 * opening)
-        out, into = end + lower[1] * opening * 0.5, end - lower[1] * opening * 0.5
-        axis = np.array([root, elbow, end])
-        if bend < 60:
-            top = curve(shoulder, elbow + middle * w, out)
-            low = curve(into, elbow - middle * w, armpit)
-            blocks = [(np.vstack([top, low, seam]), top, low)]
-        else:  # folded over: the forearm is a piece of its own on top
-            fold_out, fold_in = elbow + upper[1] * w, elbow - upper[1] * w
-            arm = np.vstack(
-                [curve(shoulder, fold_out), curve(fold_out, elbow + upper[0] * w * 0.6, fold_in)]
-            )
-            arm = np.vstack([arm, curve(fold_in, armpit), seam])
-            top = curve(elbow + lower[1] * w - lower[0] * w * 0.3, out)
-            low = curve(into, elbow - lower[1] * w - lower[0] * w * 0.3)
-            back = curve(low[-1], elbow - lower[0] * w, top[0], n=8)
-            blocks = [(arm, top[:0], low[:0]), (np.vstack([top, low, back]), top, low)]
-    pieces = [
-        Piece(outline, part, axis=axis, rise=0.35 if len(blocks) == 1 else 0.7, quilt=quilt)
-        for outline, _, _ in blocks
-    ]
-    pieces[0].details.append(Detail("seam", inset(seam, 0.0), 0.006))
-    centre = axis[1] if len(axis) > 2 else root
-    for _ in range(4 if len(axis) > 2 else 2):
-        at = centre + rng.normal(0, 0.03, 2)
-        across = np.arctan2(upper[1][1], upper[1][0]) + rng.normal(0.5, 0.4)
-        pieces[-1].folds.append((at[0], at[1], across, 0.16, 0.8))
-    pieces[0].folds.append((armpit[0], armpit[1], np.arctan2(-1, 0.2), 0.14, 0.7))
-    _, top, low = blocks[-1]
-    n = max(2, int(len(top) * (0.24 if length < 0.4 else 0.13)))
-    band = np.vstack([top[-n:], low[:n]])
-    if cuff in ("rib", "cuff"):
-        pieces.append(Piece(band, part, "rib" if cuff == "rib" else "main", axis, rise=0.12))
-        if cuff == "cuff":
-            edge = np.array([top[-n], low[n - 1]])
-            pieces[-1].details += [
-                Detail("seam", edge),
-                Detail("button", (0.35 * top[-n // 2] + 0.65 * low[n // 2])[None], 0.011),
-            ]
-    else:
-        edge = curve(top[-n], low[n - 1], n=6)
-        pieces[-1].details.append(Detail("stitch", edge, 0.003))
-    return pieces, out

@@ -58,7 +58,8 @@ class Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, fields, channels, H * upsample, W * upsample)."""
         y: Tensor = self.shuffle(self.conv(x))
-        return y.unflatten(1, (-1, len(self.spec)))
+        b, _, h, w = y.shape
+        return y.view(b, -1, len(self.spec), h, w)
 
 
 class Network(nn.Module):
