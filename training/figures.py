@@ -70,7 +70,9 @@ def measure(model: Model) -> Json:
     A single pass is one at the working size, without the flipped image and without a refinement pass
     at what is found.
     """
-    once: Any = {"flip": False, "sizes": [model.info.inference.input_size], "refine": False}
+    once = model.inference.overridden(
+        flip_tta=False, sizes=[model.inference.input_size], refine=False
+    )
     test = load_sources([Source(file="photos:test")], model.schema)
     drawn = load_sources([Source(file="samples:200:50000")], model.schema)
     nothing = load_sources([Source(file="photos:no_garment", empty="negative")], model.schema)
@@ -86,8 +88,8 @@ def measure(model: Model) -> Json:
         "box": box.to_dict(),
         "whole": whole.to_dict(),
         "box_wide": evaluate_images(model, test, margin=MARGIN).to_dict(),
-        "box_once": evaluate_images(model, test, **once).to_dict(),
-        "whole_once": evaluate_images(model, test, protocol="whole", **once).to_dict(),
+        "box_once": evaluate_images(model, test, inference=once).to_dict(),
+        "whole_once": evaluate_images(model, test, protocol="whole", inference=once).to_dict(),
         "samples_box": evaluate_images(model, drawn, protocol="box").to_dict(),
         "samples_whole": evaluate_images(model, drawn, protocol="whole").to_dict(),
         # Shares of the images with one garment would be those of the last one, with what is left.
