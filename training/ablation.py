@@ -2,8 +2,8 @@
 
     python training/ablation.py --model runs/bundled
 
-Where flip TTA is not the question, it is asked as the model's recipe says. Nothing here trains,
-and nothing looks at the test split: the photos are those of `photos:train` that the model's run held
+Unless flip TTA is compared, it is used as the model is configured. Nothing here trains,
+and nothing reads the test split: the photos are those of `photos:train` that the model's run held
 out. Prints a Markdown table for each question.
 """
 

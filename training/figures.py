@@ -34,7 +34,7 @@ BEGIN, END = "<!-- figures: training/figures.py -->", "<!-- end of figures -->"
 SEVERAL = 4
 """Photos that are laid out in one image for the column of images with several garments."""
 MARGIN = 0.25
-"""How much around the box the column of cuts with surroundings shows, as a share of the box."""
+"""Margin around the box in the column of crops with surroundings, as a share of the box."""
 Json = dict[str, Any]
 
 
