@@ -100,28 +100,38 @@ def connect(
         Score 0 if no cell starts near the landmark.
     """
     rows = connections.rows
-    start, stop = connections.starts[edge], connections.starts[edge + 1]
-    source = 3 if backward else 0
-    target = 0 if backward else 3
-    rescored = 7 if backward else 6
+    # Unsigned, since a signed index might count from the end, which costs a test for each access.
+    start, stop = np.uint64(connections.starts[edge]), np.uint64(connections.starts[edge + 1])
+    source = np.uint64(3 if backward else 0)
+    target = np.uint64(0 if backward else 3)
+    rescored = np.uint64(7 if backward else 6)
+    # Most cells belong to other garments. The nearest one gives a score that those do not reach.
+    nearest = -1
+    least = np.float32(np.inf)
+    for r in range(start, stop):
+        u = rows[r, source] - x
+        v = rows[r, source + 1] - y
+        if u * u + v * v < least and rows[r, rescored] > 0:
+            least = u * u + v * v
+            nearest = np.int64(r)
+    if nearest < 0:
+        return 0.0, 0.0, 0.0, 0.0
     best = 0.0
     index = -1
+    floor = 0.9999 * _score_of(rows, np.uint64(nearest), source, rescored, x, y)
     for r in range(start, stop):
-        s = rows[r, rescored]
-        if s <= best:
-            continue
         u = rows[r, source] - x
         v = rows[r, source + 1] - y
         b = rows[r, source + 2]
-        # exp(-t) < 1 / (1 + t^2 / 2): most cells belong to other garments, and are too far away to
-        # be the best. The margin covers rounding.
-        if s * np.float32(2.0002) * b * b < best * (2 * b * b + u * u + v * v):
+        # exp(-t) < 1 / (1 + t^2 / 2)
+        if 2 * b * b * rows[r, rescored] < floor * (2 * b * b + u * u + v * v):
             continue
-        s *= math.exp(-math.hypot(u, v) / b)
+        s = _score_of(rows, r, source, rescored, x, y)
         if s > best:
             best = s
-            index = r
-    if index < 0:
+            index = np.int64(r)
+            floor = max(floor, 0.9999 * best)
+    if index < 0:  # every score is too small for a float
         return 0.0, 0.0, 0.0, 0.0
     tx, ty, b = rows[index, target], rows[index, target + 1], rows[index, target + 2]
     weight = sum_x = sum_y = 0.0
@@ -130,9 +140,15 @@ def connect(
         v = rows[r, target + 1] - ty
         if rows[r, rescored] <= 0 or u * u + v * v > b * b:
             continue
-        d = math.hypot(rows[r, source] - x, rows[r, source + 1] - y)
-        s = rows[r, rescored] * math.exp(-d / rows[r, source + 2])
+        s = _score_of(rows, r, source, rescored, x, y)
         weight += s
         sum_x += s * rows[r, target]
         sum_y += s * rows[r, target + 1]
     return best, sum_x / weight, sum_y / weight, b
+
+
+@inner
+def _score_of(rows: Float32, r: int, source: int, rescored: int, x: float, y: float) -> float:
+    """Score of a row's cell from a placed landmark: c exp(-|x - a1| / b1) f2(a2)."""
+    d = math.hypot(rows[r, source] - x, rows[r, source + 1] - y)
+    return float(rows[r, rescored] * math.exp(-d / rows[r, source + 2]))
