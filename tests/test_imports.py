@@ -39,6 +39,12 @@ FORBIDDEN = (
         ("napari_fashion.engine.evaluation.matching", ("torch", "numba")),
         ("napari_fashion.engine.evaluation.report", ("torch", "numba")),
         ("napari_fashion.engine.train.trainer", ()),
+        ("napari_fashion.engine.model", ("torch", "torchvision", "timm", "onnx", "onnxruntime")),
+        ("napari_fashion.engine.inference.pipeline", ("torch", "onnx", "onnxruntime")),
+        ("napari_fashion.engine.inference.options", ("torch", "torchvision")),
+        ("napari_fashion.engine.network.config", ("torch", "torchvision", "timm", "numba")),
+        ("napari_fashion.engine.network.heads", ("torch", "numba")),
+        ("napari_fashion.engine.network.network", ("torchvision", "timm", "numba")),
         ("napari_fashion.cli", ("torch", "numba")),
     ],
 )
@@ -63,7 +69,6 @@ LAZY = {
     "napari_fashion.datasets.opening": "scipy is needed for procedural sources only",
     "napari_fashion.engine.model": "a model that ONNX Runtime runs needs no torch",
     "napari_fashion.engine.network.backbones.catalogue": "only the backbone that is asked for",
-    "napari_fashion.engine.network.backbones.registry": "only the backbone that is asked for",
 }
 """Modules that import others of ours inside functions, with their reasons; commands (`cli`) all may."""
 

@@ -16,6 +16,7 @@ from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import crop_to_box, evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions
+from napari_fashion.engine.inference.preprocess import place
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import CheckpointError
@@ -151,8 +152,9 @@ def test_a_field_peak_lies_where_the_landmark_is_at_several_scales(model, images
 def test_averaging_with_the_mirrored_image_mirrors_exactly(model, images):
     """Fields averaged so are the mirror image of those of the mirrored image."""
     image = read_image(images[1].path)
-    one = model.fields_batch([image], flip=True)[0]
-    two = model.fields_batch([np.ascontiguousarray(image[:, ::-1])], flip=True)[0]
+    flipped = model.inference.overridden(flip_tta=True)
+    one = model.fields_batch([image], flipped)[0]
+    two = model.fields_batch([np.ascontiguousarray(image[:, ::-1])], flipped)[0]
     order = list(SCHEMA.flips)
     np.testing.assert_allclose(one.pif_confidence, two.pif_confidence[order][..., ::-1], atol=1e-4)
     width = one.pif_confidence.shape[2]
@@ -170,7 +172,8 @@ def test_evaluation_agrees_with_the_training_and_with_plain_arithmetic(model, tr
     for p in val:
         crop = crop_to_box(read_image(p.path), p.xy[0][p.visibility[0] > 0])
         options = DecoderOptions(single_instance=True, force_complete=True)
-        garment = model.predict([crop.image], options=options)[0].garments[0]
+        single = model.inference.overridden(decoder=options)
+        garment = model.predict([crop.image], single)[0].garments[0]
         delta = (garment.xy + np.array(crop.origin) - p.xy[0]) / np.array(crop.extent)
         slow.append(np.where(p.visibility[0] == 2, np.linalg.norm(delta, axis=1), np.nan))
     assert box.report.average_error == pytest.approx(np.nanmean(np.nanmean(slow, axis=0)), rel=1e-4)
@@ -224,7 +227,7 @@ def test_a_false_detection_takes_no_garment_from_the_right_ones(model, images, m
         return Prediction(tuple(garments), *size, "perfect")
 
     todo = iter(pair)
-    monkeypatch.setattr(model, "decode", perfect)
+    monkeypatch.setattr(model.pipeline, "decode", perfect)
     report = evaluate_images(model, pair, protocol="whole", rounds=0).report
     assert report.average_error == pytest.approx(0, abs=1e-6)
     assert report.top1 == 1
@@ -257,30 +260,32 @@ def test_a_recipe_decides_whether_the_mirror_is_asked(trained, images):
     model = Model.load(trained[0], "cpu")
     image = images[0].read()
     plain = model.fields(image).pif_confidence
-    flipped = model.fields_batch([image], flip=True)[0].pif_confidence
+    plainly, both = (model.inference.overridden(flip_tta=flip) for flip in (False, True))
+    flipped = model.fields_batch([image], both)[0].pif_confidence
     assert not np.allclose(plain, flipped)
     model.info.inference = InferenceOptions(input_size=96, flip_tta=True)
     assert np.allclose(model.fields(image).pif_confidence, flipped)
-    assert np.allclose(model.fields_batch([image], flip=False)[0].pif_confidence, plain)
+    assert np.allclose(model.fields_batch([image], plainly)[0].pif_confidence, plain)
 
 
 def test_images_are_seen_at_several_sizes(trained, images):
     model = Model.load(trained[0], "cpu")
     image = read_image(images[0].path)
     usual = model.fields(image)
-    assert model.sizes == (96,)
-    (small,) = model.fields_batch([image], sizes=[64])
-    (both,) = model.fields_batch([image], sizes=[96, 64])
+    assert model.inference.sizes == (96,)
+    (small,) = model.fields_batch([image], model.inference.overridden(sizes=[64]))
+    (both,) = model.fields_batch([image], model.inference.overridden(sizes=[96, 64]))
     assert small.grid < both.grid == usual.grid
     assert both.scale == usual.scale
     assert not np.allclose(both.pif_confidence, usual.pif_confidence)
     model.info.inference = InferenceOptions(input_size=96, multi_scale=[96, 64])
-    assert model.sizes == (96, 64)
+    assert model.inference.sizes == (96, 64)
     np.testing.assert_array_equal(model.fields(image).pif_xy, both.pif_xy)
     # What one look sees, both see, at the same place.
     options = DecoderOptions(single_instance=True, force_complete=True)
     prediction, one = (
-        model.predict([image], options=options, sizes=s)[0].garments[0] for s in (None, [96])
+        model.predict([image], model.inference.overridden(sizes=s, decoder=options))[0].garments[0]
+        for s in (None, [96])
     )
     there = images[0].visibility[0] > 0
     assert np.median(np.linalg.norm(prediction.xy - one.xy, axis=1)[there]) < 3
@@ -330,12 +335,11 @@ def test_a_cut_can_show_what_is_around_the_box(model, images):
 
 def test_a_sliver_has_cells_and_gets_its_landmarks(model):
     sliver = np.full((2, 180, 3), 90, np.uint8)
-    assert model.place(180, 2).size == (96, 3 * model.config.stride)
+    assert place((180, 2), 96, model.config).size == (96, 3 * model.config.stride)
     fields = model.fields(sliver)
     assert fields.grid[0] == 3
-    (garment,) = model.predict(
-        [sliver], options=DecoderOptions(single_instance=True, force_complete=True)
-    )[0].garments
+    one = DecoderOptions(single_instance=True, force_complete=True)
+    (garment,) = model.predict([sliver], model.inference.overridden(decoder=one))[0].garments
     assert ((garment.xy >= -0.5) & (garment.xy <= [179.5, 1.5])).all()
 
 
@@ -345,7 +349,7 @@ def test_images_cut_to_one_garment_have_the_recipes_shape(trained, images):
     image = min(crops, key=lambda c: min(c.shape[:2]) / max(c.shape[:2]))
     height, width = image.shape[:2]
     one = DecoderOptions(single_instance=True, force_complete=True)
-    (before,) = model.predict([image], options=one)
+    (before,) = model.predict([image], model.inference.overridden(decoder=one))
     usual = model.fields(image)
     model.info.inference = InferenceOptions(input_size=96, crop_aspect=0.0)
     (crop,) = model.fields_batch([image], crop=True)
@@ -354,7 +358,7 @@ def test_images_cut_to_one_garment_have_the_recipes_shape(trained, images):
     for n, scale, offset in zip((width, height), crop.scale, crop.offset, strict=True):
         assert offset == pytest.approx(scale / 2 - 0.5)
         assert scale * max(crop.grid) == pytest.approx(n)
-    (after,) = model.predict([image], options=one)
+    (after,) = model.predict([image], model.inference.overridden(decoder=one))
     assert not np.array_equal(before.garments[0].xy, after.garments[0].xy)
     assert (after.garments[0].xy <= [width - 0.5, height - 0.5]).all()
     off = np.abs(after.garments[0].xy - before.garments[0].xy) / [width, height]

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import argparse
 import json
-from dataclasses import replace
+import math
 
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from drawn import SCHEMA, draw_dataset
+from napari_fashion.cli import pseudo_label as command
 from napari_fashion.coco import Dataset
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
@@ -65,6 +68,17 @@ def test_what_does_not_agree_is_not_told(model, unlabelled):
     result, counts = pseudo_label([model], dataset, AgreementOptions(tolerance=0.0))
     assert counts["garments"] == counts["landmarks"] == 0
     assert result.to_document()["annotations"] == dataset.to_document()["annotations"]
+
+
+def test_the_options_are_bounded_and_the_commands_are_theirs() -> None:
+    for wrong in ({"tolerance": -1}, {"share": 2}, {"place": "last"}, {"margin": math.nan}):
+        with pytest.raises(ValidationError):
+            AgreementOptions(**wrong)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    given = parser.parse_args(["a.json", "--out", "b.json"])
+    ours = AgreementOptions()
+    assert (given.tolerance, given.place) == (ours.tolerance, ours.place)
 
 
 def test_agreement_is_measured_by_the_box(model, unlabelled):
@@ -153,7 +167,9 @@ def test_the_first_model_can_place_what_the_others_only_confirm(model, trained, 
     options = AgreementOptions(tolerance=1e9)
     alone = read_garment([model], image, category, options)
     mean = read_garment([model, other], image, category, options)
-    first = read_garment([model, other], image, category, replace(options, place="first"))
+    first = read_garment(
+        [model, other], image, category, options.model_copy(update={"place": "first"})
+    )
     ours = alone.member
     assert not np.allclose(mean.xy[ours], alone.xy[ours], atol=1e-3)
     assert np.abs(first.xy - alone.xy)[ours].mean() < np.abs(mean.xy - alone.xy)[ours].mean()
@@ -165,18 +181,19 @@ def test_only_the_second_look_is_at_a_cut_image(trained, unlabelled, monkeypatch
     model = Model.load(trained[0], "cpu")
     model.info.inference = model.info.inference.model_copy(update={"crop_aspect": 0.0})
     shapes = []
-    place = model.place
+    fields = model.pipeline.fields
 
-    def watched(width, height, side=None, *, crop=False):
-        shapes.append((crop, place(width, height, side, crop=crop).size))
-        return place(width, height, side, crop=crop)
+    def watched(images, sizes, *, flip, aspect):
+        found = fields(images, sizes, flip=flip, aspect=aspect)
+        shapes.append((aspect, found[0].grid))
+        return found
 
-    monkeypatch.setattr(model, "place", watched)
+    monkeypatch.setattr(model.pipeline, "fields", watched)
     from napari_fashion.images import read_image
 
     image = read_image(dataset.images[0].path)[8:]
     read_garment([model], image, SCHEMA.category_index("Dress"))
-    assert [crop for crop, _ in shapes] == [False, True]
+    assert [aspect for aspect, _ in shapes] == [1.0, 0.0]
     assert shapes[0][1][0] != shapes[0][1][1]
     assert shapes[1][1][0] == shapes[1][1][1]
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "predict",
     "evaluate",
     "train",
+    "export-model",
     "pseudo-label",
     "stats",
     "versions",

@@ -76,7 +76,7 @@ class Outputs:
             with contextlib.suppress(OSError, ValueError):
                 if path.is_dir():
                     self.reads(path.iterdir())
-                for suffix in (".json", ".safetensors"):
+                for suffix in (".json", ".safetensors", ".onnx"):
                     self.reads([path, path.with_suffix(suffix), Path(f"{path}{suffix}")])
 
     def is_input(self, path: Path) -> bool:

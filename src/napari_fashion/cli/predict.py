@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsing.add_categories(parser)
     parsing.add_journal(parser)
     parsing.add_model(parser)
+    parser.add_argument(
+        "--runtime", choices=("auto", "torch", "onnx"), default="auto",
+        help="what runs the model: onnx for an exported one (export-model), which needs no torch "
+        "(default: what the model's file is for)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -102,12 +107,11 @@ def run(options: argparse.Namespace) -> int:
         outputs.file(options.annotations, "--annotations")
     if options.overlays is not None:
         outputs.folder(options.overlays, "--overlays")
-    inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
     from napari_fashion.engine.model import Model
 
-    model = Model.load(options.model, options.device)
+    model = Model.load(options.model, options.device, options.runtime, threads=options.threads)
     with inputs.opened(
         given,
         model.schema,

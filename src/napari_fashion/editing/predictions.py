@@ -12,7 +12,7 @@ from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.coco.records import predicted_record, top_categories
-from napari_fashion.coco.values import renewed_values, matches_record
+from napari_fashion.coco.values import matches_record, renewed_values
 from napari_fashion.editing.edits import Change, Edit, insert_record, remove_record, set_values
 from napari_fashion.engine.evaluation.matching import Landmarks, same_garment
 from napari_fashion.engine.prediction import PredictedGarment, Prediction

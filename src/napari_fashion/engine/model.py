@@ -176,6 +176,8 @@ class Model:
         source: Path | str = "bundled",
         device: str | torch.device = "auto",
         runtime: RuntimeName = "auto",
+        *,
+        threads: int | None = None,
     ) -> Model:
         """Load a model.
 
@@ -188,6 +190,8 @@ class Model:
             ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``...; an exported model runs on the CPU.
         runtime
             What is to run it; ``"auto"`` for what its file is for.
+        threads
+            CPU threads, of the whole process for torch; None for as many as there are cores.
 
         Raises
         ------
@@ -207,21 +211,26 @@ class Model:
                 f"{file.weights}: its runtime is {'onnx' if kind == 'onnx' else 'torch'}; got {runtime}. "
                 f"{remedy}"
             )
-        model = cls._exported(file, device) if kind == "onnx" else cls._trained(file, device)
+        load = cls._exported if kind == "onnx" else cls._trained
+        model = load(file, device, threads)
         _log.info("model %s of %s on %s", model.id, file.path, model.runtime.device)
         return model
 
     @classmethod
-    def _trained(cls, file: ModelFile, device: str | torch.device) -> Model:
+    def _trained(cls, file: ModelFile, device: str | torch.device, threads: int | None) -> Model:
+        import torch
+
         from napari_fashion.engine.devices import choose_device
         from napari_fashion.engine.network.files import load_network
 
+        if threads:
+            torch.set_num_threads(threads)
         network = load_network(file)
         chosen = choose_device(device) if isinstance(device, str) else device
         return cls.of_network(network, file.schema, file.description.info, chosen)
 
     @classmethod
-    def _exported(cls, file: ModelFile, device: str | torch.device) -> Model:
+    def _exported(cls, file: ModelFile, device: str | torch.device, threads: int | None) -> Model:
         from napari_fashion.engine.inference.onnx_runtime import OnnxRuntime
 
         if str(device) not in ("auto", "cpu"):
@@ -230,7 +239,11 @@ class Model:
             )
         described = file.description
         return cls(
-            OnnxRuntime.load(file), file.schema, described.network, described.info, described.id
+            OnnxRuntime.load(file, threads),
+            file.schema,
+            described.network,
+            described.info,
+            described.id,
         )
 
     # -- using it --------------------------------------------------------------------------
@@ -289,8 +302,9 @@ class Model:
         options
             Given whole; the model's own by default.
         crop
-            Whether the images are crops of one garment each, which get `InferenceOptions.crop_aspect` and no
-            refinement pass; None for what ``options.decoder.single_instance`` says.
+            Whether the images are crops of one garment each, which get
+            `InferenceOptions.crop_aspect` and no refinement pass; None for what
+            ``options.decoder.single_instance`` says.
 
         Returns
         -------

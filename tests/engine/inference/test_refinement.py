@@ -13,7 +13,7 @@ from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.inference.refinement import (
-    AGREE,
+    AGREEMENT,
     SMALL,
     crop_around,
     may_hide_more,
@@ -63,14 +63,14 @@ def test_landmarks_in_a_row_are_cut_with_something_around_them():
 CUT = Crop(IMAGE[10:60, 20:120], (20, 10), (100, 50))
 
 
-def test_the_closer_look_places_what_both_see():
+def test_the_refined_position_of_what_both_passes_find_counts():
     first = garment(
         [(30, 20), (50, 40), (90, 50), (70, 30), (0, 0), (0, 0)],
         [0.5, 0.5, 0.1, 0.5, 0.0, 0.0],
         (0.9, 0.1),
     )
     second = garment(
-        [(14, 12), (30 + 101 * AGREE, 30), (70 - 101 * AGREE, 40), (0, 0), (5, 6), (0, 0)],
+        [(14, 12), (30 + 101 * AGREEMENT, 30), (70 - 101 * AGREEMENT, 40), (0, 0), (5, 6), (0, 0)],
         [0.1, 0.6, 0.05, 0.0, 0.3, 0.0],
         (0.3, 0.7),
         0.1,
@@ -78,7 +78,7 @@ def test_the_closer_look_places_what_both_see():
     both = merge(first, second, CUT, [], 0.15)
     assert both.xy[0].tolist() == [34, 22]  # near: the closer look, however sure
     assert both.xy[1].tolist() == [50, 40]  # far off: the first look had found it
-    assert both.xy[2] == pytest.approx([90 - 101 * AGREE, 50])  # far off: that one was made up
+    assert both.xy[2] == pytest.approx([90 - 101 * AGREEMENT, 50])  # far off: that one was made up
     assert both.xy[3].tolist() == [70, 30]  # seen only by the first look
     assert both.xy[4].tolist() == [25, 16]  # only by the closer one
     assert both.scores == pytest.approx([0.1, 0.5, 0.05, 0.5, 0.3, 0.0])
@@ -132,7 +132,7 @@ def test_small_garments_are_placed_more_exactly(bundled, samples):
     errors = {False: [], True: []}
     for p in samples:
         canvas = in_a_corner(p)
-        (once,), (closer,) = (bundled.predict([canvas], refine=refine) for refine in errors)
+        (once,), (closer,) = (predict(bundled, [canvas], refine=refine) for refine in errors)
         if not once.garments:
             continue
         assert len(closer.garments) == len(once.garments)
@@ -145,6 +145,28 @@ def test_small_garments_are_placed_more_exactly(bundled, samples):
     assert np.median(errors[True]) < 0.8 * np.median(errors[False])
 
 
+def predict(model, images, *, crop=None, **changes):
+    """Predict with some of the model's options changed."""
+    return model.predict(images, model.inference.overridden(**changes), crop=crop)
+
+
+def noted_passes(model, monkeypatch):
+    """A list that grows by (number of images, sizes, flip) with every pass."""
+    passes, fields = [], model.pipeline.fields
+
+    def noting(images, sizes, *, flip, aspect=1.0):
+        passes.append((len(images), list(sizes), flip))
+        return fields(images, sizes, flip=flip, aspect=aspect)
+
+    monkeypatch.setattr(model.pipeline, "fields", noting)
+    return passes
+
+
+def grid_at(model, image, size):
+    """The grid of an image's fields at one size."""
+    return model.fields_batch([image], model.inference.overridden(sizes=[size]))[0].grid
+
+
 def refine_by(model, *, flip_tta=False, **refinement):
     options = {"flip_tta": flip_tta, "refinement": RefinementOptions(**refinement)}
     model.info.inference = model.info.inference.model_copy(update=options)
@@ -153,17 +175,17 @@ def refine_by(model, *, flip_tta=False, **refinement):
 def test_it_goes_by_the_recipe_unless_it_is_told_otherwise(model, drawn):
     image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
     plain = model.predict([image])[0].garments[0]
-    closer = model.predict([image], refine=True)[0].garments[0]
+    closer = predict(model, [image], refine=True)[0].garments[0]
     assert not np.array_equal(plain.category, closer.category)
     refine_by(model, margin=0.25)
-    ((fields, by_recipe),) = model.look([image])
+    ((fields, by_recipe),) = model.predict_with_fields([image])
     assert np.array_equal(by_recipe.garments[0].category, closer.category)
     assert fields.grid == model.fields(image).grid  # of the whole image
-    once = model.predict([image], refine=False)[0].garments[0]
+    once = predict(model, [image], refine=False)[0].garments[0]
     assert np.array_equal(once.category, plain.category)
     refine_by(model, margin=0.25, detection_size=64)
-    ((small, _),) = model.look([image])
-    assert small.grid == model.fields_batch([image], sizes=[64])[0].grid != fields.grid
+    ((small, _),) = model.predict_with_fields([image])
+    assert small.grid == grid_at(model, image, 64) != fields.grid
 
 
 def seen_in(*garments):
@@ -213,99 +235,85 @@ def several_in_a_room(samples):
 def test_images_that_may_hide_more_are_seen_again_larger(bundled, samples, monkeypatch):
     image, room = samples[0].read(), in_a_corner(samples[0])
     two = several_in_a_room(samples[:2])
-    sizes, batch = [], bundled.fields_batch
     monkeypatch.setattr(bundled.info, "inference", bundled.info.inference)
-
-    def noting(images, **how):
-        sizes.append((len(images), how.get("sizes")))
-        return batch(images, **how)
-
-    monkeypatch.setattr(bundled, "fields_batch", noting)
-    refine_by(bundled, flip_tta=True, margin=0.2, detection_size=224, redetect_size=448)
-    (large, one), (small, other), (fields, both) = bundled.look([image, room, two], flip=False)
+    refine_by(bundled, margin=0.2, detection_size=224, redetect_size=448)
+    grids = grid_at(bundled, image, 224), grid_at(bundled, room, 224), grid_at(bundled, two, 448)
+    passes = noted_passes(bundled, monkeypatch)
+    (large, one), (small, other), (fields, both) = bundled.predict_with_fields([image, room, two])
     assert len(one.garments) == len(other.garments) == 1
     assert len(both.garments) == 2
-    assert sizes == [(3, [224]), (2, [448]), (4, None)]
-    assert large.grid == batch([image], sizes=[224])[0].grid
-    assert small.grid == batch([room], sizes=[224])[0].grid  # a single one stays as it was found
-    assert fields.grid == batch([two], sizes=[448])[0].grid  # what is shown is what was found in
+    own = list(bundled.inference.sizes)
+    assert passes == [(3, [224], False), (2, [448], False), (4, own, False)]
+    assert large.grid == grids[0]
+    assert small.grid == grids[1]  # a single one stays as it was detected
+    assert fields.grid == grids[2]  # the fields are those that the garments were detected in
     scores = [g.score for g in bundled.decode(fields, two.shape[1::-1]).garments]
     assert [g.score for g in both.garments] == scores  # as sure as the other look is
-    for how in ({"sizes": [224]}, {"refine": False}):
-        sizes.clear()
-        bundled.look([room, two], **how)
-        assert [448] not in [size for _, size in sizes]
-    sizes.clear()
+    for changes in ({"sizes": [224]}, {"refine": False}):
+        passes.clear()
+        predict(bundled, [room, two], **changes)
+        assert [448] not in [sizes for _, sizes, _ in passes]
+    passes.clear()
     empty = np.full((90, 120, 3), PADDING, np.uint8)
     assert not bundled.predict([empty])[0].garments
-    assert sizes == [(1, [224])]  # nothing is found, and nothing looked for again
-    refine_by(bundled, flip_tta=True, margin=0.2, detection_size=224)
-    sizes.clear()
-    bundled.look([two])
-    assert sizes[0] == (1, [224])
-    assert all(size is None for _, size in sizes[1:])
+    assert passes == [(1, [224], False)]  # nothing is detected, and there is no second pass
+    refine_by(bundled, margin=0.2, detection_size=224)
+    passes.clear()
+    bundled.predict([two])
+    assert passes[0] == (1, [224], False)
+    assert all(sizes == own for _, sizes, _ in passes[1:])
 
 
 def test_many_images_are_seen_again_a_few_at_a_time(bundled, samples, monkeypatch):
     two = several_in_a_room(samples[:2])
-    sizes, batch = [], bundled.fields_batch
-    monkeypatch.setattr(
-        bundled,
-        "fields_batch",
-        lambda images, **how: (
-            sizes.append((len(images), how.get("sizes"))),
-            batch(images, **how),
-        )[1],
-    )
+    passes = noted_passes(bundled, monkeypatch)
     alone = bundled.predict([two])[0]
-    sizes.clear()
+    passes.clear()
     for prediction in bundled.predict([two] * 6):
         assert len(prediction.garments) == 2
         for g, h in zip(prediction.garments, alone.garments, strict=True):
             np.testing.assert_allclose(g.xy, h.xy, atol=1e-2)
-    assert [n for n, size in sizes if size == [448]] == [4, 2]
+    assert [n for n, sizes, _ in passes if sizes == [448]] == [4, 2]
 
 
-def test_the_first_look_has_no_mirror_and_the_closer_one_does(model, drawn, monkeypatch):
+def test_the_detection_pass_has_no_flip_tta_and_the_refinement_pass_does(model, drawn, monkeypatch):
     image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
     refine_by(model, flip_tta=True, margin=0.25)
-    seen = []
-    forward = model._forward
-    monkeypatch.setattr(
-        model, "_forward", lambda x, flip, places: (seen.append(flip), forward(x, flip, places))[1]
-    )
+    passes = noted_passes(model, monkeypatch)
     for flip in (None, True, False):
-        model.predict([image], flip=flip)
-    assert seen == [False, True, True, True, False, False]
+        predict(model, [image], flip_tta=flip)
+    assert [flip for _, _, flip in passes] == [False, True, False, True, False, False]
 
 
 def test_the_bundled_model_looks_closer(bundled, samples):
-    assert bundled.refining is not None
+    assert bundled.inference.refinement is not None
     image = samples[0].read()
-    (as_usual,), (closer,) = (bundled.predict([image], refine=r) for r in (None, True))
+    (as_usual,), (closer,) = (predict(bundled, [image], refine=r) for r in (None, True))
     np.testing.assert_array_equal(as_usual.garments[0].xy, closer.garments[0].xy)
 
 
-def test_cuts_are_as_close_as_can_be(model, drawn):
+def test_crops_of_one_garment_need_no_refinement(model, drawn, monkeypatch):
     image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
     one = DecoderOptions(single_instance=True, force_complete=True)
-    before = model.predict([image], options=one)[0].garments[0].xy
+    before = predict(model, [image], decoder=one)[0].garments[0].xy
     refine_by(model, margin=0.25)
-    assert np.array_equal(model.predict([image], options=one)[0].garments[0].xy, before)
-    with pytest.raises(ValueError, match="refine is for whole images"):
-        model.predict([image], options=one, refine=True)
-    with pytest.raises(ValueError, match="refine is for whole images"):
-        model.predict([image], crop=True, refine=True)
+    passes = noted_passes(model, monkeypatch)
+    assert np.array_equal(predict(model, [image], decoder=one)[0].garments[0].xy, before)
+    predict(model, [image], crop=False, decoder=one)
+    predict(model, [image], crop=True)
+    assert len(passes) == 3
+    predict(model, [image])
+    assert len(passes) == 5
 
 
 def test_an_image_without_a_garment_and_one_with_go_together(model, drawn):
     image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
     empty = np.full((90, 120, 3), 124, np.uint8)
-    none, one = model.predict([empty, image], refine=True)
+    none, one = predict(model, [empty, image], refine=True)
     assert not none.garments
-    alone = model.predict([image], refine=True)[0]
+    alone = predict(model, [image], refine=True)[0]
     np.testing.assert_allclose(one.garments[0].xy, alone.garments[0].xy, atol=1e-2)
-    assert model.predict([], refine=True) == []
+    assert predict(model, [], refine=True) == []
 
 
 def test_landmarks_that_the_category_of_both_looks_lacks_are_left_out(model, drawn, monkeypatch):
@@ -322,12 +330,12 @@ def test_landmarks_that_the_category_of_both_looks_lacks_are_left_out(model, dra
         origin = np.array([0, 0]) if size == image.shape[1::-1] else np.array([2, 0])
         return Prediction((garment(xy - origin, scores, category),), *size, model.id)
 
-    monkeypatch.setattr(model, "decode", decode)
-    (both,) = model.predict([image], refine=True)[0].garments
+    monkeypatch.setattr(model.pipeline, "decode", decode)
+    (both,) = predict(model, [image], refine=True)[0].garments
     assert both.category.argmax() == SCHEMA.category_index("T-Shirt")
     assert both.found.all()  # 0.6 for an upper garment, 0.4 for a lower one
     looks = iter([(shirt, [0, 1, 2, 3, 6, 7]), (0.7 * shirt + 0.3 * pants, [4, 5, 6, 7])])
-    (both,) = model.predict([image], refine=True)[0].garments
+    (both,) = predict(model, [image], refine=True)[0].garments
     assert both.found.tolist() == [True] * 4 + [False] * 2 + [True] * 2
     assert not both.xy[~both.found].any()
 
@@ -341,7 +349,8 @@ def test_each_garment_is_looked_at_by_itself(bundled, samples, monkeypatch):
     monkeypatch.setattr(bundled.info, "inference", bundled.info.inference)
     refine_by(bundled, margin=0.2)  # the first look as usual
     once, closer = (
-        bundled.predict([both], refine=refine, flip=False)[0].garments for refine in (False, True)
+        predict(bundled, [both], refine=refine, flip_tta=False)[0].garments
+        for refine in (False, True)
     )
     assert len(once) == len(closer) == 2
     for before, after in zip(once, closer, strict=True):
@@ -349,21 +358,30 @@ def test_each_garment_is_looked_at_by_itself(bundled, samples, monkeypatch):
         moved = np.linalg.norm(after.xy - before.xy, axis=1)[before.found & after.found]
         assert len(moved) >= 4
         assert 0 < moved.max() < 0.2 * height
-    monkeypatch.setattr("napari_fashion.engine.model._CUTS_AT_ONCE", 1)
-    alone = bundled.predict([both], refine=True, flip=False)[0].garments
+    monkeypatch.setattr("napari_fashion.engine.inference.pipeline.MAX_CROPS", 1)
+    alone = predict(bundled, [both], refine=True, flip_tta=False)[0].garments
     for after, again in zip(closer, alone, strict=True):
         np.testing.assert_allclose(after.xy, again.xy, atol=1e-2)
 
 
 def test_evaluation_of_whole_images_can_look_closer(bundled, samples):
     once, closer = (
-        evaluate_images(bundled, samples, protocol="whole", refine=refine, rounds=0)
+        evaluate_images(
+            bundled,
+            samples,
+            protocol="whole",
+            inference=bundled.inference.overridden(refine=refine),
+            rounds=0,
+        )
         for refine in (False, True)
     )
     assert closer.report.average_error < once.report.average_error
     assert closer.report.recall >= once.report.recall
     crop, plain = (
-        evaluate_images(bundled, samples, refine=refine, rounds=0) for refine in (True, None)
+        evaluate_images(
+            bundled, samples, inference=bundled.inference.overridden(refine=refine), rounds=0
+        )
+        for refine in (True, None)
     )
     assert crop.report.average_error == plain.report.average_error  # cuts are seen as they are
 

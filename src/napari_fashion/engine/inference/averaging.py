@@ -54,8 +54,9 @@ def average_flipped(
 ) -> FieldArrays:
     """Average an image's fields with those of the flipped image.
 
-    Confidences and category logits are averaged, all other channels weighted by confidence. A flipped edge is
-    the edge between the swapped landmarks; if the schema has no such edge, the edge keeps its own fields.
+    Confidences and category logits are averaged, all other channels weighted by confidence. A
+    flipped edge is the edge between the swapped landmarks; if the schema has no such edge, the edge
+    keeps its own fields.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def average_flipped(
         unflipped = _unflip(PAF, flipped.paf[edges.twins], mirror)
         unflipped[edges.reversed] = unflipped[edges.reversed][:, PAF.reversed_order]
         paf[edges.edges] = _blend(PAF, fields.paf[edges.edges], unflipped)
-    category = (fields.category + flipped.category[..., ::-1]) / 2
+    category: Float32 = (fields.category + flipped.category[..., ::-1]) / np.float32(2)
     return FieldArrays(pif, paf, category)
 
 

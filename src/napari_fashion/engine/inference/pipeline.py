@@ -1,8 +1,8 @@
 """The passes of a prediction: detection, redetection, refinement.
 
-The detection pass finds the garments of full images. Where an image may hold more, it is detected in again at
-a greater size. The refinement pass runs the network on a crop around each garment. Crops of one garment
-need a single pass.
+The detection pass finds the garments of full images. Where an image may hold more, it is detected
+in again at a greater size. The refinement pass runs the network on a crop around each garment.
+Crops of one garment need a single pass.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from napari_fashion.images.transforms import Crop, RGBImage
 from napari_fashion.schema import Schema
 
 MAX_CROPS = 16
-"""Crops in one refinement batch, if it has no more images: many garments must not take memory without end."""
+"""Crops in one refinement batch, or as many as there are images: many garments must not take memory
+without end."""
 LEAST_REDETECTED = 4
 """Images in one redetection batch at least; a quarter of the images otherwise, as each is larger."""
 
@@ -74,8 +75,8 @@ class Pipeline:
         images
             (H, W, 3) uint8 RGB each.
         sizes
-            Longer sides in the network's input, pixels; the fields of further ones are averaged on the cells
-            of the first.
+            Longer sides in the network's input, pixels; the fields of further ones are averaged on
+            the cells of the first.
         flip
             Whether to use flip TTA.
         aspect

@@ -1,8 +1,9 @@
 """The parts of redetection and refinement: which images to detect in again, crops, and merging.
 
-The detection pass says which garments there are. In the refinement pass each garment fills the network's input,
-which localises its landmarks more precisely. Detection first and keypoints in the crop is how top-down pose
-estimation works; here one network does both, since it learns from full images and from crops.
+The detection pass says which garments there are. In the refinement pass each garment fills the
+network's input, which localises its landmarks more precisely. Detection first and keypoints in the
+crop is how top-down pose estimation works; here one network does both, since it learns from full
+images and from crops.
 """
 
 from __future__ import annotations
@@ -17,26 +18,28 @@ from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.images.transforms import Crop, RGBImage, crop_to_box
 
 AGREEMENT = 0.4
-"""Maximum distance between a landmark's positions in both passes, in widths and heights of the garment's box.
-Positions that are farther apart may be of two garments (training/model-card.md)."""
+"""Maximum distance between a landmark's positions in both passes, in widths and heights of the
+garment's box. Positions that are farther apart may be of two garments (training/model-card.md)."""
 
 OTHERS_REACH = 0.1
-"""Distance to another garment's landmark, in the same measure, within which a position is that garment's."""
+"""Distance to another garment's landmark, in the same measure, within which a position belongs to
+it."""
 
 MIN_ASPECT = 0.25
-"""Minimum ratio of a crop's sides before its margin: the box of a few landmarks in a row has no width, and shows
-nothing of the garment."""
+"""Minimum ratio of a crop's sides before its margin: the box of a few landmarks in a row has no
+width, and shows nothing of the garment."""
 
 SMALL = 0.5
-"""A garment is small up to this length, as a share of its image's longer side: in images of one garment it is
-longer (98 % of those that the bundled model learned from, 94 % of the test split)."""
+"""A garment is small up to this length, as a share of its image's longer side: in images of one
+garment it is longer (98 % of those that the bundled model learned from, 94 % of the test split)."""
 
 
 def may_hide_more(prediction: Prediction, landmark_threshold: float) -> bool:
     """Whether an image may hold more garments than the detection pass found.
 
-    It may if several were found, or none that is longer than `SMALL` of the image. In an image of many small
-    garments the detection pass can find a long one, made of their landmarks, beside others.
+    It may if several were found, or none that is longer than `SMALL` of the image. In an image of
+    many small garments the detection pass can find a long one, made of their landmarks, beside
+    others.
 
     Parameters
     ----------
@@ -63,8 +66,8 @@ def may_hide_more(prediction: Prediction, landmark_threshold: float) -> bool:
 def sees_more(redetected: Prediction, detected: Prediction) -> bool:
     """Whether the second detection pass replaces the first.
 
-    It does if either found several garments, unless the second found none: the greater size separates them. Of a
-    single garment it tells nothing that refinement does not, and may be wrong.
+    It does if either found several garments, unless the second found none: the greater size
+    separates them. Of a single garment it tells nothing that refinement does not, and may be wrong.
 
     Parameters
     ----------
@@ -123,10 +126,10 @@ def merge(
 ) -> PredictedGarment:
     """Merge what the detection and the refinement pass found of one garment.
 
-    A landmark takes the refined position, unless that is farther than `AGREEMENT` from a detected one that is
-    above the threshold, or belongs to another garment (`OTHERS_REACH`). A landmark of only one pass keeps
-    that one's position. The category is the mean of both. The garment's own score stays: it says how sure
-    the detection is.
+    A landmark takes the refined position, unless that is farther than `AGREEMENT` from a detected
+    one that is above the threshold, or belongs to another garment (`OTHERS_REACH`). A landmark of
+    only one pass keeps that one's position. The category is the mean of both. The garment's own
+    score stays: it says how sure the detection is.
 
     Parameters
     ----------

@@ -57,8 +57,11 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, fields, channels, H * upsample, W * upsample)."""
-        y: Tensor = self.shuffle(self.conv(x))
-        return y.unflatten(1, (-1, len(self.spec)))
+        y: Tensor = self.conv(x)
+        if self.shuffle.upscale_factor > 1:  # PixelShuffle copies even if there is nothing to do
+            y = self.shuffle(y)
+        b, _, h, w = y.shape
+        return y.view(b, -1, len(self.spec), h, w)
 
 
 class Network(nn.Module):

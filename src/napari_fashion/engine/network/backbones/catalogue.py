@@ -8,6 +8,7 @@ from napari_fashion.engine.network.backbones.registry import (
     Normalisation,
     prefixes,
     register_backbone,
+    register_library,
 )
 
 if TYPE_CHECKING:
@@ -65,3 +66,13 @@ def _efficientnet_lite0(keep_stride_16: bool) -> Backbone:
     from napari_fashion.engine.network.backbones.efficientnet_lite import efficientnet_lite0
 
     return efficientnet_lite0(keep_stride_16)
+
+
+def _of_a_library(name: str, keep_stride_16: bool) -> Backbone:
+    from napari_fashion.engine.network.backbones import library
+
+    return library.build(name, keep_stride_16)
+
+
+for _name in ("torchvision", "timm"):
+    register_library(_name)(_of_a_library)

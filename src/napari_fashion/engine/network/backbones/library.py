@@ -162,8 +162,8 @@ def _calls(net: nn.Module) -> list[_Call]:
 def _stage_ends(net: nn.Module, calls: list[_Call]) -> list[_Call]:
     """Return the last module of each stride that is not inside a block.
 
-    Modules in sequences are stages and blocks. A block that reduces the features late begins at the stride of
-    the stage before it, and what it has inside is not that stage's.
+    Modules in sequences are stages and blocks. A block that reduces the features late begins at the
+    stride of the stage before it, and what it has inside is not that stage's.
     """
     modules = dict(net.named_modules())
 

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from napari_fashion.documents import did_you_mean, shown
 from napari_fashion.errors import CheckpointError
-
-if TYPE_CHECKING:
-    from napari_fashion.engine.network.backbones.backbone import Backbone
-
-LIBRARIES = ("torchvision", "timm")
-"""Prefixes of names that a library knows."""
 
 Triple = tuple[float, float, float]
 
@@ -35,6 +30,10 @@ class Normalisation:
 
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Of torchvision's weights."""
+
+Build = Callable[[bool], Any]
+"""Builds a backbone (`backbone.Backbone`) with random weights; given whether its last stage keeps stride
+16."""
 
 KeyMap = Callable[[str], str | None]
 """A published tensor's name to the backbone's own; None for what belongs to the classifier."""
@@ -61,7 +60,7 @@ class BackboneSpec:
     name
         As a recipe writes it.
     build
-        Called with whether the last stage keeps stride 16; returns it with random weights.
+        Builds it.
     normalisation
         Of its published weights; None if only the built backbone knows it.
     key_map
@@ -73,7 +72,7 @@ class BackboneSpec:
     """
 
     name: str
-    build: Callable[[bool], Backbone]
+    build: Build
     normalisation: Normalisation | None = IMAGENET
     key_map: KeyMap = field(default=lambda name: name)
     packaged_weights: str | None = None
@@ -98,6 +97,7 @@ class BackboneSpec:
 
 
 _SPECS: dict[str, BackboneSpec] = {}
+_LIBRARIES: dict[str, Callable[[str, bool], Any]] = {}
 
 
 def register_backbone(
@@ -107,15 +107,25 @@ def register_backbone(
     key_map: KeyMap = lambda name: name,
     packaged_weights: str | None = None,
     skips_blocks: bool = False,
-) -> Callable[[Callable[[bool], Backbone]], Callable[[bool], Backbone]]:
+) -> Callable[[Build], Build]:
     """Register a function that builds a backbone; see `BackboneSpec`."""
 
-    def register(build: Callable[[bool], Backbone]) -> Callable[[bool], Backbone]:
+    def register(build: Build) -> Build:
         assert name not in _SPECS, name
         _SPECS[name] = BackboneSpec(
             name, build, normalisation, key_map, packaged_weights, skips_blocks
         )
         return build
+
+    return register
+
+
+def register_library(prefix: str) -> Callable[[Callable[[str, bool], Any]], None]:
+    """Register a function that builds ``PREFIX:NAME``, given the whole name and what `Build` is given."""
+
+    def register(build: Callable[[str, bool], Any]) -> None:
+        assert prefix not in _LIBRARIES, prefix
+        _LIBRARIES[prefix] = build
 
     return register
 
@@ -136,14 +146,8 @@ def find_backbone(name: str) -> BackboneSpec:
     """
     if name in _SPECS:
         return _SPECS[name]
-    library, _, rest = name.partition(":")
-    if library in LIBRARIES and rest:
-        return BackboneSpec(name, lambda keep: _build_from_library(name, keep), None)
-    known = [*_SPECS, *(f"{library}:NAME" for library in LIBRARIES)]
+    prefix, _, rest = name.partition(":")
+    if rest and (build := _LIBRARIES.get(prefix)) is not None:
+        return BackboneSpec(name, partial(build, name), None)
+    known = [*_SPECS, *(f"{prefix}:NAME" for prefix in _LIBRARIES)]
     raise ValueError(f"found {shown(name)}; {did_you_mean(name, known)}")
-
-
-def _build_from_library(name: str, keep_stride_16: bool) -> Backbone:
-    from napari_fashion.engine.network.backbones import library
-
-    return library.build(name, keep_stride_16)

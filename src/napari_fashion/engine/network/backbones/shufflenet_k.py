@@ -29,8 +29,8 @@ def _linear(
 class ShuffleUnit(nn.Module):
     """ShuffleNetV2's unit with a 5 x 5 depthwise convolution.
 
-    With stride 1 half of the channels pass unchanged; with stride 2 both halves are filtered. The two halves
-    are then interleaved. (B, inputs, H, W) to (B, outputs, H / stride, W / stride).
+    With stride 1 half of the channels pass unchanged; with stride 2 both halves are filtered. The
+    two halves are then interleaved. (B, inputs, H, W) to (B, outputs, H / stride, W / stride).
     """
 
     KERNEL = 5
