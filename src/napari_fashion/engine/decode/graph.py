@@ -12,6 +12,11 @@ from napari_fashion.engine.decode.arguments import Adjacency, Cells, Float32, In
 from napari_fashion.engine.decode.confidence import MIN_SPREAD, look_up
 
 
+_SAMPLE = 8  # every so many cells of an edge are a sample of them
+
+_Index = int | np.uint64
+
+
 class Connections(NamedTuple):
     """The PAF cells that lead somewhere, edge by edge."""
 
@@ -105,20 +110,20 @@ def connect(
     source = np.uint64(3 if backward else 0)
     target = np.uint64(0 if backward else 3)
     rescored = np.uint64(7 if backward else 6)
-    # Most cells belong to other garments. The nearest one gives a score that those do not reach.
-    nearest = -1
+    # Most cells belong to other garments. The nearest of a sample gives a score that those do not reach.
+    nearest: int | np.int64 = -1
     least = np.float32(np.inf)
-    for r in range(start, stop):
+    for r in range(start, stop, np.uint64(_SAMPLE)):
         u = rows[r, source] - x
         v = rows[r, source + 1] - y
         if u * u + v * v < least and rows[r, rescored] > 0:
             least = u * u + v * v
             nearest = np.int64(r)
-    if nearest < 0:
-        return 0.0, 0.0, 0.0, 0.0
+    floor = 0.0
+    if nearest >= 0:
+        floor = 0.9999 * _score_of(rows, np.uint64(nearest), source, rescored, x, y)
     best = 0.0
-    index = -1
-    floor = 0.9999 * _score_of(rows, np.uint64(nearest), source, rescored, x, y)
+    index: int | np.int64 = -1
     for r in range(start, stop):
         u = rows[r, source] - x
         v = rows[r, source + 1] - y
@@ -131,7 +136,7 @@ def connect(
             best = s
             index = np.int64(r)
             floor = max(floor, 0.9999 * best)
-    if index < 0:  # every score is too small for a float
+    if index < 0:
         return 0.0, 0.0, 0.0, 0.0
     tx, ty, b = rows[index, target], rows[index, target + 1], rows[index, target + 2]
     weight = sum_x = sum_y = 0.0
@@ -148,7 +153,10 @@ def connect(
 
 
 @inner
-def _score_of(rows: Float32, r: int, source: int, rescored: int, x: float, y: float) -> float:
+def _score_of(
+    rows: Float32, r: _Index, source: np.uint64, rescored: np.uint64, x: float, y: float
+) -> float:
     """Score of a row's cell from a placed landmark: c exp(-|x - a1| / b1) f2(a2)."""
-    d = math.hypot(rows[r, source] - x, rows[r, source + 1] - y)
+    u, v = np.float64(rows[r, source] - x), np.float64(rows[r, source + 1] - y)
+    d = np.float32(math.sqrt(u * u + v * v))  # what hypotf does, in line
     return float(rows[r, rescored] * math.exp(-d / rows[r, source + 2]))
