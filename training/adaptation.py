@@ -116,9 +116,9 @@ def _figures(model: Model, images: list[AnnotatedImage]) -> dict[str, float]:
     box = evaluate_images(model, images, protocol="box", rounds=0)
     whole = evaluate_images(model, images, protocol="whole", rounds=0)
     return {
-        "box-cut NE": box.report.average_error or 0.0,
-        "box-cut median": box.report.median_error or 0.0,
-        "box-cut top-1": box.report.top1 or 0.0,
+        "box-crop NE": box.report.average_error or 0.0,
+        "box-crop median": box.report.median_error or 0.0,
+        "box-crop top-1": box.report.top1 or 0.0,
         "whole NE": whole.report.average_error or 0.0,
     }
 

@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def read(model: Model, images: list[AnnotatedImage], batch: int = 16) -> list[Doubt]:
-    """Let the model read the only garment of each photo, without the mirror."""
+    """Let the model read the only garment of each photo, without flip TTA."""
     doubts = []
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]

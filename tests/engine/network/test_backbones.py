@@ -4,10 +4,15 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from drawn import tiny_recipe
+from napari_fashion.engine.network.backbones import backbone_names, find_backbone
 from napari_fashion.engine.network.backbones.backbone import build_backbone
+from napari_fashion.engine.network.config import NetworkConfig
+from napari_fashion.engine.network.network import Network
+from napari_fashion.engine.network.vision import import_library
 from napari_fashion.engine.train.optim import make_optimiser
 from napari_fashion.engine.train.options import OptimiserOptions
 from napari_fashion.engine.train.recipe import Recipe
@@ -96,3 +101,118 @@ def test_one_rate_for_all_needs_no_more_groups(drawn):
     groups = make_optimiser(holder, OptimiserOptions()).param_groups
     assert len(groups) == 2
     assert sum(len(g["params"]) for g in groups) == len(list(network.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "with_heads"),
+    [("shufflenetv2k16", 8_805_396, 8.96e6), ("shufflenetv2k30", 28_034_816, 28.3e6)],
+)
+def test_shufflenet_k_has_the_published_size(name, backbone, with_heads):
+    """The numbers are OpenPifPaf 0.13.11's; its heads of 8 keypoints and 9 edges have 112 channels."""
+    with torch.device("meta"):
+        made = build_backbone(name, keep_stride_16=True)
+        heads = nn.Conv2d(made.channels[-1], 8 * 5 + 9 * 8, 1)
+    n_backbone, n_heads = (sum(p.numel() for p in m.parameters()) for m in (made, heads))
+    assert n_backbone == backbone
+    assert n_backbone + n_heads == pytest.approx(with_heads, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", backbone_names())
+def test_features_have_the_strides_and_channels_that_it_says(name):
+    for keep in (False, True):
+        backbone = build_backbone(name, keep_stride_16=keep).eval()
+        with torch.no_grad():
+            features = backbone(torch.zeros(1, 3, 64, 96))
+        shapes = [(c, 64 // s, 96 // s) for c, s in zip(*sizes_of(backbone), strict=True)]
+        assert [tuple(f.shape[1:]) for f in features] == shapes
+        assert backbone.strides[:2] == (8, 16)
+        assert backbone.strides[2:] in ((), (16 if keep else 32,))
+
+
+def sizes_of(backbone):
+    return backbone.channels, backbone.strides
+
+
+@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x0_5"])
+def test_torchvisions_own_weights_load(name, tmp_path):
+    torch.manual_seed(3)
+    net = getattr(import_library("torchvision").models, name)(weights=None).eval()
+    state = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    save_file(state, tmp_path / "w.safetensors")
+    backbone = build_backbone(name, keep_stride_16=False).eval()
+    backbone.load_pretrained(tmp_path / "w.safetensors")
+    layers = (
+        ("layer2", "layer3", "layer4") if name == "resnet18" else ("stage2", "stage3", "stage4")
+    )
+    expected = []
+    for layer in layers:
+        getattr(net, layer).register_forward_hook(lambda m, i, out: expected.append(out))
+    x = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        net(x)
+        for one, two in zip(backbone(x), expected, strict=True):
+            torch.testing.assert_close(one, two)
+    lacking = {k: v for k, v in state.items() if k != "conv1.weight" and k != "conv1.0.weight"}
+    save_file(lacking, tmp_path / "lacking.safetensors")
+    with pytest.raises(CheckpointError, match=r"has the shape none; expected \[\d+, 3, "):
+        backbone.load_pretrained(tmp_path / "lacking.safetensors")
+
+
+def test_the_package_carries_weights_of_one_backbone(tmp_path):
+    backbone = build_backbone("efficientnet_lite0", keep_stride_16=False)
+    backbone.load_pretrained("imagenet")
+    packaged = load_file(find_backbone("efficientnet_lite0").weights_path())
+    for name, value in backbone.state_dict().items():
+        assert torch.equal(value, packaged[name].to(value.dtype))
+    with pytest.raises(
+        CheckpointError, match="no weights of backbone 'resnet18'; expected one of eff"
+    ):
+        build_backbone("resnet18", keep_stride_16=False).load_pretrained("imagenet")
+
+
+def test_unknown_names_are_told_with_the_closest_ones():
+    with pytest.raises(ValueError, match="did you mean 'resnet50'"):
+        NetworkConfig(backbone="resnet5")
+    with pytest.raises(ValueError, match="did you mean 'torchvision:NAME'"):
+        NetworkConfig(backbone="torchvisio:NAME")
+    with pytest.raises(CheckpointError, match="did you mean torchvision:regnet_y_400mf"):
+        build_backbone("torchvision:regnet_y_40mf", keep_stride_16=False)
+    with pytest.raises(CheckpointError, match="no features of strides 8, 16 and 32"):
+        build_backbone("torchvision:squeezenet1_1", keep_stride_16=False)
+    with pytest.raises(CheckpointError, match="cannot keep stride 16; expected neck = 'sum'"):
+        build_backbone("torchvision:densenet121", keep_stride_16=True)
+    with pytest.raises(CheckpointError, match="644,812,894 parameters"):
+        build_backbone("torchvision:regnet_y_128gf", keep_stride_16=False)
+
+
+@pytest.mark.parametrize("neck", ["plain", "sum"])
+@pytest.mark.parametrize("name", ["torchvision:regnet_y_400mf", "timm:mobilenetv3_small_050"])
+def test_classifiers_of_libraries_are_backbones(name, neck, tmp_path):
+    library, _, network = name.partition(":")
+    module = pytest.importorskip(library, reason=f"{library} is not installed")
+    torch.manual_seed(0)
+    config = NetworkConfig(backbone=name, neck=neck, upsample=1, width=16, blocks=0)
+    made = Network(config, 8, 11, 15).eval()
+    with torch.no_grad():
+        heads = made(torch.zeros(1, 3, 64, 96))
+    assert heads.pif.shape[-2:] == (64 // config.stride, 96 // config.stride)
+    with torch.device("meta"):
+        shapes = {k: v.shape for k, v in Network(config, 8, 11, 15).state_dict().items()}
+    assert shapes == {k: v.shape for k, v in made.state_dict().items()}
+    if library == "torchvision":
+        published = module.models.get_model(network, weights=None)
+    else:
+        published = module.create_model(network, pretrained=False)
+    save_file(published.state_dict(), tmp_path / "w.safetensors")
+    made.backbone.load_pretrained(tmp_path / "w.safetensors")
+    own = made.backbone.state_dict()
+    loaded = {k: v for k, v in published.state_dict().items() if f"body.{k}" in own}
+    assert len(loaded) > 0.9 * len(own)
+    assert all(torch.equal(own[f"body.{k}"], v) for k, v in loaded.items())
+
+
+def test_a_library_that_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "timm", None)
+    import_library.cache_clear()
+    with pytest.raises(CheckpointError, match=r"needs timm.*pip install 'napari-fashion\[timm\]'"):
+        build_backbone("timm:resnet18", keep_stride_16=False)

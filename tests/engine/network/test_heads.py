@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_fashion.engine.network.activation import activate, bounded_log_spread
+from napari_fashion.engine.network.heads import CATEGORY, HEADS, PAF, PIF, HeadSpec, Point
+from napari_fashion.engine.network.network import Heads
+
+
+def test_channels_are_found_by_name():
+    values = np.arange(2 * 9 * 3 * 4).reshape(2, 9, 3, 4)
+    end1, end2 = PAF.points
+    np.testing.assert_array_equal(PAF.channel(values, "confidence"), values[:, 0])
+    np.testing.assert_array_equal(PAF.position(values, end1), values[:, 1:3])
+    np.testing.assert_array_equal(PAF.position(values, end2), values[:, 3:5])
+    np.testing.assert_array_equal(PAF.channel(values, end2.log_spread), values[:, 6])
+    assert PAF.channel(values, end1.size).base is values.base  # a view
+    assert (len(PIF), len(PAF), len(CATEGORY)) == (5, 9, 1)
+    with pytest.raises(ValueError, match="not in"):
+        PIF.index("depth")
+
+
+def test_an_edge_from_its_other_end_swaps_the_ends_channels():
+    assert [PAF.channels[i] for i in PAF.reversed_order] == [
+        "confidence", "x2", "y2", "x1", "y1", "log_spread2", "log_spread1", "size2", "size1",
+    ]  # fmt: skip
+    assert PIF.reversed_order == list(range(5))
+    twice = [PAF.reversed_order[i] for i in PAF.reversed_order]
+    assert twice == list(range(9))
+
+
+def test_runs_cover_all_channels_in_order():
+    for spec in HEADS:
+        places = [i for _, run in spec.runs for i in range(run.start, run.stop)]
+        assert places == list(range(len(spec)))
+        for kind, run in spec.runs:
+            assert {spec.kind(name) for name in spec.channels[run]} == {kind}
+
+
+def test_a_layout_that_contradicts_itself_is_refused():
+    with pytest.raises(ValueError, match="head 'bad'"):
+        HeadSpec("bad", "landmarks", ("y", "x", "b", "s"), (Point("x", "y", "b", "s"),))
+    with pytest.raises(ValueError, match="head 'bad'"):
+        HeadSpec("bad", "landmarks", ("x", "y"), (Point("x", "y", "b", "s"),))
+
+
+def test_activation_follows_the_names():
+    """Against plain arithmetic, channel by channel."""
+    torch.manual_seed(0)
+    pif, paf = torch.randn(2, 3, 5, 4, 6), torch.randn(2, 2, 9, 4, 6)
+    category = torch.randn(2, 7, 4, 6)
+    fields = activate(Heads(pif, paf, category))
+    x, y = torch.arange(6.0), torch.arange(4.0)[:, None]
+    for spec, raw, found in ((PIF, pif, fields.pif), (PAF, paf, fields.paf)):
+        for i, name in enumerate(spec.channels):
+            value = raw[:, :, i]
+            expected = {
+                "c": lambda v: 1 / (1 + torch.exp(-v)),
+                "x": lambda v: v + x,
+                "y": lambda v: v + y,
+                "l": lambda v: torch.exp(bounded_log_spread(v)),
+                "s": lambda v: torch.log1p(torch.exp(v)),
+            }[name[0]](value)
+            torch.testing.assert_close(found[:, :, i], expected)
+    assert torch.equal(fields.category, category)
