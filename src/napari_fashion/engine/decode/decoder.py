@@ -80,10 +80,9 @@ def _decode(fields: Fields, sets: Bool, options: DecoderOptions, log: Log) -> li
     garments, scores, indices = decode(pif, paf, adjacency, sets, options, log)
     if options.force_complete:
         complete_garments(pif, paf, adjacency, garments, indices, options, log)
-    xy, landmark_scores, spread, _ = garments
     found = [
-        DecodedGarment(xy[i], landmark_scores[i], spread[i], float(score))
-        for i, score in enumerate(scores)
+        DecodedGarment(xy, landmark_scores, spread, score)
+        for xy, landmark_scores, spread, score in zip(*garments[:3], scores.tolist(), strict=True)
     ]
     return sorted(found, key=lambda garment: -garment.score)
 
