@@ -1,9 +1,9 @@
-"""How a model is best used: sizes, the mirror and the decoder's options, on its validation photos.
+"""How a model is best used: sizes, flip TTA and the decoder's options, on its validation photos.
 
     python training/ablation.py --model runs/bundled
 
-Where the mirror is not the question, it is asked as the model's recipe says. Nothing here trains,
-and nothing looks at the test split: the photos are those of `photos:train` that the model's run held
+Unless flip TTA is compared, it is used as the model is configured. Nothing here trains,
+and nothing reads the test split: the photos are those of `photos:train` that the model's run held
 out. Prints a Markdown table for each question.
 """
 
@@ -20,6 +20,7 @@ from lay_out import lay_out
 
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import split_images
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS, Evaluation, evaluate_images
@@ -40,7 +41,7 @@ def _refined(
 
 
 def main() -> None:
-    """Ask one question after the other."""
+    """Measure one choice after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--share", type=float, help="only senders that this share holds out")
@@ -59,47 +60,61 @@ def main() -> None:
     if options.share is not None:  # the same photos for models that held out different shares
         images = split_images(images, options.share, 0, None)[1]
     print(f"{model.id}, {len(images)} validation photos")
-    _head("box-cut: longer sides, mirror")
-    for sizes in options.sizes or [[s] for s in SIZES] + PAIRS:
+    _box_crops(model, images, options.sizes or [[s] for s in SIZES] + PAIRS)
+    _refinement(model, images)
+    _redetection(model, images)
+    _thresholds(model, images)
+
+
+def _box_crops(model: Model, images: list[AnnotatedImage], all_sizes: list[list[int]]) -> None:
+    _head("box crops: longer sides, flip TTA")
+    for sizes in all_sizes:
         for flip in (False, True):
+            inference = model.inference.overridden(flip_tta=flip, sizes=sizes)
             _line(
-                f"{' and '.join(map(str, sizes))}{', mirror' * flip}",
-                evaluate_images(model, images, flip=flip, sizes=sizes, rounds=0),
+                f"{' and '.join(map(str, sizes))}{', flip TTA' * flip}",
+                evaluate_images(model, images, inference=inference, rounds=0),
             )
-    _head("box-cut: margin around the box")
+    _head("box crops: margin around the box")
     for margin in (0.0, 0.1, 0.25):
         _line(f"{margin}", evaluate_images(model, images, margin=margin, rounds=0))
-    _head("box-cut: weight of the PAF")
+    _head("box crops: weight of the PAF")
     for weight in (0.0, 0.05, 0.25, 1.0):
-        one = replace(BOX_OPTIONS, paf_weight=weight)
-        _line(f"{weight}", evaluate_images(model, images, options=one, rounds=0))
-    _head("whole images: a closer look at what is found; margin, size of the first look")
-    _line("none, mirror", evaluate_images(model, images, **WHOLE, refine=False))
-    usual = model.info.inference
-    side = model.info.inference.input_size
+        decoder = BOX_OPTIONS.model_copy(update={"paf_weight": weight})
+        _line(f"{weight}", evaluate_images(model, images, decoder=decoder, rounds=0))
+
+
+def _refinement(model: Model, images: list[AnnotatedImage]) -> None:
+    _head("whole images: a refinement pass at what is found; margin, size of the detection pass")
+    usual = model.inference
+    side = usual.input_size
+    once = usual.overridden(refine=False)
+    _line("none, flip TTA", evaluate_images(model, images, **WHOLE, inference=once))
     for margin, size in [(0.1, 224), (0.2, 224), (0.4, 224), (0.2, 160), (0.2, 192), (0.2, 256)]:
-        model.info.inference = _refined(usual, margin, size)
-        _line(f"{margin}, {size}", evaluate_images(model, images, **WHOLE, refine=True))
-    model.info.inference = _refined(usual, 0.2, side)
-    _line(
-        f"0.2, {side}, mirror in both",
-        evaluate_images(model, images, **WHOLE, refine=True, flip=True),
-    )
-    _line(
-        f"0.2, {side}, mirror in none",
-        evaluate_images(model, images, **WHOLE, refine=True, flip=False),
-    )
+        refined = _refined(usual, margin, size)
+        _line(f"{margin}, {size}", evaluate_images(model, images, **WHOLE, inference=refined))
+    for flip, words in ((True, "both"), (False, "none")):
+        refined = _refined(usual, 0.2, side).overridden(flip_tta=flip)
+        _line(
+            f"0.2, {side}, flip TTA in {words}",
+            evaluate_images(model, images, **WHOLE, inference=refined),
+        )
+
+
+def _redetection(model: Model, images: list[AnnotatedImage]) -> None:
     for count in (1, 2, 3, 4, 6):
         with tempfile.TemporaryDirectory() as folder:
             path = lay_out(images, count, Path(folder), model.schema)
             several = load_sources([Source(file=str(path))], model.schema)
-            _head(f"whole images, photos in each: {count}; size of another look")
+            _head(f"whole images, photos in each: {count}; size of another detection pass")
             for size in (None, *AGAIN):
-                model.info.inference = _refined(usual, 0.2, 224, size)
-                result = evaluate_images(model, several, **WHOLE)
+                refined = _refined(model.inference, 0.2, 224, size)
+                result = evaluate_images(model, several, **WHOLE, inference=refined)
                 # Shares of the images with one garment: where there are several, of the last alone.
                 _line(f"{size or 'none'}", result if count == 1 else replace(result, images={}))
-    model.info.inference = usual
+
+
+def _thresholds(model: Model, images: list[AnnotatedImage]) -> None:
     _head("whole images: PIF and PAF threshold, garment threshold")
     for threshold in (0.05, 0.1, 0.2):
         for garment in (0.15, 0.2, 0.3):
@@ -109,7 +124,7 @@ def main() -> None:
                 garment_threshold=garment,
                 force_complete=True,
             )
-            result = evaluate_images(model, images, **WHOLE, options=decoder)
+            result = evaluate_images(model, images, **WHOLE, decoder=decoder)
             _line(f"{threshold} / {garment}", result)
 
 

@@ -4,7 +4,7 @@
     python training/compare.py --runs runs/compare pseudo     # the plain run and one other
     python training/compare.py --runs runs/compare --seeds 0 1 --jobs 2
 
-Every run takes the same number of steps; each is judged box-cut, with the mirror, on the photos of
+Every run takes the same number of steps; each is judged on box crops, with flip TTA, on the photos of
 `photos:train` by the senders held out (never the test split). Another seed holds out other senders,
 starts from other random heads and draws other images; a measure is compared with the plain run of the
 same seed. Differences have a 95 % interval: bootstrap over photos, each compared with itself. The
@@ -71,13 +71,13 @@ MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
     "mild": ("milder augmentation in the last 30 %", {"schedule": {"mild": 0.7}}),
     "mosaic": ("several images in one (25 %)", {"augment": {"mosaic": 0.25}}),
     "ema": ("no running mean of the weights", {"optimiser": {"ema": 0.0}}),
-    "aspect": ("box-cut images less narrow (0.5)", {"inference": {"crop_aspect": 0.5}}),
+    "aspect": ("box crops less narrow (0.5)", {"inference": {"crop_aspect": 0.5}}),
     "background": (
-        "photos without garments around half of the cuts",
+        "photos without garments around half of the crops",
         {"augment": {"background": 0.5}},
     ),
     "tight": (
-        "more box-cut views without a margin (53 % instead of 34 %)",
+        "more box-crop views without a margin (53 % instead of 34 %)",
         {"augment": {"box_view": 0.78, "box_tight": 0.75, "box_crop": 0.9}},
     ),
 }

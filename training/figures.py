@@ -34,7 +34,7 @@ BEGIN, END = "<!-- figures: training/figures.py -->", "<!-- end of figures -->"
 SEVERAL = 4
 """Photos that are laid out in one image for the column of images with several garments."""
 MARGIN = 0.25
-"""How much around the box the column of cuts with surroundings shows, as a share of the box."""
+"""Margin around the box in the column of crops with surroundings, as a share of the box."""
 Json = dict[str, Any]
 
 
@@ -65,12 +65,14 @@ def _fill(path: Path, text: str) -> None:
 
 
 def measure(model: Model) -> Json:
-    """Evaluate by both protocols, as the model's recipe says, and with a single look.
+    """Evaluate by both protocols, as the model's recipe says, and with a single pass.
 
-    A single look is one at the working size, without the mirrored image and without a closer look
+    A single pass is one at the working size, without the flipped image and without a refinement pass
     at what is found.
     """
-    once: Any = {"flip": False, "sizes": [model.info.inference.input_size], "refine": False}
+    once = model.inference.overridden(
+        flip_tta=False, sizes=[model.inference.input_size], refine=False
+    )
     test = load_sources([Source(file="photos:test")], model.schema)
     drawn = load_sources([Source(file="samples:200:50000")], model.schema)
     nothing = load_sources([Source(file="photos:no_garment", empty="negative")], model.schema)
@@ -86,8 +88,8 @@ def measure(model: Model) -> Json:
         "box": box.to_dict(),
         "whole": whole.to_dict(),
         "box_wide": evaluate_images(model, test, margin=MARGIN).to_dict(),
-        "box_once": evaluate_images(model, test, **once).to_dict(),
-        "whole_once": evaluate_images(model, test, protocol="whole", **once).to_dict(),
+        "box_once": evaluate_images(model, test, inference=once).to_dict(),
+        "whole_once": evaluate_images(model, test, protocol="whole", inference=once).to_dict(),
         "samples_box": evaluate_images(model, drawn, protocol="box").to_dict(),
         "samples_whole": evaluate_images(model, drawn, protocol="whole").to_dict(),
         # Shares of the images with one garment would be those of the last one, with what is left.
@@ -125,7 +127,7 @@ def _none_found(model: Model, images: Sequence[Any]) -> Json:
 
 
 def garment_rows(model: Model, evaluation: Evaluation) -> list[Json]:
-    """Return for each box-cut garment its errors, category and sender."""
+    """Return for each box-crop garment its errors, category and sender."""
     senders = photos.senders()
     rows = []
     for judged in evaluation.judged:
@@ -152,34 +154,36 @@ def garment_rows(model: Model, evaluation: Evaluation) -> list[Json]:
 # -- tables --------------------------------------------------------------------------------------
 
 
+FOUND = "one garment: found"
+SECOND = "one garment: a second, false one found"
+ROWS: list[tuple[str, Callable[[Json], str]]] = [
+    ("AVG NE, visible landmarks", lambda r: _interval(r, "average_error", _number)),
+    ("AVG NE by the garment's box", lambda r: _number(r["average_error_by_box"])),
+    ("pooled NE", lambda r: _interval(r, "pooled_error", _number)),
+    ("median", lambda r: _number(r["median_error"])),
+    ("PDL at 0.1", lambda r: _percent(r["near"]["0.1"])),
+    ("PDL at 0.05", lambda r: _percent(r["near"]["0.05"])),
+    ("landmarks within 0.02", lambda r: _interval(r, "points_within", _percent)),
+    ("garments with all within 0.02", lambda r: _interval(r, "garments_within", _percent)),
+    ("category top-1", lambda r: _interval(r, "top1", _percent)),
+    ("category top-3", lambda r: _percent(r["top3"])),
+    ("category top-5", lambda r: _percent(r["top5"])),
+    ("one garment found", lambda r: _percent(r["images"].get(FOUND))),
+    ("a second, false one found", lambda r: _percent(r["images"].get(SECOND))),
+    ("detection precision", lambda r: _percent(r["precision"])),
+    ("detection recall", lambda r: _percent(r["recall"])),
+    ("OKS AP", lambda r: _number(r["ap"])),
+    ("OKS AP at 0.5", lambda r: _number(r["ap50"])),
+    ("milliseconds an image", lambda r: f"{1000 * r['seconds_per_image']:.0f}"),
+]
+KINDS = (
+    "box", "whole", "box_wide", "several", "box_once", "whole_once", "samples_box",
+    "samples_whole",
+)  # fmt: skip
+
+
 def tables(f: Json) -> str:
     """Return the card's tables in Markdown."""
-    found = "one garment: found"
-    second = "one garment: a second, false one found"
-    rows: list[tuple[str, Callable[[Json], str]]] = [
-        ("AVG NE, visible landmarks", lambda r: _interval(r, "average_error", _number)),
-        ("AVG NE by the garment's box", lambda r: _number(r["average_error_by_box"])),
-        ("pooled NE", lambda r: _interval(r, "pooled_error", _number)),
-        ("median", lambda r: _number(r["median_error"])),
-        ("PDL at 0.1", lambda r: _percent(r["near"]["0.1"])),
-        ("PDL at 0.05", lambda r: _percent(r["near"]["0.05"])),
-        ("landmarks within 0.02", lambda r: _interval(r, "points_within", _percent)),
-        ("garments with all within 0.02", lambda r: _interval(r, "garments_within", _percent)),
-        ("category top-1", lambda r: _interval(r, "top1", _percent)),
-        ("category top-3", lambda r: _percent(r["top3"])),
-        ("category top-5", lambda r: _percent(r["top5"])),
-        ("one garment found", lambda r: _percent(r["images"].get(found))),
-        ("a second, false one found", lambda r: _percent(r["images"].get(second))),
-        ("detection precision", lambda r: _percent(r["precision"])),
-        ("detection recall", lambda r: _percent(r["recall"])),
-        ("OKS AP", lambda r: _number(r["ap"])),
-        ("OKS AP at 0.5", lambda r: _number(r["ap50"])),
-        ("milliseconds an image", lambda r: f"{1000 * r['seconds_per_image']:.0f}"),
-    ]
-    kinds = (
-        "box", "whole", "box_wide", "several", "box_once", "whole_once", "samples_box",
-        "samples_whole",
-    )  # fmt: skip
     empty = "; ".join(
         f"{_percent(v['none found'])} of {v['images']} {k}"
         for k, v in f["no_garment"].items()
@@ -188,17 +192,17 @@ def tables(f: Json) -> str:
     parts = [
         f"`{f['model']}`. Intervals: 95 %, bootstrap over images.",
         "",
-        f"| | photos, box-cut | photos, whole | box with {MARGIN:.0%} around it "
-        f"| {SEVERAL} photos in an image | box-cut, one look | whole, one look "
-        "| procedural, box-cut | procedural, whole |",
-        "|---" * (1 + len(kinds)) + "|",
-        *(f"| {label} | " + " | ".join(text(f[k]) for k in kinds) + " |" for label, text in rows),
+        f"| | photos, box crops | photos, whole | box with {MARGIN:.0%} around it "
+        f"| {SEVERAL} photos in an image | box crops, one pass | whole, one pass "
+        "| procedural, box crops | procedural, whole |",
+        "|---" * (1 + len(KINDS)) + "|",
+        *(f"| {label} | " + " | ".join(text(f[k]) for k in KINDS) + " |" for label, text in ROWS),
         "",
         f"Shoes and hats in which nothing is found: {empty}.",
         "",
         *_against(f),
         "",
-        "| NE by landmark | photos, box-cut | photos, whole | procedural, box-cut |",
+        "| NE by landmark | photos, box crops | photos, whole | procedural, box crops |",
         "|---|---|---|---|",
         *(
             f"| {name} | {_number(value)} | {_number(f['whole']['error_by_landmark'][name])} | "
@@ -206,11 +210,11 @@ def tables(f: Json) -> str:
             for name, value in f["box"]["error_by_landmark"].items()
         ),
         "",
-        *_grouped("category", "By category, box-cut", f["garments"]),
+        *_grouped("category", "By category, box crops", f["garments"]),
         "",
-        *_grouped("sender", "By sender, box-cut", f["garments"]),
+        *_grouped("sender", "By sender, box crops", f["garments"]),
         "",
-        "The twelve photos with the greatest error, box-cut:",
+        "The twelve photos with the greatest error, box crops:",
         "",
         "| photo | category (predicted) | mean error | worst landmarks |",
         "|---|---|---|---|",
@@ -243,7 +247,7 @@ def _against(f: Json) -> list[str]:
             percents(box["top1"], box["top3"], box["top5"]),
         ),
         (
-            "whole images: AVG NE by the garment's box", "0.078", "within 20 % of box-cut",
+            "whole images: AVG NE by the garment's box", "0.078", "within 20 % of box crops",
             f"{_number(by_box)} ({by_box / box['average_error'] - 1:+.0%})",
         ),
         (
@@ -259,12 +263,12 @@ def _against(f: Json) -> list[str]:
         ),
         ("megabytes in the package", "4.3", "10", f"{f['bytes'] / 1e6:.1f}"),
         (
-            "milliseconds an image, two cores: box-cut / whole", "16 / 11", "60",
+            "milliseconds an image, two cores: box crops / whole", "16 / 11", "60",
             f"{1000 * box['seconds_per_image']:.0f} / {1000 * whole['seconds_per_image']:.0f}",
         ),
     ]  # fmt: skip
     return [
-        "Against what was asked (box-cut where nothing else is said):",
+        "Against what was asked (box crops by default):",
         "",
         "| | first release `bundled-0f8355f3` | asked | reached |",
         "|---|---|---|---|",
@@ -301,7 +305,7 @@ def summary(f: Json) -> str:
     second = _percent(shares["one garment: a second, false one found"])
     return "\n".join(
         [
-            f"| | box-cut images | box with {MARGIN:.0%} around it | whole images, no box given |",
+            f"| | box crops | box with {MARGIN:.0%} around it | whole images, no box given |",
             "|---|---|---|---|",
             *(
                 f"| {label} | " + " | ".join(text(f[kind]) for kind in kinds) + " |"

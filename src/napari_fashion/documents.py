@@ -161,7 +161,11 @@ def shown(value: object, letters: int = 60) -> str:
 
 
 def shortened(text: str, letters: int, gap: str = " ... ") -> str:
-    """Return a text without its middle if it has more than this number of letters."""
+    """Return a text without its middle if it has more than this number of letters.
+
+    >>> shortened("0123456789", 4)
+    '01 ... 89'
+    """
     half = letters // 2
     return text if len(text) <= letters else f"{text[:half]}{gap}{text[-half:]}"
 
@@ -177,7 +181,11 @@ def closest(name: object, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Return ``"did you mean 'epochs'?"`` where a known name is close, else what is known."""
+    """Return a hint at the known name that is close, else all known names.
+
+    >>> did_you_mean("epoch", ["epochs", "batch"]), did_you_mean("x", ["epochs", "batch"])
+    ("did you mean 'epochs'?", 'expected one of epochs, batch')
+    """
     known = list(known)
     if (near := closest(name, known)) is not None:
         return f"did you mean {near!r}?"

@@ -23,6 +23,14 @@ class Tally:
         Number of cases by kind.
     examples
         The first `EXAMPLES` sentences of each kind.
+
+    Examples
+    --------
+    >>> tally = Tally()
+    >>> tally.add("missing images", "a.jpg"), tally.add("odd boxes", n=2)
+    (None, None)
+    >>> list(tally.lines())
+    ['missing images: a.jpg', 'odd boxes: 2']
     """
 
     def __init__(self) -> None:

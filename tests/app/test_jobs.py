@@ -140,7 +140,7 @@ def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
 
 
 class Fails:
-    """Looks at images; the first one that it is shown is too much for it."""
+    """Predicts images; the first one that it is shown is too much for it."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error

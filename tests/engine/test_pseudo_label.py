@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import argparse
 import json
-from dataclasses import replace
+import math
 
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from drawn import SCHEMA, draw_dataset
+from napari_fashion.cli import pseudo_label as command
 from napari_fashion.coco import Dataset
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
@@ -65,6 +68,17 @@ def test_what_does_not_agree_is_not_told(model, unlabelled):
     result, counts = pseudo_label([model], dataset, AgreementOptions(tolerance=0.0))
     assert counts["garments"] == counts["landmarks"] == 0
     assert result.to_document()["annotations"] == dataset.to_document()["annotations"]
+
+
+def test_the_options_are_bounded_and_the_commands_are_theirs() -> None:
+    for wrong in ({"tolerance": -1}, {"share": 2}, {"place": "last"}, {"margin": math.nan}):
+        with pytest.raises(ValidationError):
+            AgreementOptions(**wrong)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    given = parser.parse_args(["a.json", "--out", "b.json"])
+    ours = AgreementOptions()
+    assert (given.tolerance, given.place) == (ours.tolerance, ours.place)
 
 
 def test_agreement_is_measured_by_the_box(model, unlabelled):
@@ -153,7 +167,9 @@ def test_the_first_model_can_place_what_the_others_only_confirm(model, trained, 
     options = AgreementOptions(tolerance=1e9)
     alone = read_garment([model], image, category, options)
     mean = read_garment([model, other], image, category, options)
-    first = read_garment([model, other], image, category, replace(options, place="first"))
+    first = read_garment(
+        [model, other], image, category, options.model_copy(update={"place": "first"})
+    )
     ours = alone.member
     assert not np.allclose(mean.xy[ours], alone.xy[ours], atol=1e-3)
     assert np.abs(first.xy - alone.xy)[ours].mean() < np.abs(mean.xy - alone.xy)[ours].mean()

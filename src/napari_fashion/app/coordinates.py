@@ -7,7 +7,11 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def yx_from_xy(xy: ArrayLike) -> NDArray[np.float64]:
-    """Turn positions (..., 2) from x, y into y, x."""
+    """Turn positions (..., 2) from x, y into y, x.
+
+    >>> yx_from_xy([[10, 20]]).tolist()
+    [[20.0, 10.0]]
+    """
     return np.asarray(xy, np.float64)[..., ::-1]
 
 

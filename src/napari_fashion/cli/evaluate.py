@@ -82,6 +82,9 @@ def run(options: argparse.Namespace) -> int:
         outputs.check(options.json, "--json")
     protocols = list(PROTOCOLS) if options.protocol == "both" else [options.protocol]
     figures: dict[str, Any] = {"model": model.id, "data": options.data}
+    inference = model.inference.overridden(
+        flip_tta=options.flip_tta, sizes=options.multi_scale, refine=options.refine
+    )
     told: Tally | None = None
     for protocol in protocols:
         passed_over = Tally()
@@ -90,9 +93,7 @@ def run(options: argparse.Namespace) -> int:
                 model,
                 images,
                 protocol=protocol,
-                flip=options.flip_tta,
-                sizes=options.multi_scale,
-                refine=options.refine,
+                inference=inference,
                 margin=options.margin,
                 batch=options.batch,
                 seed=options.seed,

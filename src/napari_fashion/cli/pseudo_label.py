@@ -1,4 +1,4 @@
-"""Place landmarks where only categories are known, if several readings agree.
+"""Place landmarks in images whose category is known, if several readings agree.
 
 Reads images with exactly one garment that has a category and no landmark; writes a copy of the
 COCO file in which the landmarks that the models agree on are filled in.
@@ -7,7 +7,6 @@ COCO file in which the landmarks that the models agree on are filled in.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 
 from napari_fashion.cli import inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
@@ -31,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--tolerance", type=parsing.number(0, 1000, "a share of the box"), metavar="SHARE",
-        help="how far a landmark's readings may lie apart, as a share of the garment's box "
-        "(default: 0.04)",
+        default=0.04,
+        help="largest distance of a landmark's readings from its position, as a share of the box",
     )  # fmt: skip
     parser.add_argument(
         "--place",
@@ -76,9 +75,10 @@ def run(options: argparse.Namespace) -> int:
         outputs.reads([dataset.path])
     outputs.reads_images(dataset)
     inputs.tell_problems(dataset)
-    agreement = AgreementOptions(place=options.place)
-    if options.tolerance is not None:
-        agreement = replace(agreement, tolerance=options.tolerance)
+    agreement = AgreementOptions(
+        place=options.place,
+        tolerance=options.tolerance,
+    )
     left_out = Tally()
     with terminal.progress("reading", len(dataset.images)) as shown:
         result, counts = pseudo_label(

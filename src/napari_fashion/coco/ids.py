@@ -22,7 +22,11 @@ def is_id(value: object) -> bool:
 
 
 def other_form(record_id: RecordId) -> RecordId | None:
-    """Return an id's other form: ``"1"`` for 1, 1 for ``"1"``; None if it has none."""
+    """Return an id's other form: ``"1"`` for 1, 1 for ``"1"``; None if it has none.
+
+    >>> other_form(1), other_form("1"), other_form("a"), other_form("01")
+    ('1', 1, None, None)
+    """
     if isinstance(record_id, str):
         if not 0 < len(record_id) <= MAX_NUMBER_LETTERS:
             return None

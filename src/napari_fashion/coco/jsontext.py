@@ -336,6 +336,11 @@ def replaced(
     ------
     EditError
         If the path leads nowhere, or an element of a list would be removed.
+
+    Examples
+    --------
+    >>> replaced('{"id":1,  "bbox": [1, 2]}', ("bbox", 1), "2.50", layout=Layout())
+    '{"id":1,  "bbox": [1, 2.50]}'
     """
     found = locate(text, path)
     if found is not None:

@@ -184,6 +184,11 @@ def landmark_box(
         (K, 2), pixels.
     visibility
         (K,); 0 is not labelled.
+
+    Examples
+    --------
+    >>> landmark_box(np.array([[2.0, 3.0], [6.0, 4.0], [9.0, 9.0]]), np.array([2, 1, 0]))
+    (2.0, 3.0, 4.0, 1.0)
     """
     if not visibility.any():
         return None
@@ -201,6 +206,11 @@ def flat_keypoints(
     ----------
     order
         As of `parse_keypoints`: the landmark of each triplet.
+
+    Examples
+    --------
+    >>> flat_keypoints([[2.25, 3.0], [6.0, 4.0]], [2, 0])
+    [2.25, 3.0, 2, 0.0, 0.0, 0]
     """
     flat: list[float | int] = []
     for k in range(len(visibility)) if order is None else order:

@@ -39,7 +39,11 @@ def category_records(schema: Schema, first_id: int = 1) -> list[Record]:
 
 
 def image_record(record_id: Any, file_name: str, width: int, height: int) -> Record:
-    """Return a COCO image record; the size is in pixels."""
+    """Return a COCO image record; the size is in pixels.
+
+    >>> image_record(1, "a.jpg", 640, 480)
+    {'id': 1, 'file_name': 'a.jpg', 'width': 640, 'height': 480}
+    """
     return {"id": record_id, "file_name": file_name, "width": width, "height": height}
 
 

@@ -1,4 +1,4 @@
-"""Self-training: landmarks for images of one garment, kept where several readings agree."""
+"""Pseudo-labels: landmarks of images whose category is known, kept if the readings of teachers agree."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from napari_fashion.coco import Dataset, Image, provenance
+from napari_fashion.coco import Dataset, Garment, Image, provenance
 from napari_fashion.coco.categories import FOREIGN, CategoryAnswer, CategoryRule
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.keypoints import landmark_box
 from napari_fashion.coco.records import annotation_record, category_record
 from napari_fashion.documents import listed
+from napari_fashion.engine.data.sample import UNREADABLE
 from napari_fashion.engine.decode import PUBLISHED
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.errors import CheckpointError, ImageError
 from napari_fashion.images import read_image
 from napari_fashion.images.transforms import RGBImage
+from napari_fashion.options import Options
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -28,46 +31,46 @@ SINGLE_COMPLETE = PUBLISHED.model_copy(update={"single_instance": True, "force_c
 """An image shows one garment, and every landmark gets a position."""
 
 
-@dataclass(frozen=True)
-class AgreementOptions:
-    """When readings agree well enough to be learned from.
+class AgreementOptions(Options):
+    """When the readings of teachers agree well enough to be learned from.
 
     Attributes
     ----------
     tolerance
-        A landmark's readings lie within this of its place, as a share of the garment's box.
+        Largest distance of a landmark's readings from its position, as a share of the garment's box.
     margin
-        By what share of its size a garment's box grows for the second look.
+        Margin of the crop around the garment's box, as a share of the box.
     share
-        A garment of whose landmarks a smaller share agrees keeps none: only its category.
+        Least share of a garment's landmarks that agree; a garment with a smaller share keeps only its
+        category.
     place
-        Where an agreed landmark is put: at the ``"mean"`` of the models' looks at the box, or where
-        the ``"first"`` model, the best one, sees it; the others then only have to agree.
+        Where a landmark on which the teachers agree is put: at the ``"mean"`` of their readings of the
+        crop, or where the ``"first"`` teacher, the best one, reads it; the others then only confirm it.
     """
 
-    tolerance: float = 0.04
-    margin: float = 0.08
-    share: float = 0.6
+    tolerance: float = Field(default=0.04, ge=0, le=1e9)
+    margin: float = Field(default=0.08, ge=0, le=10)
+    share: float = Field(default=0.6, ge=0, le=1)
     place: Literal["mean", "first"] = "mean"
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """What several looks at one garment say together.
+class Agreement:
+    """What the readings of one garment say together.
 
     Attributes
     ----------
     xy
-        (K, 2) float32: from the looks at the garment's box (`AgreementOptions.place`), pixels of
-        the image.
+        (K, 2) float32: positions by the readings of the crop (`AgreementOptions.place`), pixels of the
+        image.
     member
-        (K,) bool: landmarks of the garment's likeliest body type.
+        (K,) bool: landmarks of the garment's most likely body type.
     agreed
         (K,) bool: members whose readings agree, inside the image.
     scores
-        (K,) float32, 0..1: the mean score.
+        (K,) float32, 0..1: mean of the readings of the crop.
     disagreement
-        (K,) float32: the farthest reading from `xy`, as a share of the garment's box.
+        (K,) float32: distance of the farthest reading from `xy`, as a share of the garment's box.
     """
 
     xy: NDArray[np.float32]
@@ -78,59 +81,55 @@ class Reading:
 
 
 def read_garment(
-    models: Sequence[Model],
+    teachers: Sequence[Model],
     image: RGBImage,
     category: int,
     options: AgreementOptions | None = None,
-) -> Reading:
-    """Read the landmarks of an image's only garment several times.
+) -> Agreement:
+    """Let teachers read the landmarks of an image's only garment, and compare the readings.
 
-    Every model looks at the whole image; then at the garment's box, with the mirrored box
-    averaged in.
+    Every teacher reads the full image; then a crop around the garment, with flip TTA.
 
     Parameters
     ----------
-    models
+    teachers
         One or more models of one schema.
     image
         (H, W, 3) uint8.
     category
-        Index of the garment's category; its body types say which landmarks there are.
+        Index of the garment's category; its body types tell which landmarks there are.
     options
         See `AgreementOptions`.
     """
     options = options or AgreementOptions()
-    schema = models[0].schema
-    first = [_only(model, image, flip=False, crop=False) for model in models]
-    member = _members(schema, category, np.mean([g.scores for g in first], axis=0))
-    places = np.mean([g.xy for g in first], axis=0)[member]
-    low, high = places.min(0), places.max(0)
-    grow = np.maximum((high - low) * options.margin, 2.0)
-    height, width = image.shape[:2]
-    x0, y0 = np.floor(np.clip(low - grow, 0, [width - 2, height - 2])).astype(int)
-    x1, y1 = np.ceil(np.clip(high + grow + 1, [x0 + 2, y0 + 2], [width, height])).astype(int)
-    second = [_only(model, image[y0:y1, x0:x1], flip=True, crop=True) for model in models]
-    closer = np.array([g.xy + np.array([x0, y0], np.float32) for g in second])
-    xy = closer[0] if options.place == "first" else closer.mean(0)
-    readings = np.concatenate([closer, [g.xy for g in first]])
+    full = [_read(teacher, image, flip_tta=False, crop=False) for teacher in teachers]
+    member = _members(teachers[0].schema, category, np.mean([g.scores for g in full], axis=0))
+    x0, y0, x1, y1 = _crop_around(
+        np.mean([g.xy for g in full], axis=0)[member], options.margin, image.shape[1::-1]
+    )
+    crop = image[y0:y1, x0:x1]
+    close = [_read(teacher, crop, flip_tta=True, crop=True) for teacher in teachers]
+    close_xy = np.array([g.xy + np.array([x0, y0], np.float32) for g in close])
+    xy = close_xy[0] if options.place == "first" else close_xy.mean(0)
+    readings = np.concatenate([close_xy, [g.xy for g in full]])
     extent = np.maximum(np.ptp(xy[member], axis=0), 1.0)
     disagreement = np.linalg.norm((readings - xy) / extent, axis=-1).max(0)
+    height, width = image.shape[:2]
     inside = ((xy >= -0.5) & (xy <= np.array([width, height]) - 0.5)).all(1)
     agreed = member & inside & (disagreement <= options.tolerance)
     if agreed.sum() < options.share * member.sum():
         agreed[:] = False
-    scores = np.mean([g.scores for g in second], axis=0)
-    return Reading(
+    return Agreement(
         xy.astype(np.float32),
         member,
         agreed,
-        scores.astype(np.float32),
+        np.mean([g.scores for g in close], axis=0).astype(np.float32),
         disagreement.astype(np.float32),
     )
 
 
 def pseudo_label(
-    models: Sequence[Model],
+    teachers: Sequence[Model],
     dataset: Dataset,
     options: AgreementOptions | None = None,
     advance: Callable[[int], None] = lambda n: None,
@@ -142,45 +141,40 @@ def pseudo_label(
 
     Parameters
     ----------
-    models
+    teachers
         One or more models of the data set's schema.
     dataset
-        Its images with exactly one garment, which has a category that the models know and no
+        Its images with exactly one garment, which has a category that the teachers know and no
         landmark, are read; the others are left as they are, and so are those that a person has
-        reviewed. Categories that do not name the landmarks get them, where a garment of theirs does.
+        reviewed. Categories that do not name the landmarks get them, if a garment of theirs does.
     options
         See `AgreementOptions`.
     advance
         Called with 1 for each image.
     tally
-        Counts the images that were passed over, and why.
+        Counts the images that are left as they are, and why.
     answer
-        What the file's categories that the models lack stand for (`CategoryRule`).
+        What the file's categories that the teachers lack stand for (`CategoryRule`).
 
     Returns
     -------
     dataset
-        A copy, whose new landmarks name the models as their source.
+        A copy, whose new landmarks name the teachers as their source.
     counts
-        Of ``images`` read, ``garments`` that got landmarks, ``landmarks`` that agreed and
-        landmarks ``asked`` for.
+        Number of ``images`` read, ``garments`` that got landmarks, ``landmarks`` on which the teachers
+        agreed and landmarks ``asked`` for.
 
     Raises
     ------
     CheckpointError
-        If the models' schemas differ from the data set's.
+        If the teachers' schemas differ from the data set's.
     """
-    for model in models:
-        if model.schema.landmarks != dataset.schema.landmarks:
-            raise CheckpointError(
-                f"{model.id} finds the landmarks {listed(model.schema.landmarks)}; expected "
-                f"those of the images: {listed(dataset.schema.landmarks)}."
-            )
+    _require_schema(teachers, dataset)
     result = dataset.subset([image.id for image in dataset.images])
-    source = "model:" + "+".join(model.id for model in models)
+    source = "model:" + "+".join(teacher.id for teacher in teachers)
     counts = {"images": 0, "garments": 0, "landmarks": 0, "asked": 0}
     tally = Tally() if tally is None else tally
-    rule = CategoryRule.of(dataset, models[0].schema, answer)
+    rule = CategoryRule.of(dataset, teachers[0].schema, answer)
     for image in dataset.images:
         advance(1)
         if reason := _why_passed_over(image, rule):
@@ -189,42 +183,53 @@ def pseudo_label(
         try:
             pixels = read_image(image.path, size=image.known_size, exact=True)
         except ImageError as error:
-            tally.add("images that are missing or cannot be read", str(error))
+            tally.add(UNREADABLE, str(error))
             continue
-        garments = image.garments
-        known = rule.index_of(garments[0].category_id)
-        reading = read_garment(models, pixels, known, options)
+        (garment,) = image.garments
+        category = rule.index_of(garment.category_id)
+        agreement = read_garment(teachers, pixels, category, options)
         counts["images"] += 1
-        counts["asked"] += int(reading.member.sum())
-        if not reading.agreed.any():
+        counts["asked"] += int(agreement.member.sum())
+        if not agreement.agreed.any():
             tally.add("images whose readings do not agree", image.file_name)
             continue
         counts["garments"] += 1
-        counts["landmarks"] += int(reading.agreed.sum())
-        member = reading.member.astype(np.int64)
-        values = annotation_record(
-            garments[0].id,
-            image.id,
-            garments[0].category_id,
-            xy=reading.xy,
-            visibility=np.where(reading.agreed, 2, 0),
-            bbox=landmark_box(reading.xy.astype(float), member),
-            order=result.landmark_order(garments[0].category_id),
-            fashion=provenance.of_model(
-                source,
-                float(reading.scores[reading.member].mean()),
-                reading.scores.tolist(),
-                {},
-            ),
-        )
-        for key in ("bbox", "area", "num_keypoints", "keypoints", provenance.KEY):
-            result.set_value("annotations", garments[0].id, (key,), values[key])
-        _name_landmarks(result, garments[0].category_id)
+        counts["landmarks"] += int(agreement.agreed.sum())
+        _write(result, garment, agreement, source)
     return result, counts
 
 
+def _require_schema(teachers: Sequence[Model], dataset: Dataset) -> None:
+    for teacher in teachers:
+        if teacher.schema.landmarks != dataset.schema.landmarks:
+            raise CheckpointError(
+                f"{teacher.id} finds the landmarks {listed(teacher.schema.landmarks)}; expected "
+                f"those of the images: {listed(dataset.schema.landmarks)}."
+            )
+
+
+def _write(dataset: Dataset, garment: Garment, agreement: Agreement, source: str) -> None:
+    """Give a garment's record the landmarks on which the teachers agree, and their source."""
+    member = agreement.member
+    values = annotation_record(
+        garment.id,
+        garment.image_id,
+        garment.category_id,
+        xy=agreement.xy,
+        visibility=np.where(agreement.agreed, 2, 0),
+        bbox=landmark_box(agreement.xy.astype(float), member.astype(np.int64)),
+        order=dataset.landmark_order(garment.category_id),
+        fashion=provenance.of_model(
+            source, float(agreement.scores[member].mean()), agreement.scores.tolist(), {}
+        ),
+    )
+    for key in ("bbox", "area", "num_keypoints", "keypoints", provenance.KEY):
+        dataset.set_value("annotations", garment.id, (key,), values[key])
+    _name_landmarks(dataset, garment.category_id)
+
+
 def _why_passed_over(image: Image, rule: CategoryRule) -> str:
-    """Return why an image gets no landmarks, as a plural; empty where it may get some."""
+    """Return why an image gets no landmarks, as a plural; empty if it may get some."""
     garments = image.garments
     if image.reviewed:
         return "images that a person has reviewed"
@@ -248,20 +253,37 @@ def _why_passed_over(image: Image, rule: CategoryRule) -> str:
 
 
 def _name_landmarks(dataset: Dataset, category_id: RecordId) -> None:
-    """Give a category the landmarks' names, where it has none: a detection file's."""
+    """Give a category the landmarks' names, if it has none, as in a detection file."""
     if dataset.text("categories", category_id, ("keypoints",)) in (None, "null", "[]"):
         record = category_record(dataset.schema, 0, category_id)
         for key in ("keypoints", "skeleton"):
             dataset.set_value("categories", category_id, (key,), record[key])
 
 
-def _only(model: Model, image: RGBImage, *, flip: bool, crop: bool) -> PredictedGarment:
-    options = model.inference.overridden(flip_tta=flip, decoder=SINGLE_COMPLETE)
-    return model.predict([image], options, crop=crop)[0].garments[0]
+def _read(teacher: Model, image: RGBImage, *, flip_tta: bool, crop: bool) -> PredictedGarment:
+    options = teacher.inference.overridden(flip_tta=flip_tta, decoder=SINGLE_COMPLETE)
+    return teacher.predict([image], options, crop=crop)[0].garments[0]
+
+
+def _crop_around(
+    xy: NDArray[np.floating[Any]], margin: float, size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Return the box of (n, 2) landmarks with a margin, inside an image of `size` (width, height).
+
+    Returns
+    -------
+    x0, y0, x1, y1 in whole pixels, at least two apart.
+    """
+    width, height = size
+    low, high = xy.min(0), xy.max(0)
+    grow = np.maximum((high - low) * margin, 2.0)
+    x0, y0 = np.floor(np.clip(low - grow, 0, [width - 2, height - 2])).astype(int)
+    x1, y1 = np.ceil(np.clip(high + grow + 1, [x0 + 2, y0 + 2], [width, height])).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
 
 
 def _members(schema: Schema, category: int, scores: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """(K,) bool: of the body types that the category can have, the one that the scores fit best."""
+    """Return (K,) bool: the landmarks of that body type of the category which the scores fit best."""
 
     def fit(body_type: str) -> float:
         member = np.zeros(schema.n_landmarks, bool)

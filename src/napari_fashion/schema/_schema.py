@@ -371,6 +371,12 @@ class Schema:
 
         Ranked by (1) fewest `present` landmarks outside the body type, (2) fewest landmarks of the
         body type missing from `present`, (3) order in the category.
+
+        Examples
+        --------
+        >>> schema = Schema.load("garments")
+        >>> schema.body_type_for(schema.category_index("Dress"), [0, 1, 6, 7])
+        'full'
         """
         have = set(present)
 

@@ -366,13 +366,22 @@ def test_each_garment_is_looked_at_by_itself(bundled, samples, monkeypatch):
 
 def test_evaluation_of_whole_images_can_look_closer(bundled, samples):
     once, closer = (
-        evaluate_images(bundled, samples, protocol="whole", refine=refine, rounds=0)
+        evaluate_images(
+            bundled,
+            samples,
+            protocol="whole",
+            inference=bundled.inference.overridden(refine=refine),
+            rounds=0,
+        )
         for refine in (False, True)
     )
     assert closer.report.average_error < once.report.average_error
     assert closer.report.recall >= once.report.recall
     crop, plain = (
-        evaluate_images(bundled, samples, refine=refine, rounds=0) for refine in (True, None)
+        evaluate_images(
+            bundled, samples, inference=bundled.inference.overridden(refine=refine), rounds=0
+        )
+        for refine in (True, None)
     )
     assert crop.report.average_error == plain.report.average_error  # cuts are seen as they are
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from napari_fashion.engine.data.sample import UNREADABLE, AnnotatedImage
-from napari_fashion.engine.decode import DecoderOptions
+from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import ImageError
@@ -29,8 +29,8 @@ class Predictor:
 
     Attributes
     ----------
-    model, flip, sizes, refine, options
-        See `evaluate_images`.
+    model, inference
+        The model, and how it is used.
     batch
         Largest number of views that the network gets at once.
     advance, tally
@@ -42,10 +42,7 @@ class Predictor:
     """
 
     model: Model
-    flip: bool | None
-    sizes: Sequence[int] | None
-    refine: bool | None
-    options: DecoderOptions
+    inference: InferenceOptions
     batch: int
     advance: Advance
     tally: Tally | None
@@ -78,14 +75,11 @@ class Predictor:
             for image, job in jobs
             if (pixels := self._read(image)) is not None
         )
-        options = self.model.inference.overridden(
-            flip_tta=self.flip, sizes=self.sizes, refine=self.refine, decoder=self.options
-        )
         done: set[int] = set()
         for chunk in batches_by_pixels(read, self.batch, lambda item: item[2]):
             began = time.perf_counter()
             predictions = self.model.predict(
-                [shown for _, _, _, shown, _ in chunk], options, crop=crop
+                [shown for _, _, _, shown, _ in chunk], self.inference, crop=crop
             )
             self.seconds += time.perf_counter() - began
             for (image, job, _, _, where), prediction in zip(chunk, predictions, strict=True):

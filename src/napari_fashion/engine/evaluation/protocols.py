@@ -18,6 +18,7 @@ from napari_fashion.engine.evaluation.detections import Detections, Judgement, c
 from napari_fashion.engine.evaluation.landmark_metrics import average_error
 from napari_fashion.engine.evaluation.predictor import Advance, Predictor
 from napari_fashion.engine.evaluation.report import Evaluation, build_report
+from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.errors import FashionError
 from napari_fashion.images.transforms import Crop, RGBImage, crop_to_box
@@ -50,8 +51,8 @@ class EvaluationProtocol(ABC):
     detects: ClassVar[bool]
 
     @abstractmethod
-    def decoder_options(self, model: Model) -> DecoderOptions:
-        """Return how fields are decoded by default."""
+    def decoder_options(self, inference: InferenceOptions) -> DecoderOptions:
+        """Return how fields are decoded by default, if a model is used with some options."""
 
     @abstractmethod
     def judge(
@@ -87,7 +88,7 @@ class BoxProtocol(EvaluationProtocol):
     divided_by_box = True
     detects = False
 
-    def decoder_options(self, model: Model) -> DecoderOptions:
+    def decoder_options(self, inference: InferenceOptions) -> DecoderOptions:
         """Return `BOX_OPTIONS`."""
         return BOX_OPTIONS
 
@@ -123,9 +124,9 @@ class WholeProtocol(EvaluationProtocol):
     divided_by_box = False
     detects = True
 
-    def decoder_options(self, model: Model) -> DecoderOptions:
-        """Return the model's own options, with every landmark of a garment given a position."""
-        return model.inference.decoder.model_copy(update={"force_complete": True})
+    def decoder_options(self, inference: InferenceOptions) -> DecoderOptions:
+        """Return the options' own, with every landmark of a garment given a position."""
+        return inference.decoder.model_copy(update={"force_complete": True})
 
     def judge(
         self, predictor: Predictor, images: Sequence[AnnotatedImage], margin: float
@@ -145,10 +146,8 @@ def evaluate_images(
     images: Sequence[AnnotatedImage],
     *,
     protocol: str = "box",
-    flip: bool | None = None,
-    sizes: Sequence[int] | None = None,
-    refine: bool | None = None,
-    options: DecoderOptions | None = None,
+    inference: InferenceOptions | None = None,
+    decoder: DecoderOptions | None = None,
     margin: float = 0.0,
     batch: int = 16,
     rounds: int = 1000,
@@ -166,12 +165,9 @@ def evaluate_images(
         Annotated images (`read_sources`).
     protocol
         A name in `PROTOCOLS`: ``"box"`` or ``"whole"``.
-    flip, sizes
-        Flip TTA, and the sizes of multi-scale inference (`InferenceOptions.overridden`); None for
-        the model's own.
-    refine
-        Run the refinement pass, if the protocol detects garments; None for the model's own.
-    options
+    inference
+        How the model is used, given whole; None for its own options. Crops get no refinement pass.
+    decoder
         How fields are decoded; None for the protocol's default.
     margin
         Share of the box's width and height that a crop shows around it (``"box"`` only). Errors are
@@ -199,12 +195,10 @@ def evaluate_images(
         )
     chosen = PROTOCOLS[protocol]
     _require_judgeable(images, chosen, tally)
+    inference = inference or model.inference
     predictor = Predictor(
         model,
-        flip,
-        sizes,
-        refine if chosen.detects else None,
-        options or chosen.decoder_options(model),
+        inference.overridden(decoder=decoder or chosen.decoder_options(inference)),
         batch,
         advance,
         tally,

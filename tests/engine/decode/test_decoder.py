@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from napari_fashion.engine import decode
 from napari_fashion.engine.decode import (
     PUBLISHED,
-    RESOLUTION,
     DecodedGarment,
     DecoderOptions,
-    confidence_map,
     decode_fields,
 )
 from napari_fashion.engine.fields import Fields
@@ -288,22 +284,6 @@ def test_one_call_leaves_nothing_for_the_next() -> None:
         assert (results[i + 2][0].xy == alone[1]).all()
 
 
-def test_nothing_is_compiled_again() -> None:
-    scene = Scene(41, 41)
-    scene.garment(ONE)
-    fields = scene.fields()
-    decode_fields(fields, GARMENTS, COMPLETE)
-    decode_fields(fields, GARMENTS, SINGLE)
-    kernels = [decode._accumulate, decode._greedy, decode._complete, decode._single]
-    before = [len(k.signatures) for k in kernels]
-    for name in ("pif_confidence", "paf_xy1"):
-        getattr(fields, name).flags.writeable = False
-    decode_fields(fields, GARMENTS, changed(COMPLETE, pif_threshold=0, seed_threshold=1))
-    decode_fields(fields, GARMENTS, changed(SINGLE, force_complete=True))
-    decode_fields(Scene(9, 7, k=2, edges=()).fields(), None, COMPLETE)
-    assert [len(k.signatures) for k in kernels] == before == [1, 1, 1, 1]
-
-
 # -- every landmark, one garment -----------------------------------------------------------------
 
 
@@ -357,87 +337,6 @@ def test_single_lets_the_paf_decide_between_rivals() -> None:
     scene.arrays["paf_confidence"][:] = 0
     (found,) = decode_fields(scene.fields(), GARMENTS, SINGLE)
     assert found.xy[2] == pytest.approx(ONE[3], abs=0.1)
-
-
-# -- against slow, plain versions ----------------------------------------------------------------
-
-
-def slow_map(fields: Fields, threshold: float, n: float) -> np.ndarray:
-    k, h, w = fields.pif_confidence.shape
-    f = np.zeros((k, h * RESOLUTION, w * RESOLUTION))
-    for m in range(k):
-        for row in range(f.shape[1]):
-            for column in range(f.shape[2]):
-                x = (column + 0.5) / RESOLUTION - 0.5
-                y = (row + 0.5) / RESOLUTION - 0.5
-                for j in range(h):
-                    for i in range(w):
-                        c = fields.pif_confidence[m, j, i]
-                        if c < threshold:
-                            continue
-                        s = min(max(fields.pif_size[m, j, i] / 2, 0.25), 4)
-                        dx = fields.pif_xy[m, 0, j, i] - x
-                        dy = fields.pif_xy[m, 1, j, i] - y
-                        if max(abs(dx), abs(dy)) <= 2 * s:
-                            there = 1.0  # cells of the square around the vote that the grid has
-                            for at, cells in zip(fields.pif_xy[m, :, j, i], (w, h), strict=True):
-                                low, high = at - n**0.5 / 2, at + n**0.5 / 2
-                                there *= max(min(high, cells - 0.5) - max(low, -0.5), 1)
-                            c_there = min(c, 1) / there
-                            f[m, row, column] += c_there * math.exp(-(dx**2 + dy**2) / (2 * s * s))
-    return np.minimum(f, 1)
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_map_is_the_sum_of_gaussians(seed) -> None:
-    random = np.random.default_rng(seed)
-    scene = Scene(5, 7, k=2, edges=())
-    scene.arrays["pif_confidence"] = random.random((2, 5, 7))
-    scene.arrays["pif_size"] = random.uniform(0.1, 10, (2, 5, 7))
-    fields = scene.fields()
-    for threshold, n in ((0.3, 16), (0.0, 2)):
-        fast = confidence_map(fields, threshold=threshold, cells_per_landmark=n)
-        assert fast == pytest.approx(slow_map(fields, threshold, n), abs=1e-5)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_step_follows_the_best_cell(seed) -> None:
-    random = np.random.default_rng(seed)
-    n = 50
-    rows = np.concatenate(
-        [
-            random.uniform(0, 10, (n, 2)),
-            random.uniform(1, 3, (n, 1)),
-            random.uniform(0, 10, (n, 2)),
-            random.uniform(1, 3, (n, 1)),
-            np.where(random.random((n, 2)) < 0.2, 0, random.random((n, 2))),
-        ],
-        axis=1,
-    ).astype(np.float32)
-    x, y = random.uniform(0, 10, 2)
-    for backward in (0, 1):
-        a, t = (slice(3, 5), slice(0, 2)) if backward else (slice(0, 2), slice(3, 5))
-        scores = [
-            r[7 if backward else 6] * math.exp(-math.dist(r[a], (x, y)) / r[a.stop]) for r in rows
-        ]
-        best = int(np.argmax(scores))
-        near = [i for i in range(n) if math.dist(rows[i][t], rows[best][t]) <= rows[best][t.stop]]
-        place = np.average([rows[i][t] for i in near], axis=0, weights=[scores[i] for i in near])
-        got = decode._connect(rows, 0, n, backward, x, y)
-        assert got == pytest.approx([scores[best], *place, rows[best][t.stop]], rel=1e-4)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_garment_is_scored_over_the_set_that_fits(seed) -> None:
-    random = np.random.default_rng(seed)
-    sets = [set(members) for _, members in GARMENTS.body_types]
-    scores = np.where(random.random(8) < 0.5, 0, random.random(8)).astype(np.float32)
-    found = {k for k in range(8) if scores[k]}
-    fit = min(sets, key=lambda s: (len(found - s), len(s - found)))
-    mask = np.array([[k in s for k in range(8)] for s in sets])
-    assert decode._garment_score(scores, mask) == pytest.approx(
-        scores.sum() / len(fit | found), rel=1e-5
-    )
 
 
 @pytest.mark.parametrize(
