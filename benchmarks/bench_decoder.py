@@ -1,21 +1,26 @@
-"""Median time to decode one image, by grid size and number of garments.
+"""Median time to decode one image beside OpenPifPaf, by mode, grid size and number of garments.
 
     python benchmarks/bench_decoder.py
     python benchmarks/bench_decoder.py --reference-python /path/to/env/bin/python
 
-With a Python that has OpenPifPaf 0.13 the same fields are decoded there too, in the same run,
-turn by turn, so that both see the same load of the machine. One thread each.
+With a Python that has OpenPifPaf 0.13 its C++ decoder decodes the same fields in the same run, turn by
+turn with ours, so that both see the same load of the machine. One thread each, CPU time of the thread.
+Printed are our milliseconds and, as ratios, ours over OpenPifPaf's: greedy over its greedy decoding,
+complete over its force_complete_pose, single (with and without force_complete) over its greedy decoding.
+The second table compares 294 landmarks and 13 body types with 8 landmarks.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,21 +30,43 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from napari_fashion.engine.decode import DecoderOptions, decode_fields
+from napari_fashion.engine.decode import PUBLISHED, DecoderOptions, decode_fields, prepare
 from napari_fashion.engine.fields import Fields
 from napari_fashion.schema import Schema
 from synthetic_fields import Scene, row_of_garments
 
 CELLS = (65, 129)
 GARMENTS = (1, 4, 9, 16)
+BODY_TYPES = (25, 33, 31, 39, 15, 15, 10, 14, 8, 29, 37, 19, 19)
+"""Landmarks of each of 13 body types of their own, as in DeepFashion2: 294 in all."""
+MODES = {
+    "greedy": {},
+    "complete": {"force_complete": True},
+    "single": {"single_instance": True},
+    "single, complete": {"single_instance": True, "force_complete": True},
+}
+OTHERS = {
+    "greedy": "greedy",
+    "complete": "complete",
+    "single": "greedy",
+    "single, complete": "greedy",
+}
+"""The mode of OpenPifPaf that each of ours is compared with."""
 
-# Runs in the other Python; reads a path a line, answers with median milliseconds and garments.
+# Runs in the other Python; reads a path, a mode and a number a line, answers with milliseconds.
 REFERENCE = """
-import statistics, sys, time
+import argparse, statistics, sys, time
 import numpy as np, openpifpaf, torch
 torch.set_num_threads(1)
+parser = argparse.ArgumentParser()
+openpifpaf.decoder.cli(parser)
+arguments = {mode: parser.parse_args(flags) for mode, flags in
+             {"greedy": [], "complete": ["--force-complete-pose"]}.items()}
+def stack(z, names):
+    planes = [z[n] if z[n].ndim == 4 else z[n][:, None] for n in names]
+    return torch.from_numpy(np.concatenate([np.ones_like(planes[0]), *planes], 1).astype(np.float32))
 for line in sys.stdin:
-    path, repeats = line.rstrip("\\n").rsplit(" ", 1)
+    path, mode, repeats = line.rstrip("\\n").rsplit(" ", 2)
     z = np.load(path)
     k = z["pif_confidence"].shape[0]
     edges = [tuple(e) for e in z["edges"].tolist()]
@@ -48,22 +75,57 @@ for line in sys.stdin:
     paf = openpifpaf.headmeta.Caf("paf", "d", skeleton=edges, **common)
     for i, meta in enumerate((pif, paf)):
         meta.head_index, meta.base_stride, meta.upsample_stride = i, 8, 1
+    openpifpaf.decoder.configure(arguments[mode])
     decoder = openpifpaf.decoder.CifCaf([pif], [paf])
-    def stack(names):
-        planes = [z[n] if z[n].ndim == 4 else z[n][:, None] for n in names]
-        ones = np.ones_like(planes[0])
-        return torch.from_numpy(np.concatenate([ones, *planes], 1).astype(np.float32))
     fields = [
-        stack(["pif_confidence", "pif_xy", "pif_size"]),
-        stack(["paf_confidence", "paf_xy1", "paf_xy2", "paf_spread1", "paf_spread2"]),
+        stack(z, ["pif_confidence", "pif_xy", "pif_size"]),
+        stack(z, ["paf_confidence", "paf_xy1", "paf_xy2", "paf_spread1", "paf_spread2"]),
     ]
     times = []
     for _ in range(int(repeats)):
-        start = time.perf_counter()
+        start = time.thread_time()
         found = decoder(fields)
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     print("RESULT", 1e3 * statistics.median(times), len(found), flush=True)
 """
+
+
+class Reference:
+    """OpenPifPaf in another Python."""
+
+    def __init__(self, python: str, folder: Path) -> None:
+        self.path = folder / "fields.npz"
+        self.process = subprocess.Popen(
+            [python, "-c", REFERENCE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def take(self, fields: Fields) -> None:
+        names = (
+            "pif_confidence", "pif_xy", "pif_size",
+            "paf_confidence", "paf_xy1", "paf_xy2", "paf_spread1", "paf_spread2",
+        )  # fmt: skip
+        arrays = {name: getattr(fields, name) for name in names}
+        np.savez(self.path, edges=np.array(fields.edges) + 1, **arrays)
+
+    def median_ms(self, mode: str, repeats: int) -> tuple[float, int]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{self.path} {mode} {repeats}\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            if line.startswith("RESULT"):
+                _, milliseconds, found = line.split()
+                return float(milliseconds), int(found)
+        raise SystemExit("The reference Python stopped; is openpifpaf installed in it?")
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def scene(cells: int, n: int) -> Fields:
@@ -75,89 +137,117 @@ def scene(cells: int, n: int) -> Fields:
     return painted.fields()
 
 
-def median_ms(fields: Fields, schema: Schema, options: DecoderOptions, repeats: int) -> float:
+def many_landmarks(cells: int, n: int) -> tuple[Fields, list[range]]:
+    """Paint n garments of 13 body types of 294 landmarks, each a ring; return the body types too."""
+    ends = np.cumsum((0, *BODY_TYPES))
+    sets = [range(a, b) for a, b in itertools.pairwise(ends.tolist())]
+    edges = [(s[i], s[(i + 1) % len(s)]) for s in sets for i in range(len(s))]
+    painted = Scene(cells, cells, k=int(ends[-1]), edges=edges, noise=0.12, seed=n)
+    xy = np.zeros((int(ends[-1]), 2))
+    for corners, (box, _) in zip(
+        itertools.cycle(sets), row_of_garments(n, cells, seed=n), strict=False
+    ):
+        turn = np.linspace(0, 2 * np.pi, len(corners), endpoint=False)
+        ring = np.stack([np.cos(turn), np.sin(turn)], 1) / 2 + 0.5
+        xy[list(corners)] = box.min(0) + ring * np.ptp(box, axis=0)
+        painted.garment(xy, corners, c=0.8, paf=0.75, size=2.0)
+    return painted.fields(), sets
+
+
+def median_ms(
+    fields: Fields, options: DecoderOptions, sets: Sequence[range], repeats: int
+) -> float:
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
-        decode_fields(fields, schema, options)
-        times.append(time.perf_counter() - start)
+        start = time.thread_time()
+        decode_fields(fields, options=options, landmark_sets=sets)
+        times.append(time.thread_time() - start)
     return 1e3 * statistics.median(times)
-
-
-def ask(process: subprocess.Popen[str], path: Path, repeats: int) -> tuple[str, str]:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(f"{path} {repeats}\n")
-    process.stdin.flush()
-    for line in process.stdout:
-        if line.startswith("RESULT"):
-            _, milliseconds, found = line.split()
-            return f"{float(milliseconds):.2f}", found
-    raise SystemExit("The reference Python stopped; is openpifpaf installed in it?")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=60)
+    parser.add_argument("--turns", type=int, default=3, help="the median of so many is shown")
     parser.add_argument("--reference-python", help="a Python that can import openpifpaf")
     arguments = parser.parse_args()
 
-    schema = Schema.load("garments")
-    modes = {
-        "greedy": DecoderOptions(),
-        "complete": DecoderOptions(force_complete=True),
-        "single": DecoderOptions(single_instance=True, force_complete=True),
-    }
-    table = Table(title=f"Milliseconds an image, median of {arguments.repeats}")
+    modes = {name: PUBLISHED.model_copy(update=mode) for name, mode in MODES.items()}
+    start = time.process_time()
+    for options in modes.values():
+        prepare(options)
+    first_call = time.process_time() - start
+    console = Console(width=110)
+    with tempfile.TemporaryDirectory() as folder:
+        reference = None
+        if arguments.reference_python:
+            reference = Reference(arguments.reference_python, Path(folder))
+        console.print(_by_garments(modes, reference, arguments.repeats, arguments.turns))
+        if reference is not None:
+            reference.end()
+    console.print(_by_landmarks(modes, arguments.repeats))
+    console.print(f"First calls, compiled or read from the cache: {first_call:.2f} CPU-s")
+
+
+def _by_garments(
+    modes: dict[str, DecoderOptions], reference: Reference | None, repeats: int, turns: int
+) -> Table:
+    table = Table(title="Milliseconds an image, in brackets the ratio to OpenPifPaf's")
     for title in ("cells", "garments", "found", *modes):
         table.add_column(title, justify="right")
-    reference = None
-    if arguments.reference_python:
-        table.add_column("OpenPifPaf", justify="right")
-        table.add_column("found", justify="right")
-        reference = subprocess.Popen(
-            [arguments.reference_python, "-c", REFERENCE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-    start = time.perf_counter()
-    for options in modes.values():
-        decode_fields(scene(33, 1), schema, options)
-    first_call = time.perf_counter() - start
-
-    with tempfile.TemporaryDirectory() as folder:
-        for cells in CELLS:
-            for n in GARMENTS:
-                fields = scene(cells, n)
-                row = [str(cells), str(n), str(len(decode_fields(fields, schema)))]
-                row += [
-                    f"{median_ms(fields, schema, options, arguments.repeats):.2f}"
-                    for options in modes.values()
-                ]
-                if reference is not None:
-                    path = Path(folder) / "fields.npz"
-                    names = (
-                        "pif_confidence", "pif_xy", "pif_size",
-                        "paf_confidence", "paf_xy1", "paf_xy2", "paf_spread1", "paf_spread2",
-                    )  # fmt: skip
-                    np.savez(
-                        path,
-                        edges=np.array(fields.edges) + 1,
-                        **{name: getattr(fields, name) for name in names},
-                    )
-                    row += ask(reference, path, arguments.repeats)
-                table.add_row(*row)
     if reference is not None:
-        assert reference.stdin is not None
-        reference.stdin.close()
-        reference.wait()
-    console = Console()
-    console.print(table)
-    console.print(f"First calls, compiled or read from the cache: {first_call:.2f} s")
+        for title in ("OpenPifPaf", "found", "complete"):
+            table.add_column(title, justify="right")
+    sets = [members for _, members in Schema.load("garments").body_types]
+    for cells, n in itertools.product(CELLS, GARMENTS):
+        fields = scene(cells, n)
+        if reference is not None:
+            reference.take(fields)
+        ours: dict[str, list[float]] = {name: [] for name in modes}
+        theirs: dict[str, list[float]] = {"greedy": [], "complete": []}
+        others_found = 0
+        for _ in range(turns):
+            for name, options in modes.items():
+                ours[name].append(median_ms(fields, options, sets, repeats))
+            if reference is not None:
+                for mode, times in theirs.items():
+                    milliseconds, others_found = reference.median_ms(mode, repeats)
+                    times.append(milliseconds)
+        found = len(decode_fields(fields, options=modes["greedy"], landmark_sets=sets))
+        row = [str(cells), str(n), str(found)]
+        for name, times in ours.items():
+            text = f"{statistics.median(times):.2f}"
+            if reference is not None:
+                ratios = [a / b for a, b in zip(times, theirs[OTHERS[name]], strict=True)]
+                text += f" ({statistics.median(ratios):.2f})"
+            row.append(text)
+        if reference is not None:
+            row += [f"{statistics.median(theirs['greedy']):.2f}", str(others_found)]
+            row.append(f"{statistics.median(theirs['complete']):.2f}")
+        table.add_row(*row)
+    return table
+
+
+def _by_landmarks(modes: dict[str, DecoderOptions], repeats: int) -> Table:
+    table = Table(title="Milliseconds for 294 landmarks and 13 body types, and for 8 landmarks")
+    for title in ("cells", "garments", *modes):
+        table.add_column(title, justify="right")
+    eight = [members for _, members in Schema.load("garments").body_types]
+    for cells, n in itertools.product((65,), (1, 4)):
+        many, sets = many_landmarks(cells, n)
+        few = scene(cells, n)
+        row = [str(cells), str(n)]
+        for options in modes.values():
+            decode_fields(many, options=options, landmark_sets=sets)
+            times = (
+                median_ms(many, options, sets, repeats),
+                median_ms(few, options, eight, repeats),
+            )
+            row.append(" / ".join(f"{milliseconds:.2f}" for milliseconds in times))
+        table.add_row(*row)
+    return table
 
 
 if __name__ == "__main__":

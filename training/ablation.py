@@ -2,8 +2,8 @@
 
     python training/ablation.py --model runs/bundled
 
-Where flip TTA is not the question, it is asked as the model's recipe says. Nothing here trains,
-and nothing looks at the test split: the photos are those of `photos:train` that the model's run held
+Unless flip TTA is compared, it is used as the model is configured. Nothing here trains,
+and nothing reads the test split: the photos are those of `photos:train` that the model's run held
 out. Prints a Markdown table for each question.
 """
 
@@ -20,6 +20,7 @@ from lay_out import lay_out
 
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
+from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import split_images
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS, Evaluation, evaluate_images
@@ -40,7 +41,7 @@ def _refined(
 
 
 def main() -> None:
-    """Ask one question after the other."""
+    """Measure one choice after the other."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--share", type=float, help="only senders that this share holds out")
@@ -59,8 +60,15 @@ def main() -> None:
     if options.share is not None:  # the same photos for models that held out different shares
         images = split_images(images, options.share, 0, None)[1]
     print(f"{model.id}, {len(images)} validation photos")
+    _box_crops(model, images, options.sizes or [[s] for s in SIZES] + PAIRS)
+    _refinement(model, images)
+    _redetection(model, images)
+    _thresholds(model, images)
+
+
+def _box_crops(model: Model, images: list[AnnotatedImage], all_sizes: list[list[int]]) -> None:
     _head("box crops: longer sides, flip TTA")
-    for sizes in options.sizes or [[s] for s in SIZES] + PAIRS:
+    for sizes in all_sizes:
         for flip in (False, True):
             inference = model.inference.overridden(flip_tta=flip, sizes=sizes)
             _line(
@@ -74,6 +82,9 @@ def main() -> None:
     for weight in (0.0, 0.05, 0.25, 1.0):
         decoder = BOX_OPTIONS.model_copy(update={"paf_weight": weight})
         _line(f"{weight}", evaluate_images(model, images, decoder=decoder, rounds=0))
+
+
+def _refinement(model: Model, images: list[AnnotatedImage]) -> None:
     _head("whole images: a refinement pass at what is found; margin, size of the detection pass")
     usual = model.inference
     side = usual.input_size
@@ -88,16 +99,22 @@ def main() -> None:
             f"0.2, {side}, flip TTA in {words}",
             evaluate_images(model, images, **WHOLE, inference=refined),
         )
+
+
+def _redetection(model: Model, images: list[AnnotatedImage]) -> None:
     for count in (1, 2, 3, 4, 6):
         with tempfile.TemporaryDirectory() as folder:
             path = lay_out(images, count, Path(folder), model.schema)
             several = load_sources([Source(file=str(path))], model.schema)
             _head(f"whole images, photos in each: {count}; size of another detection pass")
             for size in (None, *AGAIN):
-                refined = _refined(usual, 0.2, 224, size)
+                refined = _refined(model.inference, 0.2, 224, size)
                 result = evaluate_images(model, several, **WHOLE, inference=refined)
                 # Shares of the images with one garment: where there are several, of the last alone.
                 _line(f"{size or 'none'}", result if count == 1 else replace(result, images={}))
+
+
+def _thresholds(model: Model, images: list[AnnotatedImage]) -> None:
     _head("whole images: PIF and PAF threshold, garment threshold")
     for threshold in (0.05, 0.1, 0.2):
         for garment in (0.15, 0.2, 0.3):

@@ -28,18 +28,7 @@ from napari_fashion.engine.train.recipe import Recipe
 
 def main() -> None:
     """Retrain and compare; print a table and keep the figures in the run's folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", help="photos:test or photos:train")
-    parser.add_argument("sender", help="such as 'sender 352'")
-    parser.add_argument("--model", default="bundled")
-    parser.add_argument("--count", type=int, default=50, help="of corrected photos")
-    parser.add_argument("--epochs", type=int, default=RetrainOptions.epochs)
-    parser.add_argument("--lr", type=float, default=RetrainOptions.lr)
-    parser.add_argument("--keep", type=float, default=KEEP_START, help="of the old model's weights")
-    parser.add_argument(
-        "--teach", type=float, default=0.0, help="share of the old model in the category targets"
-    )
-    parser.add_argument("--run", type=Path, required=True, help="folder of the new run")
+    parser = _parser()
     options = parser.parse_args()
 
     old = Model.load(options.model, "cpu")
@@ -58,24 +47,7 @@ def main() -> None:
     corrected, others = own[: options.count], own[options.count :]
     rest = [p for p in images if p.group != options.sender]
 
-    recipe = Recipe.from_dict(
-        {
-            "name": "adapted",
-            "start_from": options.model,
-            "data": {
-                "train": [{"file": str(_write(corrected, options)), "images": str(_images())}],
-                "validation_share": 0.0,
-            },
-            "network": {"drop_path": 0.0},
-            "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": options.keep},
-            "teacher": {"model": "start", "category": options.teach},
-            "schedule": {
-                "epochs": options.epochs,
-                "batch": RetrainOptions.batch,
-                "warmup_epochs": min(1.0, options.epochs / 10),
-            },
-        }
-    )
+    recipe = _recipe(options, corrected)
     new = Model.load(train(recipe, options.run, device="cpu"), "cpu")
     figures = {
         where: {name: _figures(model, judged) for name, model in (("before", old), ("after", new))}
@@ -93,6 +65,43 @@ def main() -> None:
             print(
                 f"{where}, {name}: {before:.4f} -> {after:.4f} ({100 * (after / before - 1):+.1f} %)"
             )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", help="photos:test or photos:train")
+    parser.add_argument("sender", help="such as 'sender 352'")
+    parser.add_argument("--model", default="bundled")
+    parser.add_argument("--count", type=int, default=50, help="of corrected photos")
+    parser.add_argument("--epochs", type=int, default=RetrainOptions.epochs)
+    parser.add_argument("--lr", type=float, default=RetrainOptions.lr)
+    parser.add_argument("--keep", type=float, default=KEEP_START, help="of the old model's weights")
+    parser.add_argument(
+        "--teach", type=float, default=0.0, help="share of the old model in the category targets"
+    )
+    parser.add_argument("--run", type=Path, required=True, help="folder of the new run")
+    return parser
+
+
+def _recipe(options: argparse.Namespace, corrected: list[AnnotatedImage]) -> Recipe:
+    return Recipe.from_dict(
+        {
+            "name": "adapted",
+            "start_from": options.model,
+            "data": {
+                "train": [{"file": str(_write(corrected, options)), "images": str(_images())}],
+                "validation_share": 0.0,
+            },
+            "network": {"drop_path": 0.0},
+            "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": options.keep},
+            "teacher": {"model": "start", "category": options.teach},
+            "schedule": {
+                "epochs": options.epochs,
+                "batch": RetrainOptions.batch,
+                "warmup_epochs": min(1.0, options.epochs / 10),
+            },
+        }
+    )
 
 
 def _images() -> Path:

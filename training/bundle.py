@@ -2,9 +2,8 @@
 
 python training/bundle.py runs/bundled --machine "2 cores of an Intel Xeon"
 
-How it is used (the decoder's thresholds, the mirror, the sizes of its looks and the closer
-one) is as the recipe says
-now: that is chosen on validation photos once the model is there.
+How the model is used (`inference`: thresholds, flip TTA, sizes, refinement) is taken from the recipe as it
+is now: it is chosen on validation photos once the model is trained.
 """
 
 from __future__ import annotations

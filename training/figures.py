@@ -34,7 +34,7 @@ BEGIN, END = "<!-- figures: training/figures.py -->", "<!-- end of figures -->"
 SEVERAL = 4
 """Photos that are laid out in one image for the column of images with several garments."""
 MARGIN = 0.25
-"""How much around the box the column of cuts with surroundings shows, as a share of the box."""
+"""Margin around the box in the column of crops with surroundings, as a share of the box."""
 Json = dict[str, Any]
 
 
@@ -154,34 +154,36 @@ def garment_rows(model: Model, evaluation: Evaluation) -> list[Json]:
 # -- tables --------------------------------------------------------------------------------------
 
 
+FOUND = "one garment: found"
+SECOND = "one garment: a second, false one found"
+ROWS: list[tuple[str, Callable[[Json], str]]] = [
+    ("AVG NE, visible landmarks", lambda r: _interval(r, "average_error", _number)),
+    ("AVG NE by the garment's box", lambda r: _number(r["average_error_by_box"])),
+    ("pooled NE", lambda r: _interval(r, "pooled_error", _number)),
+    ("median", lambda r: _number(r["median_error"])),
+    ("PDL at 0.1", lambda r: _percent(r["near"]["0.1"])),
+    ("PDL at 0.05", lambda r: _percent(r["near"]["0.05"])),
+    ("landmarks within 0.02", lambda r: _interval(r, "points_within", _percent)),
+    ("garments with all within 0.02", lambda r: _interval(r, "garments_within", _percent)),
+    ("category top-1", lambda r: _interval(r, "top1", _percent)),
+    ("category top-3", lambda r: _percent(r["top3"])),
+    ("category top-5", lambda r: _percent(r["top5"])),
+    ("one garment found", lambda r: _percent(r["images"].get(FOUND))),
+    ("a second, false one found", lambda r: _percent(r["images"].get(SECOND))),
+    ("detection precision", lambda r: _percent(r["precision"])),
+    ("detection recall", lambda r: _percent(r["recall"])),
+    ("OKS AP", lambda r: _number(r["ap"])),
+    ("OKS AP at 0.5", lambda r: _number(r["ap50"])),
+    ("milliseconds an image", lambda r: f"{1000 * r['seconds_per_image']:.0f}"),
+]
+KINDS = (
+    "box", "whole", "box_wide", "several", "box_once", "whole_once", "samples_box",
+    "samples_whole",
+)  # fmt: skip
+
+
 def tables(f: Json) -> str:
     """Return the card's tables in Markdown."""
-    found = "one garment: found"
-    second = "one garment: a second, false one found"
-    rows: list[tuple[str, Callable[[Json], str]]] = [
-        ("AVG NE, visible landmarks", lambda r: _interval(r, "average_error", _number)),
-        ("AVG NE by the garment's box", lambda r: _number(r["average_error_by_box"])),
-        ("pooled NE", lambda r: _interval(r, "pooled_error", _number)),
-        ("median", lambda r: _number(r["median_error"])),
-        ("PDL at 0.1", lambda r: _percent(r["near"]["0.1"])),
-        ("PDL at 0.05", lambda r: _percent(r["near"]["0.05"])),
-        ("landmarks within 0.02", lambda r: _interval(r, "points_within", _percent)),
-        ("garments with all within 0.02", lambda r: _interval(r, "garments_within", _percent)),
-        ("category top-1", lambda r: _interval(r, "top1", _percent)),
-        ("category top-3", lambda r: _percent(r["top3"])),
-        ("category top-5", lambda r: _percent(r["top5"])),
-        ("one garment found", lambda r: _percent(r["images"].get(found))),
-        ("a second, false one found", lambda r: _percent(r["images"].get(second))),
-        ("detection precision", lambda r: _percent(r["precision"])),
-        ("detection recall", lambda r: _percent(r["recall"])),
-        ("OKS AP", lambda r: _number(r["ap"])),
-        ("OKS AP at 0.5", lambda r: _number(r["ap50"])),
-        ("milliseconds an image", lambda r: f"{1000 * r['seconds_per_image']:.0f}"),
-    ]
-    kinds = (
-        "box", "whole", "box_wide", "several", "box_once", "whole_once", "samples_box",
-        "samples_whole",
-    )  # fmt: skip
     empty = "; ".join(
         f"{_percent(v['none found'])} of {v['images']} {k}"
         for k, v in f["no_garment"].items()
@@ -193,8 +195,8 @@ def tables(f: Json) -> str:
         f"| | photos, box crops | photos, whole | box with {MARGIN:.0%} around it "
         f"| {SEVERAL} photos in an image | box crops, one pass | whole, one pass "
         "| procedural, box crops | procedural, whole |",
-        "|---" * (1 + len(kinds)) + "|",
-        *(f"| {label} | " + " | ".join(text(f[k]) for k in kinds) + " |" for label, text in rows),
+        "|---" * (1 + len(KINDS)) + "|",
+        *(f"| {label} | " + " | ".join(text(f[k]) for k in KINDS) + " |" for label, text in ROWS),
         "",
         f"Shoes and hats in which nothing is found: {empty}.",
         "",

@@ -4,7 +4,7 @@
 
 By the landmarks: the greatest mean distance between label and prediction, by the box of the labelled
 landmarks; label green, prediction red. By the category: how improbable the labelled one is. What turns
-out wrong is corrected in data/garments/train.json and written down in training/data-fixes.md. The
+out wrong is corrected in datasets/photos/data/train.json and written down in training/data-fixes.md. The
 test split is not looked at.
 """
 

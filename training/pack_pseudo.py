@@ -3,7 +3,7 @@
     python training/pack_pseudo.py RESULT.json
 
 Keeps the photos whose landmarks were placed, names without folders, a tenth of a pixel, and which
-models said so; writes data/garments/pseudo.json in the package.
+models said so; writes datasets/photos/data/pseudo.json in the package.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import argparse
 import json
 from pathlib import Path
 
-import napari_fashion
+from napari_fashion.datasets.photos.locate import DATA
 from napari_fashion.files import atomic_write
 
-TARGET = Path(napari_fashion.__file__).parent / "data/garments/pseudo.json"
+TARGET = DATA / "pseudo.json"
 KEPT = ("id", "image_id", "category_id", "iscrowd", "bbox", "area", "num_keypoints", "keypoints")
 
 

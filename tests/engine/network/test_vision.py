@@ -62,7 +62,9 @@ def test_a_model_is_loaded_in_a_process_that_draws(before, work, call) -> None:
 
 def test_without_a_window_triton_is_found_as_ever() -> None:
     code = (
-        "import sys, importlib.util, napari_fashion.engine.network.network\n"
+        "import sys, importlib.util\n"
+        "from napari_fashion.engine.network.vision import import_library\n"
+        "import_library('torchvision')\n"
         "known = importlib.util.find_spec('triton') is not None\n"
         "assert 'PyQt5' not in sys.modules\n"
         "assert ('triton' in sys.modules) == known, sorted(sys.modules)"

@@ -118,7 +118,7 @@ def fetch(
         The folder; by default `default_folder`, where `locate` finds it.
     source
         A folder, or the address of a mirror (http, https, file), that holds ``images/<id>.jpg``;
-        by default the public repository at the commit named in ``data/garments/source.toml``.
+        by default the public repository at the commit named in ``data/source.toml``.
         Photos without landmarks may lie in ``unlabelled/`` there.
     what
         ``labelled``: the 2,232 photos that have landmarks (some 60 MB); ``all``: also those

@@ -11,7 +11,7 @@ from napari_fashion.paths import data_folder
 ENVIRONMENT = "NAPARI_FASHION_PHOTOS"
 """Names the photos' folder, before every other place."""
 
-DATA = Path(__file__).resolve().parents[2] / "data" / "garments"
+DATA = Path(__file__).resolve().parent / "data"
 """Folder of the landmark files in the package."""
 
 

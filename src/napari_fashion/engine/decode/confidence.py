@@ -186,9 +186,9 @@ def add_gaussian(
     ratio = math.exp(-narrow * (2 * (y0 - y) + 1))
     for row in range(y0, y1):
         down = np.float32(weight * value)
-        line = f[k, row]
-        for column in range(x0, x1):
-            line[column] += down * across[column]
+        # Unsigned, since a signed index might count from the end: that cannot be vectorised.
+        for column in range(np.uint64(x0), np.uint64(x1)):
+            f[k, row, column] += down * across[column]
         extent[k, row, 0] = min(extent[k, row, 0], x0)
         extent[k, row, 1] = max(extent[k, row, 1], x1)
         value *= ratio

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from napari_fashion.engine.decode._compiled import announce_to
+from napari_fashion.engine.decode._compiled import announce_compiling
 from napari_fashion.engine.decode._log import Log, new_log
 from napari_fashion.engine.decode.arguments import (
     Bool,
@@ -80,10 +80,9 @@ def _decode(fields: Fields, sets: Bool, options: DecoderOptions, log: Log) -> li
     garments, scores, indices = decode(pif, paf, adjacency, sets, options, log)
     if options.force_complete:
         complete_garments(pif, paf, adjacency, garments, indices, options, log)
-    xy, landmark_scores, spread, _ = garments
     found = [
-        DecodedGarment(xy[i], landmark_scores[i], spread[i], float(score))
-        for i, score in enumerate(scores)
+        DecodedGarment(xy, landmark_scores, spread, score)
+        for xy, landmark_scores, spread, score in zip(*garments[:3], scores.tolist(), strict=True)
     ]
     return sorted(found, key=lambda garment: -garment.score)
 
@@ -102,7 +101,7 @@ def prepare(
     notify
         Is called with a sentence before the first function is compiled; not if there is none to compile.
     """
-    with announce_to(notify):
+    with announce_compiling(notify):
         decode_fields(_tiny_fields(), None, options)
 
 

@@ -11,6 +11,10 @@ from napari_fashion.engine.decode._compiled import compiled, inner
 from napari_fashion.engine.decode.arguments import Adjacency, Cells, Float32, Int64, Paf
 from napari_fashion.engine.decode.confidence import MIN_SPREAD, look_up
 
+_SAMPLE = 8  # every so many cells of an edge are a sample of them
+
+_Index = int | np.uint64
+
 
 class Connections(NamedTuple):
     """The PAF cells that lead somewhere, edge by edge."""
@@ -100,27 +104,37 @@ def connect(
         Score 0 if no cell starts near the landmark.
     """
     rows = connections.rows
-    start, stop = connections.starts[edge], connections.starts[edge + 1]
-    source = 3 if backward else 0
-    target = 0 if backward else 3
-    rescored = 7 if backward else 6
+    # Unsigned, since a signed index might count from the end, which costs a test for each access.
+    start, stop = np.uint64(connections.starts[edge]), np.uint64(connections.starts[edge + 1])
+    source = np.uint64(3 if backward else 0)
+    target = np.uint64(0 if backward else 3)
+    rescored = np.uint64(7 if backward else 6)
+    # Most cells belong to other garments. The nearest of a sample gives a score that those do not reach.
+    nearest: int | np.int64 = -1
+    least = np.float32(np.inf)
+    for r in range(start, stop, np.uint64(_SAMPLE)):
+        u = rows[r, source] - x
+        v = rows[r, source + 1] - y
+        if u * u + v * v < least and rows[r, rescored] > 0:
+            least = u * u + v * v
+            nearest = np.int64(r)
+    floor = 0.0
+    if nearest >= 0:
+        floor = 0.9999 * _score_of(rows, np.uint64(nearest), source, rescored, x, y)
     best = 0.0
-    index = -1
+    index: int | np.int64 = -1
     for r in range(start, stop):
-        s = rows[r, rescored]
-        if s <= best:
-            continue
         u = rows[r, source] - x
         v = rows[r, source + 1] - y
         b = rows[r, source + 2]
-        # exp(-t) < 1 / (1 + t^2 / 2): most cells belong to other garments, and are too far away to
-        # be the best. The margin covers rounding.
-        if s * np.float32(2.0002) * b * b < best * (2 * b * b + u * u + v * v):
+        # exp(-t) < 1 / (1 + t^2 / 2)
+        if 2 * b * b * rows[r, rescored] < floor * (2 * b * b + u * u + v * v):
             continue
-        s *= math.exp(-math.hypot(u, v) / b)
+        s = _score_of(rows, r, source, rescored, x, y)
         if s > best:
             best = s
-            index = r
+            index = np.int64(r)
+            floor = max(floor, 0.9999 * best)
     if index < 0:
         return 0.0, 0.0, 0.0, 0.0
     tx, ty, b = rows[index, target], rows[index, target + 1], rows[index, target + 2]
@@ -130,9 +144,18 @@ def connect(
         v = rows[r, target + 1] - ty
         if rows[r, rescored] <= 0 or u * u + v * v > b * b:
             continue
-        d = math.hypot(rows[r, source] - x, rows[r, source + 1] - y)
-        s = rows[r, rescored] * math.exp(-d / rows[r, source + 2])
+        s = _score_of(rows, r, source, rescored, x, y)
         weight += s
         sum_x += s * rows[r, target]
         sum_y += s * rows[r, target + 1]
     return best, sum_x / weight, sum_y / weight, b
+
+
+@inner
+def _score_of(
+    rows: Float32, r: _Index, source: np.uint64, rescored: np.uint64, x: float, y: float
+) -> float:
+    """Score of a row's cell from a placed landmark: c exp(-|x - a1| / b1) f2(a2)."""
+    u, v = np.float64(rows[r, source] - x), np.float64(rows[r, source + 1] - y)
+    d = np.float32(math.sqrt(u * u + v * v))  # what hypotf does, in line
+    return float(rows[r, rescored] * math.exp(-d / rows[r, source + 2]))

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from napari_fashion.engine.decode._compiled import compiled, inner
 from napari_fashion.engine.decode._log import CANDIDATE, CHOSEN, KEPT, NONE, NOT_FOUND, Log, note
 from napari_fashion.engine.decode.arguments import (
-    ONE,
     ZERO,
     Adjacency,
     Bool,
@@ -34,6 +33,7 @@ from napari_fashion.engine.decode.confidence import (
     add_gaussian,
     clear,
     gaussian_of,
+    kernel_of,
     look_up,
     settle,
     weight_of,
@@ -165,10 +165,7 @@ def _find_candidates(
         surest = _bound_values(pif, k, work)
         if surest < 0:
             continue
-        # The best value is at least as high as the one with the highest bound.
-        work.members[0] = surest
-        _evaluate(pif, cells, k, side, ONE, work)
-        least = 0.8 * _SHARE * work.values[0]
+        least = 0.8 * _SHARE * _guess(pif, k, surest, side)
         while True:
             n = ZERO
             for p in range(n_cells):
@@ -176,9 +173,10 @@ def _find_candidates(
                     work.members[n] = p
                     n += 1
             _evaluate(pif, cells, k, side, n, work)
-            _pick(pif, cells, k, side, n, work, candidates)
-            # What the best candidate admits beside it is known now: seldom less than was looked at.
-            admitted = _SHARE * candidates.value[k, 0]
+            best = _pick(pif, cells, k, side, n, work, candidates)
+            # The best value, and what it admits beside it, are known now: seldom less than the guess.
+            # What is no member is lower, so that the candidates are final.
+            admitted = min(best, _SHARE * candidates.value[k, 0])
             if admitted >= least:
                 break
             least = 0.999 * admitted
@@ -188,7 +186,7 @@ def _find_candidates(
 def _sum_weights(pif: Pif, cells: Cells, k: int, side: float, work: Workspace) -> None:
     """For each cell, sum the weights of the Gaussians that reach the samples looked up in it."""
     rows, columns = work.f.shape[1:]
-    sums = work.sums
+    sums, boxes = work.sums, work.boxes
     height, width = pif.height, pif.width
     for j in range(height + 1):
         for i in range(width + 1):
@@ -198,14 +196,14 @@ def _sum_weights(pif: Pif, cells: Cells, k: int, side: float, work: Workspace) -
     for n in range(first, cells.starts[k + 1]):
         p = cells.flat[n] - k * height * width
         _, _, _, x0, x1, y0, y1 = gaussian_of(pif, k, p, rows, columns)
-        box = work.boxes[n - first]
+        m = n - first
         if x0 >= x1 or y0 >= y1:
-            box[0], box[1] = 1, 0
+            boxes[m, 0], boxes[m, 1], boxes[m, 2], boxes[m, 3] = 1, 0, 1, 0
             continue
         # What lies between the samples i and i + 1 is looked up in the cell of sample i.
         i0, i1 = max(x0 - 1, 0) // RESOLUTION, (x1 - 1) // RESOLUTION
         j0, j1 = max(y0 - 1, 0) // RESOLUTION, (y1 - 1) // RESOLUTION
-        box[0], box[1], box[2], box[3] = i0, i1, j0, j1
+        boxes[m, 0], boxes[m, 1], boxes[m, 2], boxes[m, 3] = i0, i1, j0, j1
         weight = weight_of(pif, k, p, side)
         sums[j0, i0] += weight
         sums[j0, i1 + 1] -= weight
@@ -230,7 +228,7 @@ def _cell_of(pif: Pif, x: float, y: float) -> tuple[int, int]:
 
 @inner
 def _bound_values(pif: Pif, k: int, work: Workspace) -> int:
-    """Fill `upper`; return the PIF cell with the highest bound, -1 if no target is in the image."""
+    """Fill `upper`; return the PIF cell that is likely the best, -1 if no target is in the image."""
     surest = -1
     most = 0.0
     for p in range(pif.height * pif.width):
@@ -243,12 +241,30 @@ def _bound_values(pif: Pif, k: int, work: Workspace) -> int:
             continue
         i, j = _cell_of(pif, np.float64(x), np.float64(y))
         # The map is summed in float32; the margin covers its rounding.
-        bound = min(1.01 * max(work.sums[j, i], 0.0) + 1e-5, 1.0) + 1e-2 * min(c, np.float32(1))
+        c = min(c, np.float32(1))
+        bound = min(1.01 * max(work.sums[j, i], 0.0) + 1e-5, 1.0) + 1e-2 * c
         work.upper[p] = bound
-        if bound > most:
-            most = bound
+        if bound * c > most:
+            most = bound * c
             surest = p
     return surest
+
+
+@inner
+def _guess(pif: Pif, k: int, p: int, side: float) -> float:
+    """Guess the map at the target of PIF cell p from the cells around it."""
+    x, y = pif.xy[k, 0, p], pif.xy[k, 1, p]
+    row, column = p // pif.width, p % pif.width
+    value = 0.0
+    for j in range(max(row - WINDOW, 0), min(row + WINDOW + 1, pif.height)):
+        for i in range(max(column - WINDOW, 0), min(column + WINDOW + 1, pif.width)):
+            q = j * pif.width + i
+            u, v = pif.xy[k, 0, q] - x, pif.xy[k, 1, q] - y
+            sigma = kernel_of(pif.size[k, q])
+            d = (u * u + v * v) / (2 * sigma * sigma)
+            if pif.confidence[k, q] > WEAK_PIF and d <= 2:
+                value += float(weight_of(pif, k, q, side)) * math.exp(-d)
+    return min(value, 1.0)
 
 
 @inner
@@ -274,20 +290,22 @@ def _evaluate(pif: Pif, cells: Cells, k: int, side: float, n: int, work: Workspa
 def _make_map(pif: Pif, cells: Cells, k: int, side: float, work: Workspace) -> None:
     """Make the map of landmark k so that it is whole in the `needed` cells."""
     rows, columns = work.f.shape[1:]
+    boxes, needed = work.boxes, work.needed
     left, right, top, bottom = pif.width, -1, pif.height, -1
     for j in range(pif.height):
         for i in range(pif.width):
-            if work.needed[j, i]:
+            if needed[j, i]:
                 left, right = min(left, i), max(right, i)
                 top, bottom = min(top, j), max(bottom, j)
     clear(work.f, work.extent, ZERO)
     across = np.empty(columns, np.float32)
     first = cells.starts[k]
     for n in range(first, cells.starts[k + 1]):
-        box = work.boxes[n - first]
-        if box[1] < left or box[0] > right or box[3] < top or box[2] > bottom or box[1] < box[0]:
-            continue
-        if not _reaches(work.needed, box):
+        m = n - first
+        i0, i1, j0, j1 = boxes[m, 0], boxes[m, 1], boxes[m, 2], boxes[m, 3]
+        # Few boxes are near. One test without branches is faster than four that cannot be predicted.
+        near = (i1 >= left) & (i0 <= right) & (j1 >= top) & (j0 <= bottom)
+        if not near or not _reaches(needed, i0, i1, j0, j1):
             continue
         p = cells.flat[n] - k * pif.height * pif.width
         gaussian = gaussian_of(pif, k, p, rows, columns)
@@ -295,10 +313,10 @@ def _make_map(pif: Pif, cells: Cells, k: int, side: float, work: Workspace) -> N
 
 
 @inner
-def _reaches(needed: NDArray[np.uint8], box: Int32) -> bool:
+def _reaches(needed: NDArray[np.uint8], i0: int, i1: int, j0: int, j1: int) -> bool:
     """Whether some cell of a box is needed."""
-    for j in range(box[2], box[3] + 1):
-        for i in range(box[0], box[1] + 1):
+    for j in range(j0, j1 + 1):
+        for i in range(i0, i1 + 1):
             if needed[j, i]:
                 return True
     return False
@@ -307,9 +325,15 @@ def _reaches(needed: NDArray[np.uint8], box: Int32) -> bool:
 @inner
 def _pick(
     pif: Pif, cells: Cells, k: int, side: float, n: int, work: Workspace, candidates: Candidates
-) -> None:
-    """Pick the candidates of landmark k from the first n `members`: the best, then others away from it."""
+) -> float:
+    """Pick the candidates of landmark k from the first n `members`: the best, then others away from it.
+
+    Returns
+    -------
+    The value of the best member, 0 if there is none.
+    """
     candidates.n[k] = 0
+    most = 0.0
     for r in range(_CANDIDATES):
         best = 0.0
         chosen = -1
@@ -326,7 +350,9 @@ def _pick(
                 best = work.values[m]
                 chosen = p
         if chosen < 0 or (r > 0 and best < _SHARE * candidates.value[k, 0]):
-            return
+            break
+        if r == 0:
+            most = best
         target_x, target_y = np.float64(pif.xy[k, 0, chosen]), np.float64(pif.xy[k, 1, chosen])
         x, y, _, _, _ = settle(pif, k, target_x, target_y, 0.0)
         candidates.xy[k, r, 0] = x
@@ -337,6 +363,7 @@ def _pick(
             _make_map(pif, cells, k, side, work)
         candidates.value[k, r] = look_up(work.f, ZERO, x, y)
         candidates.n[k] = r + 1
+    return most
 
 
 # -- choice --------------------------------------------------------------------------------------
@@ -358,19 +385,27 @@ def _support_pairs(
             continue
         for n in range(leading.starts[e], leading.starts[e + 1]):
             p = leading.flat[n] - e * n_cells
+            x, y = paf.xy1[e, 0, p], paf.xy1[e, 1, p]
+            # Most cells are far from every candidate.
+            far = 1.001 * _FAR * max(paf.spread1[e, p], MIN_SPREAD)
+            if not _is_near(candidates, ends[e, 0], x, y, far):
+                continue
             c = paf.confidence[e, p]
             if not (c > WEAK_PIF and math.isfinite(c)):
                 continue
-            finite = (
-                paf.xy1[e, 0, p]
-                + paf.xy1[e, 1, p]
-                + paf.xy2[e, 0, p]
-                + paf.xy2[e, 1, p]
-                + paf.spread1[e, p]
-                + paf.spread2[e, p]
-            )
-            if math.isfinite(finite):
+            finite = x + y + paf.xy2[e, 0, p] + paf.xy2[e, 1, p] + paf.spread1[e, p]
+            if math.isfinite(finite + paf.spread2[e, p]):
                 _support_by(paf, e, p, ends[e, 0], ends[e, 1], candidates, support[e])
+
+
+@inner
+def _is_near(candidates: Candidates, k: int, x: float, y: float, far: float) -> bool:
+    """Whether a place is near a candidate, by a test without branches, which none could predict."""
+    near = False
+    for r in range(candidates.n[k]):
+        u, v = x - candidates.xy[k, r, 0], y - candidates.xy[k, r, 1]
+        near |= (abs(u) <= far) & (abs(v) <= far)
+    return near
 
 
 @inner
@@ -382,10 +417,7 @@ def _support_by(
     x1, y1, b1 = paf.xy1[e, 0, p], paf.xy1[e, 1, p], max(paf.spread1[e, p], MIN_SPREAD)
     x2, y2, b2 = paf.xy2[e, 0, p], paf.xy2[e, 1, p], max(paf.spread2[e, p], MIN_SPREAD)
     for r in range(candidates.n[first]):
-        u = x1 - candidates.xy[first, r, 0]
-        if abs(u) > 1.001 * _FAR * b1:  # most cells are far from every candidate
-            continue
-        d1 = math.hypot(u, y1 - candidates.xy[first, r, 1]) / b1
+        d1 = math.hypot(x1 - candidates.xy[first, r, 0], y1 - candidates.xy[first, r, 1]) / b1
         if d1 >= _FAR:
             continue
         for q in range(candidates.n[second]):

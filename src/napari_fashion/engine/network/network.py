@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -47,6 +48,8 @@ class Head(nn.Module):
 
     def initialise(self) -> None:
         """Start at the rate of positive cells, so that no steps go into unlearning."""
+        if self.conv.weight.is_meta:  # it has only a shape; see `Network`
+            return
         nn.init.normal_(self.conv.weight, std=0.01)
         # PixelShuffle makes one channel of upsample^2 neighbouring ones.
         bias = torch.zeros(self.conv.out_channels).view(
@@ -100,8 +103,12 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.category = nn.Conv2d(channels[-1], categories, 1) if categories else None
         for name in ("mean", "std"):
-            values = 255 * torch.tensor(getattr(self.backbone.normalisation, name))
-            self.register_buffer(name, values[:, None, None], persistent=False)
+            # By NumPy: arithmetic on the meta device imports torch's compiler, which takes seconds, and
+            # triton, which ends a process with a window (`vision`).
+            values = 255 * np.array(getattr(self.backbone.normalisation, name), np.float32)
+            self.register_buffer(
+                name, torch.tensor(values[:, None, None].tolist()), persistent=False
+            )
         for head in (self.pif, self.paf):
             if head is not None:
                 head.initialise()
