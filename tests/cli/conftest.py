@@ -27,6 +27,13 @@ def run(drawn, tmp_path_factory):
     return folder / "run", [json.loads(line) for line in result.stdout.splitlines()], command
 
 
+def as_value(value):
+    """A value as TOML has it in a line; tables inline."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {as_value(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value)
+
+
 def as_toml(recipe):
     """A recipe's dictionary form as TOML."""
     lines = [f"{k} = {json.dumps(v)}" for k, v in recipe.items() if not isinstance(v, dict)]
@@ -37,11 +44,11 @@ def as_toml(recipe):
             k: v for k, v in table.items() if isinstance(v, list) and v and isinstance(v[0], dict)
         }
         lines.append(f"[{key}]")
-        lines += [f"{k} = {json.dumps(v)}" for k, v in table.items() if k not in lists]
+        lines += [f"{k} = {as_value(v)}" for k, v in table.items() if k not in lists]
         for name, rows in lists.items():
             for row in rows:
                 lines.append(f"[[{key}.{name}]]")
-                lines += [f"{k} = {json.dumps(v)}" for k, v in row.items()]
+                lines += [f"{k} = {as_value(v)}" for k, v in row.items()]
     return "\n".join(lines)
 
 
