@@ -283,6 +283,100 @@ a_model(
 )
 
 
+def _inference(**changes: Any) -> Callable[[dict[str, Any], bytes], tuple[Any, bytes]]:
+    return lambda d, w: ({**d, "inference": {**d["inference"], **changes}}, w)
+
+
+def _schema(**changes: Any) -> Callable[[dict[str, Any], bytes], tuple[Any, bytes]]:
+    return lambda d, w: ({**d, "schema": {**d["schema"], **changes}}, w)
+
+
+a_model("an input size of 10^9", _inference(input_size=10**9), "inference.input_size")
+a_model("2,000 sizes", _inference(multi_scale=[64] * 2000), "multi_scale.*16 items or fewer")
+a_model("sizes of 10^9", _inference(multi_scale=[64, 10**9]), "multi_scale")
+a_model(
+    "a redetection size of 10^9", _inference(refinement={"redetect_size": 10**9}), "redetect_size"
+)
+a_model("a crop aspect of text", _inference(crop_aspect="wide"), "crop_aspect")
+a_model(
+    "a network of 10^6 blocks",
+    lambda d, w: ({**d, "network": {**d["network"], "blocks": 10**6}}, w),
+    "network.blocks",
+)
+a_model(
+    "a network that upsamples 10^6 times",
+    lambda d, w: ({**d, "network": {**d["network"], "upsample": 10**6}}, w),
+    "network.upsample",
+)
+a_model(
+    "a backbone that a library does not know",
+    lambda d, w: ({**d, "network": {**d["network"], "backbone": "torchvision:os.system"}}, w),
+    "torchvision:os.system",
+)
+a_model(
+    "a backbone of 645 million parameters",
+    lambda d, w: ({**d, "network": {**d["network"], "backbone": "torchvision:regnet_y_128gf"}}, w),
+    "644,812,894",
+)
+a_model(
+    "10^6 categories",
+    _schema(categories=[{"name": str(i), "body_types": ["upper"]} for i in range(10**6)]),
+    "at most 4,000,000",
+)
+a_model(
+    "100,000 categories",
+    _schema(categories=[{"name": str(i), "body_types": ["upper"]} for i in range(10**5)]),
+    "100,000 categories",
+)
+a_model(
+    "10,000 landmarks",
+    _schema(landmarks=[{"name": str(i), "sigma": 0.1} for i in range(10**4)]),
+    "landmark",
+)
+a_model(
+    "9,000 categories at 4,096 pixels",
+    lambda d, w: (
+        {
+            **d,
+            "schema": {
+                **d["schema"],
+                "categories": [{"name": str(i), "body_types": ["upper"]} for i in range(9000)],
+            },
+            "inference": {**d["inference"], "input_size": 4096},
+        },
+        w,
+    ),
+    "GiB",
+)
+a_model("a recipe that is a list", lambda d, w: ({**d, "recipe": []}, w), "recipe: found")
+a_model(
+    "heads of another layout", lambda d, w: ({**d, "heads": d["heads"][:2]}, w), "heads: found 2"
+)
+a_model("heads that are a number", lambda d, w: ({**d, "heads": 5}, w), "heads")
+a_model(
+    "a description of weights in ONNX alone", lambda d, w: ({**d, "weights": "onnx"}, w), "x.onnx"
+)
+
+
+def an_export(name: str, data: bytes, *says: str) -> None:
+    """Add a file that is described as an exported model."""
+
+    def make(folder: Path) -> Use:
+        made = folder.parent.parent.parent / "m"
+        described = json.loads(made.with_suffix(".json").read_text())
+        described |= {"weights": "onnx", "weights_sha256": hashlib.sha256(data).hexdigest()}
+        (folder / "x.json").write_text(json.dumps(described))
+        (folder / "x.onnx").write_bytes(data)
+        return read("model", "x.onnx", *says)
+
+    add("documents", MODELS, name, make)
+
+
+an_export("an exported model that is empty", b"", "x.onnx|onnx")
+an_export("an exported model that is a pickle", pickle.dumps({"a": 1}), "x.onnx|onnx")
+an_export("an exported model of null characters", bytes(100_000), "x.onnx|onnx")
+
+
 def _only(file: str, data: bytes) -> Callable[[Path], Use]:
     def make(folder: Path) -> Use:
         (folder / file).write_bytes(data)

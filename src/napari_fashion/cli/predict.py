@@ -102,6 +102,7 @@ def run(options: argparse.Namespace) -> int:
     outputs = _declared(options, given, out)
     inputs.set_limits(options.max_pixels)
 
+    from napari_fashion.engine.decode import announce_compiling
     from napari_fashion.engine.model import Model
 
     model = Model.load(options.model, options.device, options.runtime, threads=options.threads)
@@ -133,7 +134,8 @@ def run(options: argparse.Namespace) -> int:
         )
         partial.begin(resume=options.resume, overwrite=options.overwrite)
         try:
-            _predict(model, dataset, rule, partial, overlays, options)
+            with announce_compiling(terminal.notify):
+                _predict(model, dataset, rule, partial, overlays, options)
         except KeyboardInterrupt:
             terminal.warn(
                 f"{partial.done:,} of {len(dataset.images):,} images are done and kept in {partial.path}; "

@@ -56,8 +56,11 @@ def load_network(file: ModelFile) -> Network:
     """
     schema, config = file.schema, file.description.network
     sizes = (schema.n_landmarks, len(schema.edges), len(schema.categories))
-    with torch.device("meta"):  # shapes without memory, however large they are
-        shapes = Network(config, *sizes)
+    try:
+        with torch.device("meta"):  # shapes without memory, however large they are
+            shapes = Network(config, *sizes)
+    except CheckpointError as error:
+        raise CheckpointError(f"{file.path}: its network cannot be built. {error}") from error
     described = f"{file.path.name} describes"
     check = expect_shapes_of(shapes, file.weights, described, TOGETHER)
     weights = read_weights(file.weights, check)
