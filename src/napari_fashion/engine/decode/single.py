@@ -383,11 +383,14 @@ def _support_pairs(
     for e in range(ends.shape[0]):
         if not contested[e]:
             continue
+        x0, x1, y0, y1 = _box_of(candidates, ends[e, 0])
         for n in range(leading.starts[e], leading.starts[e + 1]):
             p = leading.flat[n] - e * n_cells
             x, y = paf.xy1[e, 0, p], paf.xy1[e, 1, p]
-            # Most cells are far from every candidate.
+            # Most cells are far from every candidate. Tests without branches, which none could predict.
             far = 1.001 * _FAR * max(paf.spread1[e, p], MIN_SPREAD)
+            if not ((x >= x0 - far) & (x <= x1 + far) & (y >= y0 - far) & (y <= y1 + far)):
+                continue
             if not _is_near(candidates, ends[e, 0], x, y, far):
                 continue
             c = paf.confidence[e, p]
@@ -399,8 +402,19 @@ def _support_pairs(
 
 
 @inner
+def _box_of(candidates: Candidates, k: int) -> tuple[float, float, float, float]:
+    """Box x0, x1, y0, y1 of a landmark's candidates."""
+    x0 = y0 = np.inf
+    x1 = y1 = -np.inf
+    for r in range(candidates.n[k]):
+        x, y = candidates.xy[k, r, 0], candidates.xy[k, r, 1]
+        x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
+    return x0, x1, y0, y1
+
+
+@inner
 def _is_near(candidates: Candidates, k: int, x: float, y: float, far: float) -> bool:
-    """Whether a place is near a candidate, by a test without branches, which none could predict."""
+    """Whether a place is near a candidate."""
     near = False
     for r in range(candidates.n[k]):
         u, v = x - candidates.xy[k, r, 0], y - candidates.xy[k, r, 1]
