@@ -42,6 +42,7 @@ FORBIDDEN = (
         ("napari_fashion.engine.model", ("torch", "torchvision", "timm", "onnx", "onnxruntime")),
         ("napari_fashion.engine.inference.pipeline", ("torch", "onnx", "onnxruntime")),
         ("napari_fashion.engine.inference.options", ("torch", "torchvision")),
+        ("napari_fashion.engine.decode", ("torch", "torchvision")),
         ("napari_fashion.engine.network.config", ("torch", "torchvision", "timm", "numba")),
         ("napari_fashion.engine.network.heads", ("torch", "numba")),
         ("napari_fashion.engine.network.network", ("torchvision", "timm", "numba")),

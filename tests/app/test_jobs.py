@@ -133,7 +133,7 @@ def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
             return [(image.shape, "prediction") for image in images]
 
     tasks = [Task(1, "../b.png", None), Task(2, "a.png", (8, 6)), Task(3, "", None)]
-    first, second, third = _predict(Looks(), "", tasks, ImageFolder(tmp_path))
+    first, second, third = _predict(Looks(), "", tasks, ImageFolder(tmp_path), print)
     assert "leads out of" in first.problem
     assert "file_name" in third.problem
     assert (second.fields, second.prediction, second.problem) == ((6, 8, 3), "prediction", "")
@@ -168,9 +168,33 @@ def test_whatever_goes_wrong_with_an_image_is_this_image_s_failure(tmp_path, err
     for name in ("a.png", "b.png"):
         Image.new("RGB", (8, 6)).save(tmp_path / name)
     tasks = [Task(1, "a.png", (8, 6)), Task(2, "b.png", (8, 6))]
-    first, second = _predict(Fails(error), "", tasks, ImageFolder(tmp_path))
+    first, second = _predict(Fails(error), "", tasks, ImageFolder(tmp_path), print)
     assert first.problem.startswith(told)
     assert (second.prediction, second.problem) == ("prediction", "")
+
+
+def test_a_first_prediction_that_compiles_the_decoder_says_so(tmp_path):
+    import numba
+    from PIL import Image
+
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+
+    class Compiles:
+        def predict_with_fields(self, images):
+            def loop(n):
+                return n + 1
+
+            loop.__module__ = (
+                "napari_fashion.engine.decode.graph"  # one of the decoder's, not cached
+            )
+            return [(numba.njit(loop)(1), "prediction") for _ in images]
+
+    said = []
+    tasks = [Task(1, "a.png", (8, 6)), Task(2, "a.png", (8, 6))]
+    first, _ = _predict(Compiles(), "", tasks, ImageFolder(tmp_path), said.append)
+    assert first.fields == 2
+    assert len(said) == 1
+    assert said[0].startswith("Compiling the decoder")
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_run_with_a_problem(

@@ -27,22 +27,19 @@ def run(drawn, tmp_path_factory):
     return folder / "run", [json.loads(line) for line in result.stdout.splitlines()], command
 
 
-def as_toml(recipe):
+def as_toml(recipe, prefix=""):
     """A recipe's dictionary form as TOML."""
-    lines = [f"{k} = {json.dumps(v)}" for k, v in recipe.items() if not isinstance(v, dict)]
-    for key, table in recipe.items():
-        if not isinstance(table, dict):
-            continue
-        lists = {
-            k: v for k, v in table.items() if isinstance(v, list) and v and isinstance(v[0], dict)
-        }
-        lines.append(f"[{key}]")
-        lines += [f"{k} = {json.dumps(v)}" for k, v in table.items() if k not in lists]
-        for name, rows in lists.items():
-            for row in rows:
-                lines.append(f"[[{key}.{name}]]")
-                lines += [f"{k} = {json.dumps(v)}" for k, v in row.items()]
-    return "\n".join(lines)
+    lines, tables = [], []
+    for key, value in recipe.items():
+        name = json.dumps(key) if "." in key else key
+        if isinstance(value, dict):
+            tables += [f"[{prefix}{name}]", as_toml(value, f"{prefix}{name}.")]
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for row in value:
+                tables += [f"[[{prefix}{name}]]", as_toml(row, f"{prefix}{name}.")]
+        else:
+            lines.append(f"{name} = {json.dumps(value)}")
+    return "\n".join([*lines, *tables])
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import sys
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from hostile import using
 from hostile.catalogue import ENTRIES, all_entries
@@ -31,9 +32,11 @@ def serve(connection: Connection, folder: str, model: str) -> None:
     load = Model.load
     shared = load(model, "cpu")
 
-    def share(source: str = "bundled", device: str = "auto") -> Model:
-        own = str(source) == model and device in ("auto", "cpu")
-        return shared if own else load(source, device)
+    def share(
+        source: str = "bundled", device: str = "auto", runtime: str = "auto", **options: Any
+    ) -> Model:
+        own = str(source) == model and device in ("auto", "cpu") and runtime == "auto"
+        return shared if own else load(source, device, runtime, **options)
 
     Model.load = share  # type: ignore[method-assign]
     import napari_fashion.app.layer_data  # noqa: F401

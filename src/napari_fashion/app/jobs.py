@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from napari.qt.threading import create_worker
 from psygnal import Signal
 from qtpy.QtCore import QTimer
+from superqt.utils import ensure_main_thread
 
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.coco import Dataset, Image, Problems, find_problems
@@ -146,6 +147,7 @@ class PredictJob:
             self._source,
             tasks,
             editor.dataset.image_folder,
+            ensure_main_thread(self.session.notify),
             _start_thread=False,
             _progress={"total": len(tasks), "desc": "Predicting"},
             _connect={
@@ -238,14 +240,21 @@ class PredictJob:
 
 
 def _predict(
-    model: Predictor | None, source: str, tasks: Sequence[Task], folder: ImageFolder
+    model: Predictor | None,
+    source: str,
+    tasks: Sequence[Task],
+    folder: ImageFolder,
+    notify: Callable[[str], object],
 ) -> Generator[Predictor | Outcome, None, None]:
     """Run in the worker's thread: touches neither the data set nor Qt."""
+    from napari_fashion.engine.decode import announce_compiling
+
     if model is None:
         model = load_model(source)
         yield model
-    for task in tasks:
-        yield _predict_image(model, task, folder)
+    with announce_compiling(notify):
+        for task in tasks:
+            yield _predict_image(model, task, folder)
 
 
 def _predict_image(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:

@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,9 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict; return the exit status."""
-    from napari_fashion.cli.partial import Partial, digest_of
+    from napari_fashion.cli.partial import Partial
     from napari_fashion.coco.categories import CategoryRule
-    from napari_fashion.images import pixel_limit
 
     if options.single_instance and options.refine:
         raise FashionError(
@@ -99,16 +99,10 @@ def run(options: argparse.Namespace) -> int:
         out = DEFAULT_OUT
     answer = inputs.category_answer(options.categories)
     given = inputs.listed(options.input)
-    outputs = Outputs([*given, options.categories], overwrite=options.overwrite)
-    outputs.reads_models([options.model])
-    if out is not None:
-        outputs.file(out, "--out")
-    if options.annotations is not None:
-        outputs.file(options.annotations, "--annotations")
-    if options.overlays is not None:
-        outputs.folder(options.overlays, "--overlays")
+    outputs = _declared(options, given, out)
     inputs.set_limits(options.max_pixels)
 
+    from napari_fashion.engine.decode import announce_compiling
     from napari_fashion.engine.model import Model
 
     model = Model.load(options.model, options.device, options.runtime, threads=options.threads)
@@ -119,13 +113,7 @@ def run(options: argparse.Namespace) -> int:
         images=options.images,
         allow_roots=options.allow_root,
     ) as (dataset, own):
-        if dataset.schema.landmarks != model.schema.landmarks:
-            from napari_fashion.documents import listed
-
-            raise FashionError(
-                f"{terminal.plain(given[0])} has the landmarks {listed(dataset.schema.landmarks)}; the "
-                f"model finds {listed(model.schema.landmarks)}. Use a model of that schema."
-            )
+        _check_landmarks(given[0], dataset, model)
         inputs.tell_problems(dataset)
         rule = CategoryRule.of(dataset, model.schema, answer)
         added = bool(rule.new) and own
@@ -141,26 +129,13 @@ def run(options: argparse.Namespace) -> int:
         overlays = _Overlays(options.overlays, dataset, outputs, going_on=going_on)
         partial = Partial(
             kept,
-            {
-                "model": model.id,
-                "images": digest_of(dataset),
-                "single-instance": options.single_instance,
-                "force-complete": options.force_complete,
-                "flip": options.flip_tta,
-                "sizes": options.multi_scale,
-                "refine": options.refine,
-                "batch": options.batch,
-                "categories": [repr(i) for i in rule.ids],
-                "root": os.path.abspath(dataset.image_root),
-                "allow-root": sorted(os.path.abspath(root) for root in options.allow_root),
-                "max-pixels": pixel_limit(),
-                "overlays": options.overlays is not None,
-            },
+            _conditions(options, model, dataset, rule),
             dataset.images.ids,
         )
         partial.begin(resume=options.resume, overwrite=options.overwrite)
         try:
-            _predict(model, dataset, rule, partial, overlays, options)
+            with announce_compiling(terminal.notify):
+                _predict(model, dataset, rule, partial, overlays, options)
         except KeyboardInterrupt:
             terminal.warn(
                 f"{partial.done:,} of {len(dataset.images):,} images are done and kept in {partial.path}; "
@@ -170,6 +145,53 @@ def run(options: argparse.Namespace) -> int:
         finally:
             partial.close()
         return _finish(model, dataset, answer, partial, out, listing, options)
+
+
+def _check_landmarks(given: str, dataset: Dataset, model: Model) -> None:
+    from napari_fashion.documents import listed
+
+    if dataset.schema.landmarks != model.schema.landmarks:
+        raise FashionError(
+            f"{terminal.plain(given)} has the landmarks {listed(dataset.schema.landmarks)}; the "
+            f"model finds {listed(model.schema.landmarks)}. Use a model of that schema."
+        )
+
+
+def _declared(options: argparse.Namespace, given: Sequence[str], out: Path | None) -> Outputs:
+    """Return what the command reads and will write, checked."""
+    outputs = Outputs([*given, options.categories], overwrite=options.overwrite)
+    outputs.reads_models([options.model])
+    if out is not None:
+        outputs.file(out, "--out")
+    if options.annotations is not None:
+        outputs.file(options.annotations, "--annotations")
+    if options.overlays is not None:
+        outputs.folder(options.overlays, "--overlays")
+    return outputs
+
+
+def _conditions(
+    options: argparse.Namespace, model: Model, dataset: Dataset, rule: CategoryRule
+) -> dict[str, Any]:
+    """Return what has to be the same for an interrupted prediction to go on."""
+    from napari_fashion.cli.partial import digest_of
+    from napari_fashion.images import pixel_limit
+
+    return {
+        "model": model.id,
+        "images": digest_of(dataset),
+        "single-instance": options.single_instance,
+        "force-complete": options.force_complete,
+        "flip": options.flip_tta,
+        "sizes": options.multi_scale,
+        "refine": options.refine,
+        "batch": options.batch,
+        "categories": [repr(i) for i in rule.ids],
+        "root": os.path.abspath(dataset.image_root),
+        "allow-root": sorted(os.path.abspath(root) for root in options.allow_root),
+        "max-pixels": pixel_limit(),
+        "overlays": options.overlays is not None,
+    }
 
 
 class _Overlays:

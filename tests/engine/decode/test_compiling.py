@@ -30,14 +30,13 @@ MAP = """
 import logging
 logging.basicConfig(format="LOG %(levelname)s %(message)s", level=logging.INFO)
 import numpy as np
-from napari_fashion.engine.decode import confidence_map
-from napari_fashion.engine.decode._compiled import announce_to
+from napari_fashion.engine.decode import announce_compiling, confidence_map
 from napari_fashion.engine.fields import Fields
 one, two = np.ones((1, 3, 3)), np.ones((1, 2, 3, 3))
 none = dict.fromkeys(("paf_confidence", "paf_spread1", "paf_spread2", "category"), one[:0])
 fields = Fields(pif_confidence=one, pif_xy=two, pif_spread=one, pif_size=one, paf_xy1=two[:0],
                 paf_xy2=two[:0], edges=(), **none)
-with announce_to(lambda text: print("SAID", text)):
+with announce_compiling(lambda text: print("SAID", text)):
     print("MAP", confidence_map(fields).max())
 """
 

@@ -38,9 +38,9 @@ def test_a_batch_is_bounded_by_pixels_and_nothing_else_changes(
     shown: list[int] = []
     predict = model.predict
 
-    def counted(views, **options):
+    def counted(views, options, **more):
         shown.append(len(views))
-        return predict(views, **options)
+        return predict(views, options, **more)
 
     monkeypatch.setattr(model, "predict", counted)
     at_once = evaluate_images(model, images, protocol=protocol, rounds=0)

@@ -8,11 +8,13 @@ back; what a garment occupies seeds no other and belongs to the better one (`gre
 not found can be completed (`complete`), and crops of one garment are decoded as one (`single`).
 
 Everything here is in cells. The loops are compiled by numba on the first call of an installation
-(`prepare`), then read from its cache. They release the GIL: images can be decoded in threads.
+(`prepare`, `announce_compiling`), then read from its cache. They release the GIL: images can be decoded
+in threads.
 """
 
 from __future__ import annotations
 
+from napari_fashion.engine.decode._compiled import announce_compiling
 from napari_fashion.engine.decode.confidence import RESOLUTION, confidence_map
 from napari_fashion.engine.decode.decoder import decode_fields, prepare
 from napari_fashion.engine.decode.garment import DecodedGarment
@@ -25,6 +27,7 @@ __all__ = [
     "DecodeTrace",
     "DecodedGarment",
     "DecoderOptions",
+    "announce_compiling",
     "confidence_map",
     "decode_fields",
     "prepare",

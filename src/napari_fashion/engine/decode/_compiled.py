@@ -64,11 +64,11 @@ def _jit(function: _Function, **options: bool) -> _Function:
 
 
 class _Announcer(event.Listener):
-    """Announces that the decoder is being compiled: once a process, before it begins."""
+    """Announces that the decoder is being compiled, before it begins."""
 
     def __init__(self) -> None:
         self._warned = False
-        self._announced = False
+        self._logged = False
         self._notify = threading.local()
 
     def warn(self) -> None:
@@ -79,12 +79,13 @@ class _Announcer(event.Listener):
 
     def on_start(self, event: Any) -> None:
         """Announce the first function of the decoder that is not in the cache."""
-        module = event.data["dispatcher"].py_func.__module__
-        if self._announced or not module.startswith(__package__):
+        if not event.data["dispatcher"].py_func.__module__.startswith(__package__):
             return
-        self._announced = True
-        _log.info("%s", COMPILING)
+        if not self._logged:
+            self._logged = True
+            _log.info("%s", COMPILING)
         notify = getattr(self._notify, "here", None)
+        self._notify.here = None  # once: there are many functions
         if notify is not None:
             notify(COMPILING)
 
@@ -93,7 +94,10 @@ class _Announcer(event.Listener):
 
     @contextmanager
     def to(self, notify: Callable[[str], object] | None) -> Iterator[None]:
-        """Announce to `notify` too what this thread compiles meanwhile."""
+        """Call `notify` with a sentence, once, if this thread compiles functions of the decoder meanwhile.
+
+        The first call of an installation does. Without this context it is only logged (INFO).
+        """
         before = getattr(self._notify, "here", None)
         self._notify.here = notify
         try:
@@ -103,5 +107,5 @@ class _Announcer(event.Listener):
 
 
 _announcer = _Announcer()
-announce_to = _announcer.to
+announce_compiling = _announcer.to
 event.register("numba:compile", _announcer)  # type: ignore[no-untyped-call]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from napari_fashion.engine.decode._compiled import announce_to
+from napari_fashion.engine.decode._compiled import announce_compiling
 from napari_fashion.engine.decode._log import Log, new_log
 from napari_fashion.engine.decode.arguments import (
     Bool,
@@ -101,7 +101,7 @@ def prepare(
     notify
         Is called with a sentence before the first function is compiled; not if there is none to compile.
     """
-    with announce_to(notify):
+    with announce_compiling(notify):
         decode_fields(_tiny_fields(), None, options)
 
 
