@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from napari_fashion.engine.network.activation import activate, bounded_log_spread
+from napari_fashion.engine.network.activation import (
+    activate,
+    activate_in_place,
+    bounded_log_spread,
+)
 from napari_fashion.engine.network.heads import CATEGORY, HEADS, PAF, PIF, HeadSpec, Point
 from napari_fashion.engine.network.network import Heads
 
@@ -65,3 +69,15 @@ def test_activation_follows_the_names():
             }[name[0]](value)
             torch.testing.assert_close(found[:, :, i], expected)
     assert torch.equal(fields.category, category)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_activation_in_place_is_the_same_but_for_rounding(layout):
+    torch.manual_seed(0)
+    raw = 5 * torch.randn(2, 6 * 9, 8, 12)
+    paf = raw.contiguous(memory_format=layout).view(2, 6, 9, 8, 12)
+    pif = raw[:, :30].contiguous(memory_format=layout).view(2, 6, 5, 8, 12)
+    heads = Heads(pif, paf, torch.randn(2, 3, 8, 12))
+    expected = activate(heads)
+    for one, two in zip(activate_in_place(heads), expected, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-6)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_fashion.engine.inference.runtime import FieldArrays
-from napari_fashion.engine.network.activation import activate
+from napari_fashion.engine.network.activation import activate_in_place
 from napari_fashion.engine.network.folding import fold_norms
 from napari_fashion.engine.network.network import Network
 
@@ -41,7 +41,7 @@ class TorchRuntime:
         x = torch.from_numpy(images).to(self.torch_device).permute(0, 3, 1, 2).float()
         network = self._for_inference()
         with torch.autocast("cuda", enabled=self.torch_device.type == "cuda"):
-            heads = activate(network(x))
+            heads = activate_in_place(network(x))
         return FieldArrays(*(part.cpu().numpy() for part in heads))
 
     def _for_inference(self) -> Network:
