@@ -82,7 +82,9 @@ def small_model(tmp_path_factory) -> Path:
     from napari_fashion.engine.network.config import NetworkConfig
 
     torch.manual_seed(1)
-    config = NetworkConfig(backbone="shufflenet_v2_x0_5")
-    info = ModelInfo(inference=InferenceOptions(input_size=64))
+    config = NetworkConfig(backbone="shufflenet_v2_x0_5", neck="plain", upsample=2)
+    info = ModelInfo(
+        inference=InferenceOptions(input_size=64, flip_tta=False, crop_aspect=1.0, refinement=None)
+    )
     model = Model.create(config, SCHEMA, info, torch.device("cpu"))
     return model.save(tmp_path_factory.mktemp("model") / "model")

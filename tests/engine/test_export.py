@@ -12,6 +12,7 @@ from napari_fashion.engine import export
 from napari_fashion.engine.model import Model, ModelInfo
 from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.errors import CheckpointError
+from napari_fashion.images import read_image
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed (extra 'onnx')")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (extra 'onnx')")
@@ -57,6 +58,21 @@ def test_it_predicts_what_the_model_in_torch_does(trained_model, exported):
         np.testing.assert_allclose(one.pif_xy, two.pif_xy, rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(one.paf_xy2, two.paf_xy2, rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(one.category, two.category, rtol=1e-4, atol=1e-4)
+
+
+def test_garments_are_where_the_model_in_torch_finds_them(trained_model, exported, drawn):
+    images = [read_image(drawn.parent / "images" / f"{i:03d}.png") for i in range(1, 13)]
+    options = trained_model.inference.overridden(refine=True, flip_tta=True)
+    both = (model.predict(images, options) for model in (Model.load(exported), trained_model))
+    found = 0
+    for one, two in zip(*both, strict=True):
+        assert len(one.garments) == len(two.garments)
+        for g, h in zip(one.garments, two.garments, strict=True):
+            found += 1
+            np.testing.assert_allclose(g.xy, h.xy, rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(g.scores, h.scores, atol=1e-4)
+            np.testing.assert_allclose(g.category, h.category, atol=1e-4)
+    assert found >= 9
 
 
 def test_an_exported_model_says_what_it_is_for(exported, trained):

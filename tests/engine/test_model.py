@@ -263,7 +263,9 @@ def test_a_recipe_decides_whether_the_mirror_is_asked(trained, images):
     plainly, both = (model.inference.overridden(flip_tta=flip) for flip in (False, True))
     flipped = model.fields_batch([image], both)[0].pif_confidence
     assert not np.allclose(plain, flipped)
-    model.info.inference = InferenceOptions(input_size=96, flip_tta=True)
+    model.info.inference = InferenceOptions(
+        input_size=96, flip_tta=True, crop_aspect=1.0, refinement=None
+    )
     assert np.allclose(model.fields(image).pif_confidence, flipped)
     assert np.allclose(model.fields_batch([image], plainly)[0].pif_confidence, plain)
 
@@ -278,7 +280,9 @@ def test_images_are_seen_at_several_sizes(trained, images):
     assert small.grid < both.grid == usual.grid
     assert both.scale == usual.scale
     assert not np.allclose(both.pif_confidence, usual.pif_confidence)
-    model.info.inference = InferenceOptions(input_size=96, multi_scale=[96, 64])
+    model.info.inference = InferenceOptions(
+        input_size=96, multi_scale=[96, 64], flip_tta=False, crop_aspect=1.0, refinement=None
+    )
     assert model.inference.sizes == (96, 64)
     np.testing.assert_array_equal(model.fields(image).pif_xy, both.pif_xy)
     # What one look sees, both see, at the same place.
@@ -351,7 +355,9 @@ def test_images_cut_to_one_garment_have_the_recipes_shape(trained, images):
     one = DecoderOptions(single_instance=True, force_complete=True)
     (before,) = model.predict([image], model.inference.overridden(decoder=one))
     usual = model.fields(image)
-    model.info.inference = InferenceOptions(input_size=96, crop_aspect=0.0)
+    model.info.inference = InferenceOptions(
+        input_size=96, crop_aspect=0.0, flip_tta=False, refinement=None
+    )
     (crop,) = model.fields_batch([image], crop=True)
     assert crop.grid[0] == crop.grid[1] > 1.2 * min(usual.grid)
     assert model.fields(image).grid == usual.grid  # whole images keep their shape

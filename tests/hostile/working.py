@@ -112,7 +112,10 @@ def tiny_model(folder: Path) -> Path:
 
     torch.manual_seed(0)
     config = NetworkConfig(backbone="shufflenet_v2_x0_5", neck="sum", width=8, blocks=0, upsample=1)
-    info = ModelInfo(name="tiny", inference=InferenceOptions(input_size=64))
+    info = ModelInfo(
+        name="tiny",
+        inference=InferenceOptions(input_size=64, flip_tta=False, crop_aspect=1.0, refinement=None),
+    )
     made = Model.create(config, Schema.load("garments"), info, torch.device("cpu"))
     return made.save(folder / "m")
 

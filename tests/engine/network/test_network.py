@@ -50,9 +50,9 @@ def test_a_moved_image_moves_the_fields_by_whole_cells(neck):
 
 
 def test_no_edges_and_no_categories():
-    heads = Network(NetworkConfig(backbone="shufflenet_v2_x0_5"), 3, 0, 0).eval()(
-        torch.zeros(1, 3, 32, 32)
-    )
+    heads = Network(
+        NetworkConfig(backbone="shufflenet_v2_x0_5", neck="plain", upsample=2), 3, 0, 0
+    ).eval()(torch.zeros(1, 3, 32, 32))
     assert heads.paf.shape[1] == 0
     assert heads.category.shape[1] == 0
 
@@ -70,7 +70,12 @@ def test_fork_reaches_the_backbone_but_not_the_heads():
     def gradients(beta):
         torch.manual_seed(0)
         network = Network(
-            NetworkConfig(backbone="shufflenet_v2_x0_5", fork_beta=beta, dropout=0), 2, 1, 2
+            NetworkConfig(
+                backbone="shufflenet_v2_x0_5", neck="plain", upsample=2, fork_beta=beta, dropout=0
+            ),
+            2,
+            1,
+            2,
         )
         heads = network(255 * torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
         (
@@ -85,7 +90,9 @@ def test_fork_reaches_the_backbone_but_not_the_heads():
 
 def test_skipped_blocks_only_while_training_and_later_ones_more_often():
     torch.manual_seed(0)
-    config = NetworkConfig(backbone="efficientnet_lite0", neck="sum", width=16, drop_path=0.2)
+    config = NetworkConfig(
+        backbone="efficientnet_lite0", neck="sum", width=16, upsample=2, drop_path=0.2
+    )
     network = Network(config, 8, 11, 15)
     blocks = [m for m in network.modules() if isinstance(m, InvertedBottleneck)]
     drops = [b.drop for b in blocks if b.residual]
@@ -122,7 +129,7 @@ def test_log_spread_is_bounded_and_true_near_zero():
 @pytest.mark.parametrize("neck", ["plain", "sum"])
 def test_folded_norms_change_nothing_but_rounding(backbone, neck):
     torch.manual_seed(0)
-    network = Network(NetworkConfig(backbone=backbone, neck=neck, width=32), 8, 11, 15)
+    network = Network(NetworkConfig(backbone=backbone, neck=neck, width=32, upsample=2), 8, 11, 15)
     for module in network.modules():  # statistics as training leaves them, not 0 and 1
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.1)

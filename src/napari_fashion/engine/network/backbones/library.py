@@ -216,11 +216,8 @@ def _timm(library: Any, name: str, network: str, keep_stride_16: bool) -> Librar
 
 def _unknown(name: str, network: str, known: Sequence[str]) -> CheckpointError:
     near = closest(network, known)
-    meant = (
-        f"did you mean {name.partition(':')[0]}:{near}?"
-        if near
-        else f"expected one of {listed(known)}."
-    )
+    library = name.partition(":")[0]
+    meant = f"did you mean {library}:{near}?" if near else f"expected one of {listed(known)}."
     return CheckpointError(f"Backbone {shown(name)} is not known to its library; {meant}")
 
 
