@@ -107,9 +107,9 @@ def test_a_batch_ends_early_at_many_pixels(
     batches: list[int] = []
     predict = Model.predict
 
-    def counted(self, images, **options):
+    def counted(self, images, *given, **options):
         batches.append(len(images))
-        return predict(self, images, **options)
+        return predict(self, images, *given, **options)
 
     monkeypatch.setattr(Model, "predict", counted)
     whole, out = tmp_path / "whole.json", tmp_path / "out.json"

@@ -61,7 +61,9 @@ class Workspace(NamedTuple):
     upper: Float32
     """(H * W,): upper bound of each PIF target's value; 0 for none."""
     needed: NDArray[np.uint8]
-    """(H, W): cells in which the map is needed; all 0 between calls."""
+    """(H, W): cells in which the map is needed."""
+    area: Int64
+    """(4,): columns and rows of the needed cells, first and last."""
     boxes: Int32
     """(H * W, 4): what the Gaussians reach, in cells: columns and rows, first and last."""
     members: Int64
@@ -135,6 +137,7 @@ def _workspace(height: int, width: int) -> Workspace:
             np.zeros((height + 1, width + 1)),
             np.empty(n, np.float32),
             np.zeros((height, width), np.uint8),
+            np.array([width, -1, height, -1]),
             np.empty((n, 4), np.int32),
             np.empty(n, np.int64),
             np.empty(n),
@@ -169,7 +172,7 @@ def _find_candidates(
         while True:
             n = ZERO
             for p in range(n_cells):
-                if work.upper[p] > 0 and work.upper[p] >= least:
+                if work.upper[p] >= least and work.upper[p] > 0:
                     work.members[n] = p
                     n += 1
             _evaluate(pif, cells, k, side, n, work)
@@ -270,13 +273,15 @@ def _guess(pif: Pif, k: int, p: int, side: float) -> float:
 @inner
 def _evaluate(pif: Pif, cells: Cells, k: int, side: float, n: int, work: Workspace) -> None:
     """Compute the `values` of the first n `members`, from the map where it is needed for them."""
-    for j in range(pif.height):
-        for i in range(pif.width):
+    area = work.area
+    for j in range(area[2], area[3] + 1):
+        for i in range(area[0], area[1] + 1):
             work.needed[j, i] = 0
+    area[0], area[1], area[2], area[3] = pif.width, -1, pif.height, -1
     for m in range(n):
         p = work.members[m]
         i, j = _cell_of(pif, np.float64(pif.xy[k, 0, p]), np.float64(pif.xy[k, 1, p]))
-        work.needed[j, i] = 1
+        _need(work, i, j)
     _make_map(pif, cells, k, side, work)
     for m in range(n):
         p = work.members[m]
@@ -287,16 +292,20 @@ def _evaluate(pif: Pif, cells: Cells, k: int, side: float, n: int, work: Workspa
 
 
 @inner
+def _need(work: Workspace, i: int, j: int) -> None:
+    """Mark a cell as needed."""
+    area = work.area
+    work.needed[j, i] = 1
+    area[0], area[1] = min(area[0], i), max(area[1], i)
+    area[2], area[3] = min(area[2], j), max(area[3], j)
+
+
+@inner
 def _make_map(pif: Pif, cells: Cells, k: int, side: float, work: Workspace) -> None:
     """Make the map of landmark k so that it is whole in the `needed` cells."""
     rows, columns = work.f.shape[1:]
     boxes, needed = work.boxes, work.needed
-    left, right, top, bottom = pif.width, -1, pif.height, -1
-    for j in range(pif.height):
-        for i in range(pif.width):
-            if needed[j, i]:
-                left, right = min(left, i), max(right, i)
-                top, bottom = min(top, j), max(bottom, j)
+    left, right, top, bottom = work.area[0], work.area[1], work.area[2], work.area[3]
     clear(work.f, work.extent, ZERO)
     across = np.empty(columns, np.float32)
     first = cells.starts[k]
@@ -359,7 +368,7 @@ def _pick(
         candidates.xy[k, r, 1] = y
         i, j = _cell_of(pif, x, y)
         if not work.needed[j, i]:  # the place moved out of the cells in which the map is whole
-            work.needed[j, i] = 1
+            _need(work, i, j)
             _make_map(pif, cells, k, side, work)
         candidates.value[k, r] = look_up(work.f, ZERO, x, y)
         candidates.n[k] = r + 1
@@ -383,12 +392,19 @@ def _support_pairs(
     for e in range(ends.shape[0]):
         if not contested[e]:
             continue
+        places, n_places = candidates.xy[ends[e, 0]], candidates.n[ends[e, 0]]
+        x0, x1, y0, y1 = _box_of(places, n_places)
         for n in range(leading.starts[e], leading.starts[e + 1]):
             p = leading.flat[n] - e * n_cells
             x, y = paf.xy1[e, 0, p], paf.xy1[e, 1, p]
-            # Most cells are far from every candidate.
+            # Most cells are far from every candidate. Tests without branches, which none could predict.
             far = 1.001 * _FAR * max(paf.spread1[e, p], MIN_SPREAD)
-            if not _is_near(candidates, ends[e, 0], x, y, far):
+            if not ((x >= x0 - far) & (x <= x1 + far) & (y >= y0 - far) & (y <= y1 + far)):
+                continue
+            near = False
+            for r in range(n_places):
+                near |= (abs(x - places[r, 0]) <= far) & (abs(y - places[r, 1]) <= far)
+            if not near:
                 continue
             c = paf.confidence[e, p]
             if not (c > WEAK_PIF and math.isfinite(c)):
@@ -399,13 +415,14 @@ def _support_pairs(
 
 
 @inner
-def _is_near(candidates: Candidates, k: int, x: float, y: float, far: float) -> bool:
-    """Whether a place is near a candidate, by a test without branches, which none could predict."""
-    near = False
-    for r in range(candidates.n[k]):
-        u, v = x - candidates.xy[k, r, 0], y - candidates.xy[k, r, 1]
-        near |= (abs(u) <= far) & (abs(v) <= far)
-    return near
+def _box_of(places: Float32, n: int) -> tuple[float, float, float, float]:
+    """Box x0, x1, y0, y1 of the first n places."""
+    x0 = y0 = np.inf
+    x1 = y1 = -np.inf
+    for r in range(n):
+        x, y = places[r, 0], places[r, 1]
+        x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
+    return x0, x1, y0, y1
 
 
 @inner
