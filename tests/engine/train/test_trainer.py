@@ -702,7 +702,7 @@ def test_a_teacher_keeps_categories_as_they_were(drawn, trained, tmp_path):
         recipe = tiny_recipe(
             wrong,
             start_from=str(trained[0]),
-            schedule={"epochs": 24},
+            schedule={"epochs": 24, "validate_every": 24},
             **({"teacher": teacher} if teacher else {}),
         )
         run(recipe, tmp_path / name)
