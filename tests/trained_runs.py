@@ -27,7 +27,7 @@ def trained(drawn, tmp_path_factory):
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("run") / "tiny"
     events = []
-    recipe = Recipe.from_dict(tiny_recipe(drawn, schedule={"epochs": 90}))
+    recipe = Recipe.from_dict(tiny_recipe(drawn, schedule={"epochs": 90, "validate_every": 5}))
     train(recipe, folder, device="cpu", emit=events.append)
     return folder, events
 

@@ -107,9 +107,9 @@ def test_a_batch_ends_early_at_many_pixels(
     batches: list[int] = []
     predict = Model.predict
 
-    def counted(self, images, **options):
+    def counted(self, images, *given, **options):
         batches.append(len(images))
-        return predict(self, images, **options)
+        return predict(self, images, *given, **options)
 
     monkeypatch.setattr(Model, "predict", counted)
     whole, out = tmp_path / "whole.json", tmp_path / "out.json"
@@ -738,7 +738,7 @@ def test_options_that_would_do_nothing_are_refused(drawn, run, tmp_path, options
         (["pseudo-label", str(drawn), "--out", "x.json", "--categories", "add"], "cannot do"),
         (["train", "--resume", "--run", str(run[0]), "--allow-root", "x"], "own folders of images"),
         (["train", "--resume", "--run", str(run[0]), "--with-journal"], "own data"),
-        (["open", str(tmp_path), "--images", "x"], "what is to be opened is a folder"),
+        (["open", str(tmp_path), "--images", "x"], "the input is a folder"),
     ):
         assert main(command) == status.FAILED
         assert said in capsys.readouterr().err
