@@ -104,7 +104,12 @@ def test_what_another_garment_has_is_left_to_it():
 
 @pytest.fixture
 def model(trained):
-    return Model.load(trained[0], "cpu")
+    """A small model that predicts full images in a single pass, unless it is told otherwise."""
+    loaded = Model.load(trained[0], "cpu")
+    loaded.info.inference = InferenceOptions(
+        input_size=96, flip_tta=False, crop_aspect=1.0, refinement=None
+    )
+    return loaded
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +182,7 @@ def test_it_goes_by_the_recipe_unless_it_is_told_otherwise(model, drawn):
     plain = model.predict([image])[0].garments[0]
     closer = predict(model, [image], refine=True)[0].garments[0]
     assert not np.array_equal(plain.category, closer.category)
-    refine_by(model, margin=0.25)
+    refine_by(model)
     ((fields, by_recipe),) = model.predict_with_fields([image])
     assert np.array_equal(by_recipe.garments[0].category, closer.category)
     assert fields.grid == model.fields(image).grid  # of the whole image
