@@ -45,7 +45,7 @@ DRAWN: dict[str, Any] = {"file": "samples:240:1000", "empty": "negative"}
 CATEGORIES: dict[str, Any] = {"file": "photos:unlabelled", "pseudo": True}
 
 MEASURES: dict[str, tuple[str, dict[str, Any]]] = {
-    "pretrained": ("random weights instead of ImageNet's", {"pretrained": None}),
+    "pretrained": ("random weights instead of ImageNet's", {"pretrained": "none"}),
     "categories": (
         "1,766 photos more, their categories only",
         {"data": {"train": [TRAIN, CATEGORIES, EMPTY]}},

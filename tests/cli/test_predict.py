@@ -738,7 +738,7 @@ def test_options_that_would_do_nothing_are_refused(drawn, run, tmp_path, options
         (["pseudo-label", str(drawn), "--out", "x.json", "--categories", "add"], "cannot do"),
         (["train", "--resume", "--run", str(run[0]), "--allow-root", "x"], "own folders of images"),
         (["train", "--resume", "--run", str(run[0]), "--with-journal"], "own data"),
-        (["open", str(tmp_path), "--images", "x"], "what is to be opened is a folder"),
+        (["open", str(tmp_path), "--images", "x"], "the input is a folder"),
     ):
         assert main(command) == status.FAILED
         assert said in capsys.readouterr().err

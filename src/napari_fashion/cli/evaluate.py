@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
     from napari_fashion.datasets.source import Source
     from napari_fashion.engine.data.reading import load_sources
+    from napari_fashion.engine.decode import announce_compiling
     from napari_fashion.engine.evaluation.protocols import PROTOCOLS, evaluate_images
     from napari_fashion.engine.model import Model
     from napari_fashion.tally import Tally
@@ -88,7 +89,10 @@ def run(options: argparse.Namespace) -> int:
     told: Tally | None = None
     for protocol in protocols:
         passed_over = Tally()
-        with terminal.progress(f"evaluating ({protocol})", len(images)) as shown:
+        with (
+            announce_compiling(terminal.notify),
+            terminal.progress(f"evaluating ({protocol})", len(images)) as shown,
+        ):
             report = evaluate_images(
                 model,
                 images,

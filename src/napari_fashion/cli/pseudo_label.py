@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
     from napari_fashion.datasets.opening import open_source
     from napari_fashion.datasets.source import Source
+    from napari_fashion.engine.decode import announce_compiling
     from napari_fashion.engine.model import Model
     from napari_fashion.engine.pseudo_label import AgreementOptions, pseudo_label
     from napari_fashion.tally import Tally
@@ -80,7 +81,10 @@ def run(options: argparse.Namespace) -> int:
         tolerance=options.tolerance,
     )
     left_out = Tally()
-    with terminal.progress("reading", len(dataset.images)) as shown:
+    with (
+        announce_compiling(terminal.notify),
+        terminal.progress("reading", len(dataset.images)) as shown,
+    ):
         result, counts = pseudo_label(
             models, dataset, agreement, shown.advance, left_out, answer=answer
         )

@@ -13,6 +13,7 @@ import pytest
 import napari_fashion
 from napari_fashion.engine.decode import (
     DecoderOptions,
+    candidates,
     complete,
     confidence,
     decode_fields,
@@ -25,7 +26,7 @@ from napari_fashion.schema import Schema
 from synthetic_fields import SHAPE, Scene
 
 GARMENTS = Schema.load("garments")
-MODULES = (confidence, graph, greedy, complete, single)
+MODULES = (confidence, graph, greedy, complete, candidates, single)
 MAP = """
 import logging
 logging.basicConfig(format="LOG %(levelname)s %(message)s", level=logging.INFO)

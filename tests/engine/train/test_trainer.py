@@ -22,6 +22,7 @@ from napari_fashion.engine.data.sampling import category_rates, sampling_rates
 from napari_fashion.engine.data.split import split_images
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions
+from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.losses.total import compute_losses
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.network.network import NetworkConfig
@@ -120,10 +121,10 @@ def test_starting_from_a_model_compares_old_with_new_on_its_own_split(drawn, tra
         data={"train": [{"file": str(drawn)}, {"file": str(more)}]},
         optimiser={"lr": 3e-4},
     )
-    del recipe["targets"]
+    del recipe["loss"]
     path, events = run(recipe, tmp_path / "again")
     used = Recipe.load_json(tmp_path / "again" / "recipe.json")
-    assert used.targets.foreign == "negative"  # the old model's
+    assert used.loss.focal_gamma == 1.0 != LossOptions().focal_gamma  # the old model's
     assert used.optimiser.lr == 3e-4  # the new recipe's
     compare = next(e for e in events if isinstance(e, CompareEvent))
     assert compare.old.keys() == compare.new.keys()
@@ -702,7 +703,7 @@ def test_a_teacher_keeps_categories_as_they_were(drawn, trained, tmp_path):
         recipe = tiny_recipe(
             wrong,
             start_from=str(trained[0]),
-            schedule={"epochs": 24},
+            schedule={"epochs": 24, "validate_every": 24},
             **({"teacher": teacher} if teacher else {}),
         )
         run(recipe, tmp_path / name)
