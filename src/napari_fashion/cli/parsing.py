@@ -171,8 +171,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--flip-tta", action=argparse.BooleanOptionalAction,
-        help="average with the horizontally flipped image, in both passes (default: as the model is "
-        "configured)",
+        help="average with the horizontally flipped image (flip TTA); with a refinement pass, in that one "
+        "(default: as the model is configured)",
     )  # fmt: skip
     parser.add_argument(
         "--multi-scale", type=sizes, metavar="N,N",
