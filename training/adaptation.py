@@ -23,6 +23,7 @@ from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.chain import train
+from napari_fashion.engine.train.options import FINE_TUNING
 from napari_fashion.engine.train.recipe import Recipe
 
 
@@ -91,11 +92,17 @@ def _recipe(options: argparse.Namespace, corrected: list[AnnotatedImage]) -> Rec
             "data": {
                 "train": [{"file": str(_write(corrected, options)), "images": str(_images())}],
                 "validation_share": 0.0,
+                **FINE_TUNING["data"],
             },
-            "network": {"drop_path": 0.0},
-            "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": options.keep},
+            "network": FINE_TUNING["network"],
+            "optimiser": {
+                "lr": options.lr,
+                "keep_start": options.keep,
+                **FINE_TUNING["optimiser"],
+            },
             "teacher": {"model": "start", "category": options.teach},
             "schedule": {
+                **FINE_TUNING["schedule"],
                 "epochs": options.epochs,
                 "batch": RetrainOptions.batch,
                 "warmup_epochs": min(1.0, options.epochs / 10),

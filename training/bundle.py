@@ -39,7 +39,10 @@ def main() -> None:
     options = parser.parse_args()
     model = Model.load(options.run, "cpu")
     model.info.recipe = _without_folders(model.info.recipe)
-    model.info.inference = Recipe.load(options.recipe).inference
+    chosen = Recipe.load(options.recipe)
+    if chosen.start_from is not None:
+        chosen = chosen.going_on_from(model.config, model.info.recipe, model.info.inference)
+    model.info.inference = chosen.inference
     if model.info.history["started_from"]:
         # The run may have started from what was the package's model until now.
         model.info.recipe["start_from"] = model.info.history["started_from"]

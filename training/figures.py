@@ -82,9 +82,7 @@ def measure(model: Model) -> Json:
     whole = evaluate_images(model, test, protocol="whole")
     return {
         "model": model.id,
-        "mirror": model.inference.flip_tta,
-        "sizes": list(model.inference.sizes),
-        "refine": model.inference.model_dump()["refinement"],
+        "inference": model.inference.model_dump(mode="json"),
         "box": box.to_dict(),
         "whole": whole.to_dict(),
         "box_wide": evaluate_images(model, test, margin=MARGIN).to_dict(),

@@ -34,6 +34,9 @@ def test_the_recipe_is_one_that_training_reads(editor, tmp_path) -> None:
     assert recipe.optimiser.lr == 1e-4
     assert recipe.optimiser.freeze_norms  # a few images must not move what the old model knows
     assert recipe.optimiser.keep_start == KEEP_START > 0
+    assert (recipe.optimiser.weight_decay, recipe.optimiser.ema) == (0.01, 0.998)
+    assert (recipe.schedule.sizes, recipe.schedule.mild) == ([], 1.0)  # not those of long runs
+    assert recipe.data.balance == recipe.network.drop_path == 0
     assert recipe.start_from == "bundled"
     assert recipe.data.validation_share == 0.3
     data = Dataset.load(recipe.data.train[0].file)

@@ -14,6 +14,7 @@ from napari_fashion.coco.export import trainable_images
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import PREDICT
+from napari_fashion.engine.train.options import FINE_TUNING
 from napari_fashion.errors import FashionError
 from napari_fashion.files import atomic_write
 from napari_fashion.images import ImageFolder
@@ -87,10 +88,11 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
         )
     recipe: dict[str, dict[str, Any]] = {
         "": {"name": "retrained", "schema": "from-data", "start_from": options.start_from},
-        "data": {"validation_share": options.validation_share},
-        "network": {"drop_path": 0.0},  # a few images do not teach whole blocks to do without
-        "optimiser": {"lr": options.lr, "freeze_norms": True, "keep_start": KEEP_START},
+        "data": {"validation_share": options.validation_share, **FINE_TUNING["data"]},
+        "network": FINE_TUNING["network"],
+        "optimiser": {"lr": options.lr, "keep_start": KEEP_START, **FINE_TUNING["optimiser"]},
         "schedule": {
+            **FINE_TUNING["schedule"],
             "epochs": options.epochs,
             "batch": max(2, min(options.batch, usable // 2)),
             "warmup_epochs": min(1.0, options.epochs / 10),

@@ -32,8 +32,8 @@ RECIPE_KEYS = {
 DATA_KEYS = {"train_pictures": "train_images", "validation_pictures": "validation_images"}
 """The same for the block ``data`` of ``model.json``."""
 
-REMOVED = frozenset({"targets.edge_width", "targets.margin", "schedule.final_lr"})
-"""Paths of options that no recipe ever set; files that hold them were written with their defaults."""
+REMOVED = {"targets.edge_width": 3.0, "targets.margin": 0.1, "schedule.final_lr": 0.01}
+"""Paths of options that are gone, with the value that is left: the default, as all our recipes had it."""
 
 DEFAULTS_1: dict[str, Any] = {
     "inference": {
@@ -95,6 +95,11 @@ def translate_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
         _translate((key,), value, new)
     if isinstance(schedule := new.get("schedule"), dict):
         _translate_schedule(schedule)
+    if new.get("pretrained") is None and new.get("start_from") is None:
+        new["pretrained"] = "none"  # random weights had no name
+    refinement = new["inference"].get("refinement") if isinstance(new["inference"], dict) else None
+    if isinstance(refinement, dict):
+        refinement.setdefault("margin", 0.25)
     return without_removed(new)
 
 
@@ -174,12 +179,3 @@ def _put(new: dict[str, Any], path: str, value: Any, *, keep: bool = False) -> N
         new = inside
     if not (keep and isinstance(new.get(key), dict)):
         new[key] = value
-
-
-def new_name(path: str) -> str | None:
-    """Return the new path of an old one, None where it has not changed.
-
-    >>> new_name("mirror"), new_name("refine.find_again"), new_name("seed")
-    ('inference.flip_tta', 'inference.refinement.redetect_size', None)
-    """
-    return RECIPE_KEYS.get(path)

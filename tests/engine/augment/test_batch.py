@@ -75,6 +75,9 @@ GEOMETRY = AugmentOptions(
     grey=0,
     noise=0,
     flip=0.5,
+    erase=0.0,
+    box_part=0.0,
+    quarter_turn=0.0,
     rotation=40,
     scale=(0.7, 1.3),
 )

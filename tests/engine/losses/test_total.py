@@ -8,13 +8,20 @@ import torch
 from garment_batches import SCHEMA, on_cells, random_garments
 from napari_fashion.engine.losses.category import Teacher, category_loss
 from napari_fashion.engine.losses.confidence import focal
-from napari_fashion.engine.losses.options import LossOptions
+from napari_fashion.engine.losses.options import COMPONENTS, LossOptions
 from napari_fashion.engine.losses.total import compute_losses
 from napari_fashion.engine.losses.vector import laplace_loss, smooth_l1_loss
 from napari_fashion.engine.network.category import pool_category
 from napari_fashion.engine.network.network import Heads
 from napari_fashion.engine.targets.encode import encode_targets
 from napari_fashion.engine.targets.options import TargetOptions
+
+PLAIN = LossOptions(
+    focal_gamma=1.0,
+    label_smoothing=0.0,
+    category_prior=0.0,
+    weights=dict.fromkeys(COMPONENTS, 1.0),
+)
 
 
 def test_laplace_is_the_negative_log_likelihood_and_least_at_the_true_spread():
@@ -38,7 +45,7 @@ def test_focal_without_gamma_is_cross_entropy_and_forgives_the_easy():
     logits, target = torch.tensor([4.0, -4.0, 0.0]), torch.tensor([1.0, 1.0, 0.0])
 
     def each(gamma):
-        options = LossOptions(focal_gamma=gamma)
+        options = PLAIN.model_copy(update={"focal_gamma": gamma})
         return [
             focal(x[None], t[None], torch.ones(1), options)
             for x, t in zip(logits, target, strict=True)
@@ -50,7 +57,7 @@ def test_focal_without_gamma_is_cross_entropy_and_forgives_the_easy():
     assert forgiving[1] / plain[1] > 0.9
     weight = torch.tensor([0.5, 2.0, 0.0])
     for gamma in (0.0, 2.0):
-        total = focal(logits, target, weight, LossOptions(focal_gamma=gamma))
+        total = focal(logits, target, weight, PLAIN.model_copy(update={"focal_gamma": gamma}))
         torch.testing.assert_close(
             total, sum(w * x for w, x in zip(weight, each(gamma), strict=True))
         )
@@ -64,7 +71,7 @@ def test_losses_fall_when_trained_on_their_targets(vector, confidence):
     heads = Heads(*(torch.zeros(1, n, c, 12, 12, requires_grad=True) for n, c in ((8, 5), (11, 9))),
                   torch.zeros(1, 15, 12, 12, requires_grad=True))  # fmt: skip
     optimiser = torch.optim.Adam(list(heads), lr=0.1)
-    options = LossOptions(vector=vector, confidence=confidence)
+    options = PLAIN.model_copy(update={"vector": vector, "confidence": confidence})
     history = []
     for _ in range(150):
         losses = compute_losses(heads, targets, options, "max")
@@ -86,13 +93,14 @@ def test_weights_scale_components_and_ignored_cells_do_not_count():
     heads = Heads(
         torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12), torch.randn(1, 15, 12, 12)
     )
-    plain = compute_losses(heads, targets, LossOptions(), "max")
-    doubled = compute_losses(heads, targets, LossOptions(weights={"pif.vector": 2.0}), "max")
+    plain = compute_losses(heads, targets, PLAIN, "max")
+    twice = PLAIN.model_copy(update={"weights": PLAIN.weights | {"pif.vector": 2.0}})
+    doubled = compute_losses(heads, targets, twice, "max")
     torch.testing.assert_close(doubled["pif.vector"], 2 * plain["pif.vector"])
     ignored = (targets.pif.weight == 0)[:, :, None]
     assert ignored.any()
     other = Heads(heads.pif + 5.0 * ignored, heads.paf, heads.category)
-    again = compute_losses(other, targets, LossOptions(), "max")
+    again = compute_losses(other, targets, PLAIN, "max")
     torch.testing.assert_close(again["pif.confidence"], plain["pif.confidence"])
 
 
@@ -102,7 +110,7 @@ def test_no_garment_means_no_category_loss_and_a_gradient_all_the_same():
     targets = encode_targets(garments, SCHEMA, TargetOptions(), (12, 12), 8)
     category = torch.randn(1, 15, 12, 12, requires_grad=True)
     heads = Heads(torch.randn(1, 8, 5, 12, 12), torch.randn(1, 11, 9, 12, 12), category)
-    losses = compute_losses(heads, targets, LossOptions(), "max")
+    losses = compute_losses(heads, targets, PLAIN, "max")
     assert float(losses["category"]) == 0
     losses["category"].backward()
     assert float(category.grad.abs().max()) == 0
@@ -152,9 +160,9 @@ def test_the_prior_comes_in_by_its_option_only():
     targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
     rates = torch.rand(15)
     rates /= rates.sum()
-    options = LossOptions(category_prior=0.5, label_smoothing=0.1)
-    plain = compute_losses(heads, targets, LossOptions(), "mean", rates)["category"]
-    without = compute_losses(heads, targets, LossOptions(), "mean")["category"]
+    options = PLAIN.model_copy(update={"category_prior": 0.5, "label_smoothing": 0.1})
+    plain = compute_losses(heads, targets, PLAIN, "mean", rates)["category"]
+    without = compute_losses(heads, targets, PLAIN, "mean")["category"]
     adjusted = compute_losses(heads, targets, options, "mean", rates)["category"]
     assert plain == without
     assert adjusted == category_loss(heads.category, targets, "mean", 0.1, 0.5 * rates.log())

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from garment_batches import SCHEMA, STRIDE, batch, on_cells, random_garments
-from napari_fashion.engine.targets.encode import encode_targets
+from napari_fashion.engine.targets.encode import MARGIN, encode_targets
 from napari_fashion.engine.targets.options import TargetOptions
 
 
@@ -34,8 +34,8 @@ def slow_pif(garments, k, row, column, options):
                 best = (distance, g, px, py)
     for g in range(garments.xy.shape[1]):
         x0, y0, x1, y1 = garments.box[0, g].tolist()
-        gx = max((x1 - x0) * options.margin, STRIDE / 2)
-        gy = max((y1 - y0) * options.margin, STRIDE / 2)
+        gx = max((x1 - x0) * MARGIN, STRIDE / 2)
+        gy = max((y1 - y0) * MARGIN, STRIDE / 2)
         inside = x0 - gx <= x <= x1 + gx and y0 - gy <= y <= y1 + gy
         member = bool(garments.member[0, g, k])
         blank = not (garments.visibility[0, g] > 0).any()

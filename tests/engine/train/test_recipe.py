@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -132,3 +133,30 @@ def test_a_source_that_is_not_there_is_named(tmp_path, source):
     (only,) = Recipe.load(tmp_path / "r.toml").data.train
     with pytest.raises((RecipeError, CocoError), match=source):
         open_source(only)
+
+
+def of_format_1(tmp_path, **changes):
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps({"data": {"train": [{"file": "a.json"}]}, **changes}))
+    return Recipe.load_json(path)
+
+
+def test_a_recipe_of_format_1_keeps_the_meaning_that_it_had(tmp_path):
+    recipe = of_format_1(tmp_path, pretrained=None, mirror=True, refine={"find_size": 64})
+    assert recipe.backbone_weights is None  # null was random weights
+    assert recipe.inference.flip_tta
+    assert recipe.inference.crop_aspect == 1.0
+    assert recipe.inference.refinement.margin == 0.25
+    assert recipe.inference.refinement.detection_size == 64
+    assert recipe.inference.decoder.pif_threshold == 0.3
+
+
+def test_a_run_whose_options_are_gone_is_refused_unless_they_had_the_value_that_is_left(tmp_path):
+    of_format_1(tmp_path, schedule={"final_lr": 0.01}, targets={"edge_width": 3.0})
+    with pytest.raises(RecipeError, match=r"schedule\.final_lr is 0\.5; expected 0\.01"):
+        of_format_1(tmp_path, schedule={"final_lr": 0.5})
+
+
+def test_a_recipe_of_a_format_to_come_is_refused(tmp_path):
+    with pytest.raises(RecipeError, match="format 99; expected 2, or none"):
+        of_format_1(tmp_path, format=99)

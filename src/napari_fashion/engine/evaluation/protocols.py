@@ -84,7 +84,7 @@ class BoxProtocol(EvaluationProtocol):
     """Crops by the box of each garment's labelled landmarks; one garment each."""
 
     name = "box"
-    title = "Box-cut images (one garment, all landmarks; errors by the box)"
+    title = "Box crops (one garment, all landmarks; errors by the box)"
     divided_by_box = True
     detects = False
 
@@ -162,7 +162,7 @@ def evaluate_images(
     model
         The model.
     images
-        Annotated images (`read_sources`).
+        Annotated images (`load_sources`).
     protocol
         A name in `PROTOCOLS`: ``"box"`` or ``"whole"``.
     inference

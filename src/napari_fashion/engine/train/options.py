@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -11,6 +11,14 @@ from napari_fashion.options import Options
 
 _FIRST_SHARE, _FIRST_SIZE = 0.4, 0.8
 """Share of the steps with smaller images by default, and their size as a share of the input's."""
+
+FINE_TUNING: dict[str, dict[str, Any]] = {
+    "data": {"balance": 0.0},
+    "network": {"drop_path": 0.0},  # a few images do not train whole blocks to be skipped
+    "optimiser": {"weight_decay": 0.01, "ema": 0.998, "freeze_norms": True},
+    "schedule": {"sizes": [], "mild": 1.0},  # the start has its input size already
+}
+"""What a recipe sets that fine-tunes a model on a few images (training/model-card.md)."""
 
 
 class OptimiserOptions(Options):

@@ -12,14 +12,20 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from napari_fashion.datasets.source import Source
-from napari_fashion.documents import ended, read_json, read_toml
+from napari_fashion.documents import ended, read_json, read_toml, shown
 from napari_fashion.engine.augment.options import AugmentOptions
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.limits import MAX_SIZE
 from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.network.backbones import find_backbone
 from napari_fashion.engine.network.config import NetworkConfig
-from napari_fashion.engine.renamed import RECIPE_KEYS, REMOVED, translate_recipe, without_removed
+from napari_fashion.engine.renamed import (
+    FORMAT,
+    RECIPE_KEYS,
+    REMOVED,
+    translate_recipe,
+    without_removed,
+)
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.engine.train.options import (
     DivergenceOptions,
@@ -43,6 +49,26 @@ PACKAGED, RANDOM = "imagenet", "none"
 
 REGULARISERS = ("dropout", "drop_path")
 """Parts of `NetworkConfig` that change how a network learns, and not what it is."""
+
+
+def _of_this_format(data: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the content of a ``recipe.json`` in today's names; refuse what cannot be had any more."""
+    if "format" in data and data["format"] != FORMAT:
+        raise RecipeError(
+            f"{where}: format {shown(data['format'])}; expected {FORMAT}, or none for the first. Use "
+            "the version that wrote it."
+        )
+    for path, value in REMOVED.items():
+        table, name = path.split(".")
+        options = data.get(table)
+        if isinstance(options, dict) and options.get(name, value) != value:
+            raise RecipeError(
+                f"{where}: {path} is {shown(options[name])}; expected {value}, the only value that is "
+                "left. Go on with the version that began the run."
+            )
+    if "format" not in data:
+        return translate_recipe(data)
+    return without_removed({key: value for key, value in data.items() if key != "format"})
 
 
 class DataOptions(Options):
@@ -193,10 +219,8 @@ class Recipe(Options):
             If the file is missing, or not a recipe.
         """
         data = read_json(path, RecipeError, expected="the recipe of a training run (JSON)")
-        if isinstance(data, dict) and "format" in data:
-            data = without_removed({k: v for k, v in data.items() if k != "format"})
-        elif isinstance(data, dict):
-            data = translate_recipe(data)
+        if isinstance(data, dict):
+            data = _of_this_format(data, str(path))
         return cls.from_dict(data, where=str(path))
 
     @classmethod
