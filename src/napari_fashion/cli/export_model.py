@@ -10,6 +10,7 @@ import argparse
 
 from napari_fashion.cli import parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
+from napari_fashion.errors import FashionError
 
 EXAMPLES = (
     "napari-fashion export-model bundled --out exported.onnx",
@@ -32,6 +33,11 @@ def run(options: argparse.Namespace) -> int:
     outputs = Outputs([], overwrite=options.overwrite)
     outputs.reads_models([options.model])
     outputs.file(options.out, "--out", suffix=".onnx")
+    if options.out.suffix != ".onnx":
+        raise FashionError(
+            f"--out is {terminal.plain(str(options.out))}; expected a name that ends in .onnx, in small "
+            "letters."
+        )
     outputs.file(options.out.with_suffix(".json"), "the model's description")
 
     from napari_fashion.engine.model import Model

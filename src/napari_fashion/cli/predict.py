@@ -186,6 +186,7 @@ def _conditions(
         "sizes": options.multi_scale,
         "refine": options.refine,
         "batch": options.batch,
+        "runtime": model.runtime.device + type(model.runtime).__name__,
         "categories": [repr(i) for i in rule.ids],
         "root": os.path.abspath(dataset.image_root),
         "allow-root": sorted(os.path.abspath(root) for root in options.allow_root),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 import io
@@ -22,6 +23,7 @@ from napari_fashion.engine.model_file import write_description
 from napari_fashion.engine.network.activation import activate
 from napari_fashion.engine.network.folding import fold_norms
 from napari_fashion.engine.network.network import Network
+from napari_fashion.engine.network.vision import may_load_triton
 from napari_fashion.errors import CheckpointError
 from napari_fashion.files import atomic_write
 
@@ -92,10 +94,12 @@ def export_model(model: Model, path: Path) -> Path:
 
 def _exported(model: Model) -> bytes:
     """Return the network as ONNX, with its metadata."""
-    network = ExportedNetwork(model.network.cpu()).eval()
+    network = ExportedNetwork(copy.deepcopy(model.network).cpu()).eval()
     multiple = model.config.multiple
     images = torch.zeros(2, 3 * multiple, 4 * multiple, 3, dtype=torch.uint8)
-    exporters = [_by_graph] if importlib.util.find_spec("onnxscript") else []
+    # torch.export loads triton, which a process with a window does not survive.
+    by_graph = importlib.util.find_spec("onnxscript") is not None and may_load_triton()
+    exporters = [_by_graph] if by_graph else []
     failed: Exception | None = None
     for exporter in [*exporters, _by_trace]:
         try:
@@ -171,7 +175,7 @@ def _with_metadata(data: bytes, model: Model) -> bytes:
 def _check(model: Model, data: bytes, path: Path) -> None:
     """Run the exported network and torch's on random images; compare their fields."""
     sizes = model.network.sizes
-    exported = OnnxRuntime(data, sizes, path)
+    exported = OnnxRuntime(data, sizes, model.config.stride, path)
     trained = TorchRuntime(model.network, torch.device("cpu"))
     random = np.random.default_rng(0)
     for batch, height, width in _SHAPES:

@@ -205,7 +205,7 @@ class Model:
             remedy = (
                 "Export it: napari-fashion export-model MODEL --out FILE.onnx."
                 if runtime == "onnx"
-                else "Leave the runtime out, or use the model that it was exported from."
+                else "Use the model that it was exported from, or its own runtime."
             )
             raise CheckpointError(
                 f"{file.weights}: its runtime is {'onnx' if kind == 'onnx' else 'torch'}; got {runtime}. "

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_fashion.documents import ended, read_json, shown, shown_path
 from napari_fashion.engine.inference.options import InferenceOptions
@@ -29,8 +29,8 @@ FORMAT = "napari-fashion model"
 
 WeightsKind = Literal["safetensors", "onnx"]
 
-MAX_FIELD_BYTES = 8 << 30
-"""The fields of one image take at most 8 GiB, at the greatest size that a model's own options ask for."""
+MAX_FIELD_BYTES = 1 << 30
+"""The fields of one image take at most 1 GiB, at the greatest size that a model's own options ask for."""
 
 TOGETHER = "Keep the two files of one model together."
 
@@ -113,6 +113,14 @@ class Description(Options):
         if len(value) != len(_HEADS):
             raise ValueError(f"found {len(value)} heads; expected {len(_HEADS)}")
         return value
+
+    @model_validator(mode="after")
+    def _has_a_name(self) -> Description:
+        if self.weights == "onnx" and not (self.id and self.id.isprintable()):
+            raise ValueError(
+                f"id: found {shown(self.id)}; expected the model's, in printable letters"
+            )
+        return self
 
     @property
     def info(self) -> ModelInfo:
@@ -300,9 +308,15 @@ def find_model(source: Path | str) -> Path:
             "file. Expected a .safetensors file with its .json."
         )
     stem = stem_of(path)
-    if not stem.with_name(stem.name + ".json").is_file():
+    described = stem.with_name(stem.name + ".json")
+    if path.is_file() and path.suffix != ".json" and not described.is_file():
+        raise CheckpointError(
+            f"{shown_path(str(source))}: no {shown_path(described.name)} beside it; expected the "
+            f"description that was written with it. {TOGETHER}"
+        )
+    if not described.is_file():
         raise CheckpointError(
             f"{shown_path(str(source))}: no model there; expected a folder with model.json and "
-            "model.safetensors, the path of either, or 'bundled'."
+            "model.safetensors, the path of a .json, .safetensors or .onnx, or 'bundled'."
         )
     return stem

@@ -139,6 +139,8 @@ def translate_model(document: dict[str, Any]) -> dict[str, Any]:
         new["inference"] = copy.deepcopy(new["recipe"]["inference"])
         if isinstance(new["inference"], dict) and "working_size" in document:
             new["inference"]["input_size"] = document["working_size"]
+    if isinstance(network := document.get("network"), dict):
+        new["network"] = DEFAULTS_1["network"] | network
     if isinstance(data, dict):
         new["data"] = {DATA_KEYS.get(key, key): value for key, value in data.items()}
     return new

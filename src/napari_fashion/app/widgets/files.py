@@ -27,7 +27,7 @@ def ask_open_folder(parent: QWidget, start: Path) -> Path | None:
 def ask_model(parent: QWidget, start: Path) -> Path | None:
     """Ask for a model."""
     name, _ = QFileDialog.getOpenFileName(
-        parent, "Load a model", str(start), "Models (*.json *.safetensors)"
+        parent, "Load a model", str(start), "Models (*.json *.safetensors *.onnx)"
     )
     return Path(name) if name else None
 

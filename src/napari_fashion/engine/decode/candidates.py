@@ -146,7 +146,7 @@ def _find_candidates(
             # The best value, and what it admits beside it, are known now: seldom less than the guess.
             # What is no member is lower, so that the candidates are final.
             admitted = min(best, _SHARE * candidates.value[k, 0])
-            if admitted >= least:
+            if not admitted < least:  # negated so that NaN ends the loop too
                 break
             least = 0.999 * admitted
 

@@ -134,15 +134,17 @@ def gaussian_of(
     -------
     x, y, sigma, x0, x1, y0, y1
         Columns x0 to x1 and rows y0 to y1, stops not included; an empty box if the cell has a value
-        that is not finite.
+        that is not finite, or reaches no sample.
     """
     x = (pif.xy[k, 0, p] + 0.5) * RESOLUTION - 0.5
     y = (pif.xy[k, 1, p] + 0.5) * RESOLUTION - 0.5
     size = pif.size[k, p]
     sigma = kernel_of(size) * RESOLUTION
-    if not (math.isfinite(pif.confidence[k, p]) and math.isfinite(x + y + size)):
-        return x, y, sigma, 0, 0, 0, 0
     reach = _TRUNCATION * sigma
+    # A position far outside overflows `ceil`, and the cell's box would be the whole map.
+    near = -reach <= x <= columns + reach and -reach <= y <= rows + reach
+    if not (near and math.isfinite(pif.confidence[k, p]) and math.isfinite(size)):
+        return x, y, sigma, 0, 0, 0, 0
     x0 = max(0, math.ceil(max(x - reach, -1.0)))
     x1 = min(columns, math.floor(min(x + reach, columns + 1.0)) + 1)
     y0 = max(0, math.ceil(max(y - reach, -1.0)))

@@ -57,6 +57,8 @@ class OnnxRuntime:
         The file's bytes.
     sizes
         Numbers K, E and C of landmarks, edges and categories.
+    stride
+        Input pixels per cell of the fields.
     path
         Named in errors.
     threads
@@ -71,10 +73,16 @@ class OnnxRuntime:
     device = "cpu"
 
     def __init__(
-        self, data: bytes, sizes: tuple[int, int, int], path: Path, threads: int | None = None
+        self,
+        data: bytes,
+        sizes: tuple[int, int, int],
+        stride: int,
+        path: Path,
+        threads: int | None = None,
     ) -> None:
         self._path = path
         self._sizes = sizes
+        self._stride = stride
         _refuse_external_data(data, path)
         ort = import_onnx("onnxruntime")
         options = ort.SessionOptions()
@@ -100,7 +108,7 @@ class OnnxRuntime:
         file.check_digest(hashlib.sha256(data).hexdigest())
         schema = file.schema
         sizes = (schema.n_landmarks, len(schema.edges), len(schema.categories))
-        return cls(data, sizes, path, threads)
+        return cls(data, sizes, file.description.network.stride, path, threads)
 
     def run(self, images: NDArray[np.uint8]) -> FieldArrays:
         """Compute the fields of a batch; see `Runtime`."""
@@ -111,7 +119,7 @@ class OnnxRuntime:
                 raise
             raise self._wrong(f"it cannot be run ({_first_line(error)})") from error
         landmarks, edges, categories = self._sizes
-        batch, cells = len(images), arrays.pif.shape[-2:]
+        batch, cells = len(images), tuple(side // self._stride for side in images.shape[1:3])
         expected = (
             (batch, landmarks, len(PIF), *cells),
             (batch, edges, len(PAF), *cells),

@@ -145,7 +145,8 @@ def category_probabilities(fields: Fields, xy_cells: NDArray[np.floating], pool:
     -------
     (C,) probabilities, (0,) if the model knows no categories.
     """
-    logits = fields.category
+    # A network can give values that are not finite, however finite its weights are.
+    logits = np.nan_to_num(fields.category, nan=0.0, posinf=1e6, neginf=-1e6)
     if logits.shape[0] == 0:
         return np.zeros(0, dtype=np.float32)
     if len(xy_cells):

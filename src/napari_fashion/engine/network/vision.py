@@ -20,6 +20,11 @@ from types import ModuleType
 _WINDOWS = ("PyQt5", "PyQt6", "PySide2", "PySide6", "OpenGL", "vispy", "glfw", "pyglet", "tkinter")
 
 
+def may_load_triton() -> bool:
+    """Whether triton is loaded already, or this process has nothing that draws."""
+    return "triton" in sys.modules or not any(window in sys.modules for window in _WINDOWS)
+
+
 @cache
 def import_library(name: str) -> ModuleType:
     """Import ``torchvision`` or ``timm``; nothing of the engine imports them in another way.
@@ -30,8 +35,7 @@ def import_library(name: str) -> ModuleType:
         If the library is not installed.
     """
     loaded = sys.modules
-    safe = "triton" in loaded or name in loaded
-    if safe or not any(window in loaded for window in _WINDOWS):
+    if name in loaded or may_load_triton():
         return importlib.import_module(name)
     loaded["triton"] = None  # type: ignore[assignment]  # an import of it fails
     try:

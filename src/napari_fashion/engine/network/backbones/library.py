@@ -202,7 +202,7 @@ def _timm(library: Any, name: str, network: str, keep_stride_16: bool) -> Librar
         body = library.create_model(
             network, features_only=True, pretrained=False, out_indices=indices, **options
         )
-    except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+    except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise _no_features(
             name, [], str(error).splitlines()[0][:200] if str(error) else ""
         ) from error
