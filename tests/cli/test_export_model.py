@@ -81,6 +81,7 @@ def test_predictions_without_torch_are_those_with_it(trained, drawn, tmp_path, c
     ("arguments", "said"),
     [
         (["bundled", "--out", "x.pt"], "expected a name that ends in .onnx"),
+        (["bundled", "--out", "x.ONNX"], "expected a name that ends in .onnx, in small letters"),
         (["none", "--out", "x.onnx"], "no model there"),
     ],
 )

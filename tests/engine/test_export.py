@@ -150,6 +150,24 @@ def test_a_network_for_another_schema_is_refused(exported, tmp_path):
         Model.load(path).fields(np.zeros((64, 64, 3), np.uint8))
 
 
+def test_a_network_of_another_stride_is_refused(exported, tmp_path):
+    path = written(exported, tmp_path, exported.read_bytes())
+    document = json.loads(path.with_suffix(".json").read_text())
+    document["network"]["upsample"] *= 2
+    path.with_suffix(".json").write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match=r"pif has the shape .* not"):
+        Model.load(path).fields(np.zeros((64, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize("name", ["", "a\nb"])
+def test_an_exported_model_has_a_name(exported, tmp_path, name):
+    path = written(exported, tmp_path, exported.read_bytes())
+    document = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(document | {"id": name}))
+    with pytest.raises(CheckpointError, match=r"id: found .*; expected the model's"):
+        Model.load(path)
+
+
 @pytest.mark.parametrize("data", [b"", b"\x08\x07\x12", b"\x80\x04pickle", bytes(1000)])
 def test_what_is_no_network_is_refused(exported, tmp_path, data):
     with pytest.raises(CheckpointError, match="expected a network exported by napari-fashion"):

@@ -66,6 +66,21 @@ def test_format_1_is_read(saved):
     assert model.id == document["id"]
 
 
+def test_a_network_of_format_1_has_the_defaults_of_its_time(saved):
+    path, document = saved
+    del document["network"]["category_pool"]
+    old = {k: v for k, v in document.items() if k not in ("inference", "heads", "weights")}
+    path.write_text(json.dumps(old | {"version": 1, "working_size": 96}))
+    assert read_model_file(path).description.network.category_pool == "max"
+
+
+def test_weights_without_their_description_are_told(saved):
+    path, _ = saved
+    path.unlink()
+    with pytest.raises(CheckpointError, match=r"no m\.json beside it; expected the description"):
+        read_model_file(path.with_suffix(".safetensors"))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

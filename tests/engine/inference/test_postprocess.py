@@ -38,6 +38,15 @@ def test_a_garment_reads_its_category_as_training_does(pool, seed):
     assert found.dtype == np.float32
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_not_finite_give_finite_probabilities(value):
+    category = np.zeros((3, 4, 4), np.float32)
+    category[1, 2] = value
+    found = category_probabilities(fields_with(category), np.zeros((0, 2), np.float32), "mean")
+    assert np.isfinite(found).all()
+    assert found.sum() == pytest.approx(1)
+
+
 def test_a_model_without_categories_has_no_probabilities():
     found = category_probabilities(
         fields_with(np.zeros((0, 4, 4), np.float32)), np.ones((1, 2)), "max"
