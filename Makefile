@@ -18,8 +18,8 @@ setup: ## Make the virtual environment and install system packages, where they a
 demo: setup ## Open the app on garments; without a display do the main job and save images of it
 	@scripts/with-display $(BIN)/napari-fashion demo --overwrite
 
-test: setup ## Run all tests, under a virtual display
-	@scripts/with-display --virtual $(BIN)/python -m pytest $(ARGS)
+test: setup ## Run all tests, under a virtual display; in two processes, or those of ARGS in one
+	@scripts/run-tests $(ARGS)
 
 test-fast: setup ## Run the tests that open no window
 	@$(BIN)/python -m pytest -m "not window" $(ARGS)
