@@ -11,13 +11,19 @@ from drawn import draw_dataset, tiny_recipe
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory):
-    """COCO file of 48 drawn garments."""
+def drawn_garments(tmp_path_factory):
+    """COCO file of 48 drawn garments, whatever a room calls `drawn`."""
     return draw_dataset(tmp_path_factory.mktemp("drawn"), 48)
 
 
 @pytest.fixture(scope="session")
-def trained(drawn, tmp_path_factory):
+def drawn(drawn_garments):
+    """COCO file of 48 drawn garments."""
+    return drawn_garments
+
+
+@pytest.fixture(scope="session")
+def trained(drawn_garments, tmp_path_factory):
     """Run folder of a small model trained on them, and its events."""
     import torch
 
@@ -27,7 +33,9 @@ def trained(drawn, tmp_path_factory):
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("run") / "tiny"
     events = []
-    recipe = Recipe.from_dict(tiny_recipe(drawn, schedule={"epochs": 90, "validate_every": 5}))
+    recipe = Recipe.from_dict(
+        tiny_recipe(drawn_garments, schedule={"epochs": 90, "validate_every": 5})
+    )
     train(recipe, folder, device="cpu", emit=events.append)
     return folder, events
 

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from napari_fashion.engine.renamed import FORMAT
+
 
 @pytest.fixture(scope="module")
 def script(load_script):
@@ -45,7 +47,7 @@ def test_a_finished_run_is_not_made_again_and_each_seed_has_its_own(script, tmp_
     def train(recipe, folder, **options):
         made.append((folder.name, recipe.seed, options["resume"]))
         folder.mkdir(exist_ok=True)
-        (folder / "recipe.json").write_text(json.dumps(recipe.to_dict()))
+        (folder / "recipe.json").write_text(json.dumps({"format": FORMAT, **recipe.to_dict()}))
         (folder / "model.json").write_text("{}")
         (folder / "events.jsonl").write_text(
             '{"event": "done", "model": "model.json", "seconds": 1}\n'

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_fashion.cli import inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
+
+if TYPE_CHECKING:
+    from napari_fashion.datasets.source import Source
 
 EXAMPLES = (
     "napari-fashion evaluate annotations.json --images photos/",
@@ -58,7 +61,6 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
-    from napari_fashion.datasets.source import Source
     from napari_fashion.engine.data.reading import load_sources
     from napari_fashion.engine.decode import announce_compiling
     from napari_fashion.engine.evaluation.protocols import PROTOCOLS, evaluate_images
@@ -68,11 +70,7 @@ def run(options: argparse.Namespace) -> int:
     model = Model.load(options.model, options.device)
     left_out = Tally()
     with inputs.with_journal(options.data, options.with_journal) as file:
-        source = Source(
-            file=file,
-            images=str(options.images) if options.images else None,
-            allow_roots=[str(root) for root in options.allow_root],
-        )
+        source = _source(file, options)
         inputs.tell_problems_of([source], model.schema)
         try:
             images = load_sources([source], model.schema, left_out, answer=answer)
@@ -112,3 +110,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json is not None:
         outputs.write(options.json, json.dumps(figures, indent=1).encode() + b"\n", "--json")
     return status.DONE
+
+
+def _source(file: str, options: argparse.Namespace) -> Source:
+    """Return the source that the arguments name."""
+    from napari_fashion.datasets.source import Source
+
+    return Source(
+        file=file,
+        images=str(options.images) if options.images else None,
+        allow_roots=[str(root) for root in options.allow_root],
+    )
