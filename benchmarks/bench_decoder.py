@@ -170,7 +170,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=60)
-    parser.add_argument("--turns", type=int, default=3, help="the median of so many is shown")
+    parser.add_argument(
+        "--turns", type=int, default=3, help="number of turns; their median is shown"
+    )
     parser.add_argument("--reference-python", help="a Python that can import openpifpaf")
     arguments = parser.parse_args()
 

@@ -218,6 +218,8 @@ class _TrainingBar:
             case events.LeftOutEvent():
                 first = f" ({event.first[0]})" if event.first else ""
                 terminal.warn(f"{event.what}: {event.count:,}{first}")
+            case events.NoticeEvent():
+                (terminal.warn if event.level == "warning" else terminal.notify)(event.message)
             case events.DivergenceEvent():
                 terminal.warn(f"divergence at step {event.step} in {event.head}: {event.loss}")
             case events.CompareEvent():

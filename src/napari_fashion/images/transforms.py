@@ -1,4 +1,4 @@
-"""Arrays in the network's input: how an image is placed there, resized and cut."""
+"""Arrays in the network's input: how an image is placed there, resized and cropped."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def resize(image: RGBImage, size: tuple[int, int]) -> RGBImage:
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """An image cut by a box: its pixels, where it begins, and the box's width and height."""
+    """An image cropped by a box: its pixels, where it begins, and the box's width and height."""
 
     image: RGBImage
     origin: tuple[float, float]
@@ -101,7 +101,7 @@ class Crop:
 def crop_to_box(image: RGBImage, xy: NDArray[np.float32], margin: float = 0.0) -> Crop:
     """Cut an image by the box of (n, 2) landmarks, grown by `margin` of its size on each side.
 
-    The cut is the box exactly, in whole pixels: from the pixel that holds its least corner to the
+    The crop is the box exactly, in whole pixels: from the pixel that holds its least corner to the
     one that holds its greatest. Errors are divided by the box's own width and height (a garment
     seen edge-on has at least a pixel's).
     """

@@ -82,7 +82,7 @@ def test_the_backbone_learns_at_its_share_of_the_rate(drawn, tmp_path):
     backbone = {id(p) for p in trainer.network.backbone.parameters()}
     trainer.run(lambda: False)
     rates: dict[bool, set[float]] = {True: set(), False: set()}
-    for group in trainer.optimiser.param_groups:
+    for group in trainer.updater.optimiser.param_groups:
         inside = {id(p) in backbone for p in group["params"]}
         assert len(inside) == 1
         rates[inside.pop()].add(round(group["lr"], 12))
@@ -90,7 +90,7 @@ def test_the_backbone_learns_at_its_share_of_the_rate(drawn, tmp_path):
     told = next(e["lr"] for e in reversed(steps) if e["event"] == "step")
     assert rates[False] == {round(told, 12)}
     assert rates[True] == {round(0.25 * told, 12)}
-    decayed = {g["weight_decay"] > 0 for g in trainer.optimiser.param_groups}
+    decayed = {g["weight_decay"] > 0 for g in trainer.updater.optimiser.param_groups}
     assert decayed == {True, False}
 
 

@@ -15,6 +15,8 @@ EXAMPLES = [
         run="runs/x", epochs=2, steps=9, epoch=1, step=4, train_images=3, val_images=1, device="cpu"
     ),
     events.LeftOutEvent(what="crowds", count=2, first=["a.png: annotation 3"]),
+    events.NoticeEvent(message="Mirroring is off."),
+    events.NoticeEvent(message="Few images.", level="warning"),
     events.StepEvent(
         step=3, epoch=0, loss=1.5, losses={"pif.vector": 1.5}, lr=1e-3, images_per_second=9.5
     ),
@@ -23,8 +25,15 @@ EXAMPLES = [
     events.EpochEvent(epoch=1, loss=None),
     events.DivergenceEvent(step=7, head="paf.vector", loss="nan", policy="back"),
     events.DivergenceEvent(step=7, head="gradient norm", loss=1e9, policy="stop"),
+    events.DivergenceEvent(
+        step=7, head="pif.size", loss=2.0, policy="skip", images=["a.jpg", "b.jpg"]
+    ),
     events.CompareEvent(old={"ne": 0.05}, new={"ne": 0.04}),
+    events.CompareEvent(
+        old={"ne": 0.05}, new={"ne": 0.04}, verdict="better", text="Better.", images=12
+    ),
     events.DoneEvent(model="runs/x/model.json", seconds=12.5),
+    events.DoneEvent(model="runs/x/model.json", seconds=12.5, why="early stopping"),
     events.StoppedEvent(model="runs/x/model.json", step=5),
     events.ErrorEvent(message="x" * 100_000),
 ]

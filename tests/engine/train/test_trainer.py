@@ -613,7 +613,9 @@ def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypa
     )
     trainer = Trainer(recipe, tmp_path / "run", resume=False, device="cpu", emit=lambda e: None)
     trainer.run(lambda: False)
-    expected = category_rates(trainer.train_images, trainer.rates, len(trainer.schema.categories))
+    expected = category_rates(
+        trainer.train_images, trainer.batches.rates, len(trainer.schema.categories)
+    )
     assert seen["rates"].numpy() == pytest.approx(expected)
     assert seen["aspect"] == 0.4
     assert seen["teacher"] is None

@@ -11,7 +11,7 @@ from napari_fashion.engine.decode._compiled import compiled, inner
 from napari_fashion.engine.decode.arguments import Adjacency, Cells, Float32, Int64, Paf
 from napari_fashion.engine.decode.confidence import MIN_SPREAD, look_up
 
-_SAMPLE = 8  # every so many cells of an edge are a sample of them
+_SAMPLE = 8  # one of this many cells of an edge is in its sample
 
 _Index = int | np.uint64
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from napari_fashion.documents import parse_json, shown
 from napari_fashion.errors import EventError, FashionError
@@ -64,6 +64,14 @@ class LeftOutEvent(TrainEvent):
     """Sentences on the first few."""
 
 
+class NoticeEvent(TrainEvent):
+    """Something that a person should know of the run, in a sentence."""
+
+    kind: ClassVar[str] = "notice"
+    message: str
+    level: Literal["info", "warning"] = "info"
+
+
 class StepEvent(TrainEvent):
     """A step is done; some are not reported."""
 
@@ -99,6 +107,11 @@ class DivergenceEvent(TrainEvent):
     loss: float | str
     """Text if it is not finite."""
     policy: Literal["skip", "back", "stop"]
+    images: list[str] = Field(default_factory=list)
+    """Names of the images of the batch; empty in logs of older versions."""
+
+
+Verdict = Literal["better", "worse", "no difference", "too few"]
 
 
 class CompareEvent(TrainEvent):
@@ -107,6 +120,12 @@ class CompareEvent(TrainEvent):
     kind: ClassVar[str] = "compare"
     old: Metrics
     new: Metrics
+    verdict: Verdict | None = None
+    """On the normalised error; None in logs of older versions."""
+    text: str = ""
+    """The verdict in a sentence, with the interval of the difference."""
+    images: int = 0
+    """Number of validation images."""
 
 
 class DoneEvent(TrainEvent):
@@ -116,6 +135,8 @@ class DoneEvent(TrainEvent):
     model: str
     """Path of the model's JSON."""
     seconds: float
+    why: str = ""
+    """Why before its last epoch, such as early stopping; empty at the last."""
 
 
 class StoppedEvent(TrainEvent):
@@ -138,8 +159,8 @@ Emit = Callable[[TrainEvent], None]
 EVENTS: dict[str, type[TrainEvent]] = {
     event.kind: event
     for event in (
-        StartEvent, LeftOutEvent, StepEvent, EpochEvent, DivergenceEvent, CompareEvent, DoneEvent,
-        StoppedEvent, ErrorEvent,
+        StartEvent, LeftOutEvent, NoticeEvent, StepEvent, EpochEvent, DivergenceEvent,
+        CompareEvent, DoneEvent, StoppedEvent, ErrorEvent,
     )
 }  # fmt: skip
 """By kind."""

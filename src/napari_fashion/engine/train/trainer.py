@@ -6,17 +6,14 @@ import math
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
-from torch.utils.data import DataLoader
 
 from napari_fashion.engine.data.batch import Canvases
-from napari_fashion.engine.data.loader import CanvasDataset, draw_epoch
-from napari_fashion.engine.data.sampling import category_rates, sampling_rates
 from napari_fashion.engine.renamed import FORMAT
+from napari_fashion.engine.train.batches import TrainBatches
 from napari_fashion.engine.train.checkpoint import (
     Checkpoint,
     Progress,
@@ -24,7 +21,7 @@ from napari_fashion.engine.train.checkpoint import (
     refusing_to_resume,
     write_json,
 )
-from napari_fashion.engine.train.divergence import BACK_FACTOR, DivergenceGuard
+from napari_fashion.engine.train.divergence import BACK_FACTOR
 from napari_fashion.engine.train.events import (
     DivergenceEvent,
     DoneEvent,
@@ -36,17 +33,12 @@ from napari_fashion.engine.train.events import (
     StepEvent,
     StoppedEvent,
 )
-from napari_fashion.engine.train.optim import (
-    clip_gradients,
-    learning_rate,
-    make_optimiser,
-    set_learning_rate,
-)
 from napari_fashion.engine.train.product import Product
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import EVENTS, RECIPE, SPLIT
 from napari_fashion.engine.train.setup import set_up
 from napari_fashion.engine.train.step import LossComputer
+from napari_fashion.engine.train.update import Diverged, Updater
 from napari_fashion.errors import CheckpointError
 from napari_fashion.tally import Tally
 
@@ -67,35 +59,35 @@ class Trainer:
         self.product = Product(setup)
         self.emit = EventLog(run / EVENTS, emit)
         self._held_out, self._left_out = setup.held_out, setup.left_out
-        self._reported: set[int] = set()
-        self.dataset = CanvasDataset(self.train_images, recipe.data.canvas, recipe.data.cache_gb)
-        self.rates = sampling_rates(self.train_images, recipe.data.balance)
-        drawn = category_rates(self.train_images, self.rates, len(self.schema.categories))
-        self._compute_losses = LossComputer(
+        self.batches = TrainBatches(recipe, self.train_images, self.device)
+        compute_losses = LossComputer(
             recipe,
             self.schema,
             self.network,
             setup.teacher,
-            torch.from_numpy(drawn).to(self.device, torch.float32),
+            self.batches.category_rates(len(self.schema.categories)),
             self.device,
         )
-        self.optimiser = make_optimiser(self.network, recipe.optimiser)
-        self.scaler = torch.amp.GradScaler("cuda", enabled=self._compute_losses.half)
-        self.steps_per_epoch = max(1, len(self.dataset) // recipe.schedule.batch)
-        self._guard = DivergenceGuard(recipe.divergence)
-        fingerprint = self.product.averaged.info.data["fingerprint"]
+        self.updater = Updater(
+            recipe, self.network, compute_losses, self.batches.steps_per_epoch, self.total_steps
+        )
         self._checkpoint = Checkpoint(
-            run, self.network, self.optimiser, self.scaler, self.device, fingerprint
+            run,
+            self.network,
+            self.updater.optimiser,
+            self.updater.scaler,
+            self.device,
+            self.product.averaged.info.data["fingerprint"],
         )
         self.epoch = self.step = 0
-        self.seconds, self.lr_factor = 0.0, 1.0
+        self.seconds = 0.0
         if resume:
             self._load()
 
     @property
     def total_steps(self) -> int:
         """Number of steps of the whole run."""
-        steps = self.steps_per_epoch * self.recipe.schedule.epochs
+        steps = self.batches.steps_per_epoch * self.recipe.schedule.epochs
         limit = self.recipe.schedule.max_steps
         return min(steps, limit) if limit else steps
 
@@ -110,8 +102,8 @@ class Trainer:
         write_json(self.folder / SPLIT, split)
         self.emit(self._start_event())
         self._report(self._left_out)
-        self.dataset.preload()
-        self._report_broken()
+        self.batches.dataset.preload()
+        self._report(self.batches.newly_broken())
         stopped = False
         try:
             while self.step < self.total_steps:
@@ -143,44 +135,16 @@ class Trainer:
         for what, count in left_out.counts.items():
             self.emit(LeftOutEvent(what=what, count=count, first=left_out.examples[what]))
 
-    def _report_broken(self) -> None:
-        """Report images that turned out to be damaged when they were read, once each."""
-        broken = Tally()
-        for index, reason in self.dataset.broken.items():
-            if index not in self._reported:
-                broken.add("images that cannot be read, others are drawn in their place", reason)
-        self._reported |= set(self.dataset.broken)
-        self._report(broken)
-
     # -- epochs and steps ------------------------------------------------------------------
-
-    def _batches(self) -> Iterator[Canvases]:
-        """Yield what is left of this epoch, in an order that depends on seed and epoch only."""
-        batch = min(self.recipe.schedule.batch, len(self.dataset))
-        order = draw_epoch(
-            self.rates,
-            torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + self.epoch),
-        )
-        batches = [order[i * batch : (i + 1) * batch].tolist() for i in range(self.steps_per_epoch)]
-        return iter(
-            DataLoader(
-                self.dataset,
-                batch_sampler=batches[self.step - self.epoch * self.steps_per_epoch :],
-                num_workers=self.recipe.data.workers,
-                collate_fn=self.dataset.collate,
-                # A generator of its own: the loader must not draw from the run's random state.
-                generator=torch.Generator(),
-                pin_memory=self.device.type == "cuda",
-            )
-        )
 
     def _run_epoch(self, should_stop: Callable[[], bool]) -> None:
         every = max(1, min(5, self.total_steps // 100))  # a short run's curve has few points
         began = time.perf_counter()
-        self._set_training()
+        self.updater.begin_epoch()
         losses: list[float] = []
         seen, window = 0, time.perf_counter()
-        for batch in self._batches():
+        first = self.step - self.epoch * self.batches.steps_per_epoch
+        for batch in self.batches.of_epoch(self.epoch, first):
             parts = self._train_step(batch)
             self.step += 1
             loss = None if parts is None else sum(parts.values())
@@ -195,7 +159,7 @@ class Trainer:
                         epoch=self.epoch,
                         loss=loss,
                         losses=parts,
-                        lr=self.optimiser.param_groups[0]["lr"],
+                        lr=self.updater.rate,
                         images_per_second=round(seen / elapsed, 1),
                     )
                 )
@@ -205,8 +169,8 @@ class Trainer:
                 raise Stopped
             if self.step >= self.total_steps:
                 break
-        self.epoch = self.step // self.steps_per_epoch
-        self._report_broken()
+        self.epoch = self.step // self.batches.steps_per_epoch
+        self._report(self.batches.newly_broken())
         validated = None
         last = self.step >= self.total_steps
         if self.val_images and (last or self.epoch % self.recipe.schedule.validate_every == 0):
@@ -216,41 +180,17 @@ class Trainer:
         loss = statistics.fmean(losses) if losses else None
         self.emit(EpochEvent(epoch=self.epoch, loss=loss, val=validated))
 
-    def _set_training(self) -> None:
-        self.network.train()
-        if self.recipe.optimiser.freeze_norms:
-            for module in self.network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-
     def _train_step(self, batch: Canvases) -> dict[str, float] | None:
         """Do one step; return the weighted losses by name, or None if it was skipped."""
-        schedule, optimiser = self.recipe.schedule, self.recipe.optimiser
-        rate = learning_rate(
-            self.step, self.steps_per_epoch, self.total_steps, schedule, optimiser.lr
-        )
-        set_learning_rate(self.optimiser, rate * self.lr_factor)
-        losses = self._compute_losses(batch, self.step, self.step / max(1, self.total_steps))
-        stacked = torch.stack(list(losses.values()))
-        total = stacked.sum()
-        *values, value = torch.cat([stacked, total[None]]).tolist()  # one copy from the device
-        parts = dict(zip(losses, values, strict=True))
-        if (head := self._guard.blame(parts, value)) is not None:
-            self._on_divergence(head, value)
+        try:
+            losses = self.updater.step(batch, self.step)
+        except Diverged as diverged:
+            self._on_divergence(diverged)
             return None
-        self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
-        self.scaler.unscale_(self.optimiser)
-        norm = clip_gradients(self.network, optimiser)
-        if norm is not None and not self.scaler.is_enabled() and not torch.isfinite(norm):
-            self._on_divergence("gradient norm", float(norm))
-            return None
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
         self.product.update(self.step)
-        return parts
+        return losses
 
-    def _on_divergence(self, head: str, value: float) -> None:
+    def _on_divergence(self, diverged: Diverged) -> None:
         """Report a step that diverges, and follow the policy.
 
         Raises
@@ -259,15 +199,17 @@ class Trainer:
             If the policy is to stop, or gives up.
         """
         policy = self.recipe.divergence.policy
+        head, value = diverged.head, diverged.value
         loss = value if math.isfinite(value) else str(value)
         self.emit(DivergenceEvent(step=self.step, head=head, loss=loss, policy=policy))
-        match self._guard.react(self.lr_factor, self._checkpoint.exists):
+        match self.updater.guard.react(self.updater.lr_factor, self._checkpoint.exists):
             case "skip":
                 return
             case "back":
-                step, epoch, factor = self.step, self.epoch, self.lr_factor * BACK_FACTOR
+                step, epoch = self.step, self.epoch
+                factor = self.updater.lr_factor * BACK_FACTOR
                 self._load()
-                self.step, self.epoch, self.lr_factor = step, epoch, factor
+                self.step, self.epoch, self.updater.lr_factor = step, epoch, factor
             case "stop":
                 raise CheckpointError(
                     f"The loss diverged at step {self.step} ({head}: {value:g}), and policy "
@@ -291,8 +233,8 @@ class Trainer:
             epoch=self.epoch,
             step=self.step,
             seconds=self.seconds,
-            lr_factor=self.lr_factor,
-            recent=self._guard.recent,
+            lr_factor=self.updater.lr_factor,
+            recent=self.updater.guard.recent,
         )
         self._checkpoint.save(progress)
         return path
@@ -303,8 +245,8 @@ class Trainer:
             self.product.load(self.folder)
         progress = self._checkpoint.load()  # last: building a network draws random numbers
         self.epoch, self.step = progress.epoch, progress.step
-        self.seconds, self.lr_factor = progress.seconds, progress.lr_factor
-        self._guard.remember(progress.recent)
+        self.seconds, self.updater.lr_factor = progress.seconds, progress.lr_factor
+        self.updater.guard.remember(progress.recent)
 
 
 def _device_name(device: torch.device) -> str:
