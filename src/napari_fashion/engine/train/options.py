@@ -172,4 +172,5 @@ class DivergenceOptions(Options):
 
     policy: Literal["skip", "back", "stop"] = "skip"
     factor: float = Field(default=20.0, gt=1, le=1e9)
+    level: float = Field(default=4.0, gt=1, le=1e9)
     patience: int = Field(default=20, ge=1, le=1_000_000)
