@@ -108,8 +108,8 @@ class Processes:
         """Return the sums over all processes, of as many numbers in each."""
         return self._reduce_numbers(values, "SUM")
 
-    def any_of(self, value: int) -> int:
-        """Return the largest of all processes' whole numbers (0 and 1: whether any is true)."""
+    def largest(self, value: int) -> int:
+        """Return the largest of all processes' whole numbers; of truth values, whether any is true."""
         return int(self._reduce_numbers([value], "MAX")[0])
 
     def _reduce_numbers(self, values: Sequence[float], how: str) -> list[float]:
@@ -230,10 +230,12 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if (told := _first_failure()) is not None:
+            raise ProcessError(f"Another process failed: {told}") from error
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise ProcessError(
-            f"Another process of this command ended or does not answer ({reason}). Its own message "
-            "tells why; if there is none, it was killed."
+            f"Another process ended, or does not answer ({reason}). It was killed, or its machine "
+            "cannot be reached; torchrun reports its status."
         ) from error
 
 
@@ -246,14 +248,33 @@ def processes() -> Processes:
     return _current
 
 
-def is_first_to_fail() -> bool:
-    """Whether no other process has failed before this one; it asks once in a process."""
-    if _store is None:
+def is_first_to_fail(text: str) -> bool:
+    """Report to the other processes that this one fails; return whether none did before.
+
+    Parameters
+    ----------
+    text
+        Why, in a sentence; the others are told if this process is the first.
+    """
+    if _store is None:  # not joined yet
         return True
     try:
-        return int(_store.add("failed", 1)) == 1
+        first = int(_store.add("failed", 1)) == 1
+        if first:
+            _store.set("failure", text)
     except RuntimeError:  # the process that keeps the count is gone
-        return _current.first
+        return False
+    return first
+
+
+def _first_failure() -> str | None:
+    """Return why the first process failed, if one did and told so."""
+    try:
+        if _store is not None and _store.check(["failure"]):
+            return str(_store.get("failure").decode())
+    except RuntimeError:
+        pass
+    return None
 
 
 @contextmanager

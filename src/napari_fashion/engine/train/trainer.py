@@ -182,7 +182,7 @@ class Trainer:
                     )
                 )
                 seen, window = 0, time.perf_counter()
-            if processes().any_of(should_stop()):
+            if processes().largest(should_stop()):
                 self.seconds += time.perf_counter() - began
                 raise Stopped
             if self.step >= self.total_steps:
@@ -220,7 +220,8 @@ class Trainer:
         head, value = diverged.head, diverged.value
         loss = value if math.isfinite(value) else str(value)
         self.emit(DivergenceEvent(step=self.step, head=head, loss=loss, policy=policy))
-        match self.updater.guard.react(self.updater.lr_factor, self._checkpoint.exists):
+        can_go_back = processes().from_first(lambda: self._checkpoint.exists)
+        match self.updater.guard.react(self.updater.lr_factor, can_go_back):
             case "skip":
                 return
             case "back":
