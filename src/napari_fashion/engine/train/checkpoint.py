@@ -19,7 +19,6 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_fashion.documents import ended, read_json, shown
-from napari_fashion.engine.train.divergence import WINDOW
 from napari_fashion.engine.train.runs import STATE, STATE_TENSORS
 from napari_fashion.engine.weights import Shapes, read_weights
 from napari_fashion.errors import CheckpointError
@@ -41,15 +40,18 @@ class Progress(Options):
         Of training, over all sessions.
     lr_factor
         Of the learning rate: below 1 after the divergence policy ``"back"``.
-    recent
-        The latest losses.
+    good
+        Whether the divergence guard calls the state good.
+    state
+        States of other parts of the run, by name: JSON values.
     """
 
     epoch: int = Field(ge=0, lt=1 << 53)
     step: int = Field(ge=0, lt=1 << 53)
     seconds: float = Field(ge=0)
     lr_factor: float = Field(gt=0, le=1)
-    recent: list[float] = Field(max_length=WINDOW)
+    good: bool = False
+    state: dict[str, dict[str, Any]] = Field(default_factory=dict, max_length=100)
 
 
 class _State(Progress):
@@ -86,9 +88,9 @@ class Checkpoint:
     fingerprint: str
 
     @property
-    def exists(self) -> bool:
-        """Whether a state was saved."""
-        return (self.folder / STATE).exists()
+    def good(self) -> bool:
+        """Whether a state was saved that the divergence guard called good."""
+        return (self.folder / STATE).exists() and self._read().good
 
     def save(self, progress: Progress) -> None:
         """Write the state; the run goes on from it to the very same weights."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -41,7 +41,20 @@ _CALM_SPREAD = (0.02, 0.1)
 GRADIENT = "gradient norm"
 """What is to blame if the losses are finite and the gradient is not."""
 
-Reaction = Literal["skip", "back", "stop"]
+
+class Reaction(NamedTuple):
+    """What to do about a step that diverges.
+
+    Attributes
+    ----------
+    action
+        ``"skip"`` the step, go ``"back"`` to a saved state, or ``"stop"``.
+    why
+        Why to stop, as a part of a sentence.
+    """
+
+    action: Literal["skip", "back", "stop"]
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -236,19 +249,23 @@ class DivergenceGuard:
         """
         self.count += 1
         self.since = 0
-        policy = self.options.policy
-        if policy == "skip" and self.count < self.options.patience:
-            return "skip"
-        lower = lr_factor * BACK_FACTOR >= _LEAST_LR_FACTOR
-        # A state whose very first step diverges does so at any rate.
-        if policy == "back" and can_go_back and lower and not self._just_back:
-            return "back"
-        return "stop"
-
-    def went_back(self) -> None:
-        """Note that the run is in a saved state again, the guard's own state included."""
+        if self.options.policy == "stop":
+            return Reaction("stop", "divergence.policy is 'stop'")
+        if self.options.policy == "skip":
+            if self.count < self.options.patience:
+                return Reaction("skip")
+            return Reaction("stop", f"{self.count} steps in a row diverged (divergence.patience)")
+        if not can_go_back:
+            return Reaction("stop", "there is no saved state that was good, to go back to")
+        if self._just_back:  # at its very first step: it does so at any rate
+            return Reaction("stop", "the saved state that the run went back to diverges at once")
+        if lr_factor * BACK_FACTOR < _LEAST_LR_FACTOR:
+            return Reaction(
+                "stop", f"the learning rate has been lowered to {lr_factor:g} of it already"
+            )
         self.count = 0
         self._just_back = True
+        return Reaction("back")
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps, as JSON values."""
@@ -271,7 +288,6 @@ class DivergenceGuard:
         self._parts = {name: Level.of_state(level) for name, level in read.parts.items()}
         self.since = read.since
         self.count = 0
-        self._just_back = False
 
     def _size(self) -> float:
         """Return how large the losses are: the sum of their references, without signs."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from napari_fashion import __version__
 from napari_fashion.engine.data.sample import AnnotatedImage
@@ -44,6 +45,7 @@ class Product:
         self._average = MovingAverage(
             setup.model.network, setup.averaged.network, setup.recipe.optimiser.ema
         )
+        self._best: tuple[int, float, dict[str, Tensor], dict[str, Any]] | None = None
 
     def update(self, step: int) -> None:
         """Follow the weights after a step (0-based)."""
@@ -63,6 +65,21 @@ class Product:
         """Return the model's metrics on the validation images, and keep them in the model."""
         metrics = self.averaged.info.metrics = self._evaluate(self.model())
         return metrics
+
+    def keep_if_best(self, error: float | None, epoch: int) -> None:
+        """Keep a copy of the average in memory if its normalised error is the least so far."""
+        if error is not None and (self._best is None or error < self._best[1]):
+            state = {k: v.clone() for k, v in self.averaged.network.state_dict().items()}
+            self._best = (epoch, error, state, dict(self.averaged.info.metrics))
+
+    def recall_best(self) -> tuple[int, float] | None:
+        """Go to the average that was kept; return its epoch and normalised error, None for none."""
+        if self._best is None:
+            return None
+        epoch, error, state, self.averaged.info.metrics = self._best
+        self.averaged.network.load_state_dict(state)
+        self.averaged._id = None
+        return epoch, error
 
     def compare(self) -> CompareEvent | None:
         """Compare the start with the model; None if there is no start, or nothing to judge by."""

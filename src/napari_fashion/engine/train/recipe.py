@@ -29,9 +29,11 @@ from napari_fashion.engine.renamed import (
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.engine.train.options import (
     DivergenceOptions,
+    EarlyStoppingOptions,
     OptimiserOptions,
     ScheduleOptions,
     TeacherOptions,
+    TensorBoardOptions,
 )
 from napari_fashion.errors import RecipeError
 from napari_fashion.options import Options, told
@@ -141,6 +143,10 @@ class Recipe(Options):
         Of everything random; 0 to 2^32 - 1.
     teacher
         A model to learn from beside the labels (`TeacherOptions`); None for the labels alone.
+    early_stopping
+        When the run ends before its last epoch (`EarlyStoppingOptions`); None for never.
+    tensorboard
+        What is written for TensorBoard (`TensorBoardOptions`).
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -162,6 +168,8 @@ class Recipe(Options):
     optimiser: OptimiserOptions = OptimiserOptions()
     schedule: ScheduleOptions = ScheduleOptions()
     divergence: DivergenceOptions = DivergenceOptions()
+    early_stopping: EarlyStoppingOptions | None = None
+    tensorboard: TensorBoardOptions = TensorBoardOptions()
     teacher: TeacherOptions | None = None
 
     @property

@@ -13,9 +13,11 @@ from napari_fashion.errors import CheckpointError
 
 MODEL = "model.json"
 STATE, STATE_TENSORS = "state.json", "state.safetensors"
+TENSORBOARD = "tensorboard"
+"""Folder of the files for TensorBoard."""
 RECIPE, SPLIT, EVENTS = "recipe.json", "split.json", "events.jsonl"
 RESULTS = (MODEL, "model.safetensors", STATE, STATE_TENSORS)
-RUN_FILES = (*RESULTS, RECIPE, SPLIT, EVENTS)
+RUN_FILES = (*RESULTS, RECIPE, SPLIT, EVENTS, TENSORBOARD)
 """Files that a run writes: no run begins in a folder that has one of them."""
 
 

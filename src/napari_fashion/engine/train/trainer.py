@@ -6,12 +6,15 @@ import math
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
+from napari_fashion.documents import listed
 from napari_fashion.engine.data.batch import Canvases
+from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.distributed import convert_norms, processes
 from napari_fashion.engine.renamed import FORMAT
 from napari_fashion.engine.train.batches import TrainBatches
@@ -22,7 +25,7 @@ from napari_fashion.engine.train.checkpoint import (
     refusing_to_resume,
     write_json,
 )
-from napari_fashion.engine.train.divergence import BACK_FACTOR
+from napari_fashion.engine.train.divergence import BACK_FACTOR, Finding
 from napari_fashion.engine.train.events import (
     DivergenceEvent,
     DoneEvent,
@@ -30,19 +33,35 @@ from napari_fashion.engine.train.events import (
     EpochEvent,
     EventLog,
     LeftOutEvent,
+    NoticeEvent,
     StartEvent,
     StepEvent,
     StoppedEvent,
     TrainEvent,
 )
+from napari_fashion.engine.train.plateau import EarlyStopping
 from napari_fashion.engine.train.product import Product
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import EVENTS, MODEL, RECIPE, SPLIT
 from napari_fashion.engine.train.setup import set_up
 from napari_fashion.engine.train.step import LossComputer
+from napari_fashion.engine.train.tensorboard import TensorBoard
 from napari_fashion.engine.train.update import Diverged, Updater
-from napari_fashion.errors import CheckpointError
+from napari_fashion.errors import CheckpointError, RecipeError
 from napari_fashion.tally import Tally
+
+MOST_IMAGES = 1000
+"""Largest number of images that an event names."""
+
+
+class Part(Protocol):
+    """A part of a run with a state of JSON values, which a checkpoint keeps."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go to a state; raise ValueError if it is none."""
 
 
 class Stopped(Exception):
@@ -65,7 +84,8 @@ class Trainer:
         if not recipe.optimiser.freeze_norms:
             convert_norms(self.network, self.device)
         self.product = Product(setup)
-        self.emit: Emit = EventLog(run / EVENTS, emit) if processes().first else _ignore
+        self.tensorboard = TensorBoard(recipe.tensorboard, run, self.val_images, emit)
+        self.emit: Emit = EventLog(run / EVENTS, self.tensorboard) if processes().first else _ignore
         self._held_out, self._left_out = setup.held_out, setup.left_out
         self.batches = TrainBatches(recipe, self.train_images, self.device)
         compute_losses = LossComputer(
@@ -79,6 +99,13 @@ class Trainer:
         self.updater = Updater(
             recipe, self.network, compute_losses, self.batches.steps_per_epoch, self.total_steps
         )
+        self.early_stopping = EarlyStopping(recipe.early_stopping)
+        self._parts: dict[str, Part] = {
+            "guard": self.updater.guard,
+            "plateau": self.updater.plateau,
+            "early_stopping": self.early_stopping,
+        }
+        _refuse_unwatched(recipe, self.val_images)
         self._checkpoint = Checkpoint(
             run,
             self.network,
@@ -89,6 +116,7 @@ class Trainer:
         )
         self.epoch = self.step = 0
         self.seconds = 0.0
+        self._first_diverged: tuple[int, Sequence[str]] = (0, ())
         if resume:
             self._load()
         processes().copy_from_first(self.network.state_dict().values())
@@ -114,17 +142,25 @@ class Trainer:
         self._report(self.batches.newly_broken())
         stopped = False
         try:
-            while self.step < self.total_steps:
+            while self.step < self.total_steps and not self.early_stopping.why:
                 self._run_epoch(should_stop)
         except Stopped:
             stopped = True
         path = self._save()
+        if not stopped and self.recipe.early_stopping is not None:
+            path = self._save_best() or path
         if (comparison := self.product.compare()) is not None:
             self.emit(comparison)
         if stopped:
             self.emit(StoppedEvent(model=str(path), step=self.step))
         else:
-            self.emit(DoneEvent(model=str(path), seconds=round(self.seconds, 1)))
+            self.emit(
+                DoneEvent(
+                    model=str(path),
+                    seconds=round(self.seconds, 1),
+                    why=self.early_stopping.why if self.step < self.total_steps else "",
+                )
+            )
         processes().wait()  # all find the folder finished
         return path
 
@@ -162,13 +198,13 @@ class Trainer:
         losses: list[float] = []
         seen, window = 0, time.perf_counter()
         first = self.step - self.epoch * self.batches.steps_per_epoch
-        for batch in self.batches.of_epoch(self.epoch, first):
-            parts = self._train_step(batch)
+        for batches in self.batches.of_epoch(self.epoch, first):
+            parts = self._train_step(batches)
             self.step += 1
             loss = None if parts is None else sum(parts.values())
             if loss is not None:
                 losses.append(loss)
-            seen += self.batches.batch
+            seen += self.batches.batch * len(batches)
             if self.step % every == 0 or self.step in (1, self.total_steps):
                 elapsed = max(time.perf_counter() - window, 1e-9)
                 self.emit(
@@ -193,22 +229,44 @@ class Trainer:
         last = self.step >= self.total_steps
         if self.val_images and (last or self.epoch % self.recipe.schedule.validate_every == 0):
             validated = self.product.validate()
+            self._follow(validated.get("ne"))
         self.seconds += time.perf_counter() - began
         self._save()
         loss = statistics.fmean(losses) if losses else None
         self.emit(EpochEvent(epoch=self.epoch, loss=loss, val=validated))
 
-    def _train_step(self, batch: Canvases) -> dict[str, float] | None:
+    def _follow(self, error: float | None) -> None:
+        """Do what follows from a validation's normalised error."""
+        if self.updater.plateau.validated(error, self.epoch):
+            self.emit(
+                NoticeEvent(
+                    message=f"The normalised error has not fallen in "
+                    f"{self.recipe.schedule.plateau.patience} validations; the learning rate falls to "
+                    f"{self.updater.plateau.factor:g} of its peak."
+                )
+            )
+        self.early_stopping.validated(error, self.epoch)
+        if self.recipe.early_stopping is not None:
+            self.product.keep_if_best(error, self.epoch)
+        self.tensorboard.draw(self.product.model(), self.step)
+
+    def _train_step(self, batches: Sequence[Canvases]) -> dict[str, float] | None:
         """Do one step; return the weighted losses by name, or None if it was skipped."""
         try:
-            losses = self.updater.step(batch, self.step)
+            losses = self.updater.step(batches, self.step)
         except Diverged as diverged:
-            self._on_divergence(diverged)
+            self._on_divergence(diverged.finding, self._names(batches))
             return None
         self.product.update(self.step)
         return losses
 
-    def _on_divergence(self, diverged: Diverged) -> None:
+    def _names(self, batches: Sequence[Canvases]) -> list[str]:
+        """Return the names of a step's images, of all processes."""
+        own = [i for batch in batches for i in batch.index.tolist()]
+        indices = [i for part in processes().gather(own) for i in part]
+        return list(dict.fromkeys(self.train_images[i].path.name for i in indices))
+
+    def _on_divergence(self, found: Finding, images: Sequence[str]) -> None:
         """Report a step that diverges, and follow the policy.
 
         Raises
@@ -216,25 +274,40 @@ class Trainer:
         CheckpointError
             If the policy is to stop, or gives up.
         """
-        policy = self.recipe.divergence.policy
-        head, value = diverged.head, diverged.value
-        loss = value if math.isfinite(value) else str(value)
-        self.emit(DivergenceEvent(step=self.step, head=head, loss=loss, policy=policy))
-        can_go_back = processes().from_first(lambda: self._checkpoint.exists)
-        match self.updater.guard.react(self.updater.lr_factor, can_go_back):
-            case "skip":
-                return
-            case "back":
-                step, epoch = self.step, self.epoch
-                factor = self.updater.lr_factor * BACK_FACTOR
-                self._load()
-                self.step, self.epoch, self.updater.lr_factor = step, epoch, factor
-            case "stop":
-                raise CheckpointError(
-                    f"The loss diverged at step {self.step} ({head}: {value:g}), and policy "
-                    f"{policy!r} could not recover. Lower optimiser.lr (now "
-                    f"{self.recipe.optimiser.lr:g}), or inspect the images of that batch."
+        number, value = self.step + 1, found.value
+        if not self.updater.guard.count:
+            self._first_diverged = number, images
+        self.emit(
+            DivergenceEvent(
+                step=number,
+                head=found.head,
+                loss=value if math.isfinite(value) else str(value),
+                policy=self.recipe.divergence.policy,
+                images=list(images[:MOST_IMAGES]),
+            )
+        )
+        can_go_back = processes().from_first(lambda: self._checkpoint.good)
+        reaction = self.updater.guard.react(self.updater.lr_factor, can_go_back)
+        if reaction.action == "stop":
+            first, images = self._first_diverged
+            raise CheckpointError(
+                f"The loss diverged at step {number:,} ({found}), and {reaction.why}. Lower "
+                f"optimiser.lr (now {self.recipe.optimiser.lr:g}), or inspect the images of step "
+                f"{first:,}: {listed(images)}."
+            )
+        if reaction.action == "back":
+            step, epoch, seconds = self.step, self.epoch, self.seconds
+            factor = self.updater.lr_factor * BACK_FACTOR
+            self._load()
+            self.emit(
+                NoticeEvent(
+                    message=f"Went back to the state of step {self.step:,}, at {factor:g} of the "
+                    "learning rate.",
+                    level="warning",
                 )
+            )
+            self.step, self.epoch, self.seconds = step, epoch, seconds
+            self.updater.lr_factor = factor
 
     # -- state -----------------------------------------------------------------------------
 
@@ -242,7 +315,23 @@ class Trainer:
         """Save the model and the run's state; return the path of the model's JSON."""
         if not processes().first:
             return self.folder / MODEL
-        path = self.product.save(
+        path = self._save_model()
+        progress = Progress(
+            epoch=self.epoch,
+            step=self.step,
+            seconds=self.seconds,
+            lr_factor=self.updater.lr_factor,
+            good=self.updater.guard.good,
+            state={name: part.state_dict() for name, part in self._parts.items()},
+        )
+        self._checkpoint.save(progress)
+        return path
+
+    def _save_model(self) -> Path:
+        """Save the model; return the path of its JSON."""
+        if not processes().first:
+            return self.folder / MODEL
+        return self.product.save(
             self.folder,
             read_run_json(self.folder / SPLIT),
             epochs=self.epoch,
@@ -250,15 +339,19 @@ class Trainer:
             seconds=round(self.seconds, 1),
             machine=_device_name(self.device),
         )
-        progress = Progress(
-            epoch=self.epoch,
-            step=self.step,
-            seconds=self.seconds,
-            lr_factor=self.updater.lr_factor,
-            recent=self.updater.guard.recent,
+
+    def _save_best(self) -> Path | None:
+        """Save the model of the best validation; return the path of its JSON, None if there is none."""
+        if (best := self.product.recall_best()) is None:
+            return None
+        epoch, error = best
+        self.emit(
+            NoticeEvent(
+                message=f"The model that is saved is that of epoch {epoch}, whose normalised error is the "
+                f"least: {error:.4f}."
+            )
         )
-        self._checkpoint.save(progress)
-        return path
+        return self._save_model()
 
     def _load(self) -> None:
         """Go back to the saved state."""
@@ -267,7 +360,23 @@ class Trainer:
         progress = self._checkpoint.load()  # last: building a network draws random numbers
         self.epoch, self.step = progress.epoch, progress.step
         self.seconds, self.updater.lr_factor = progress.seconds, progress.lr_factor
-        self.updater.guard.remember(progress.recent)
+        with refusing_to_resume(self.folder):
+            for name, part in self._parts.items():
+                if name in progress.state:
+                    part.load_state_dict(progress.state[name])
+
+
+def _refuse_unwatched(recipe: Recipe, val_images: Sequence[AnnotatedImage]) -> None:
+    """Refuse what follows validations if there are no images for them."""
+    for on, what in (
+        (recipe.schedule.kind == "plateau", "schedule.kind is 'plateau'"),
+        (recipe.early_stopping is not None, "early_stopping is set"),
+    ):
+        if on and not val_images:
+            raise RecipeError(
+                f"{what}, and no image is held out to validate by; expected some. Set "
+                "data.validation_share, or data.validation."
+            )
 
 
 def _ignore(event: TrainEvent) -> None:
