@@ -101,7 +101,6 @@ class Updater:
         seed_step(recipe.seed, step)
         losses = self._compute_losses(batch, step / max(1, self._total_steps))
         together = processes()
-        together.average(norm_statistics(self._network))
         stacked = torch.stack(list(losses.values()))
         total = stacked.sum()
         # One copy from the device; what every process decides by is the same in all of them.
@@ -109,10 +108,12 @@ class Updater:
         *values, value = together.sum_numbers(values)
         parts = dict(zip(losses, values, strict=True))
         if (head := self.guard.blame(parts, value)) is not None:
+            together.average(norm_statistics(self._network))
             raise Diverged(head, value)
         optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         together.sum_gradients(self._network.parameters())  # scaled: an overflow is everybody's
+        together.average(norm_statistics(self._network))
         self.scaler.unscale_(optimiser)
         norm = clip_gradients(self._network, recipe.optimiser)
         if norm is not None and not self.scaler.is_enabled() and not torch.isfinite(norm):
