@@ -208,6 +208,65 @@ def test_the_same_seed_gives_the_same_batch_and_another_does_not():
     assert one.max() <= 255
 
 
+def some(batch, rows):
+    """Return some of the images of a batch, as another process has them."""
+    garments = GarmentBatch(*(getattr(batch.garments, f)[rows] for f in vars(batch.garments)))
+    parts = {f: getattr(batch, f)[rows] for f in ("pixels", "size", "index", "key", "group")}
+    return replace(batch, garments=garments, **parts)
+
+
+@pytest.mark.parametrize("mixed", [0.0, 0.6])
+def test_an_image_is_augmented_alike_in_whatever_batch_it_is(mixed):
+    """Apart from its neighbours, or with those of its group where they are mixed."""
+    batch = dotted(13)
+    batch.garments.valid[::3] = False  # pieces of these lie around crops
+    options = AugmentOptions(mosaic=mixed, background=mixed, quarter_turn=0.3, erase=0.4)
+    assert batch.group.tolist() == [0] * 4 + [1] * 4 + [2] * 5
+    keys = Draws(mixed_key(5, 2, np.arange(13)))
+    together, garments = augment_batch(batch, 96, options, SCHEMA.flips, keys)
+    cuts = [[*range(4)], [*range(4, 13)]] if mixed else [[3, 4, 5], [0], [12, 7]]
+    for rows in cuts:
+        own = Draws(mixed_key(5, 2, np.array(rows)))
+        apart, theirs = augment_batch(some(batch, rows), 96, options, SCHEMA.flips, own)
+        torch.testing.assert_close(apart, together[rows], atol=1e-3, rtol=0)
+        n = theirs.valid.shape[1]
+        assert torch.equal(theirs.valid, garments.valid[rows][:, :n])
+        torch.testing.assert_close(theirs.xy, garments.xy[rows][:, :n], atol=1e-3, rtol=0)
+        torch.testing.assert_close(theirs.content, garments.content[rows], atol=1e-3, rtol=0)
+    other = Draws(mixed_key(5, 3, np.arange(13)))  # another epoch
+    assert not torch.allclose(augment_batch(batch, 96, options, SCHEMA.flips, other)[0], together)
+
+
+def test_draws_are_uniform_and_independent():
+    keys = mixed_key(7, np.arange(64)[:, None], np.arange(64)).reshape(-1)
+    assert len(np.unique(keys)) == 64 * 64
+    numbers = Draws(keys).rand(24).double()
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    assert numbers.mean() == pytest.approx(0.5, abs=0.003)
+    assert numbers.var() == pytest.approx(1 / 12, abs=0.001)
+    across = torch.corrcoef(numbers.T) - torch.eye(24)  # of a stream's numbers
+    between = torch.corrcoef(numbers[:100]) - torch.eye(100)  # of neighbouring keys' streams
+    assert across.abs().max() < 0.08
+    assert between.mean().abs() < 0.01
+    one, again = Draws(keys[:3]), Draws(keys[:3])
+    assert torch.equal(one.rand(2, 2).view(3, 4), again.rand(4))  # a stream has no shape
+    assert not torch.equal(one.rand(4), again.rand(2, 2).view(3, 4) + 1)
+    assert set(Draws(keys).integers(2, 5).tolist()) == {2, 3, 4}
+
+
+def test_noise_is_normal_and_another_one_for_each_image():
+    shape = (3, 40, 40)
+    noise = Draws(mixed_key(1, np.arange(50))).noise(shape, torch.device("cpu"))
+    assert noise.shape == (50, *shape)
+    assert noise.mean() == pytest.approx(0, abs=0.02)
+    assert noise.std() == pytest.approx(1, abs=0.02)
+    close = torch.corrcoef(noise.flatten(1)) - torch.eye(50)
+    assert close.abs().max() < 0.1
+    huge = Draws(mixed_key(1, np.arange(1))).noise((3, 1000, 1000), torch.device("cpu"))
+    assert huge.std() == pytest.approx(1, abs=0.02)
+
+
 def test_grey_takes_the_colours_and_keeps_the_light():
     options = NO_AUGMENTATION.model_copy(update={"grey": 1.0})
     inputs, _ = augment(dotted(2), 96, options)
