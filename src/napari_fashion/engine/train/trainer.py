@@ -33,6 +33,7 @@ from napari_fashion.engine.train.events import (
     StepEvent,
     StoppedEvent,
 )
+from napari_fashion.engine.train.new_rows import NewRowRates
 from napari_fashion.engine.train.product import Product
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import EVENTS, RECIPE, SPLIT
@@ -58,7 +59,7 @@ class Trainer:
         self.network = setup.model.network
         self.product = Product(setup)
         self.emit = EventLog(run / EVENTS, emit)
-        self._held_out, self._left_out = setup.held_out, setup.left_out
+        self._split, self._left_out, self._notices = setup.split, setup.left_out, setup.notices
         self.batches = TrainBatches(recipe, self.train_images, self.device)
         compute_losses = LossComputer(
             recipe,
@@ -71,6 +72,10 @@ class Trainer:
         self.updater = Updater(
             recipe, self.network, compute_losses, self.batches.steps_per_epoch, self.total_steps
         )
+        if setup.origin is not None:
+            factor = max(1.0, recipe.optimiser.new_rows_lr / recipe.optimiser.lr)
+            rates = NewRowRates(self.network, setup.origin.new_rows, factor)
+            rates.attach(self.updater.optimiser)
         self._checkpoint = Checkpoint(
             run,
             self.network,
@@ -95,12 +100,10 @@ class Trainer:
         """Train to the end, or until `should_stop`; return the path of the model's JSON."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / RECIPE, {"format": FORMAT, **self.recipe.to_dict()})
-        split = {
-            "train": sorted({p.key for p in self.train_images}),
-            "validation": sorted(self._held_out),  # with those that no model can be judged by
-        }
-        write_json(self.folder / SPLIT, split)
+        write_json(self.folder / SPLIT, self._split)
         self.emit(self._start_event())
+        for notice in self._notices:
+            self.emit(notice)
         self._report(self._left_out)
         self.batches.dataset.preload()
         self._report(self.batches.newly_broken())
