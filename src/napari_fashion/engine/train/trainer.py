@@ -39,6 +39,7 @@ from napari_fashion.engine.train.events import (
     StoppedEvent,
     TrainEvent,
 )
+from napari_fashion.engine.train.new_rows import NewRowRates
 from napari_fashion.engine.train.plateau import EarlyStopping
 from napari_fashion.engine.train.product import Product
 from napari_fashion.engine.train.recipe import Recipe
@@ -86,7 +87,7 @@ class Trainer:
         self.product = Product(setup)
         self.tensorboard = TensorBoard(recipe.tensorboard, run, self.val_images, emit)
         self.emit: Emit = EventLog(run / EVENTS, self.tensorboard) if processes().first else _ignore
-        self._held_out, self._left_out = setup.held_out, setup.left_out
+        self._split, self._left_out, self._notices = setup.split, setup.left_out, setup.notices
         self.batches = TrainBatches(recipe, self.train_images, self.device)
         compute_losses = LossComputer(
             recipe,
@@ -106,6 +107,10 @@ class Trainer:
             "early_stopping": self.early_stopping,
         }
         _refuse_unwatched(recipe, self.val_images)
+        if setup.origin is not None:
+            factor = max(1.0, recipe.optimiser.new_rows_lr / recipe.optimiser.lr)
+            rates = NewRowRates(self.network, setup.origin.new_rows, factor)
+            rates.attach(self.updater.optimiser)
         self._checkpoint = Checkpoint(
             run,
             self.network,
@@ -137,6 +142,8 @@ class Trainer:
         if processes().first:
             self._begin_folder()
         self.emit(self._start_event())
+        for notice in self._notices:
+            self.emit(notice)
         self._report(self._left_out)
         self.batches.dataset.preload()
         self._report(self.batches.newly_broken())
@@ -167,11 +174,7 @@ class Trainer:
     def _begin_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / RECIPE, {"format": FORMAT, **self.recipe.to_dict()})
-        split = {
-            "train": sorted({p.key for p in self.train_images}),
-            "validation": sorted(self._held_out),  # with those that no model can be judged by
-        }
-        write_json(self.folder / SPLIT, split)
+        write_json(self.folder / SPLIT, self._split)
 
     def _start_event(self) -> StartEvent:
         return StartEvent(
