@@ -145,12 +145,17 @@ def test_divergence_is_noticed_and_the_policy_followed(drawn, tmp_path):
     )
     with torch.no_grad():
         trainer.network.paf.conv.weight.fill_(float("nan"))
-    with pytest.raises(CheckpointError, match=r"diverged at step 2 \(paf"):
+    with pytest.raises(CheckpointError, match=r"diverged at step 3 \(loss, most of all paf") as stopped:
         trainer.run(lambda: False)
     divergence = [e for e in events if isinstance(e, DivergenceEvent)]
     assert len(divergence) == 3
     assert divergence[0].head.startswith("paf")
     assert divergence[0].loss == "nan"
+    assert [event.step for event in divergence] == [1, 2, 3]
+    names = [set(event.images) for event in divergence]
+    assert [len(n) for n in names] == [8, 8, 8]
+    assert len(set.union(*names)) == 24  # an epoch's order
+    assert f"of step 1: {divergence[0].images[0]}" in str(stopped.value)
 
 
 def test_learning_rates():
@@ -882,7 +887,11 @@ def test_three_recipes_in_a_row(drawn, tmp_path):
         ),
         ({"step": -1}, "step: found -1; expected 0 or more"),
         ({"lr_factor": 0}, "lr_factor: found 0; expected more than 0"),
-        ({"recent": [0.5] * 1000}, "recent: found .* expected 200 items or fewer"),
+        ({"state": []}, r"state: found \[\]; expected a table"),
+        ({"state": {"guard": {"total": 5}}}, "cannot be resumed"),
+        ({"state": {"guard": {"since": -1}}}, "cannot be resumed"),
+        ({"state": {"plateau": {"factor": 2}}}, "cannot be resumed"),
+        ({"state": {"early_stopping": {"error": "x"}}}, "cannot be resumed"),
         ({"optimiser": []}, r"optimiser: found \[\]; expected a table"),
         ({"optimiser": {"scalars": {"x": 5}}}, "cannot be resumed"),
         ({"scaler": None}, "scaler: found nothing; expected a table"),

@@ -35,7 +35,7 @@ _TO_BLAME = 0.1
 """Least share of the total's rise that a loss to blame has."""
 _CALM = 2.0
 """A state is good if the latest losses lie at most this many spreads above the reference."""
-_CALM_SPREAD = (0.02, 0.1)
+_CALM_SPREAD = (0.02, 0.15)
 """Least and greatest spread for that, as shares of the losses' size."""
 
 GRADIENT = "gradient norm"

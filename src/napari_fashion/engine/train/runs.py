@@ -17,7 +17,7 @@ TENSORBOARD = "tensorboard"
 """Folder of the files for TensorBoard."""
 RECIPE, SPLIT, EVENTS = "recipe.json", "split.json", "events.jsonl"
 RESULTS = (MODEL, "model.safetensors", STATE, STATE_TENSORS)
-RUN_FILES = (*RESULTS, RECIPE, SPLIT, EVENTS, TENSORBOARD)
+RUN_FILES = (*RESULTS, RECIPE, SPLIT, EVENTS)
 """Files that a run writes: no run begins in a folder that has one of them."""
 
 

@@ -19,7 +19,6 @@ from napari_fashion.engine.train.events import (
     DoneEvent,
     Emit,
     EpochEvent,
-    ErrorEvent,
     NoticeEvent,
     StartEvent,
     StepEvent,
@@ -100,6 +99,12 @@ class TensorBoard:
             tag = f"validation/{number} {image.path.name}"
             self._writer.add_image(tag, drawn, step, dataformats="HWC")
 
+    def close(self) -> None:
+        """Write what is not on the disk yet, and end the file."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
     def _write(self, event: TrainEvent) -> None:
         if isinstance(event, StartEvent):
             self._open(event.step)
@@ -126,9 +131,8 @@ class TensorBoard:
                 writer.add_text("divergence", text, event.step)
             case NoticeEvent():
                 writer.add_text("notice", event.message, self._step)
-            case DoneEvent() | StoppedEvent() | ErrorEvent():
-                writer.close()
-                self._writer = None
+            case DoneEvent() | StoppedEvent():
+                self.close()
 
     def _open(self, step: int) -> None:
         """Begin a file; what a run that was ended wrote after `step` is dropped by the reader."""

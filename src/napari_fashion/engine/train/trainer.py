@@ -153,6 +153,9 @@ class Trainer:
                 self._run_epoch(should_stop)
         except Stopped:
             stopped = True
+        except BaseException:
+            self.tensorboard.close()
+            raise
         path = self._save()
         if not stopped and self.recipe.early_stopping is not None:
             path = self._save_best() or path
