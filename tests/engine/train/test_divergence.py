@@ -134,7 +134,9 @@ def test_the_head_that_rose_most_against_its_own_level_is_to_blame():
     ]
     after = [{"large": 220.0, "small": 400.0, "tiny": 1e-2}] * 20
     _, found, _ = feed(guard(), usual + after)
-    assert found.head == "small"  # not the one that is largest before, nor the one that grew most times
+    assert (
+        found.head == "small"
+    )  # not the one that is largest before, nor the one that grew most times
     _, found, _ = feed(guard(), usual + [{"large": 1e4, "small": -1.0, "tiny": 1e-2}] * 20)
     assert found.head == "large"
 

@@ -145,7 +145,9 @@ def test_divergence_is_noticed_and_the_policy_followed(drawn, tmp_path):
     )
     with torch.no_grad():
         trainer.network.paf.conv.weight.fill_(float("nan"))
-    with pytest.raises(CheckpointError, match=r"diverged at step 3 \(loss, most of all paf") as stopped:
+    with pytest.raises(
+        CheckpointError, match=r"diverged at step 3 \(loss, most of all paf"
+    ) as stopped:
         trainer.run(lambda: False)
     divergence = [e for e in events if isinstance(e, DivergenceEvent)]
     assert len(divergence) == 3
