@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
-import pytest
-import torch
-from safetensors.torch import load_file
 
-from drawn import SCHEMA, draw_dataset
+from drawn import SCHEMA
 from grown import as_deepfashion2, more_categories, more_landmarks
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.chain import train
-from napari_fashion.engine.train.events import CompareEvent, EpochEvent, NoticeEvent, StepEvent
+from napari_fashion.engine.train.events import CompareEvent, NoticeEvent, StepEvent
 from napari_fashion.engine.train.recipe import Recipe
 
 
