@@ -26,7 +26,9 @@ def options(drawn, run, *more):
     return [*images, "--start-from", str(run[0]), "--device", "cpu", "--threads", "1", *more]
 
 
-def test_a_coco_file_is_fine_tuned_on_as_retrain_does(export, drawn, run, tmp_path, capsys, monkeypatch):  # fmt: skip
+def test_a_coco_file_is_fine_tuned_on_as_retrain_does(
+    export, drawn, run, tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     assert main(["train", str(export), *options(drawn, run, "--epochs", "1")]) == 0
     folder = tmp_path / "runs" / "my-export"
