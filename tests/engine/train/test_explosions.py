@@ -147,25 +147,44 @@ def test_without_a_good_state_going_back_stops(drawn, tmp_path):
     assert "there is no saved state that was good, to go back to" in message
 
 
-def test_a_state_that_is_not_good_is_not_gone_back_to(drawn, tmp_path):
-    """The weights are damaged just before the only state is saved."""
+def scaled(head, factor):
+    """Return a function that multiplies a head's weights in a run."""
+
+    def damage(run):
+        with torch.no_grad():
+            getattr(run.trainer.network, head).conv.weight.mul_(factor)
+
+    return damage
+
+
+def test_a_state_from_the_middle_of_a_rise_is_not_gone_back_to(drawn, tmp_path):
     recipe = tiny_recipe(
         drawn, optimiser={"lr": 1e-6}, schedule={"epochs": 3}, divergence={"policy": "back"}
     )
-
-    def damage(trainer):
-        with torch.no_grad():
-            trainer.network.pif.conv.weight.mul_(1e6)
-
     run = Run(recipe, tmp_path)
-    run.at[3] = lambda: damage(run.trainer)
+
+    def explode_later():
+        assert not run.trainer._checkpoint.good
+        scaled("pif", 1e6)(run)
+
+    run.at = {4: lambda: scaled("pif", 25.0)(run), 9: explode_later}
     with pytest.raises(CheckpointError, match="there is no saved state that was good"):
         run.go()
-    run = Run(recipe, tmp_path / "later")
-    run.at[4] = lambda: damage(run.trainer)  # the state is called good, its first step diverges
+    losses = {event.step: event.loss for event in run.all(StepEvent)}
+    assert 1.3 * losses[4] < losses[8] < 4 * losses[4]  # not enough to diverge
+    assert [event.step for event in run.all(DivergenceEvent)] == [10]
+
+
+def test_a_state_that_diverges_at_once_is_not_gone_back_to_again(drawn, tmp_path):
+    """Its weights are ruined by the last step before it, whose loss was a good one's."""
+    recipe = tiny_recipe(
+        drawn, optimiser={"lr": 1e-6}, schedule={"epochs": 3}, divergence={"policy": "back"}
+    )
+    run = Run(recipe, tmp_path)
+    run.at = {4: lambda: scaled("pif", 1e6)(run)}
     with pytest.raises(CheckpointError, match="went back to diverges at once"):
         run.go()
-    assert len(run.all(DivergenceEvent)) == 2
+    assert [event.step for event in run.all(DivergenceEvent)] == [5, 6]
 
 
 # -- a step that is not taken ----------------------------------------------------------------
