@@ -175,9 +175,9 @@ def _measure_landmarks(count: int, options: argparse.Namespace) -> dict[str, flo
     compute = LossComputer(recipe, schema, network, None, rates, device)
     batch = _batch(schema, options.batch)
     times = []
-    for step in range(WARM_UP + options.steps):
+    for _ in range(WARM_UP + options.steps):
         began = time.perf_counter()
-        total = torch.stack(list(compute(batch, step, 1.0).values())).sum()
+        total = torch.stack(list(compute(batch, 1.0).values())).sum()
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         clip_gradients(network, OptimiserOptions())
@@ -237,7 +237,8 @@ def _batch(schema: Schema, b: int, side: int = 320) -> Canvases:
         torch.zeros(b, 4, 2),
     )  # fmt: skip
     pixels = torch.randint(0, 256, (b, 3, side, side), dtype=torch.uint8, generator=generator)
-    return Canvases(pixels, torch.full((b, 2), float(side)), garments)
+    place = torch.arange(b)
+    return Canvases(pixels, torch.full((b, 2), float(side)), garments, place, place, place)
 
 
 if __name__ == "__main__":

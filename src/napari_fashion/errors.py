@@ -105,6 +105,10 @@ class CheckpointError(FashionError):
     """A model or training state cannot be loaded or does not fit."""
 
 
+class ProcessError(FashionError):
+    """The processes that run one command cannot work together."""
+
+
 class EventError(FashionError):
     """What a training run reported is no event."""
 

@@ -1,4 +1,8 @@
-"""The command line, `napari-fashion COMMAND`; one module per command."""
+"""The command line, `napari-fashion COMMAND`; one module per command.
+
+`torchrun` can start several processes of a command of `SHARED`. The first one reports; of an error,
+the process that meets it first.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from napari_fashion import __version__
 from napari_fashion.cli import parsing, status, terminal
+from napari_fashion.engine import distributed
+from napari_fashion.engine.distributed import Launch
 from napari_fashion.errors import OUT_OF_MEMORY, FashionError, is_out_of_memory
 
 if TYPE_CHECKING:
@@ -33,6 +39,9 @@ COMMANDS = (
 )
 """Each is a module of this package with a docstring for its help, `EXAMPLES`, `add_arguments` and `run`."""
 
+SHARED = ("predict", "evaluate", "train")
+"""Commands that several processes can share."""
+
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM: to be treated like Ctrl+C."""
@@ -40,6 +49,7 @@ class Terminated(KeyboardInterrupt):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status (`cli.status`)."""
+    terminal.silence(_rank() > 0)
     parser, commands = _parser()
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -51,13 +61,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _guarded(options.run, options)
     finally:
         terminal.tear_down()
+        terminal.silence(False)
+
+
+def _rank() -> int:
+    """Return the number of this process, from 0."""
+    try:
+        return Launch.of_environment().rank
+    except FashionError:  # `_shared` reports it
+        return 0
+
+
+@contextmanager
+def _shared(options: argparse.Namespace) -> Iterator[None]:
+    """Join the other processes of the command, if there are any."""
+    launch = Launch.of_environment()
+    if launch.size == 1:
+        yield
+        return
+    if options.command not in SHARED:
+        raise FashionError(
+            f"torchrun started {launch.size} processes; this command runs in one. {', '.join(SHARED)} can "
+            "be shared."
+        )
+    try:
+        with distributed.joined(launch, gpu=options.device != "cpu"):
+            yield
+    except BaseException as error:
+        told = f"rank {launch.rank}: {error}" if str(error) else f"rank {launch.rank} was ended."
+        terminal.silence(not distributed.is_first_to_fail(told))
+        raise
 
 
 def _guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run a command; whatever happens becomes a sentence and a status."""
     name = f"napari-fashion {options.command}"
+    if rank := _rank():
+        name += f" (rank {rank})"
     try:
-        return run(options)
+        with _shared(options):
+            return run(options)
     except FashionError as error:
         terminal.warn(f"{name}: {error}")
         return status.FAILED

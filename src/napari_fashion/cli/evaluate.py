@@ -1,7 +1,8 @@
 """Judge a model on annotated images.
 
 Prints the errors of landmarks (NE, PDL), category top-n, precision, recall and OKS AP, with
-intervals. A category of the file that the model lacks counts as wrong.
+intervals. A category of the file that the model lacks counts as wrong. Under torchrun several
+processes share the images, with the same figures.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
     from napari_fashion.engine.data.reading import load_sources
     from napari_fashion.engine.decode import announce_compiling
+    from napari_fashion.engine.distributed import processes
     from napari_fashion.engine.evaluation.protocols import PROTOCOLS, evaluate_images
     from napari_fashion.engine.model import Model
     from napari_fashion.tally import Tally
@@ -107,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
             terminal.tell(passed_over)
         told = passed_over
         figures[protocol] = report.to_dict()
-    if options.json is not None:
+    if options.json is not None and processes().first:
         outputs.write(options.json, json.dumps(figures, indent=1).encode() + b"\n", "--json")
     return status.DONE
 

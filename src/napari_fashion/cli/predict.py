@@ -3,7 +3,7 @@
 Writes COCO results (a list of garments with landmarks, scores and categories). Where the inputs are
 images, the list of images that the results' ids name is written beside them (NAME.images.json).
 What was predicted is kept in NAME.json.partial while the command runs: after Ctrl+C or a crash,
---resume goes on from there.
+--resume goes on from there. Under torchrun several processes share the images, with the same results.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
     from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
     from napari_fashion.coco.ids import RecordId
+    from napari_fashion.coco.views import Image
     from napari_fashion.engine.model import Model
     from napari_fashion.engine.prediction import Prediction
     from napari_fashion.images.transforms import RGBImage
@@ -88,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
     """Predict; return the exit status."""
     from napari_fashion.cli.partial import Partial
     from napari_fashion.coco.categories import CategoryRule
+    from napari_fashion.engine.distributed import processes
 
     if options.single_instance and options.refine:
         raise FashionError(
@@ -98,7 +100,8 @@ def run(options: argparse.Namespace) -> int:
     if out is None and options.annotations is None:
         out = DEFAULT_OUT
     answer = inputs.category_answer(options.categories)
-    given = inputs.listed(options.input)
+    together = processes()
+    given = together.from_first(lambda: inputs.listed(options.input))
     outputs = _declared(options, given, out)
     inputs.set_limits(options.max_pixels)
 
@@ -131,19 +134,24 @@ def run(options: argparse.Namespace) -> int:
             kept,
             _conditions(options, model, dataset, rule),
             dataset.images.ids,
+            options.batch,
         )
         partial.begin(resume=options.resume, overwrite=options.overwrite)
+        together.wait()  # all have checked what is there, before anything is drawn
         try:
             with announce_compiling(terminal.notify):
                 _predict(model, dataset, rule, partial, overlays, options)
         except KeyboardInterrupt:
             terminal.warn(
-                f"{partial.done:,} of {len(dataset.images):,} images are done and kept in {partial.path}; "
-                "the same command with --resume goes on."
+                f"{partial.count():,} of {len(dataset.images):,} images are done and kept in "
+                f"{partial.path}; the same command with --resume goes on."
             )
             raise
         finally:
             partial.close()
+        together.wait()  # until everything is found
+        if not together.first:
+            return status.DONE
         return _finish(model, dataset, answer, partial, out, listing, options)
 
 
@@ -186,7 +194,7 @@ def _conditions(
         "sizes": options.multi_scale,
         "refine": options.refine,
         "batch": options.batch,
-        "runtime": model.runtime.device + type(model.runtime).__name__,
+        "runtime": model.runtime.device.split(":")[0] + type(model.runtime).__name__,
         "categories": [repr(i) for i in rule.ids],
         "root": os.path.abspath(dataset.image_root),
         "allow-root": sorted(os.path.abspath(root) for root in options.allow_root),
@@ -264,12 +272,12 @@ def _predict(
     overlays: _Overlays,
     options: argparse.Namespace,
 ) -> None:
-    """Predict what is not in the partial file yet, a batch at a time.
+    """Predict what is not in the partial files yet and is this process's to do, a batch at a time.
 
-    What is in a batch follows from the images' sizes alone: gone on with, the batches are the same.
+    What is in a batch follows from the images' places and sizes alone: gone on with, or with another
+    number of processes, the batches are the same.
     """
     from napari_fashion.coco.results import result_records
-    from napari_fashion.images import batches, read_image
 
     decoder = model.inference.decoder.model_copy(
         update={
@@ -281,33 +289,51 @@ def _predict(
         flip_tta=options.flip_tta, sizes=options.multi_scale, refine=options.refine, decoder=decoder
     )
     images = dataset.images
-    with terminal.progress("predicting", len(images)) as shown:
+    with terminal.progress("predicting", partial.done + partial.left) as shown:
         shown.update(partial.done)
-        while (start := partial.done) < len(images):
-            n = n_pixels = 0
-            chunk: list[tuple[Any, RGBImage]] = []
-            left_out: list[tuple[str, str]] = []
-            for image in images[start : start + options.batch]:
-                n += 1
-                try:
-                    pixels = read_image(image.path, size=image.known_size, exact=True)
-                except FashionError as error:
-                    left_out.append(("images left out", str(error)))
-                else:
-                    chunk.append((image, pixels))
-                    n_pixels += pixels.shape[0] * pixels.shape[1]
-                    if n_pixels >= batches.MAX_BATCH_PIXELS:
-                        break
-            predictions = model.predict([pixels for _, pixels in chunk], inference)
-            found = []
-            for (image, pixels), prediction in zip(chunk, predictions, strict=True):
-                records, unknown = result_records(dataset, image.id, prediction, rule)
-                found.append([image.id, records])
-                left_out += [(UNKNOWN, f"{image.file_name}: {name}") for name in unknown]
-                if why := overlays.draw(image.id, pixels, prediction, model.schema):
-                    left_out.append((UNDRAWN, why))
-            partial.add(start, n, found, left_out)
-            shown.advance(n)
+        for places in partial.ranges():
+            start = places.start
+            while start < places.stop:
+                n, chunk, left_out = _read_batch(images[start : places.stop])
+                predictions = model.predict([pixels for _, pixels in chunk], inference)
+                found = []
+                for (image, pixels), prediction in zip(chunk, predictions, strict=True):
+                    records, unknown = result_records(dataset, image.id, prediction, rule)
+                    found.append([image.id, records])
+                    left_out += [(UNKNOWN, f"{image.file_name}: {name}") for name in unknown]
+                    if why := overlays.draw(image.id, pixels, prediction, model.schema):
+                        left_out.append((UNDRAWN, why))
+                partial.add(start, n, found, left_out)
+                shown.advance(n)
+                start += n
+
+
+def _read_batch(
+    images: Iterable[Image],
+) -> tuple[int, list[tuple[Image, RGBImage]], list[tuple[str, str]]]:
+    """Read the next images, no more than fit into memory.
+
+    Returns
+    -------
+    How many are done with, those that could be read, and what is left out.
+    """
+    from napari_fashion.images import batches, read_image
+
+    n = n_pixels = 0
+    chunk: list[tuple[Image, RGBImage]] = []
+    left_out: list[tuple[str, str]] = []
+    for image in images:
+        n += 1
+        try:
+            pixels = read_image(image.path, size=image.known_size, exact=True)
+        except FashionError as error:
+            left_out.append(("images left out", str(error)))
+        else:
+            chunk.append((image, pixels))
+            n_pixels += pixels.shape[0] * pixels.shape[1]
+            if n_pixels >= batches.MAX_BATCH_PIXELS:
+                break
+    return n, chunk, left_out
 
 
 def _finish(

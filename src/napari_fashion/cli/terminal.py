@@ -30,6 +30,7 @@ LONGEST_LINE = 2000
 """Maximum number of letters in a line of an error or a warning, whatever it names."""
 
 _level = NORMAL
+_silent = False
 _STEERING = frozenset(("Cc", "Cs", "Zl", "Zp"))  # control, half surrogates, line separators
 _TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
 
@@ -60,6 +61,12 @@ def set_up(level: int = NORMAL) -> None:
     for old in [h for h in warned.handlers if isinstance(h, (_Handler, logging.NullHandler))]:
         warned.removeHandler(old)
     warned.addHandler(_Handler(level) if level >= VERBOSE else logging.NullHandler())
+
+
+def silence(silent: bool = True) -> None:
+    """Write nothing at all from now on, or write again: of several processes one reports."""
+    global _silent
+    _silent = silent
 
 
 def tear_down() -> None:
@@ -141,7 +148,7 @@ def tell(tally: Tally, before: str = "") -> None:
 
 
 def _write(stream: Any, text: str) -> None:
-    if stream is None:  # a program without a console
+    if stream is None or _silent:  # None: a program without a console
         return
     stream.write(text + "\n")
     stream.flush()
@@ -178,7 +185,7 @@ class Progress(Protocol):
 @contextlib.contextmanager
 def progress(text: str, total: int | None = None) -> Iterator[Progress]:
     """Show progress: a bar in a terminal, else a line every ten seconds."""
-    if _level <= QUIET or sys.stderr is None:
+    if _level <= QUIET or _silent or sys.stderr is None:
         yield _Nothing()
     elif _is_terminal():
         yield from _bar(text, total)

@@ -1,7 +1,8 @@
 """Train a model as a recipe says.
 
 The run's folder gets the model, its state after each epoch and its log. Ctrl+C saves and stops
-(again: at once); --resume --run FOLDER goes on.
+(again: at once); --resume --run FOLDER goes on. Under torchrun several processes share the work
+(training/README.md).
 """
 
 from __future__ import annotations
@@ -59,7 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train; return the exit status."""
-    recipe, folder = _recipe(options)
+    from napari_fashion.engine.distributed import processes
+
+    together = processes()
+    recipe, folder = together.from_first(lambda: _recipe(options))
     inputs.set_threads(options.threads)
     inputs.set_limits(options.max_pixels)
 
@@ -88,12 +92,13 @@ def run(options: argparse.Namespace) -> int:
         raise
     finally:
         show.close()
-    if stop.asked is None:
+    asked = together.largest(stop.asked or 0)
+    if not asked:
         return status.DONE
     terminal.warn(
         f"Stopped; what it learned is saved. Go on: napari-fashion train --resume --run {folder}"
     )
-    return status.TERMINATED if stop.asked == signal.SIGTERM else status.INTERRUPTED
+    return status.INTERRUPTED if asked == signal.SIGINT else status.TERMINATED
 
 
 def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
@@ -158,13 +163,19 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
 
 
 class _StopOnSignal:
-    """Turns the first SIGINT or SIGTERM into a wish to stop; a second one ends the process."""
+    """Turns the first SIGINT, SIGTERM or SIGUSR1 into a wish to stop; a second ends the process.
+
+    Schedulers of clusters send SIGTERM or SIGUSR1 some time before a job's end.
+    """
+
+    SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
 
     def __init__(self) -> None:
         self.asked: int | None = None
 
     def __enter__(self) -> _StopOnSignal:
-        self._old = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        known = [getattr(signal, name) for name in self.SIGNALS if hasattr(signal, name)]
+        self._old = {number: signal.signal(number, self._handle) for number in known}
         return self
 
     def __exit__(self, *exc: object) -> None:

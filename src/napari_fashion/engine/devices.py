@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from napari_fashion.documents import shown
+from napari_fashion.engine.distributed import processes
 from napari_fashion.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -31,13 +32,18 @@ def devices() -> list[str]:
 def choose_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; ``"auto"`` is the GPU if there is one.
 
+    With several processes, ``"auto"`` and ``"cuda"`` are a GPU of its own for each.
+
     Raises
     ------
     CheckpointError
         If the device asked for is not here; the message lists those that are.
+    ProcessError
+        If several processes would use one GPU.
     """
     import torch
 
+    name = processes().own_device(name, torch.cuda.device_count())
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     here = devices()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from napari_fashion.engine.augment.batch import augment_batch
-from napari_fashion.engine.augment.mosaic import lay_together
+from napari_fashion.engine.augment.draws import Draws, mixed_key
+from napari_fashion.engine.augment.mosaic import group_sizes, lay_together
 from napari_fashion.engine.augment.options import NO_AUGMENTATION, AugmentOptions
 from napari_fashion.engine.augment.resample import resample
 from napari_fashion.engine.data.batch import Canvases, GarmentBatch
@@ -47,11 +50,16 @@ def dotted(b: int, seed: int = 0) -> Canvases:
         ones,
         torch.zeros(b, 4, 2),
     )
-    return Canvases(pixels, size, garments)
+    group = torch.repeat_interleave(torch.tensor(group_sizes(b)))
+    return Canvases(pixels, size, garments, torch.arange(b), torch.arange(b), group)
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+def augment(batch, side, options, seed=0, aspect=1.0):
+    return augment_batch(batch, side, options, SCHEMA.flips, draws(len(batch.pixels), seed), aspect)
+
+
+def draws(b, seed=0):
+    return Draws(mixed_key(seed, np.arange(b)))
 
 
 def centroid(image, xy, radius=5):
@@ -91,7 +99,7 @@ TURNED = GEOMETRY.model_copy(update={"quarter_turn": 1.0})
 )
 def test_landmarks_stay_on_their_blobs(options):
     batch = dotted(12)
-    inputs, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
+    inputs, garments = augment(batch, 128, options)
     assert inputs.shape == (12, 3, 128, 128)
     flips = torch.tensor(SCHEMA.flips)
     checked = 0
@@ -113,7 +121,7 @@ def test_landmarks_stay_on_their_blobs(options):
 
 def test_without_augmentation_it_is_the_fitted_image():
     batch = dotted(2)
-    inputs, garments = augment_batch(batch, 128, NO_AUGMENTATION, SCHEMA.flips, generator())
+    inputs, garments = augment(batch, 128, NO_AUGMENTATION)
     factor = 128 / CANVAS
     centre = (batch.size / 2)[:, None, None]
     expected = ((batch.garments.xy + 0.5) - centre) * factor + 64 - 0.5
@@ -124,9 +132,9 @@ def test_without_augmentation_it_is_the_fitted_image():
 
 def test_quarter_turns_are_turns_by_quarters():
     batch = dotted(12)
-    upright = augment_batch(batch, 128, NO_AUGMENTATION, SCHEMA.flips, generator())[1].xy - 63.5
+    upright = augment(batch, 128, NO_AUGMENTATION)[1].xy - 63.5
     options = NO_AUGMENTATION.model_copy(update={"quarter_turn": 1.0})
-    turned = augment_batch(batch, 128, options, SCHEMA.flips, generator())[1].xy - 63.5
+    turned = augment(batch, 128, options)[1].xy - 63.5
     seen = set()
     for i in range(12):
         x, y = upright[i, 0].unbind(-1)
@@ -161,8 +169,8 @@ def test_flip_swaps_left_and_right():
     batch = dotted(8)
     batch.garments.visibility[:, :, 0] = 1
     flip = NO_AUGMENTATION.model_copy(update={"flip": 1.0})
-    _, plain = augment_batch(batch, 128, NO_AUGMENTATION, SCHEMA.flips, generator())
-    _, mirrored = augment_batch(batch, 128, flip, SCHEMA.flips, generator())
+    _, plain = augment(batch, 128, NO_AUGMENTATION)
+    _, mirrored = augment(batch, 128, flip)
     order = torch.tensor(SCHEMA.flips)
     torch.testing.assert_close(mirrored.xy[..., 1], plain.xy[..., order, 1], atol=1e-3, rtol=0)
     torch.testing.assert_close(
@@ -177,7 +185,7 @@ def test_box_views_cut_what_lies_outside():
         update={"box_view": 1.0, "box_crop": 1.0, "box_margin": (0.0, 0.0)}
     )
     batch = dotted(4)
-    inputs, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
+    inputs, garments = augment(batch, 128, options)
     longer = (garments.box[:, 0, 2:] - garments.box[:, 0, :2]).amax(1)
     torch.testing.assert_close(longer, torch.full((4,), 128.0), atol=0.01, rtol=0)
     for i in range(4):
@@ -190,9 +198,9 @@ def test_box_views_cut_what_lies_outside():
 
 def test_the_same_seed_gives_the_same_batch_and_another_does_not():
     options = AugmentOptions()
-    one, a = augment_batch(dotted(4), 96, options, SCHEMA.flips, generator(1))
-    two, b = augment_batch(dotted(4), 96, options, SCHEMA.flips, generator(1))
-    other, _ = augment_batch(dotted(4), 96, options, SCHEMA.flips, generator(2))
+    one, a = augment(dotted(4), 96, options, 1)
+    two, b = augment(dotted(4), 96, options, 1)
+    other, _ = augment(dotted(4), 96, options, 2)
     assert torch.equal(one, two)
     assert torch.equal(a.xy, b.xy)
     assert not torch.equal(one, other)
@@ -200,9 +208,68 @@ def test_the_same_seed_gives_the_same_batch_and_another_does_not():
     assert one.max() <= 255
 
 
+def some(batch, rows):
+    """Return some of the images of a batch, as another process has them."""
+    garments = GarmentBatch(*(getattr(batch.garments, f)[rows] for f in vars(batch.garments)))
+    parts = {f: getattr(batch, f)[rows] for f in ("pixels", "size", "index", "key", "group")}
+    return replace(batch, garments=garments, **parts)
+
+
+@pytest.mark.parametrize("mixed", [0.0, 0.6])
+def test_an_image_is_augmented_alike_in_whatever_batch_it_is(mixed):
+    """Apart from its neighbours, or with those of its group where they are mixed."""
+    batch = dotted(13)
+    batch.garments.valid[::3] = False  # pieces of these lie around crops
+    options = AugmentOptions(mosaic=mixed, background=mixed, quarter_turn=0.3, erase=0.4)
+    assert batch.group.tolist() == [0] * 4 + [1] * 4 + [2] * 5
+    keys = Draws(mixed_key(5, 2, np.arange(13)))
+    together, garments = augment_batch(batch, 96, options, SCHEMA.flips, keys)
+    cuts = [[*range(4)], [*range(4, 13)]] if mixed else [[3, 4, 5], [0], [12, 7]]
+    for rows in cuts:
+        own = Draws(mixed_key(5, 2, np.array(rows)))
+        apart, theirs = augment_batch(some(batch, rows), 96, options, SCHEMA.flips, own)
+        torch.testing.assert_close(apart, together[rows], atol=1e-3, rtol=0)
+        n = theirs.valid.shape[1]
+        assert torch.equal(theirs.valid, garments.valid[rows][:, :n])
+        torch.testing.assert_close(theirs.xy, garments.xy[rows][:, :n], atol=1e-3, rtol=0)
+        torch.testing.assert_close(theirs.content, garments.content[rows], atol=1e-3, rtol=0)
+    other = Draws(mixed_key(5, 3, np.arange(13)))  # another epoch
+    assert not torch.allclose(augment_batch(batch, 96, options, SCHEMA.flips, other)[0], together)
+
+
+def test_draws_are_uniform_and_independent():
+    keys = mixed_key(7, np.arange(64)[:, None], np.arange(64)).reshape(-1)
+    assert len(np.unique(keys)) == 64 * 64
+    numbers = Draws(keys).rand(24).double()
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    assert numbers.mean() == pytest.approx(0.5, abs=0.003)
+    assert numbers.var() == pytest.approx(1 / 12, abs=0.001)
+    across = torch.corrcoef(numbers.T) - torch.eye(24)  # of a stream's numbers
+    between = torch.corrcoef(numbers[:100]) - torch.eye(100)  # of neighbouring keys' streams
+    assert across.abs().max() < 0.08
+    assert between.mean().abs() < 0.01
+    one, again = Draws(keys[:3]), Draws(keys[:3])
+    assert torch.equal(one.rand(2, 2).view(3, 4), again.rand(4))  # a stream has no shape
+    assert not torch.equal(one.rand(4), again.rand(2, 2).view(3, 4) + 1)
+    assert set(Draws(keys).integers(2, 5).tolist()) == {2, 3, 4}
+
+
+def test_noise_is_normal_and_another_one_for_each_image():
+    shape = (3, 40, 40)
+    noise = Draws(mixed_key(1, np.arange(50))).noise(shape, torch.device("cpu"))
+    assert noise.shape == (50, *shape)
+    assert noise.mean() == pytest.approx(0, abs=0.02)
+    assert noise.std() == pytest.approx(1, abs=0.02)
+    close = torch.corrcoef(noise.flatten(1)) - torch.eye(50)
+    assert close.abs().max() < 0.1
+    huge = Draws(mixed_key(1, np.arange(1))).noise((3, 1000, 1000), torch.device("cpu"))
+    assert huge.std() == pytest.approx(1, abs=0.02)
+
+
 def test_grey_takes_the_colours_and_keeps_the_light():
     options = NO_AUGMENTATION.model_copy(update={"grey": 1.0})
-    inputs, _ = augment_batch(dotted(2), 96, options, SCHEMA.flips, generator())
+    inputs, _ = augment(dotted(2), 96, options)
     torch.testing.assert_close(inputs[:, 0], inputs[:, 1], atol=0.01, rtol=0)
     torch.testing.assert_close(inputs[:, 0], inputs[:, 2], atol=0.01, rtol=0)
 
@@ -212,7 +279,7 @@ def test_boxes_of_some_landmarks_hold_at_least_two_of_them():
         update={"box_view": 1.0, "box_margin": (0.0, 0.0), "box_crop": 1.0, "box_part": 1.0}
     )
     batch = dotted(48)
-    _, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
+    _, garments = augment(batch, 128, options)
     low, high = garments.content.amin(1), garments.content.amax(1)
     inside = (garments.xy[:, 0] >= low[:, None] - 0.1) & (garments.xy[:, 0] <= high[:, None] + 0.1)
     count = inside.all(-1).sum(1)
@@ -230,15 +297,15 @@ def test_what_gets_much_smaller_is_averaged_and_lies_where_it_lay():
     fine = torch.zeros(1, 3, CANVAS, CANVAS, dtype=torch.uint8)
     fine[..., ::2] = 255  # stripes of one pixel
     batch = dotted(1)
-    square = Canvases(fine, torch.tensor([[CANVAS, CANVAS]]).float(), batch.garments)
-    small, _ = augment_batch(square, 64, NO_AUGMENTATION, SCHEMA.flips, generator())
+    square = replace(batch, pixels=fine, size=torch.tensor([[CANVAS, CANVAS]]).float())
+    small, _ = augment(square, 64, NO_AUGMENTATION)
     assert (small[..., 2:-2, 2:-2] - 127.5).abs().max() < 1
-    large, _ = augment_batch(square, CANVAS, NO_AUGMENTATION, SCHEMA.flips, generator())
+    large, _ = augment(square, CANVAS, NO_AUGMENTATION)
     assert set(large.round().unique().tolist()) == {0.0, 255.0}
     step = torch.zeros_like(fine)
     step[..., CANVAS // 2 :] = 255
-    edge = Canvases(step, square.size, batch.garments)
-    small, _ = augment_batch(edge, 64, NO_AUGMENTATION, SCHEMA.flips, generator())
+    edge = replace(square, pixels=step)
+    small, _ = augment(edge, 64, NO_AUGMENTATION)
     assert small[0, 0, 32].sum() / 255 == pytest.approx(32, abs=0.05)
 
 
@@ -247,10 +314,7 @@ def test_cut_views_are_less_narrow_and_everything_moves_along():
         update={"box_view": 1.0, "box_crop": 1.0, "box_margin": (0.0, 0.0)}
     )
     batch = dotted(4)
-    kept, even, square = (
-        augment_batch(batch, 128, options, SCHEMA.flips, generator(), aspect)
-        for aspect in (1.0, 0.5, 0.0)
-    )
+    kept, even, square = (augment(batch, 128, options, aspect=aspect) for aspect in (1.0, 0.5, 0.0))
     extents = [g.box[:, 0, 2:] - g.box[:, 0, :2] for _, g in (kept, even, square)]
     narrow = [e.amin(1) / e.amax(1) for e in extents]
     assert (narrow[0] < 0.95).any()
@@ -271,21 +335,18 @@ def test_cut_views_are_less_narrow_and_everything_moves_along():
     assert ((square[0] == PADDING).all(1)).sum() < ((kept[0] == PADDING).all(1)).sum()
     # What is not cut keeps its shape.
     uncropped = options.model_copy(update={"box_crop": 0.0})
-    a, b = (
-        augment_batch(batch, 128, uncropped, SCHEMA.flips, generator(), s)[0] for s in (1.0, 0.0)
-    )
+    a, b = (augment(batch, 128, uncropped, aspect=s)[0] for s in (1.0, 0.0))
     assert torch.equal(a, b)
 
 
 def test_images_are_averaged_along_the_axis_that_gets_much_smaller():
     fine = torch.zeros(1, 3, CANVAS, CANVAS, dtype=torch.uint8)
     fine[..., ::2] = 255  # stripes of one pixel, upright
-    canvases = Canvases(fine, torch.tensor([[CANVAS, CANVAS]]).float(), dotted(1).garments)
     for x, y, averaged in ((0.3, 0.9, True), (0.9, 0.3, False)):
         matrix = torch.tensor([[[x, 0.0, 0.0], [0.0, y, 0.0]]])
         view = torch.tensor([[0.0, 0.0, CANVAS, CANVAS]])
         padding = torch.full((1, 1, 1, 1), float(PADDING))
-        small = resample(canvases.pixels, matrix, view, 48, padding)
+        small = resample(fine, matrix, view, 48, padding)
         small = small[..., 2:-2, 2 : int(CANVAS * x) - 2]
         spread = small[0, 0, 2 : int(CANVAS * y) - 4 if y < 0.5 else None].std(dim=-1).max()
         assert (spread < 1) == averaged
@@ -302,9 +363,9 @@ def test_pieces_of_empty_images_lie_around_cuts_and_are_learned_as_such():
     crops = NO_AUGMENTATION.model_copy(
         update={"box_view": 1, "box_crop": 1, "box_margin": (0.1, 0.1)}
     )
-    plain, before = augment_batch(canvases, 96, crops, SCHEMA.flips, generator())
+    plain, before = augment(canvases, 96, crops)
     some = crops.model_copy(update={"background": 0.5})
-    inputs, after = augment_batch(canvases, 96, some, SCHEMA.flips, generator())
+    inputs, after = augment(canvases, 96, some)
     changed = (inputs != plain).flatten(1).any(1)
     assert 2 <= changed.sum() <= 8
     assert not changed[nothing].any()  # seen whole, they have no cut
@@ -325,17 +386,17 @@ def test_pieces_of_empty_images_lie_around_cuts_and_are_learned_as_such():
 
 def test_without_an_empty_image_cuts_keep_their_padding():
     crops = NO_AUGMENTATION.model_copy(update={"box_view": 1, "box_crop": 1})
-    plain, before = augment_batch(dotted(6), 96, crops, SCHEMA.flips, generator())
+    plain, before = augment(dotted(6), 96, crops)
     all_of_them = crops.model_copy(update={"background": 1.0})
-    inputs, after = augment_batch(dotted(6), 96, all_of_them, SCHEMA.flips, generator())
+    inputs, after = augment(dotted(6), 96, all_of_them)
     assert torch.equal(inputs, plain)
     assert torch.equal(after.content, before.content)
 
 
 def test_erasing_paints_one_rectangle_over_some_images():
-    plain, garments = augment_batch(dotted(40), 96, NO_AUGMENTATION, SCHEMA.flips, generator())
+    plain, garments = augment(dotted(40), 96, NO_AUGMENTATION)
     options = NO_AUGMENTATION.model_copy(update={"erase": 0.5})
-    erased, same = augment_batch(dotted(40), 96, options, SCHEMA.flips, generator())
+    erased, same = augment(dotted(40), 96, options)
     assert torch.equal(garments.xy, same.xy)  # a landmark that is painted over is still there
     touched = 0
     for before, after in zip(plain, erased, strict=True):
@@ -357,7 +418,7 @@ def test_erasing_paints_one_rectangle_over_some_images():
 def test_laid_out_images_keep_their_garments_in_place():
     batch = dotted(6)
     before = batch.pixels.clone()
-    laid, together = lay_together(batch, 1.0, generator(3))
+    laid, together = lay_together(batch, 1.0, draws(6, 3))
     assert together.all()
     torch.testing.assert_close(batch.pixels, before)  # the others lend theirs, unharmed
     counts = laid.garments.valid.sum(1)
@@ -386,14 +447,14 @@ def test_laid_out_images_keep_their_garments_in_place():
 
 def test_only_some_are_laid_out_and_the_others_stay_as_they_are():
     batch = dotted(40)
-    laid, together = lay_together(batch, 0.3, generator())
+    laid, together = lay_together(batch, 0.3, draws(40))
     assert 4 <= together.sum() <= 22
     alone = ~together
     torch.testing.assert_close(laid.pixels[alone], batch.pixels[alone])
     torch.testing.assert_close(laid.size[alone], batch.size[alone])
     torch.testing.assert_close(laid.garments.xy[alone][:, :1], batch.garments.xy[alone])
     assert (laid.garments.valid[alone].sum(1) == 1).all()
-    few, none = lay_together(dotted(3), 1.0, generator())
+    few, none = lay_together(dotted(3), 1.0, draws(3))
     assert not none.any()
     assert few.garments.valid.shape == (3, 1)
 
@@ -401,12 +462,10 @@ def test_only_some_are_laid_out_and_the_others_stay_as_they_are():
 def test_laid_out_images_are_seen_whole():
     batch = dotted(12)
     options = NO_AUGMENTATION.model_copy(update={"mosaic": 1.0, "box_view": 1.0, "box_crop": 1.0})
-    _, garments = augment_batch(batch, 128, options, SCHEMA.flips, generator())
+    _, garments = augment(batch, 128, options)
     there = garments.xy[garments.valid]
     assert (garments.valid.sum(1) >= 2).all()
     assert (there > -0.5).all()
     assert (there < 127.5).all()
-    _, boxed = augment_batch(
-        batch, 128, options.model_copy(update={"mosaic": 0.0}), SCHEMA.flips, generator()
-    )
+    _, boxed = augment(batch, 128, options.model_copy(update={"mosaic": 0.0}))
     assert boxed.valid.sum() == 12

@@ -14,7 +14,7 @@ from PIL import Image
 from drawn import SCHEMA, draw_dataset
 from napari_fashion.coco.categories import FOREIGN, UNCLEAR, CategoryAnswer
 from napari_fashion.datasets.source import Source
-from napari_fashion.engine.data.loader import CanvasDataset
+from napari_fashion.engine.data.loader import CanvasDataset, Drawn
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.evaluation.category_metrics import category_ranks, top
 from napari_fashion.engine.evaluation.protocols import evaluate_images
@@ -116,7 +116,7 @@ def test_a_box_that_is_none_makes_place_for_the_landmarks_own(six, box) -> None:
     assert tally.counts == {kind: 1}
     np.testing.assert_allclose(images[0].box, good[0].box, rtol=1e-5)
     dataset = CanvasDataset(images, 96, 0)
-    batch = dataset.collate([dataset[0]])
+    batch = dataset.collate([dataset[Drawn(0, 0, 0)]])
     assert torch.isfinite(batch.garments.box).all()
     targets = encode_targets(batch.garments, SCHEMA, TargetOptions(), (12, 12), 8)
     ends = [*targets.pif.points, *targets.paf.points]
@@ -214,15 +214,15 @@ def test_an_image_that_goes_after_the_start_does_not_end_the_run(six) -> None:
     (six.parent / "images" / "002.png").unlink()
     dataset = CanvasDataset(images, 96, 1)
     dataset.preload()
-    assert dataset[1][-1] == 2  # the next one
+    assert dataset[Drawn(1, 0, 0)][-1].image == 2  # the next one
     assert ["002.png" in reason for reason in dataset.broken.values()] == [True]
     for image in images:
         image.path.unlink(missing_ok=True)
     gone = CanvasDataset(images, 96, 0)
     with pytest.raises(ImageError):
-        gone[0]
+        gone[Drawn(0, 0, 0)]
     with pytest.raises(ImageError):
-        gone[0]
+        gone[Drawn(0, 0, 0)]
 
 
 def test_hidden_landmarks_alone_cannot_be_judged(six) -> None:

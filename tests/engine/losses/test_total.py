@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from garment_batches import SCHEMA, on_cells, random_garments
+from napari_fashion.engine.data.batch import GarmentBatch
 from napari_fashion.engine.losses.category import Teacher, category_loss
 from napari_fashion.engine.losses.confidence import focal
 from napari_fashion.engine.losses.options import COMPONENTS, LossOptions
-from napari_fashion.engine.losses.total import compute_losses
+from napari_fashion.engine.losses.total import Normalisers, compute_losses
 from napari_fashion.engine.losses.vector import laplace_loss, smooth_l1_loss
 from napari_fashion.engine.network.category import pool_category
 from napari_fashion.engine.network.network import Heads
@@ -254,3 +255,43 @@ def test_a_teacher_is_read_from_the_garments_own_cells():
     )
     other[:, 3] += 5.0 * ~outside
     assert category_loss(ours, targets, "mean", teacher=Teacher(other, 0.7)) != taught
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_the_losses_of_parts_add_up_to_those_of_the_whole(share):
+    """With the counts of all parts; images without garments and without labels are among them."""
+    torch.manual_seed(0)
+    images = [random_garments(seed, n=2) for seed in range(5)]
+    images[1].valid[:] = False
+    images[3].visibility[:] = 0
+    images[4].category[:] = -1
+    whole = GarmentBatch(*(torch.cat([getattr(i, f) for i in images]) for f in vars(images[0])))
+    rates = torch.rand(15)
+    raw = [torch.randn(5, n, c, 12, 12) for n, c in ((8, 5), (11, 9))] + [
+        torch.randn(5, 15, 12, 12)
+    ]
+    says = torch.randn(5, 15, 12, 12)
+    options = LossOptions()
+
+    def encoded(rows):
+        garments = GarmentBatch(*(getattr(whole, f)[rows] for f in vars(whole)))
+        return encode_targets(garments, SCHEMA, TargetOptions(), (12, 12), 8)
+
+    def losses(rows, normalisers):
+        heads = Heads(*(part[rows].clone().requires_grad_() for part in raw))
+        teacher = Teacher(says[rows], share) if share else None
+        found = compute_losses(heads, encoded(rows), options, "mean", rates, teacher, normalisers)
+        sum(found.values()).backward()
+        return {k: v.detach() for k, v in found.items()}, [part.grad for part in heads]
+
+    parts = [slice(0, 2), slice(2, 5)]
+    total = sum((Normalisers.of(encoded(rows)) for rows in parts), Normalisers())
+    assert total == Normalisers.of(encoded(slice(0, 5)))
+    assert total.garments == 6
+    assert total.pif > 50
+    expected, gradients = losses(slice(0, 5), None)
+    found = [losses(rows, total) for rows in parts]
+    for name, value in expected.items():
+        torch.testing.assert_close(sum(part[name] for part, _ in found), value)
+    for i, gradient in enumerate(gradients):
+        torch.testing.assert_close(torch.cat([part[i] for _, part in found]), gradient)

@@ -593,9 +593,9 @@ def test_rare_categories_are_drawn_more_often(drawn):
 def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypatch):
     seen = {}
 
-    def losses(heads, targets, options, pool, rates, teacher):
+    def losses(heads, targets, options, pool, rates, teacher, *rest):
         seen["rates"], seen["teacher"] = rates, teacher
-        return compute_losses(heads, targets, options, pool, rates, teacher)
+        return compute_losses(heads, targets, options, pool, rates, teacher, *rest)
 
     def augment(*args):
         seen["aspect"] = args[-1]

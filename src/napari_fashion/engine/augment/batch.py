@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_fashion.engine.augment.colour import erase, recolour
+from napari_fashion.engine.augment.draws import Draws
 from napari_fashion.engine.augment.garments import move_garments, swap_flipped
 from napari_fashion.engine.augment.mosaic import backdrops, content_everywhere, lay_together
 from napari_fashion.engine.augment.options import AugmentOptions
@@ -22,13 +23,13 @@ def augment_batch(
     side: int,
     options: AugmentOptions,
     flips: Sequence[int],
-    generator: torch.Generator,
+    draws: Draws,
     crop_aspect: float = 1.0,
 ) -> tuple[Tensor, GarmentBatch]:
     """Make the network's input of a batch.
 
-    Random numbers are drawn on the CPU from `generator`, so that a run is the same on every
-    device; everything else runs on the batch's device.
+    An image's random numbers follow from its key alone, so that it is augmented alike in every
+    batch and on every device; everything else runs on the batch's device.
 
     Parameters
     ----------
@@ -40,8 +41,8 @@ def augment_batch(
         See `AugmentOptions`; `NO_AUGMENTATION` for none.
     flips
         The schema's permutation of landmarks under a flip.
-    generator
-        Source of randomness (CPU).
+    draws
+        Random draws of the B images.
     crop_aspect
         Shape of the views that are cropped by a box, as the recipe has it.
 
@@ -55,18 +56,18 @@ def augment_batch(
     device = batch.pixels.device
     together = torch.zeros(len(batch.pixels), dtype=torch.bool)
     if options.mosaic:
-        batch, together = lay_together(batch, options.mosaic, generator)
-    views = draw_views(batch, side, options, generator, crop_aspect, together)
+        batch, together = lay_together(batch, options.mosaic, draws)
+    views = draw_views(batch, side, options, draws, crop_aspect, together)
     around, replaced = torch.full((1, 1, 1, 1), float(PADDING), device=device), None
     if options.background:
         low, high = views.visible[:, :2], views.visible[:, 2:]
         cropped = (low > 0).any(1) | (high < batch.size.cpu()).any(1)
-        around, replaced = backdrops(batch, cropped, side, options.background, generator)
+        around, replaced = backdrops(batch, cropped, side, options.background, draws)
     matrix, visible = views.matrix.to(device), views.visible.to(device)
     inputs = resample(batch.pixels, matrix, visible, side, around)
-    inputs = recolour(inputs, options, generator)
+    inputs = recolour(inputs, options, draws)
     if options.erase:
-        inputs = erase(inputs, options.erase, generator)
+        inputs = erase(inputs, options.erase, draws)
     garments = move_garments(batch.garments, matrix, visible)
     if replaced is not None:
         garments = content_everywhere(garments, replaced, side)

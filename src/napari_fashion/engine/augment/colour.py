@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from napari_fashion.engine.augment.draws import chance, uniform
+from napari_fashion.engine.augment.draws import Draws
 from napari_fashion.engine.augment.options import AugmentOptions
 
 ERASED_SHARE = (0.1, 0.35)
@@ -18,14 +18,13 @@ _MIDDLE = 128.0
 """The grey that a change of contrast leaves alone."""
 
 
-def recolour(x: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
+def recolour(x: Tensor, options: AugmentOptions, draws: Draws) -> Tensor:
     """Change brightness, contrast, saturation and hue of each image, and add noise.
 
     (B, 3, H, W) float32 of 0..255 to the same.
     """
-    b = len(x)
-    draw = torch.rand(b, 6, generator=generator) * 2 - 1
-    grey = chance(generator, b, options.grey)
+    draw = draws.rand(5) * 2 - 1
+    grey = draws.chance(options.grey)
     brightness = 1 + options.brightness * draw[:, 0]
     contrast = 1 + options.contrast * draw[:, 1]
     saturation = torch.where(grey, 0.0, 1 + options.saturation * draw[:, 2])
@@ -36,8 +35,7 @@ def recolour(x: Tensor, options: AugmentOptions, generator: torch.Generator) -> 
     y = torch.einsum("bij,bjhw->bihw", matrix, x) + offset[:, None, None, None]
     if options.noise:
         sigma = (options.noise * (draw[:, 4] + 1) / 2).to(x.device)
-        noise = torch.randn(x.shape, generator=generator).to(x.device)
-        y = y + sigma[:, None, None, None] * noise
+        y = y + sigma[:, None, None, None] * draws.noise(tuple(x.shape[1:]), x.device)
     return y.clamp(0, 255)
 
 
@@ -55,14 +53,14 @@ def _hue_rotation(angle: Tensor) -> Tensor:
     return cos * torch.eye(3) + (1 - cos) * torch.full((3, 3), 1 / 3) + sin * cross
 
 
-def erase(x: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+def erase(x: Tensor, probability: float, draws: Draws) -> Tensor:
     """Paint over a rectangle of some of the (B, 3, S, S) images, each with a colour of its own."""
-    b, _, _, side = x.shape
-    chosen = chance(generator, b, probability)
-    extent = uniform(generator, 2 * b, *ERASED_SHARE).view(b, 2)
-    low = torch.rand(b, 2, generator=generator) * (1 - extent)
+    side = x.shape[-1]
+    chosen = draws.chance(probability)
+    extent = draws.uniform(*ERASED_SHARE, 2)
+    low = draws.rand(2) * (1 - extent)
     high = low + extent
-    colour = (torch.rand(b, 3, generator=generator) * 255).to(x.device)
+    colour = (draws.rand(3) * 255).to(x.device)
     at = (torch.arange(side) + 0.5) / side
     across = (at >= low[:, :1]) & (at < high[:, :1])
     down = (at >= low[:, 1:]) & (at < high[:, 1:])

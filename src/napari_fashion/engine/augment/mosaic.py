@@ -1,4 +1,8 @@
-"""Images of a batch laid out together, and pieces of them as backgrounds."""
+"""Images of a group laid out together, and pieces of them as backgrounds.
+
+A group is a few images of a batch in a row (`Canvases.group`), all in the same process: what an
+image is laid out with does not depend on how a batch is shared out.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_fashion.engine.augment.draws import chance, uniform
+from napari_fashion.engine.augment.draws import Draws
 from napari_fashion.engine.augment.resample import sample
 from napari_fashion.engine.data.batch import Canvases, GarmentBatch
 from napari_fashion.images.transforms import PADDING
 
 LAYOUTS = ((2, 1), (1, 2), (2, 2))
 """Columns and rows of the images that are laid out together."""
-_MOST = max(columns * rows for columns, rows in LAYOUTS)
+GROUP = max(columns * rows for columns, rows in LAYOUTS)
+"""Least number of images in a group; a batch of fewer is a group by itself."""
+_LARGEST = 2 * GROUP - 1
 
 BACKDROP_SHARE = (0.5, 1.0)
 """Least and greatest side of the piece that replaces padding, over its image's shorter side."""
@@ -30,13 +36,18 @@ _EMPTY_SLOT: dict[str, Callable[[Tensor], Tensor]] = {
 """What the fields of a batch hold for a garment that is not there."""
 
 
-def lay_together(
-    batch: Canvases, probability: float, generator: torch.Generator
-) -> tuple[Canvases, Tensor]:
-    """Lay some of the images out together with others of the batch, each half as large.
+def group_sizes(batch: int) -> list[int]:
+    """Return the sizes of a batch's groups: as many of at least `GROUP` images as there can be."""
+    n = max(1, batch // GROUP)
+    return [batch * (i + 1) // n - batch * i // n for i in range(n)]
+
+
+def lay_together(batch: Canvases, probability: float, draws: Draws) -> tuple[Canvases, Tensor]:
+    """Lay some of the images out together with others of their group, each half as large.
 
     Two side by side, two above each other, or four, with equal probability; without gaps except
-    for what their shapes leave, which is padding. A batch of fewer than four images stays as it is.
+    for what their shapes leave, which is padding. Groups of fewer than four images stay as they
+    are.
 
     Parameters
     ----------
@@ -44,8 +55,8 @@ def lay_together(
         B images with N garments each.
     probability
         Of an image, to be laid out with others; these keep their own places in the batch.
-    generator
-        Source of randomness (CPU).
+    draws
+        Random draws of the B images.
 
     Returns
     -------
@@ -55,22 +66,39 @@ def lay_together(
     together
         (B,) bool: which were laid out with others.
     """
-    b = len(batch.pixels)
-    together = chance(generator, b, probability)
-    layout = torch.randint(0, len(LAYOUTS), (b,), generator=generator).tolist()
-    others = torch.rand(b, b - 1, generator=generator).argsort(1)[:, : _MOST - 1] + 1
-    if b < _MOST or not together.any():
-        return batch, torch.zeros_like(together)
+    together = draws.chance(probability)
+    layout = draws.integers(0, len(LAYOUTS)).tolist()
+    order = draws.rand(_LARGEST - 1)
+    members = _members(batch)
+    together &= torch.tensor([len(of) >= GROUP for of in members])
+    if not together.any():
+        return batch, together
     roomy = {}
     for name, nothing in _EMPTY_SLOT.items():
         there: Tensor = getattr(batch.garments, name)
-        roomy[name] = torch.cat([there, *[nothing(there)] * (_MOST - 1)], 1)
-    laid = Canvases(batch.pixels.clone(), batch.size.clone(), replace(batch.garments, **roomy))
+        roomy[name] = torch.cat([there, *[nothing(there)] * (GROUP - 1)], 1)
+    laid = replace(
+        batch,
+        pixels=batch.pixels.clone(),
+        size=batch.size.clone(),
+        garments=replace(batch.garments, **roomy),
+    )
     for i in torch.nonzero(together).flatten().tolist():
         columns, rows = LAYOUTS[layout[i]]
-        sources = [i, *((i + others[i]) % b).tolist()][: columns * rows]
+        others = [j for j in members[i] if j != i]
+        chosen = order[i, : len(others)].argsort().tolist()
+        sources = [i, *(others[j] for j in chosen)][: columns * rows]
         _lay_out(batch, laid, i, sources, columns)
     return laid, together
+
+
+def _members(batch: Canvases) -> list[list[int]]:
+    """Return the places in the batch of each image's group, its own among them."""
+    groups = batch.group.tolist()
+    places: dict[int, list[int]] = {}
+    for place, group in enumerate(groups):
+        places.setdefault(group, []).append(place)
+    return [places[group] for group in groups]
 
 
 def _lay_out(batch: Canvases, laid: Canvases, i: int, sources: list[int], columns: int) -> None:
@@ -98,9 +126,9 @@ def _lay_out(batch: Canvases, laid: Canvases, i: int, sources: list[int], column
 
 
 def backdrops(
-    batch: Canvases, cropped: Tensor, side: int, probability: float, generator: torch.Generator
+    batch: Canvases, cropped: Tensor, side: int, probability: float, draws: Draws
 ) -> tuple[Tensor, Tensor]:
-    """Choose what lies around some crops: pieces of the batch's images without garments.
+    """Choose what lies around some crops: pieces of their groups' images without garments.
 
     Parameters
     ----------
@@ -112,8 +140,8 @@ def backdrops(
         Of the input, pixels.
     probability
         Of a cropped view, to get a piece of an image.
-    generator
-        Source of randomness (CPU).
+    draws
+        Random draws of the B images.
 
     Returns
     -------
@@ -124,19 +152,19 @@ def backdrops(
     """
     b, _, _, s = batch.pixels.shape
     device = batch.pixels.device
-    chosen = cropped & chance(generator, b, probability)
-    pick = torch.rand(b, generator=generator)
-    share = uniform(generator, b, *BACKDROP_SHARE)
-    place = torch.rand(b, 2, generator=generator)
+    chosen = cropped & draws.chance(probability)
+    pick = draws.rand()
+    share = draws.uniform(*BACKDROP_SHARE)
+    place = draws.rand(2)
     around = torch.full((b, 3, side, side), float(PADDING), device=device)
-    empty = torch.nonzero(~batch.garments.valid.cpu().any(1)).flatten()
-    if not len(empty):
-        return around, torch.zeros(b, dtype=torch.bool, device=device)
+    is_empty = (~batch.garments.valid.cpu().any(1)).tolist()
+    empty = [[j for j in of if is_empty[j]] for of in _members(batch)]
+    chosen &= torch.tensor([bool(of) for of in empty])
     at = (torch.arange(side) + 0.5) / side
     y, x = torch.meshgrid(at, at, indexing="ij")
     unit = torch.stack([x, y], -1)
     for i in torch.nonzero(chosen).flatten().tolist():
-        source = empty[int(pick[i] * len(empty))]
+        source = empty[i][int(pick[i] * len(empty[i]))]
         size = batch.size[source].cpu()
         extent = size.min() * share[i]
         points = (size - extent) * place[i] + unit * extent

@@ -41,12 +41,12 @@ class AugmentOptions(Options):
         Share of the box views whose box is that of only some of the garment's landmarks (at least
         two, drawn at random): garments that are partly outside the image, and slivers.
     mosaic
-        Probability that an image is laid out with one or three others of its batch, each half as
+        Probability that an image is laid out with one or three others of its group, each half as
         large (Bochkovskiy et al. 2020): images with several garments, if the data have few.
-        Such images are seen whole.
+        Such images are seen whole. A batch is divided into groups of 4 to 7 images in a row.
     background
         Share of the views cropped by a box that show, instead of padding around the crop, a piece
-        of an image of the same batch without garments; if the batch has none, they keep their
+        of an image of the same group without garments; if the group has none, they keep their
         padding.
     erase
         Probability that a rectangle somewhere in the input is painted over with one colour, so

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from napari_fashion.engine.augment.draws import chance, uniform
+from napari_fashion.engine.augment.draws import Draws
 from napari_fashion.engine.augment.options import AugmentOptions
 from napari_fashion.engine.data.batch import Canvases, GarmentBatch
 
@@ -52,7 +52,7 @@ def draw_views(
     batch: Canvases,
     side: int,
     options: AugmentOptions,
-    generator: torch.Generator,
+    draws: Draws,
     crop_aspect: float,
     seen_whole: Tensor,
 ) -> Views:
@@ -66,29 +66,30 @@ def draw_views(
         Of the square input, pixels.
     options
         See `AugmentOptions`.
-    generator
-        Source of randomness (CPU).
+    draws
+        Random draws of the B images.
     crop_aspect
         Shape of the views that are cropped by a box, as the recipe has it.
     seen_whole
         (B,) bool: images that get no box view.
     """
-    regions = _draw_regions(batch, options, generator, crop_aspect, seen_whole)
-    b = len(regions.region)
+    regions = _draw_regions(batch, options, draws, crop_aspect, seen_whole)
     centre = (regions.region[:, :2] + regions.region[:, 2:]) / 2
     extent = (regions.region[:, 2:] - regions.region[:, :2]).amax(1)
-    zoom = torch.exp(uniform(generator, b, *(math.log(s) for s in options.scale)))
-    stretch = torch.exp(uniform(generator, b, *(0.5 * math.log(s) for s in options.stretch)))
-    angle = torch.deg2rad(uniform(generator, b, -options.rotation, options.rotation))
+    low, high = (math.log(s) for s in options.scale)
+    zoom = torch.exp(draws.uniform(low, high))
+    low, high = (0.5 * math.log(s) for s in options.stretch)
+    stretch = torch.exp(draws.uniform(low, high))
+    angle = torch.deg2rad(draws.uniform(-options.rotation, options.rotation))
     if options.quarter_turn:
-        turned = chance(generator, b, options.quarter_turn)
-        quarters = torch.randint(1, 4, (b,), generator=generator)
+        turned = draws.chance(options.quarter_turn)
+        quarters = draws.integers(1, 4)
         angle = angle + torch.where(turned, quarters * (math.pi / 2), 0.0)
-    flipped = chance(generator, b, options.flip)
+    flipped = draws.chance(options.flip)
     room = ((1 - zoom).clamp(min=0) / 2 + options.shift)[:, None] * side
-    shift = (torch.rand(b, 2, generator=generator) * 2 - 1) * room
+    shift = (draws.rand(2) * 2 - 1) * room
     if options.shift == 0 and options.scale == (1.0, 1.0):
-        shift = torch.zeros(b, 2)
+        shift = torch.zeros_like(shift)
 
     factor = side * zoom / extent
     sx, sy = factor * stretch * regions.scale[:, 0], factor / stretch * regions.scale[:, 1]
@@ -105,20 +106,20 @@ def draw_views(
 def _draw_regions(
     batch: Canvases,
     options: AugmentOptions,
-    generator: torch.Generator,
+    draws: Draws,
     crop_aspect: float,
     seen_whole: Tensor,
 ) -> _Regions:
     """Draw whole images and boxes of garments; every image draws alike, whatever it has."""
     b = len(batch.pixels)
     whole = torch.cat([torch.zeros(b, 2), batch.size.cpu()], dim=1)
-    boxed = chance(generator, b, options.box_view) & ~seen_whole
-    cropped = chance(generator, b, options.box_crop)
-    pick = torch.rand(b, generator=generator)
-    margins = torch.rand(b, 4, generator=generator)
+    boxed = draws.chance(options.box_view) & ~seen_whole
+    cropped = draws.chance(options.box_crop)
+    pick = draws.rand()
+    margins = draws.rand(4)
     low, high = options.box_margin
     margins = margins * (high - low) + low
-    tight = chance(generator, b, options.box_tight)
+    tight = draws.chance(options.box_tight)
     margins = torch.where(tight[:, None], 0.0, margins)
 
     garments = batch.garments
@@ -128,7 +129,7 @@ def _draw_regions(
     row, chosen = torch.arange(b), _pick_one(usable, pick)
     box = garments.box.cpu()[row, chosen] + 0.5
     if options.box_part:
-        part = _draw_part(garments, labelled, chosen, options.box_part, generator)
+        part = _draw_part(garments, labelled, chosen, options.box_part, draws)
         box = torch.where(part.isfinite().all(1, keepdim=True), part, box)
 
     extent = (box[:, 2:] - box[:, :2]).clamp(min=_LEAST_EXTENT)
@@ -163,13 +164,13 @@ def _draw_part(
     labelled: Tensor,
     chosen: Tensor,
     share: float,
-    generator: torch.Generator,
+    draws: Draws,
 ) -> Tensor:
     """Return (B, 4) boxes of some of the chosen garments' landmarks; infinite where all count."""
     b, _, k = labelled.shape
-    part = chance(generator, b, share)
-    probability = uniform(generator, b, *PART_SHARE)
-    kept = torch.rand(b, k, generator=generator) < probability[:, None]
+    part = draws.chance(share)
+    probability = draws.uniform(*PART_SHARE)
+    kept = draws.rand(k) < probability[:, None]
     row = torch.arange(b)
     kept = kept & labelled[row, chosen] & part[:, None]
     kept = (kept & (kept.sum(1, keepdim=True) >= 2))[..., None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -48,7 +49,14 @@ class GarmentBatch:
 
     def to(self, device: torch.device) -> GarmentBatch:
         """Return the batch on another device."""
-        return GarmentBatch(*(getattr(self, f).to(device) for f in self.__dataclass_fields__))
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> GarmentBatch:
+        """Return the batch in pinned memory."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> GarmentBatch:
+        return GarmentBatch(*(change(getattr(self, name)) for name in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -63,16 +71,35 @@ class Canvases:
         (B, 2) float32: width and height of each image on its canvas.
     garments
         Coordinates in canvas pixels; `GarmentBatch.content` is not yet filled.
+    index
+        (B,) int64: which training image each one is. Stays on the CPU.
+    key
+        (B,) int64: of each image's random draws (`augment.draws`). Stays on the CPU.
+    group
+        (B,) int64: images of equal number may be mixed (`augment.mosaic`). Stays on the CPU.
     """
 
     pixels: Tensor
     size: Tensor
     garments: GarmentBatch
+    index: Tensor
+    key: Tensor
+    group: Tensor
 
     def to(self, device: torch.device) -> Canvases:
-        """Return the batch on another device; pixels in pinned memory are copied asynchronously."""
-        return Canvases(
-            self.pixels.to(device, non_blocking=True),
-            self.size.to(device),
-            self.garments.to(device),
+        """Return the batch on another device; what is in pinned memory is copied asynchronously."""
+        return replace(
+            self,
+            pixels=self.pixels.to(device, non_blocking=True),
+            size=self.size.to(device, non_blocking=True),
+            garments=self.garments.to(device),
+        )
+
+    def pin_memory(self) -> Canvases:
+        """Return the batch in pinned memory, as the loader asks for it."""
+        return replace(
+            self,
+            pixels=self.pixels.pin_memory(),
+            size=self.size.pin_memory(),
+            garments=self.garments.pin_memory(),
         )

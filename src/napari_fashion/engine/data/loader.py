@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,9 +23,28 @@ from napari_fashion.images.transforms import PADDING, RGBImage, resize
 
 _log = logging.getLogger(__name__)
 
-Item = tuple[Tensor, tuple[float, float], float, float, int]
+
+class Drawn(NamedTuple):
+    """An image of an epoch, as it is asked for.
+
+    Attributes
+    ----------
+    image
+        Index of the image.
+    key
+        Of its random draws.
+    group
+        See `Canvases.group`.
+    """
+
+    image: int
+    key: int
+    group: int
+
+
+Item = tuple[Tensor, tuple[float, float], float, float, Drawn]
 """A canvas (3, S, S) uint8; width and height of the image on it in pixels; the scale in x and in y from the
-image to the canvas; the image's index."""
+image to the canvas; which image it is in the end, with its key and group."""
 
 
 def draw_epoch(rates: NDArray[np.float64], generator: torch.Generator) -> Tensor:
@@ -121,8 +141,8 @@ class CanvasDataset(TorchDataset[Item]):
             self._cache[image.path] = small
         return small
 
-    def __getitem__(self, index: int) -> Item:
-        index, small = self._readable(index)
+    def __getitem__(self, drawn: Drawn) -> Item:
+        index, small = self._readable(drawn.image)
         canvas = np.full((self.side, self.side, 3), PADDING, np.uint8)
         canvas[: small.shape[0], : small.shape[1]] = small
         width, height = self.images[index].size
@@ -131,7 +151,7 @@ class CanvasDataset(TorchDataset[Item]):
             (float(small.shape[1]), float(small.shape[0])),
             small.shape[1] / width,
             small.shape[0] / height,
-            index,
+            drawn._replace(image=index),
         )
 
     def collate(self, items: list[Item]) -> Canvases:
@@ -140,7 +160,8 @@ class CanvasDataset(TorchDataset[Item]):
         Garments are padded to the largest number in an image of the batch, at least 1; `valid` tells which
         are real.
         """
-        chosen = [self.images[index] for *_, index in items]
+        drawn = [item[-1] for item in items]
+        chosen = [self.images[one.image] for one in drawn]
         n = max(1, *(len(p.category) for p in chosen))
         k = chosen[0].xy.shape[1]
         b = len(items)
@@ -171,4 +192,5 @@ class CanvasDataset(TorchDataset[Item]):
             GarmentBatch(
                 xy, visibility, member, box, area, category, crowd, valid, torch.zeros(b, 4, 2)
             ),
+            *torch.tensor(drawn).unbind(1),
         )

@@ -21,9 +21,12 @@ from napari_fashion.engine.evaluation.report import Evaluation, build_report
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.errors import FashionError
-from napari_fashion.images.transforms import Crop, RGBImage, crop_to_box
+from napari_fashion.images.transforms import RGBImage, crop_to_box
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
+
+Place = tuple[tuple[float, float], tuple[float, float]]
+"""Where a crop begins in its image, and the width and height of the box, in pixels."""
 
 BOX_OPTIONS = PUBLISHED.model_copy(update={"single_instance": True, "force_complete": True})
 """A crop by the garment's box shows one garment, and every landmark gets a position.
@@ -97,17 +100,17 @@ class BoxProtocol(EvaluationProtocol):
     ) -> Judgement:
         """Predict a crop per garment; the garment found is the one."""
 
-        def view(pixels: RGBImage, image: AnnotatedImage, i: int) -> tuple[RGBImage, Crop]:
+        def view(pixels: RGBImage, image: AnnotatedImage, i: int) -> tuple[RGBImage, Place]:
             crop = crop_to_box(pixels, image.xy[i][image.visibility[i] > 0], margin)
-            return crop.image, crop
+            return crop.image, (crop.origin, crop.extent)
 
         categories = len(predictor.model.schema.categories)
         jobs = ((image, i) for image in images for i in image.judgeable)
         judged = []
-        for image, i, crop, prediction in predictor.predict(jobs, view, crop=True):
+        for image, i, (corner, extent), prediction in predictor.predict(jobs, view, crop=True):
             found = prediction.garments[0] if prediction.garments else None
-            origin = np.asarray(crop.origin, np.float64)
-            judged.append(compare(image, i, found, origin, crop.extent, categories))
+            origin = np.asarray(corner, np.float64)
+            judged.append(compare(image, i, found, origin, extent, categories))
         return Judgement(judged)
 
 
@@ -156,6 +159,9 @@ def evaluate_images(
     tally: Tally | None = None,
 ) -> Evaluation:
     """Evaluate a model.
+
+    With several processes (`engine.distributed`) each predicts a part of the images, and all of them
+    return the same metrics; every process has to call this with the same arguments.
 
     Parameters
     ----------

@@ -34,8 +34,9 @@ def category_loss(
     label_smoothing: float = 0.0,
     shift: Tensor | None = None,
     teacher: Teacher | None = None,
+    count: int | None = None,
 ) -> Tensor:
-    """Cross-entropy on the logits that each garment reads from its own cells.
+    """Mean cross-entropy on the logits that each garment reads from its own cells.
 
     Parameters
     ----------
@@ -52,6 +53,8 @@ def category_loss(
         (C,) added to the logits while they are learned, the teacher's as well; None for zeros.
     teacher
         See `Teacher`; None for labels alone.
+    count
+        Number of garments that the sum is divided by; None for those of the targets.
     """
     image, garment = torch.nonzero(targets.category >= 0, as_tuple=True)
     if not len(image):
@@ -68,4 +71,5 @@ def category_loss(
         )
         says = (pool_category(theirs[image], cells, pool) + shift).softmax(-1)
         target = torch.lerp(target, says, teacher.share)
-    return F.cross_entropy(pooled + shift, target)
+    total = F.cross_entropy(pooled + shift, target, reduction="sum")
+    return total / max(1, len(image) if count is None else count)

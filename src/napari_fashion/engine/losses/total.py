@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,6 +18,36 @@ from napari_fashion.engine.network.network import Heads
 from napari_fashion.engine.targets.encode import FieldTargets, Targets
 
 
+@dataclass(frozen=True)
+class Normalisers:
+    """What the sums of the losses are divided by.
+
+    Those of several batches, or of the parts of one that several processes have, are added up
+    before the losses are computed: then the sum of the parts' losses and gradients is that of the
+    whole.
+
+    Attributes
+    ----------
+    pif, paf
+        Number of positive cells that count.
+    garments
+        Number of garments whose category is learned.
+    """
+
+    pif: int = 0
+    paf: int = 0
+    garments: int = 0
+
+    @classmethod
+    def of(cls, targets: Targets) -> Normalisers:
+        """Count what targets have."""
+        garments = int((targets.category >= 0).sum())
+        return cls(len(targets.pif.cells), len(targets.paf.cells), garments)
+
+    def __add__(self, other: Normalisers) -> Normalisers:
+        return Normalisers(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
 def compute_losses(
     heads: Heads,
     targets: Targets,
@@ -23,6 +55,7 @@ def compute_losses(
     category_pool: str,
     category_rates: Tensor | None = None,
     teacher: Teacher | None = None,
+    normalisers: Normalisers | None = None,
 ) -> dict[str, Tensor]:
     """Return every weighted component by name; their sum is the loss to minimise.
 
@@ -45,10 +78,13 @@ def compute_losses(
         `category_prior`.
     teacher
         What a teacher says of the same images.
+    normalisers
+        Of the step that the batch is a part of; None for the batch's own.
     """
-    losses = _field_losses(PIF, heads.pif, targets.pif, options)
+    over = normalisers or Normalisers.of(targets)
+    losses = _field_losses(PIF, heads.pif, targets.pif, options, over.pif)
     if heads.paf.shape[1]:
-        losses |= _field_losses(PAF, heads.paf, targets.paf, options)
+        losses |= _field_losses(PAF, heads.paf, targets.paf, options, over.paf)
     if heads.category.shape[1]:
         shift = None
         if options.category_prior:
@@ -56,16 +92,22 @@ def compute_losses(
                 raise ValueError("category_prior needs category_rates; found None.")
             shift = options.category_prior * category_rates.log()
         losses["category"] = category_loss(
-            heads.category.float(), targets, category_pool, options.label_smoothing, shift, teacher
+            heads.category.float(),
+            targets,
+            category_pool,
+            options.label_smoothing,
+            shift,
+            teacher,
+            over.garments,
         )
     return {name: loss * options.weights.get(name, 1.0) for name, loss in losses.items()}
 
 
 def _field_losses(
-    spec: HeadSpec, raw: Tensor, targets: FieldTargets, options: LossOptions
+    spec: HeadSpec, raw: Tensor, targets: FieldTargets, options: LossOptions, positive: int
 ) -> dict[str, Tensor]:
-    """Losses of a head with raw output (B, L, channels, H, W)."""
-    count = max(1, len(targets.cells))
+    """Losses of a head with raw output (B, L, channels, H, W), over `positive` cells."""
+    count = max(1, positive)
     confidence, values = gather(raw, targets.cells, spec.index(CONFIDENCE))
     of_confidence = CONFIDENCE_LOSSES[options.confidence]
     of_vector = VECTOR_LOSSES[options.vector]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from napari_fashion.engine.distributed import processes
 from napari_fashion.engine.train.events import Emit
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import STATE, finished, refuse_to_overwrite
@@ -48,17 +50,18 @@ def train(
     RecipeError, CocoError, ImageError, CheckpointError
         If something that the recipe asks for is not there or does not fit; nothing is overwritten.
     """
-    chain = [(recipe, run)] if resume else _chain_of(recipe, run)
+    from_first = processes().from_first  # one process finds out for all what is on the disk
+    chain = [(recipe, run)] if resume else from_first(partial(_chain_of, recipe, run))
     before: Path | None = None
     for link, folder in chain:
         if before is not None:
             link = link.model_copy(update={"start_from": str(before.resolve())})
-        if folder != run and finished(folder):
+        if folder != run and from_first(partial(finished, folder)):
             before = folder
             continue
-        go_on = resume or (folder / STATE).exists()
+        go_on = resume or from_first((folder / STATE).exists)
         path = Trainer(link, folder, resume=go_on, device=device, emit=emit).run(should_stop)
-        if not finished(folder):
+        if not from_first(partial(finished, folder)):
             break
         before = folder
     return path

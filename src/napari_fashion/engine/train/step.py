@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import astuple
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from napari_fashion.engine.augment.batch import augment_batch
+from napari_fashion.engine.augment.draws import Draws, mixed_key
 from napari_fashion.engine.data.batch import Canvases
+from napari_fashion.engine.distributed import processes
 from napari_fashion.engine.losses.category import Teacher
-from napari_fashion.engine.losses.total import compute_losses
+from napari_fashion.engine.losses.total import Normalisers, compute_losses
 from napari_fashion.engine.network.network import Network
-from napari_fashion.engine.targets.encode import encode_targets
+from napari_fashion.engine.targets.encode import Targets, encode_targets
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.schema import Schema
+
+
+class Prepared(NamedTuple):
+    """A batch, ready for the network.
+
+    Attributes
+    ----------
+    inputs
+        (B, 3, side, side) float32, 0..255, on the run's device.
+    targets
+        What the network is to say of them.
+    """
+
+    inputs: Tensor
+    targets: Targets
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seed torch's random state of a step (0-based): of dropout and drop path in this process."""
+    torch.manual_seed(int(mixed_key(seed, step, processes().rank)[0]))
 
 
 class LossComputer:
@@ -58,36 +84,60 @@ class LossComputer:
         """Whether float16 with loss scaling is used: on GPUs without bfloat16."""
         return self.mixed and self.device.type == "cuda" and not torch.cuda.is_bf16_supported()
 
-    def __call__(self, batch: Canvases, step: int, done: float) -> dict[str, Tensor]:
-        """Return the weighted losses by name.
+    def __call__(self, batch: Canvases, done: float) -> dict[str, Tensor]:
+        """Return the weighted losses of a step's only batch by name; see `prepare`.
+
+        With several processes each has a part of the batch; the losses of all of them add up to
+        those of the batch.
+        """
+        prepared = self.prepare(batch, done)
+        return self.losses(prepared, self.normalisers([prepared]))
+
+    def prepare(self, batch: Canvases, done: float) -> Prepared:
+        """Augment a batch and encode its targets.
 
         Parameters
         ----------
         batch
-            As the loader gives it.
-        step
-            Its number; with the recipe's seed it decides how the batch is augmented.
+            As the loader gives it; its keys decide how its images are augmented.
         done
             Share of the run that is done.
         """
         recipe, schedule = self.recipe, self.recipe.schedule
-        generator = torch.Generator().manual_seed(recipe.seed * 7_368_787 + step)
+        side = schedule.size_at(done, recipe.inference.input_size)
         inputs, garments = augment_batch(
             batch.to(self.device),
-            schedule.size_at(done, recipe.inference.input_size),
+            side,
             recipe.augment if done < schedule.mild else recipe.augment.milder(),
             self.schema.flips,
-            generator,
+            Draws(batch.key),
             recipe.inference.crop_aspect,
         )
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        cells = side // recipe.network.stride
+        targets = encode_targets(
+            garments, self.schema, recipe.targets, (cells, cells), recipe.network.stride
+        )
+        return Prepared(inputs.contiguous(memory_format=torch.channels_last), targets)
+
+    def normalisers(self, parts: Iterable[Prepared]) -> Normalisers:
+        """Return what a step's losses are divided by: of all its batches, in all processes."""
+        own = sum((Normalisers.of(part.targets) for part in parts), Normalisers())
+        return Normalisers(*map(int, processes().sum_numbers(astuple(own))))
+
+    def losses(self, part: Prepared, normalisers: Normalisers) -> dict[str, Tensor]:
+        """Return the weighted losses of a prepared batch by name."""
+        recipe = self.recipe
         with torch.autocast(self.device.type, enabled=self.mixed):
-            heads = self.network(inputs)
-        shape = (heads.pif.shape[-2], heads.pif.shape[-1])
-        stride, pool = recipe.network.stride, recipe.network.category_pool
-        targets = encode_targets(garments, self.schema, recipe.targets, shape, stride)
-        teacher = self._teach(inputs)
-        return compute_losses(heads, targets, recipe.loss, pool, self.category_rates, teacher)
+            heads = self.network(part.inputs)
+        return compute_losses(
+            heads,
+            part.targets,
+            recipe.loss,
+            recipe.network.category_pool,
+            self.category_rates,
+            self._teach(part.inputs),
+            normalisers,
+        )
 
     @torch.no_grad()
     def _teach(self, inputs: Tensor) -> Teacher | None:

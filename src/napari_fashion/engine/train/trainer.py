@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from napari_fashion.engine.data.batch import Canvases
+from napari_fashion.engine.distributed import convert_norms, processes
 from napari_fashion.engine.renamed import FORMAT
 from napari_fashion.engine.train.batches import TrainBatches
 from napari_fashion.engine.train.checkpoint import (
@@ -32,10 +33,11 @@ from napari_fashion.engine.train.events import (
     StartEvent,
     StepEvent,
     StoppedEvent,
+    TrainEvent,
 )
 from napari_fashion.engine.train.product import Product
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.runs import EVENTS, RECIPE, SPLIT
+from napari_fashion.engine.train.runs import EVENTS, MODEL, RECIPE, SPLIT
 from napari_fashion.engine.train.setup import set_up
 from napari_fashion.engine.train.step import LossComputer
 from napari_fashion.engine.train.update import Diverged, Updater
@@ -48,7 +50,11 @@ class Stopped(Exception):
 
 
 class Trainer:
-    """One run; see `train`."""
+    """One run; see `train`.
+
+    With several processes each has a trainer, all of the same state; the first one writes and
+    reports.
+    """
 
     def __init__(self, recipe: Recipe, run: Path, *, resume: bool, device: str, emit: Emit) -> None:
         setup = set_up(recipe, run, resume=resume, device=device)
@@ -56,8 +62,10 @@ class Trainer:
         self.folder, self.device, self.schema = run, setup.device, setup.schema
         self.train_images, self.val_images = setup.train_images, setup.val_images
         self.network = setup.model.network
+        if not recipe.optimiser.freeze_norms:
+            convert_norms(self.network, self.device)
         self.product = Product(setup)
-        self.emit = EventLog(run / EVENTS, emit)
+        self.emit: Emit = EventLog(run / EVENTS, emit) if processes().first else _ignore
         self._held_out, self._left_out = setup.held_out, setup.left_out
         self.batches = TrainBatches(recipe, self.train_images, self.device)
         compute_losses = LossComputer(
@@ -83,6 +91,7 @@ class Trainer:
         self.seconds = 0.0
         if resume:
             self._load()
+        processes().copy_from_first(self.network.state_dict().values())
 
     @property
     def total_steps(self) -> int:
@@ -92,14 +101,13 @@ class Trainer:
         return min(steps, limit) if limit else steps
 
     def run(self, should_stop: Callable[[], bool]) -> Path:
-        """Train to the end, or until `should_stop`; return the path of the model's JSON."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self.folder / RECIPE, {"format": FORMAT, **self.recipe.to_dict()})
-        split = {
-            "train": sorted({p.key for p in self.train_images}),
-            "validation": sorted(self._held_out),  # with those that no model can be judged by
-        }
-        write_json(self.folder / SPLIT, split)
+        """Train to the end, or until `should_stop`; return the path of the model's JSON.
+
+        With several processes, a wish to stop of one of them is everybody's.
+        """
+        processes().wait()  # all have read the folder
+        if processes().first:
+            self._begin_folder()
         self.emit(self._start_event())
         self._report(self._left_out)
         self.batches.dataset.preload()
@@ -117,7 +125,17 @@ class Trainer:
             self.emit(StoppedEvent(model=str(path), step=self.step))
         else:
             self.emit(DoneEvent(model=str(path), seconds=round(self.seconds, 1)))
+        processes().wait()  # all find the folder finished
         return path
+
+    def _begin_folder(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / RECIPE, {"format": FORMAT, **self.recipe.to_dict()})
+        split = {
+            "train": sorted({p.key for p in self.train_images}),
+            "validation": sorted(self._held_out),  # with those that no model can be judged by
+        }
+        write_json(self.folder / SPLIT, split)
 
     def _start_event(self) -> StartEvent:
         return StartEvent(
@@ -150,7 +168,7 @@ class Trainer:
             loss = None if parts is None else sum(parts.values())
             if loss is not None:
                 losses.append(loss)
-            seen += len(batch.pixels)
+            seen += self.batches.batch
             if self.step % every == 0 or self.step in (1, self.total_steps):
                 elapsed = max(time.perf_counter() - window, 1e-9)
                 self.emit(
@@ -164,7 +182,7 @@ class Trainer:
                     )
                 )
                 seen, window = 0, time.perf_counter()
-            if should_stop():
+            if processes().largest(should_stop()):
                 self.seconds += time.perf_counter() - began
                 raise Stopped
             if self.step >= self.total_steps:
@@ -202,7 +220,8 @@ class Trainer:
         head, value = diverged.head, diverged.value
         loss = value if math.isfinite(value) else str(value)
         self.emit(DivergenceEvent(step=self.step, head=head, loss=loss, policy=policy))
-        match self.updater.guard.react(self.updater.lr_factor, self._checkpoint.exists):
+        can_go_back = processes().from_first(lambda: self._checkpoint.exists)
+        match self.updater.guard.react(self.updater.lr_factor, can_go_back):
             case "skip":
                 return
             case "back":
@@ -221,6 +240,8 @@ class Trainer:
 
     def _save(self) -> Path:
         """Save the model and the run's state; return the path of the model's JSON."""
+        if not processes().first:
+            return self.folder / MODEL
         path = self.product.save(
             self.folder,
             read_run_json(self.folder / SPLIT),
@@ -249,7 +270,14 @@ class Trainer:
         self.updater.guard.remember(progress.recent)
 
 
+def _ignore(event: TrainEvent) -> None:
+    pass
+
+
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"cpu, {torch.get_num_threads()} threads, {platform.machine()}"
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"cpu, {torch.get_num_threads()} threads, {platform.machine()}"
+    n = processes().size
+    return name if n == 1 else f"{n} processes, each on {name}"

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from napari_fashion.engine.data.batch import Canvases
+from napari_fashion.engine.distributed import norm_statistics, processes
 from napari_fashion.engine.network.network import Network
 from napari_fashion.engine.train.divergence import DivergenceGuard
 from napari_fashion.engine.train.optim import (
@@ -15,7 +16,7 @@ from napari_fashion.engine.train.optim import (
     set_learning_rate,
 )
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.step import LossComputer
+from napari_fashion.engine.train.step import LossComputer, seed_step
 
 
 class Diverged(Exception):
@@ -97,15 +98,22 @@ class Updater:
             step, self._steps_per_epoch, self._total_steps, recipe.schedule, recipe.optimiser.lr
         )
         set_learning_rate(optimiser, rate * self.lr_factor)
-        losses = self._compute_losses(batch, step, step / max(1, self._total_steps))
+        seed_step(recipe.seed, step)
+        losses = self._compute_losses(batch, step / max(1, self._total_steps))
+        together = processes()
         stacked = torch.stack(list(losses.values()))
         total = stacked.sum()
-        *values, value = torch.cat([stacked, total[None]]).tolist()  # one copy from the device
+        # One copy from the device; what every process decides by is the same in all of them.
+        values = torch.cat([stacked, total[None]]).tolist()
+        *values, value = together.sum_numbers(values)
         parts = dict(zip(losses, values, strict=True))
         if (head := self.guard.blame(parts, value)) is not None:
+            together.average(norm_statistics(self._network))
             raise Diverged(head, value)
         optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        together.sum_gradients(self._network.parameters())  # scaled: an overflow is everybody's
+        together.average(norm_statistics(self._network))
         self.scaler.unscale_(optimiser)
         norm = clip_gradients(self._network, recipe.optimiser)
         if norm is not None and not self.scaler.is_enabled() and not torch.isfinite(norm):
