@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from napari_fashion.engine.train.events import Emit
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.runs import STATE, finished, refuse_to_overwrite
+from napari_fashion.engine.train.runs import (
+    RECIPE,
+    finished,
+    has_state,
+    refuse_if_running,
+    refuse_to_overwrite,
+    training_in,
+)
 from napari_fashion.engine.train.trainer import Trainer
 from napari_fashion.errors import RecipeError
 
@@ -27,11 +35,15 @@ def train(
     ----------
     recipe
         What to train, on what, how. If its `start_from` is a recipe, that one's run lies beside
-        this one's, under its name; it is made, or resumed, unless it is finished.
+        this one's, under its name; it is made, or resumed, unless it is finished. Not used when
+        resuming.
     run
-        Folder for ``recipe.json``, ``split.json``, ``model.*``, ``state.*`` and ``events.jsonl``.
+        Folder for ``recipe.json``, ``split.json``, ``model.*``, ``checkpoints`` and
+        ``events.jsonl``. It must be missing or empty, or hold a run without a checkpoint, which
+        begins anew.
     resume
-        Go on from the state in `run`, with its own recipe, split and random state.
+        Go on from the newest checkpoint in `run`, with its own recipe, split and random state. A run
+        that was ended before its first checkpoint begins anew, by its own recipe.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``...
     emit
@@ -46,7 +58,8 @@ def train(
     Raises
     ------
     RecipeError, CocoError, ImageError, CheckpointError
-        If something that the recipe asks for is not there or does not fit; nothing is overwritten.
+        If something that the recipe asks for is not there or does not fit, another process trains
+        in the folder, or it cannot be written; nothing is overwritten.
     """
     chain = [(recipe, run)] if resume else _chain_of(recipe, run)
     before: Path | None = None
@@ -56,8 +69,17 @@ def train(
         if folder != run and finished(folder):
             before = folder
             continue
-        go_on = resume or (folder / STATE).exists()
-        path = Trainer(link, folder, resume=go_on, device=device, emit=emit).run(should_stop)
+        with ExitStack() as held:
+            go_on = resume or has_state(folder)
+            if go_on and folder.is_dir():
+                held.enter_context(training_in(folder))
+            if go_on and not has_state(folder):
+                link, go_on = Recipe.load_json(folder / RECIPE), False
+            trainer = Trainer(link, folder, resume=go_on, device=device, emit=emit)
+            if not go_on and not resume:
+                held.enter_context(training_in(folder))
+                refuse_to_overwrite(folder)  # another process may have begun in it meanwhile
+            path = trainer.run(should_stop)
         if not finished(folder):
             break
         before = folder
@@ -77,7 +99,8 @@ def _chain_of(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
     CheckpointError
         If the last one's folder holds a run already.
     """
-    refuse_to_overwrite(run)  # before anything is made for it
+    refuse_if_running(run)  # before anything is made for it
+    refuse_to_overwrite(run)
     chain = [(recipe, run)]
     seen: dict[str, str] = {str(run.resolve()): "the run itself"}
     while (start := chain[0][0].start_from) is not None and start.endswith(".toml"):
@@ -92,6 +115,6 @@ def _chain_of(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
         chain.insert(0, (first, folder))
         if finished(folder):
             break
-        if not (folder / STATE).exists():
+        if not has_state(folder):
             refuse_to_overwrite(folder)
     return chain
