@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
-from collections.abc import Iterable, Mapping
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from napari_fashion.engine.train.options import DivergenceOptions
 
@@ -35,13 +35,22 @@ class DivergenceGuard:
         self._recent: deque[float] = deque(maxlen=WINDOW)
 
     @property
-    def recent(self) -> list[float]:
-        """The latest losses that did not diverge, the oldest first."""
-        return list(self._recent)
+    def good(self) -> bool:
+        """Whether the latest step did not diverge."""
+        return self.count == 0
 
-    def remember(self, losses: Iterable[float]) -> None:
-        """Add losses of a saved state."""
-        self._recent.extend(losses)
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state as JSON values: the latest losses, and `count`."""
+        return {"recent": list(self._recent), "count": self.count}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to a state; raise ValueError, TypeError or KeyError if it is none."""
+        losses, count = list(state["recent"]), state["count"]
+        numbers = all(type(loss) in (int, float) for loss in losses)
+        if len(losses) > WINDOW or not numbers or type(count) is not int or count < 0:
+            raise ValueError("the divergence guard's state is none")
+        self._recent = deque(map(float, losses), maxlen=WINDOW)
+        self.count = count
 
     def blame(self, losses: Mapping[str, float], total: float) -> str | None:
         """Return the name of the loss to blame if `total` diverges, None if it does not."""

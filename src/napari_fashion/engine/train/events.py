@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from napari_fashion.documents import parse_json, shown
+from napari_fashion.engine.train.disk import writing
 from napari_fashion.errors import EventError, FashionError
 from napari_fashion.files import open_regular
 from napari_fashion.options import Options, told
@@ -23,6 +24,7 @@ from napari_fashion.options import Options, told
 Metrics = dict[str, float | None]
 """Of a model on the validation images, by name."""
 
+_BLOCK = 1 << 16
 _LAST_LINE = 1 << 20
 """Bytes at the end of a log in which its last event is looked for."""
 
@@ -199,6 +201,8 @@ def parse_event(data: object) -> TrainEvent:
 class EventLog:
     """Appends events with their time to a run's log, and passes them on.
 
+    The end of a last line that a killed process left is dropped when the log goes on.
+
     Parameters
     ----------
     path
@@ -210,12 +214,46 @@ class EventLog:
     def __init__(self, path: Path, emit: Emit) -> None:
         self.path = path
         self._emit = emit
+        self._is_whole = False  # whether the log is known to end with a whole line
 
     def __call__(self, event: TrainEvent) -> None:
-        """Write an event and pass it on."""
-        with self.path.open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"time": now(), **event.to_dict()}) + "\n")
+        """Write an event and pass it on.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be written; it is then not passed on.
+        """
+        line = json.dumps({"time": now(), **event.to_dict()}) + "\n"
+        with writing(self.path):
+            if not self._is_whole:
+                _drop_cut_line(self.path)
+            self._is_whole = False
+            with self.path.open("a", encoding="utf-8") as log:
+                log.write(line)
+            self._is_whole = True
         self._emit(event)
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Remove the end of a log that is no whole line: what a killed process left."""
+    try:
+        log = path.open("r+b")
+    except FileNotFoundError:
+        return
+    with log:
+        end = log.seek(0, os.SEEK_END)
+        start = end
+        while start > 0:
+            block = min(start, _BLOCK)
+            start -= block
+            log.seek(start)
+            newline = log.read(block).rfind(b"\n")
+            if newline >= 0:
+                start += newline + 1
+                break
+        if start < end:
+            log.truncate(start)
 
 
 def last_event(path: Path) -> TrainEvent | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from napari_fashion import __version__
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.train.ema import MovingAverage, mix_states, unmix_states
+from napari_fashion.engine.model_file import read_model_file
+from napari_fashion.engine.train.ema import MovingAverage, mix_states
 from napari_fashion.engine.train.events import CompareEvent, now
 from napari_fashion.engine.train.runs import MODEL
 from napari_fashion.engine.train.setup import Setup
+from napari_fashion.errors import FashionError
 from napari_fashion.tally import Tally
 
 _log = logging.getLogger(__name__)
@@ -96,11 +99,23 @@ class Product:
         }
         return self.model().save(folder / Path(MODEL).stem)
 
-    def load(self, folder: Path) -> None:
-        """Go back to the model that was saved in a run's folder."""
-        saved = Model.load(folder / Path(MODEL).stem, self._device)
-        state = saved.network.state_dict()
-        if self._start is not None:
-            state = unmix_states(state, self._start.network.state_dict(), self._keep)
-        self.averaged.network.load_state_dict(state)
-        self.averaged.info.metrics = saved.info.metrics
+    def restored(self, metrics: dict[str, Any] | None) -> None:
+        """Follow an average that was brought back from a checkpoint; `metrics` are the latest, if any."""
+        self.averaged._id = None
+        if metrics is not None:
+            self.averaged.info.metrics = dict(metrics)
+
+    def is_in(self, folder: Path, steps: int) -> bool:
+        """Whether the model in a run's folder is the one after this number of steps, whole."""
+        try:
+            file = read_model_file(folder / MODEL)
+            with file.weights.open("rb") as stream:
+                file.check_digest(hashlib.file_digest(stream, "sha256").hexdigest())
+        except (FashionError, OSError, ValueError):
+            return False
+        described = file.description
+        return (
+            described.id == self.model().id
+            and described.history.get("steps") == steps
+            and described.metrics == self.averaged.info.metrics
+        )

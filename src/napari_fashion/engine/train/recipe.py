@@ -27,6 +27,7 @@ from napari_fashion.engine.renamed import (
     without_removed,
 )
 from napari_fashion.engine.targets.options import TargetOptions
+from napari_fashion.engine.train.checkpoint_options import CheckpointOptions
 from napari_fashion.engine.train.options import (
     DivergenceOptions,
     OptimiserOptions,
@@ -162,6 +163,7 @@ class Recipe(Options):
     optimiser: OptimiserOptions = OptimiserOptions()
     schedule: ScheduleOptions = ScheduleOptions()
     divergence: DivergenceOptions = DivergenceOptions()
+    checkpoints: CheckpointOptions = CheckpointOptions()
     teacher: TeacherOptions | None = None
 
     @property

@@ -13,13 +13,13 @@ from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import fingerprint, split_images
 from napari_fashion.engine.devices import choose_device
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.model_file import ModelInfo, parse_description
+from napari_fashion.engine.model_file import ModelInfo
 from napari_fashion.engine.network.folding import fold_norms
 from napari_fashion.engine.network.network import Network
-from napari_fashion.engine.train.checkpoint import read_run_json
+from napari_fashion.engine.train.old_runs import recipe_of
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.runs import MODEL, RECIPE, SPLIT, refuse_to_overwrite
-from napari_fashion.errors import CheckpointError, RecipeError
+from napari_fashion.engine.train.runs import SPLIT, read_run_json, refuse_to_overwrite
+from napari_fashion.errors import RecipeError
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -86,7 +86,7 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
     """
     place = choose_device(device)
     if resume:
-        recipe = _as_its_model(Recipe.load_json(folder / RECIPE), folder)
+        recipe = recipe_of(folder)
     else:
         refuse_to_overwrite(folder)
     start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
@@ -167,17 +167,3 @@ def _split(
         train = [p for p in images if p.group not in groups]
         return train, [p for p in validation if p.can_be_judged]
     return split_images(images, data.validation_share, recipe.seed, known)
-
-
-def _as_its_model(recipe: Recipe, run: Path) -> Recipe:
-    """Return a stopped run's recipe with the network and the input size that its model has.
-
-    Old runs that started from a model have these from it; their recipes do not say so.
-    """
-    path = run / MODEL
-    try:
-        made = parse_description(read_run_json(path), path)
-    except CheckpointError as error:
-        raise CheckpointError(f"{error} The run cannot be resumed; start a new one.") from error
-    inference = recipe.inference.model_copy(update={"input_size": made.inference.input_size})
-    return recipe.model_copy(update={"network": made.network, "inference": inference})

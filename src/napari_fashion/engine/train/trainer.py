@@ -15,13 +15,9 @@ from napari_fashion.engine.data.batch import Canvases
 from napari_fashion.engine.distributed import convert_norms, processes
 from napari_fashion.engine.renamed import FORMAT
 from napari_fashion.engine.train.batches import TrainBatches
-from napari_fashion.engine.train.checkpoint import (
-    Checkpoint,
-    Progress,
-    read_run_json,
-    refusing_to_resume,
-    write_json,
-)
+from napari_fashion.engine.train.checkpoint import About, Progress, Validation
+from napari_fashion.engine.train.checkpoints import Checkpoints
+from napari_fashion.engine.train.disk import writing
 from napari_fashion.engine.train.divergence import BACK_FACTOR
 from napari_fashion.engine.train.events import (
     DivergenceEvent,
@@ -30,15 +26,25 @@ from napari_fashion.engine.train.events import (
     EpochEvent,
     EventLog,
     LeftOutEvent,
+    NoticeEvent,
     StartEvent,
     StepEvent,
     StoppedEvent,
     TrainEvent,
 )
+from napari_fashion.engine.train.old_runs import is_old, read_old_state
 from napari_fashion.engine.train.product import Product
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.runs import EVENTS, MODEL, RECIPE, SPLIT
-from napari_fashion.engine.train.setup import set_up
+from napari_fashion.engine.train.run_state import Learning, RunState, digest_of
+from napari_fashion.engine.train.runs import (
+    EVENTS,
+    MODEL,
+    RECIPE,
+    SPLIT,
+    read_run_json,
+    write_run_json,
+)
+from napari_fashion.engine.train.setup import Setup, set_up
 from napari_fashion.engine.train.step import LossComputer
 from napari_fashion.engine.train.update import Diverged, Updater
 from napari_fashion.errors import CheckpointError
@@ -79,18 +85,26 @@ class Trainer:
         self.updater = Updater(
             recipe, self.network, compute_losses, self.batches.steps_per_epoch, self.total_steps
         )
-        self._checkpoint = Checkpoint(
-            run,
-            self.network,
-            self.updater.optimiser,
-            self.updater.scaler,
-            self.device,
-            self.product.averaged.info.data["fingerprint"],
+        self.state = RunState(
+            Learning(
+                self.network,
+                self.product.averaged.network,
+                self.updater.optimiser,
+                self.updater.scaler,
+                self.device,
+            ),
+            _about(setup),
+            Checkpoints(run, recipe.checkpoints),
         )
+        self.state.parts["guard"] = self.updater.guard
         self.epoch = self.step = 0
         self.seconds = 0.0
+        self._validation: Validation | None = None
+        self._saved = False  # whether a checkpoint has the run as it is now
+        self._clock = self._last_save = time.monotonic()
+        self._resumed = resume
         if resume:
-            self._load()
+            self._load(setup)
         processes().copy_from_first(self.network.state_dict().values())
 
     @property
@@ -109,7 +123,11 @@ class Trainer:
         if processes().first:
             self._begin_folder()
         self.emit(self._start_event())
+        for notice in self.state.notices:
+            self.emit(NoticeEvent(message=notice, level="warning"))
         self._report(self._left_out)
+        if self._resumed and processes().first:
+            self._complete_files()
         self.batches.dataset.preload()
         self._report(self.batches.newly_broken())
         stopped = False
@@ -129,13 +147,12 @@ class Trainer:
         return path
 
     def _begin_folder(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self.folder / RECIPE, {"format": FORMAT, **self.recipe.to_dict()})
+        write_run_json(self.folder / RECIPE, {"format": FORMAT, **self.recipe.to_dict()})
         split = {
             "train": sorted({p.key for p in self.train_images}),
             "validation": sorted(self._held_out),  # with those that no model can be judged by
         }
-        write_json(self.folder / SPLIT, split)
+        write_run_json(self.folder / SPLIT, split)
 
     def _start_event(self) -> StartEvent:
         return StartEvent(
@@ -157,7 +174,7 @@ class Trainer:
 
     def _run_epoch(self, should_stop: Callable[[], bool]) -> None:
         every = max(1, min(5, self.total_steps // 100))  # a short run's curve has few points
-        began = time.perf_counter()
+        self._clock = time.monotonic()
         self.updater.begin_epoch()
         losses: list[float] = []
         seen, window = 0, time.perf_counter()
@@ -165,6 +182,7 @@ class Trainer:
         for batch in self.batches.of_epoch(self.epoch, first):
             parts = self._train_step(batch)
             self.step += 1
+            self._saved = False
             loss = None if parts is None else sum(parts.values())
             if loss is not None:
                 losses.append(loss)
@@ -183,17 +201,18 @@ class Trainer:
                 )
                 seen, window = 0, time.perf_counter()
             if processes().largest(should_stop()):
-                self.seconds += time.perf_counter() - began
                 raise Stopped
             if self.step >= self.total_steps:
                 break
+            self._save_within_epoch()
         self.epoch = self.step // self.batches.steps_per_epoch
         self._report(self.batches.newly_broken())
         validated = None
         last = self.step >= self.total_steps
         if self.val_images and (last or self.epoch % self.recipe.schedule.validate_every == 0):
             validated = self.product.validate()
-        self.seconds += time.perf_counter() - began
+            self._validation = Validation(step=self.step, metrics=validated)
+        self._saved = False
         self._save()
         loss = statistics.fmean(losses) if losses else None
         self.emit(EpochEvent(epoch=self.epoch, loss=loss, val=validated))
@@ -220,15 +239,14 @@ class Trainer:
         head, value = diverged.head, diverged.value
         loss = value if math.isfinite(value) else str(value)
         self.emit(DivergenceEvent(step=self.step, head=head, loss=loss, policy=policy))
-        can_go_back = processes().from_first(lambda: self._checkpoint.exists)
+        can_go_back = processes().from_first(lambda: self.state.can_go_back)
         match self.updater.guard.react(self.updater.lr_factor, can_go_back):
             case "skip":
                 return
             case "back":
-                step, epoch = self.step, self.epoch
-                factor = self.updater.lr_factor * BACK_FACTOR
-                self._load()
-                self.step, self.epoch, self.updater.lr_factor = step, epoch, factor
+                self.state.go_back()
+                self.product.restored(None)
+                self.updater.lr_factor *= BACK_FACTOR
             case "stop":
                 raise CheckpointError(
                     f"The loss diverged at step {self.step} ({head}: {value:g}), and policy "
@@ -239,35 +257,94 @@ class Trainer:
     # -- state -----------------------------------------------------------------------------
 
     def _save(self) -> Path:
-        """Save the model and the run's state; return the path of the model's JSON."""
-        if not processes().first:
+        """Write a checkpoint, then the model that follows from it, unless they are there already.
+
+        With several processes the first one does.
+
+        Returns
+        -------
+        Path of the model's JSON.
+        """
+        if self._saved or not processes().first:
             return self.folder / MODEL
-        path = self.product.save(
-            self.folder,
-            read_run_json(self.folder / SPLIT),
-            epochs=self.epoch,
-            steps=self.step,
-            seconds=round(self.seconds, 1),
-            machine=_device_name(self.device),
-        )
+        now = time.monotonic()
+        self.seconds += now - self._clock
+        self._clock = now
         progress = Progress(
             epoch=self.epoch,
             step=self.step,
+            whole_epoch=self.step == self.epoch * self.batches.steps_per_epoch,
             seconds=self.seconds,
             lr_factor=self.updater.lr_factor,
-            recent=self.updater.guard.recent,
         )
-        self._checkpoint.save(progress)
+        self.state.save(progress, self._validation, good=self.updater.guard.good)
+        path = self._save_model()
+        self._saved = True
+        self._last_save = time.monotonic()
         return path
 
-    def _load(self) -> None:
-        """Go back to the saved state."""
-        with refusing_to_resume(self.folder):
-            self.product.load(self.folder)
-        progress = self._checkpoint.load()  # last: building a network draws random numbers
+    def _save_model(self) -> Path:
+        with writing(self.folder / MODEL):
+            return self.product.save(
+                self.folder,
+                read_run_json(self.folder / SPLIT),
+                epochs=self.epoch,
+                steps=self.step,
+                seconds=round(self.seconds, 1),
+                machine=_device_name(self.device),
+            )
+
+    def _complete_files(self) -> None:
+        """Write what the folder lacks of the state that was loaded."""
+        self._clock = time.monotonic()
+        if not self._saved:  # it was of an older version
+            self._save()
+        elif not self.product.is_in(self.folder, self.step):  # killed between checkpoint and model
+            self._save_model()
+
+    def _save_within_epoch(self) -> None:
+        """Save if the last time is long ago and the epoch's end, which saves, is not there yet."""
+        limit = self.recipe.checkpoints.minutes * 60
+        ends = self.step == (self.epoch + 1) * self.batches.steps_per_epoch
+        if limit and not ends and time.monotonic() - self._last_save >= limit:
+            self._save()
+
+    def _load(self, setup: Setup) -> None:
+        """Go to the state in the run's folder."""
+        if is_old(self.folder):
+            start = None if setup.start is None else setup.start.network.state_dict()
+            manifest = self.state.load_old(
+                lambda: read_old_state(
+                    self.folder, self.network, self.recipe, start, self.state.check
+                )
+            )
+        else:
+            manifest = self.state.load()
+            self._saved = True
+        progress, self._validation = manifest.progress, manifest.validation
+        if (
+            not 0
+            <= progress.step - progress.epoch * self.batches.steps_per_epoch
+            <= (self.batches.steps_per_epoch)
+        ):
+            raise CheckpointError(
+                f"{self.folder}: the checkpoint is of step {progress.step:,} in epoch "
+                f"{progress.epoch + 1:,}, and an epoch has {self.batches.steps_per_epoch:,} steps; "
+                "expected the batch size and the images that the run began with. Start a new run from "
+                "its model instead (start_from)."
+            )
         self.epoch, self.step = progress.epoch, progress.step
         self.seconds, self.updater.lr_factor = progress.seconds, progress.lr_factor
-        self.updater.guard.remember(progress.recent)
+        self.product.restored(None if self._validation is None else self._validation.metrics)
+
+
+def _about(setup: Setup) -> About:
+    return About(
+        fingerprint=setup.averaged.info.data["fingerprint"],
+        schema_digest=digest_of(setup.schema.to_dict()),
+        recipe_digest=digest_of(setup.recipe.to_dict()),
+        start=None if setup.start is None else setup.start.id,
+    )
 
 
 def _ignore(event: TrainEvent) -> None:
