@@ -44,6 +44,7 @@ class LossComputer:
         device: torch.device,
     ) -> None:
         self.recipe, self.schema, self.device = recipe, schema, device
+        self.augment = recipe.augment if schema.mirrors else recipe.augment.unflipped()
         self.network, self.teacher = network, teacher
         self.category_rates = category_rates
 
@@ -75,7 +76,7 @@ class LossComputer:
         inputs, garments = augment_batch(
             batch.to(self.device),
             schedule.size_at(done, recipe.inference.input_size),
-            recipe.augment if done < schedule.mild else recipe.augment.milder(),
+            self.augment if done < schedule.mild else self.augment.milder(),
             self.schema.flips,
             generator,
             recipe.inference.crop_aspect,
