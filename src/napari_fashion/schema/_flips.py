@@ -203,9 +203,7 @@ def _pairs(value: object, points: Sequence[str]) -> list[tuple[str, str]] | None
     return None if names is None else list(zip(points, names, strict=True))
 
 
-def _names(
-    ends: Sequence[object], points: Sequence[str], *, in_pairs: bool
-) -> list[str] | None:
+def _names(ends: Sequence[object], points: Sequence[str], *, in_pairs: bool) -> list[str] | None:
     """Return the names of landmarks that are given by name or number; None if some are none."""
     numbers = [end for end in ends if type(end) is int]
     if numbers and len(numbers) == len(ends):

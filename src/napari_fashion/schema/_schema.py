@@ -216,7 +216,9 @@ class Schema:
     def to_dict(self) -> dict[str, Any]:
         """Return the dictionary form that `from_dict` reads (1-based indices)."""
         paired = any(i != j for i, j in enumerate(self.flips))
-        mirrors = {} if self.mirrors and (paired or self.n_landmarks == 1) else {"mirrors": self.mirrors}
+        mirrors = (
+            {} if self.mirrors and (paired or self.n_landmarks == 1) else {"mirrors": self.mirrors}
+        )
         return {
             "name": self.name,
             "default_skeleton": self.default_skeleton,
@@ -335,7 +337,9 @@ class Schema:
         """Why images must not be flipped horizontally, as a clause; empty if they may be."""
         if self.mirrors:
             return ""
-        return find_flips(self.landmarks).problem or "the schema says so, or lists of flips disagree"
+        return (
+            find_flips(self.landmarks).problem or "the schema says so, or lists of flips disagree"
+        )
 
     @property
     def edges(self) -> tuple[Edge, ...]:

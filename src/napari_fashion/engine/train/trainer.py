@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from napari_fashion.engine.data.batch import Canvases
+from napari_fashion.engine.data.split import extend_split
 from napari_fashion.engine.renamed import FORMAT
 from napari_fashion.engine.train.batches import TrainBatches
 from napari_fashion.engine.train.checkpoint import (
@@ -54,11 +55,11 @@ class Trainer:
         setup = set_up(recipe, run, resume=resume, device=device)
         self.recipe = recipe = setup.recipe
         self.folder, self.device, self.schema = run, setup.device, setup.schema
-        self.train_images, self.val_images = setup.train_images, setup.val_images
+        self.train_images, self.val_images = setup.split.train, setup.split.validation
         self.network = setup.model.network
         self.product = Product(setup)
         self.emit = EventLog(run / EVENTS, emit)
-        self._held_out, self._left_out = setup.held_out, setup.left_out
+        self._split, self._left_out, self._notices = setup.split, setup.left_out, setup.notices
         self.batches = TrainBatches(recipe, self.train_images, self.device)
         compute_losses = LossComputer(
             recipe,
@@ -95,12 +96,12 @@ class Trainer:
         """Train to the end, or until `should_stop`; return the path of the model's JSON."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / RECIPE, {"format": FORMAT, **self.recipe.to_dict()})
-        split = {
-            "train": sorted({p.key for p in self.train_images}),
-            "validation": sorted(self._held_out),  # with those that no model can be judged by
-        }
-        write_json(self.folder / SPLIT, split)
+        write_json(self.folder / SPLIT, self._split.sides)
+        if self.recipe.data.split is not None:
+            extend_split(Path(self.recipe.data.split), self._split.sides)
         self.emit(self._start_event())
+        for notice in self._notices:
+            self.emit(notice)
         self._report(self._left_out)
         self.batches.dataset.preload()
         self._report(self.batches.newly_broken())
