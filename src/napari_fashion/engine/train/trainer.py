@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import platform
 import statistics
@@ -28,6 +29,7 @@ from napari_fashion.engine.train.events import (
     DoneEvent,
     Emit,
     EpochEvent,
+    ErrorEvent,
     EventLog,
     LeftOutEvent,
     StartEvent,
@@ -94,6 +96,16 @@ class Trainer:
 
     def run(self, should_stop: Callable[[], bool]) -> Path:
         """Train to the end, or until `should_stop`; return the path of the model's JSON."""
+        try:
+            return self._run(should_stop)
+        except Exception as error:
+            with contextlib.suppress(
+                OSError
+            ):  # the caller reports it; whoever follows the log reads it
+                self.emit.write(ErrorEvent(message=str(error) or type(error).__name__))
+            raise
+
+    def _run(self, should_stop: Callable[[], bool]) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / RECIPE, {"format": FORMAT, **self.recipe.to_dict()})
         write_json(self.folder / SPLIT, self._split.sides)
@@ -112,11 +124,11 @@ class Trainer:
         except Stopped:
             stopped = True
         path = self._save()
+        if stopped:  # said first: whoever stopped it waits for the save, not for the comparison
+            self.emit(StoppedEvent(model=str(path), step=self.step))
         if (comparison := self.product.compare()) is not None:
             self.emit(comparison)
-        if stopped:
-            self.emit(StoppedEvent(model=str(path), step=self.step))
-        else:
+        if not stopped:
             self.emit(DoneEvent(model=str(path), seconds=round(self.seconds, 1)))
         return path
 
