@@ -67,6 +67,8 @@ class TrainJob:
         self._steps: list[StepEvent] = []
         self._others: list[TrainEvent] = []
         self._ended_well, self._message = False, ""
+        self.failure = ""
+        """What `failed` said, for a dock that is opened later."""
         self.caught_up = False
         """Whether the log was read to its end once: events are new since."""
 
@@ -197,7 +199,8 @@ class TrainJob:
         assert self._record is not None
         self._record.remove()
         if not self._ended_well:
-            self.failed.emit(self._why(process.status))
+            self.failure = self._why(process.status)
+            self.failed.emit(self.failure)
         self.finished.emit()
 
     def _why(self, status: int | None) -> str:

@@ -167,6 +167,7 @@ class TrainProcess:
     def __init__(self, process: ProcessId, child: subprocess.Popen[bytes] | None = None) -> None:
         self.process = process
         self.child = child
+        self._asked = False
 
     @classmethod
     def start(cls, command: Sequence[str], output: Path) -> TrainProcess:
@@ -207,21 +208,25 @@ class TrainProcess:
         return None if self.child is None else self.child.poll()
 
     def terminate(self) -> None:
-        """Ask it and its workers to end."""
-        self._signal(signal.SIGTERM)
+        """Ask it, once, to save and end: a second request would end it at once.
+
+        Its workers are not asked: they end with it.
+        """
+        if self._asked or not self.alive:
+            return
+        self._asked = True
+        with contextlib.suppress(OSError, psutil.Error):
+            psutil.Process(self.process.number).terminate()
 
     def kill(self) -> None:
         """End it and its workers at once."""
-        self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-
-    def _signal(self, number: int) -> None:
         if not self.alive:
             return
         with contextlib.suppress(OSError, psutil.Error):
             if hasattr(os, "killpg"):
-                os.killpg(self.process.number, number)
+                os.killpg(self.process.number, signal.SIGKILL)
             else:  # Windows
-                psutil.Process(self.process.number).terminate()
+                psutil.Process(self.process.number).kill()
 
 
 _WINDOWS_FLAGS: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(
