@@ -26,8 +26,8 @@ from napari_fashion.engine.train.following import EventReader, size_of, tail_of
 from napari_fashion.engine.train.runs import EVENTS
 from napari_fashion.errors import FashionError
 
-TICK_MILLISECONDS = 100
-"""How often the log is looked at."""
+TICK_MILLISECONDS, BEHIND_MILLISECONDS = 100, 10
+"""How often the log is looked at; and while there is more to read."""
 KEPT_STEPS, KEPT_OTHERS = 4000, 2000
 """Number of events that a dock opened later is shown."""
 
@@ -164,6 +164,7 @@ class TrainJob:
             if not alive and self._reader.at_end:
                 self._waiting.extend(self._reader.finish())
         self._pass_on()
+        self._timer.setInterval(TICK_MILLISECONDS if self._reader.at_end else BEHIND_MILLISECONDS)
         if self._reader.at_end and not self._waiting and self._process is process:
             self.caught_up = True
             if not alive:
