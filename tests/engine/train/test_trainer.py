@@ -32,6 +32,7 @@ from napari_fashion.engine.train.events import (
     DivergenceEvent,
     DoneEvent,
     EpochEvent,
+    NoticeEvent,
     StepEvent,
     StoppedEvent,
 )
@@ -331,24 +332,111 @@ def test_all_that_is_held_out_stays_so(drawn, tmp_path):
         annotation |= {"keypoints": [0] * 24, "num_keypoints": 0}
     path = drawn.with_name("some.json")
     path.write_text(json.dumps(document))
-    recipe = tiny_recipe(path, schedule={"max_steps": 1})
+    images = load_sources([Source(file=str(path))], SCHEMA)
+    blind = next(p.key for p in images if not p.can_be_judged)
+    kept = tmp_path / "split.json"
+    kept.write_text(json.dumps({"train": ["not in the data"], "validation": [blind]}))
+    recipe = tiny_recipe(path, schedule={"max_steps": 1}, data={"split": str(kept)})
+    recipe["data"]["train"] = [{"file": str(path)}]
     run(recipe, tmp_path / "run")
     split = json.loads((tmp_path / "run" / "split.json").read_text())
     assert len(split["train"]) + len(split["validation"]) == 48
-    images = load_sources([Source(file=str(path))], SCHEMA)
-    blind = {p.key for p in images if not p.can_be_judged}
-    assert blind & set(split["validation"])
-    again, _ = split_images(images, 0.05, 3, split)
-    assert {p.key for p in again} == set(split["train"])
+    assert blind in split["validation"]
+    again = split_images(images, 0.05, 3, split)
+    assert keys(again.train) == set(split["train"])
+    now = json.loads(kept.read_text())
+    assert now == {**split, "train": sorted(["not in the data", *split["train"]])}
+
+
+def test_a_data_sets_split_is_kept_by_every_training(drawn, tmp_path):
+    few = json.loads(drawn.read_text())
+    few["images"] = few["images"][:16]
+    path = drawn.with_name("few.json")
+    path.write_text(json.dumps(few))
+    (tmp_path / "recipes").mkdir()
+    splits = []
+    for i, (data, seed) in enumerate([(path, 0), (drawn, 7), (path, 9)]):
+        recipe = tiny_recipe(data, schedule={"max_steps": 1}, seed=seed, data={"split": "s.json"})
+        recipe["data"]["train"] = [{"file": str(data)}]
+        made = Recipe.from_dict(recipe, base=tmp_path / "recipes")
+        train(made, tmp_path / f"run {i}", device="cpu")
+        splits.append(json.loads((tmp_path / f"run {i}" / "split.json").read_text()))
+    first, grown, again = splits
+    assert again == first
+    for side in ("train", "validation"):
+        assert set(first[side]) < set(grown[side])
+    assert json.loads((tmp_path / "recipes" / "s.json").read_text()) == grown
+
+
+def test_another_file_as_the_split_ends_the_run_before_it_begins(drawn, tmp_path):
+    before = drawn.read_bytes()
+    recipe = tiny_recipe(drawn, data={"train": [{"file": str(drawn)}], "split": str(drawn)})
+    with pytest.raises(RecipeError, match=r"annotations\.json: found .*expected a split of a data"):
+        run(recipe, tmp_path / "run")
+    assert drawn.read_bytes() == before
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(RecipeError, match="split and validation are both given"):
+        Recipe.from_dict(
+            tiny_recipe(drawn, data={"validation": [{"file": str(drawn)}], "split": "a.json"})
+        )
+
+
+def test_a_run_says_how_many_images_its_start_leaves_to_judge_by(drawn, trained, tmp_path):
+    start = Model.load(trained[0], "cpu").info.data["split"]
+    recipe = tiny_recipe(drawn, start_from=str(trained[0]), schedule={"max_steps": 1})
+    path, events = run(recipe, tmp_path / "run")
+    (notice,) = [e for e in events if isinstance(e, NoticeEvent)]
+    learned, left = len(start["train"]), len(start["validation"])
+    assert notice.message.startswith(f"{learned} of 48 images that a model could be judged by")
+    assert f"; {left} are." in notice.message
+    assert not [e for e in trained[1] if isinstance(e, NoticeEvent)]
+    kinds = [e.kind for e in events]
+    assert kinds.index("notice") < kinds.index("step")
+    assert Model.load(path, "cpu").info.data["split"] == start
+
+
+def test_landmarks_without_sides_are_never_mirrored(drawn, tmp_path, monkeypatch):
+    document = json.loads(drawn.read_text())
+    for category in document["categories"]:
+        category["keypoints"] = [f"point {letter}" for letter in "abcdefgh"]
+    path = drawn.with_name("points.json")
+    path.write_text(json.dumps(document))
+    seen = []
+
+    def augment(batch, side, options, *rest):
+        seen.append(options.flip)
+        return augment_batch(batch, side, options, *rest)
+
+    monkeypatch.setattr("napari_fashion.engine.train.step.augment_batch", augment)
+    recipe = tiny_recipe(
+        path, schema="from-data", schedule={"max_steps": 4, "mild": 0.5}, augment={"flip": 1.0}
+    )
+    made, events = run(recipe, tmp_path / "run")
+    assert seen == [0.0] * 4
+    (notice,) = [e for e in events if isinstance(e, NoticeEvent)]
+    assert notice.level == "warning"
+    assert "Mirroring is off" in notice.message
+    assert "no landmark has a side in its name ('point a', 'point b')" in notice.message
+    assert "flip_pairs" in notice.message
+    model = Model.load(made, "cpu")
+    assert not model.schema.mirrors
+    assert json.loads(made.read_text())["schema"]["mirrors"] is False
+    for category in document["categories"]:
+        category["flip_pairs"] = [[f"point {a}", f"point {b}"] for a, b in ("ab", "cd", "ef", "gh")]
+    path.write_text(json.dumps(document))
+    seen.clear()
+    _, events = run(recipe, tmp_path / "given")
+    assert seen == [1.0] * 4
+    assert not [e for e in events if isinstance(e, NoticeEvent)]
 
 
 def test_an_image_follows_its_group(drawn):
     images = load_sources([Source(file=str(drawn))], SCHEMA)
     grouped = [replace(p, group=f"sender {i % 4}") for i, p in enumerate(images)]
     first = {"train": [grouped[0].key], "validation": [grouped[1].key]}
-    train, validation = split_images(grouped, 0.0001, 0, first)
-    assert {p.key for p in grouped if p.group == "sender 0"} <= {p.key for p in train}
-    assert {p.key for p in grouped if p.group == "sender 1"} == {p.key for p in validation}
+    split = split_images(grouped, 0.0001, 0, first)
+    assert {p.key for p in grouped if p.group == "sender 0"} <= keys(split.train)
+    assert {p.key for p in grouped if p.group == "sender 1"} == keys(split.validation)
 
 
 def test_frozen_norms_keep_what_the_old_model_knew(drawn, trained, tmp_path):
@@ -372,35 +460,35 @@ def test_frozen_norms_keep_what_the_old_model_knew(drawn, trained, tmp_path):
 
 def test_the_split_is_stable_and_by_group(drawn):
     images = in_groups(load_sources([Source(file=str(drawn))], SCHEMA), 2)
-    train_one, val_one = split_images(images, 0.25, 0, None)
-    assert len(train_one) + len(val_one) == 48
-    assert val_one
-    assert not {p.group for p in train_one} & {p.group for p in val_one}
-    _, fewer = split_images(images[:30], 0.25, 0, None)
-    assert keys(fewer) == keys(val_one) & keys(images[:30])
-    repeated_train, repeated_val = split_images(images * 3, 0.25, 0, None)
-    assert len(repeated_train) == 3 * len(train_one)
-    assert keys(repeated_val) == keys(val_one)
-    assert len(repeated_val) == len(val_one)
+    split = split_images(images, 0.25, 0)
+    assert len(split.train) + len(split.validation) == 48
+    assert len(split.validation) == 12
+    assert not {p.group for p in split.train} & {p.group for p in split.validation}
+    fewer = split_images(images[:30], 0.25, 0, split.sides)
+    assert keys(fewer.validation) == keys(split.validation) & keys(images[:30])
+    repeated = split_images(images * 3, 0.25, 0)
+    assert len(repeated.train) == 3 * len(split.train)
+    assert keys(repeated.validation) == keys(split.validation)
+    assert len(repeated.validation) == len(split.validation)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
 def test_neither_side_is_left_empty_where_there_are_two_groups(drawn, share):
     images = load_sources([Source(file=str(drawn))], SCHEMA)
     for start in range(0, 40, 4):
-        train_side, val_side = split_images(images[start : start + 2], share, 0, None)
-        assert (len(train_side), len(val_side)) == (1, 1)
-    train_side, val_side = split_images(images[:1], share, 0, None)
-    assert len(train_side) + len(val_side) == 1
+        split = split_images(images[start : start + 2], share, 0)
+        assert (len(split.train), len(split.validation)) == (1, 1)
+    split = split_images(images[:1], share, 0)
+    assert (len(split.train), len(split.validation)) == (1, 0)
 
 
-def test_validation_images_without_a_garment_to_judge_are_dropped(drawn):
+def test_validation_images_have_a_garment_to_judge(drawn):
     images = load_sources([Source(file=str(drawn))], SCHEMA)
     hidden = [replace(p, visibility=np.minimum(p.visibility, 1)) for p in images]
     mixed = images[:24] + hidden[24:]
-    train_side, val_side = split_images(mixed, 0.5, 0, None)
-    assert keys(val_side) <= keys(images[:24])
-    assert len(train_side) + len(val_side) < 48
+    split = split_images(mixed, 0.5, 0)
+    assert keys(split.validation) <= keys(images[:24])
+    assert (len(split.validation), len(split.train)) == (12, 36)
 
 
 def test_images_of_the_same_name_in_several_folders_are_several(drawn, tmp_path):
@@ -414,9 +502,9 @@ def test_images_of_the_same_name_in_several_folders_are_several(drawn, tmp_path)
     (tmp_path / "all.json").write_text(json.dumps(document))
     images = load_sources([Source(file=str(tmp_path / "all.json"))], SCHEMA)
     assert len(keys(images)) == 48
-    train_side, val_side = split_images(images, 0.25, 0, None)
-    assert train_side
-    assert val_side
+    split = split_images(images, 0.25, 0)
+    assert split.train
+    assert split.validation
 
 
 def test_what_only_a_model_said_is_no_truth_and_no_background_either(drawn, tmp_path):
@@ -507,7 +595,7 @@ def test_photos_without_landmarks_are_found_where_fetch_puts_them(
         seen = image.xy[0][image.visibility[0] > 0]
         assert (seen > -20).all()
         assert (seen < np.array(image.size) + 20).all()
-    assert not split_images(pseudo, 0.99, 0, None)[1]  # never to judge by
+    assert not split_images(pseudo, 0.99, 0).validation  # never to judge by
     untold = load_sources([Source(file="photos:pseudo")], SCHEMA)  # the flag was forgotten
     assert not any(p.visibility.any() for p in untold)
 

@@ -12,6 +12,7 @@ import torch
 
 from napari_fashion import __version__
 from napari_fashion.engine.data.sample import AnnotatedImage
+from napari_fashion.engine.data.split import sides_in, with_learned
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_file import read_model_file
@@ -43,7 +44,7 @@ class Product:
         self.averaged = setup.averaged
         self._device = setup.device
         self._start, self._keep = setup.start, setup.recipe.optimiser.keep_start
-        self._val_images: list[AnnotatedImage] = setup.val_images
+        self._val_images: list[AnnotatedImage] = setup.split.validation
         self._average = MovingAverage(
             setup.model.network, setup.averaged.network, setup.recipe.optimiser.ema
         )
@@ -86,10 +87,12 @@ class Product:
     def save(self, folder: Path, split: Any, **history: Any) -> Path:
         """Save the model in a run's folder; return the path of its JSON.
 
-        `split` and `history` (how far the run has come, and where) are noted in it.
+        `split`, with what the start learned, and `history` (how far the run has come, and where)
+        are noted in it.
         """
         info = self.averaged.info
-        info.data["split"] = split
+        before = None if self._start is None else sides_in(self._start.info.data.get("split"))
+        info.data["split"] = with_learned(split, before)
         info.history = {
             "napari_fashion": __version__,
             "torch": torch.__version__,

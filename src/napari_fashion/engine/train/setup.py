@@ -10,12 +10,22 @@ import torch
 from napari_fashion.datasets.opening import open_source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
-from napari_fashion.engine.data.split import fingerprint, split_images
+from napari_fashion.engine.data.split import (
+    Sides,
+    Split,
+    fingerprint,
+    parse_split,
+    read_split,
+    sides_in,
+    split_images,
+)
 from napari_fashion.engine.devices import choose_device
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_file import ModelInfo
 from napari_fashion.engine.network.folding import fold_norms
 from napari_fashion.engine.network.network import Network
+from napari_fashion.engine.train.events import NoticeEvent
+from napari_fashion.engine.train.notices import data_notices
 from napari_fashion.engine.train.old_runs import recipe_of
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import SPLIT, read_run_json, refuse_to_overwrite
@@ -44,12 +54,12 @@ class Setup:
         The one that learns.
     averaged
         The one that is saved: the average of its weights.
-    train_images, val_images
-        The split's sides; validation images are those that a model can be judged by.
-    held_out
-        Keys of all images on the validation side.
+    split
+        Images to train on and to judge by.
     left_out
         What the sources hold that cannot be used.
+    notices
+        What a person should know before the first step.
     """
 
     recipe: Recipe
@@ -59,10 +69,9 @@ class Setup:
     teacher: Network | None
     model: Model
     averaged: Model
-    train_images: list[AnnotatedImage]
-    val_images: list[AnnotatedImage]
-    held_out: frozenset[str]
+    split: Split
     left_out: Tally
+    notices: list[NoticeEvent]
 
 
 def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
@@ -98,22 +107,20 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
 
     left_out = Tally()
     images = load_sources(recipe.data.train, schema, left_out)
-    known = start.info.data.get("split") if start is not None else None
-    if resume:
-        known = read_run_json(folder / SPLIT)
-    train, validation = _split(recipe, images, schema, known, left_out)
-    if not train:
+    known = _known_sides(recipe, folder, resume)
+    split = _split(recipe, images, schema, known, start, left_out)
+    if not split.train:
         raise RecipeError("All images are held out for validation; none is left to train on.")
-    held_out = {p.key for p in [*images, *validation]} - {p.key for p in train}
+    notices = data_notices(schema, split, share=recipe.data.validation_share)
 
     info = ModelInfo(
         name=recipe.name,
         inference=recipe.inference,
         recipe=recipe.to_dict(),
         data={
-            "fingerprint": fingerprint([*train, *validation]),
-            "train_images": len({p.key for p in train}),
-            "validation_images": len(validation),
+            "fingerprint": fingerprint([*split.train, *split.validation]),
+            "train_images": len({p.key for p in split.train}),
+            "validation_images": len(split.validation),
         },
     )
     model = Model.create(recipe.network, schema, info, place)
@@ -123,10 +130,7 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
         model.network.backbone.load_pretrained(weights)
     averaged = Model.create(recipe.network, schema, info, place)
     averaged.network.load_state_dict(model.network.state_dict())
-    return Setup(
-        recipe, place, schema, start, teacher, model, averaged, train, validation,
-        frozenset(held_out), left_out,
-    )  # fmt: skip
+    return Setup(recipe, place, schema, start, teacher, model, averaged, split, left_out, notices)
 
 
 def _make_schema(recipe: Recipe) -> Schema:
@@ -152,18 +156,29 @@ def _load_teacher(
     return fold_norms(model.network).to(device)
 
 
+def _known_sides(recipe: Recipe, folder: Path, resume: bool) -> Sides | None:
+    """Return the sides that images have already: in the run that is resumed, or by `data.split`."""
+    if resume:
+        return parse_split(read_run_json(folder / SPLIT), folder / SPLIT)
+    return None if recipe.data.split is None else read_split(Path(recipe.data.split))
+
+
 def _split(
     recipe: Recipe,
     images: list[AnnotatedImage],
     schema: Schema,
-    known: dict[str, list[str]] | None,
+    known: Sides | None,
+    start: Model | None,
     left_out: Tally,
-) -> tuple[list[AnnotatedImage], list[AnnotatedImage]]:
+) -> Split:
     """Return training and validation images; images of a `known` split stay on their side."""
     data = recipe.data
     if data.validation:
         validation = load_sources(data.validation, schema, left_out)
         groups = {p.group for p in validation}  # an image without a group is one by itself
         train = [p for p in images if p.group not in groups]
-        return train, [p for p in validation if p.can_be_judged]
-    return split_images(images, data.validation_share, recipe.seed, known)
+        held_out = {p.key for p in [*images, *validation]} - {p.key for p in train}
+        judged = [p for p in validation if p.can_be_judged]
+        return Split(train, judged, frozenset(held_out), judgeable=len(judged), learned=0)
+    learned = None if start is None else sides_in(start.info.data.get("split"))
+    return split_images(images, data.validation_share, recipe.seed, known, learned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import platform
 import statistics
@@ -12,6 +13,7 @@ from pathlib import Path
 import torch
 
 from napari_fashion.engine.data.batch import Canvases
+from napari_fashion.engine.data.split import extend_split
 from napari_fashion.engine.distributed import convert_norms, processes
 from napari_fashion.engine.renamed import FORMAT
 from napari_fashion.engine.train.batches import TrainBatches
@@ -24,6 +26,7 @@ from napari_fashion.engine.train.events import (
     DoneEvent,
     Emit,
     EpochEvent,
+    ErrorEvent,
     EventLog,
     LeftOutEvent,
     NoticeEvent,
@@ -66,13 +69,14 @@ class Trainer:
         setup = set_up(recipe, run, resume=resume, device=device)
         self.recipe = recipe = setup.recipe
         self.folder, self.device, self.schema = run, setup.device, setup.schema
-        self.train_images, self.val_images = setup.train_images, setup.val_images
+        self.train_images, self.val_images = setup.split.train, setup.split.validation
         self.network = setup.model.network
         if not recipe.optimiser.freeze_norms:
             convert_norms(self.network, self.device)
         self.product = Product(setup)
-        self.emit: Emit = EventLog(run / EVENTS, emit) if processes().first else _ignore
-        self._held_out, self._left_out = setup.held_out, setup.left_out
+        self._log = EventLog(run / EVENTS, emit) if processes().first else None
+        self.emit: Emit = self._log or _ignore
+        self._split, self._left_out, self._notices = setup.split, setup.left_out, setup.notices
         self.batches = TrainBatches(recipe, self.train_images, self.device)
         compute_losses = LossComputer(
             recipe,
@@ -120,11 +124,22 @@ class Trainer:
         With several processes, a wish to stop of one of them is everybody's.
         """
         processes().wait()  # all have read the folder
+        try:
+            return self._run(should_stop)
+        except Exception as error:
+            if self._log is not None:  # the caller reports it; whoever follows the log reads it
+                with contextlib.suppress(CheckpointError):
+                    self._log.write(ErrorEvent(message=str(error) or type(error).__name__))
+            raise
+
+    def _run(self, should_stop: Callable[[], bool]) -> Path:
         if processes().first:
             self._begin_folder()
         self.emit(self._start_event())
-        for notice in self.state.notices:
-            self.emit(NoticeEvent(message=notice, level="warning"))
+        for notice in self._notices:
+            self.emit(notice)
+        for text in self.state.notices:
+            self.emit(NoticeEvent(message=text, level="warning"))
         self._report(self._left_out)
         if self._resumed and processes().first:
             self._complete_files()
@@ -137,22 +152,20 @@ class Trainer:
         except Stopped:
             stopped = True
         path = self._save()
+        if stopped:  # said first: whoever stopped it waits for the save, not for the comparison
+            self.emit(StoppedEvent(model=str(path), step=self.step))
         if (comparison := self.product.compare()) is not None:
             self.emit(comparison)
-        if stopped:
-            self.emit(StoppedEvent(model=str(path), step=self.step))
-        else:
+        if not stopped:
             self.emit(DoneEvent(model=str(path), seconds=round(self.seconds, 1)))
         processes().wait()  # all find the folder finished
         return path
 
     def _begin_folder(self) -> None:
         write_run_json(self.folder / RECIPE, {"format": FORMAT, **self.recipe.to_dict()})
-        split = {
-            "train": sorted({p.key for p in self.train_images}),
-            "validation": sorted(self._held_out),  # with those that no model can be judged by
-        }
-        write_run_json(self.folder / SPLIT, split)
+        write_run_json(self.folder / SPLIT, self._split.sides)
+        if self.recipe.data.split is not None:
+            extend_split(Path(self.recipe.data.split), self._split.sides)
 
     def _start_event(self) -> StartEvent:
         return StartEvent(
