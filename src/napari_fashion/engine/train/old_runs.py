@@ -6,6 +6,7 @@ parameters and the random state; the average was the model, after a share of the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor
 from napari_fashion.documents import ended, shown
 from napari_fashion.engine.model_file import parse_description, read_model_file
 from napari_fashion.engine.network.network import Network
+from napari_fashion.engine.network.transfer import Origin
 from napari_fashion.engine.train.checkpoint import About, Checkpoint, Manifest, Progress, Validation
 from napari_fashion.engine.train.ema import unmix_states
 from napari_fashion.engine.train.recipe import Recipe
@@ -29,6 +31,7 @@ from napari_fashion.engine.train.runs import (
 from napari_fashion.engine.weights import Shapes, expect_shapes_of, read_weights
 from napari_fashion.errors import CheckpointError
 from napari_fashion.options import Options, told
+from napari_fashion.schema import Schema
 
 _STATE, _TENSORS = OLD_STATE
 
@@ -75,11 +78,27 @@ def recipe_of(run: Path) -> Recipe:
     return recipe.model_copy(update={"network": made.network, "inference": inference})
 
 
+def schema_of(run: Path) -> Schema | None:
+    """Return the schema of the model in a run's folder; None if it has no model yet.
+
+    Runs of older versions do not name it in their recipes if they started from a model.
+
+    Raises
+    ------
+    CheckpointError, SchemaError
+        If the model's description is damaged.
+    """
+    path = run / MODEL
+    if not os.path.lexists(path):
+        return None
+    return Schema.from_dict(parse_description(read_run_json(path), path).schema_)
+
+
 def read_old_state(
     run: Path,
     network: Network,
     recipe: Recipe,
-    start: dict[str, Tensor] | None,
+    origin: Origin | None,
     check: Callable[[Shapes], None],
 ) -> Checkpoint:
     """Read the state in an old run's folder.
@@ -92,8 +111,8 @@ def read_old_state(
         Of the run's shape.
     recipe
         Of the run.
-    start
-        The weights that the run started from; None if it started from none.
+    origin
+        What the run started from; None if it started from nothing.
     check
         Called with the shapes of a checkpoint's tensors; what it raises stops the reading.
 
@@ -110,7 +129,7 @@ def read_old_state(
             f"{path}: no state of a run: {ended(told(error, _OldState))}"
         ) from error
     names = _names_by_position(network, recipe)
-    average, metrics = _read_model(run, network, start, recipe.optimiser.keep_start)
+    average, metrics = _read_model(run, network, origin, recipe.optimiser.keep_start)
 
     def renamed(name: str) -> str:
         match name.split("."):
@@ -152,14 +171,14 @@ def read_old_state(
 
 
 def _read_model(
-    run: Path, network: Network, start: dict[str, Tensor] | None, keep: float
+    run: Path, network: Network, origin: Origin | None, keep: float
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the average in an old run's model, and the model's metrics."""
     file = read_model_file(run / MODEL)
     check = expect_shapes_of(network, file.weights, "the run has", "The run cannot be resumed.")
     weights = read_weights(file.weights, check)
     file.check_digest(weights.sha256)
-    average = weights.tensors if start is None else unmix_states(weights.tensors, start, keep)
+    average = weights.tensors if origin is None else unmix_states(weights.tensors, origin, keep)
     return average, file.description.metrics
 
 

@@ -1,4 +1,4 @@
-"""What a run is made of, before its first step: recipe, images, networks, teacher."""
+"""What a run is made of, before its first step: recipe, schema, images, networks, teacher."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from pathlib import Path
 
 import torch
 
-from napari_fashion.datasets.opening import open_source
 from napari_fashion.engine.data.reading import load_sources
-from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import (
     Sides,
     Split,
@@ -23,12 +21,16 @@ from napari_fashion.engine.devices import choose_device
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_file import ModelInfo
 from napari_fashion.engine.network.folding import fold_norms
-from napari_fashion.engine.network.network import Network
+from napari_fashion.engine.network.transfer import CategoryTeacher, Origin, SchemaMatch
 from napari_fashion.engine.train.events import NoticeEvent
+from napari_fashion.engine.train.fine_tuning import batch_for
 from napari_fashion.engine.train.notices import data_notices
-from napari_fashion.engine.train.old_runs import recipe_of
+from napari_fashion.engine.train.old_runs import recipe_of, schema_of
+from napari_fashion.engine.train.options import fine_tuning_defaults
 from napari_fashion.engine.train.recipe import Recipe
+from napari_fashion.engine.train.run_schema import choose_schema
 from napari_fashion.engine.train.runs import SPLIT, read_run_json, refuse_to_overwrite
+from napari_fashion.engine.train.schema_changes import notices_of
 from napari_fashion.errors import RecipeError
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
@@ -48,8 +50,11 @@ class Setup:
         Of the landmarks and categories.
     start
         The model that the run starts from, on the CPU; None if there is none.
+    match, origin
+        What the run's schema shares with the start's, and the start's weights in the run's shape; None if
+        there is no start.
     teacher
-        The network that is learned from beside the labels, folded for inference; None for none.
+        What is learned from beside the labels, for inference; None for none.
     model
         The one that learns.
     averaged
@@ -66,7 +71,9 @@ class Setup:
     device: torch.device
     schema: Schema
     start: Model | None
-    teacher: Network | None
+    match: SchemaMatch | None
+    origin: Origin | None
+    teacher: CategoryTeacher | None
     model: Model
     averaged: Model
     split: Split
@@ -94,25 +101,19 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
         If something that the recipe asks for is not there or does not fit.
     """
     place = choose_device(device)
-    if resume:
-        recipe = recipe_of(folder)
-    else:
-        refuse_to_overwrite(folder)
-    start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
-    if start is not None and not resume:
-        recipe = recipe.going_on_from(start.config, start.info.recipe, start.info.inference)
+    plan = _plan(recipe, folder, resume)
+    recipe, schema, start = plan.recipe, plan.schema, plan.start
     torch.manual_seed(recipe.seed)
-    schema = start.schema if start is not None else _make_schema(recipe)
     teacher = _load_teacher(recipe, start, schema, place)
-
     left_out = Tally()
-    images = load_sources(recipe.data.train, schema, left_out)
-    known = _known_sides(recipe, folder, resume)
-    split = _split(recipe, images, schema, known, start, left_out)
-    if not split.train:
-        raise RecipeError("All images are held out for validation; none is left to train on.")
+    split = _split(plan, _known_sides(recipe, folder, resume), left_out)
     notices = data_notices(schema, split, share=recipe.data.validation_share)
-
+    if start is not None and plan.match is not None:
+        notices = [*notices_of(plan.match, split.train, start.id), *notices]
+    if plan.picks_batch:
+        batch = batch_for(len({p.key for p in split.train}))
+        schedule = recipe.schedule.model_copy(update={"batch": batch})
+        recipe = recipe.model_copy(update={"schedule": schedule})
     info = ModelInfo(
         name=recipe.name,
         inference=recipe.inference,
@@ -124,36 +125,74 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
         },
     )
     model = Model.create(recipe.network, schema, info, place)
-    if start is not None:
-        model.network.load_state_dict(start.network.state_dict())
+    origin = None
+    if start is not None and plan.match is not None:
+        origin = Origin.of(start.network, model.network, plan.match)
+        model.network.load_state_dict(origin.state)
     elif (weights := recipe.backbone_weights) is not None and not resume:
         model.network.backbone.load_pretrained(weights)
     averaged = Model.create(recipe.network, schema, info, place)
     averaged.network.load_state_dict(model.network.state_dict())
-    return Setup(recipe, place, schema, start, teacher, model, averaged, split, left_out, notices)
+    return Setup(
+        recipe, place, schema, start, plan.match, origin, teacher, model, averaged, split, left_out,
+        notices,
+    )  # fmt: skip
 
 
-def _make_schema(recipe: Recipe) -> Schema:
-    if recipe.schema_name == "from-data":
-        return open_source(recipe.data.train[0]).schema
-    return Schema.load(recipe.schema_name)
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """A run's recipe with what follows from its start.
+
+    Attributes
+    ----------
+    recipe, schema, start, match
+        See `Setup`.
+    picks_batch
+        Whether the number of images of a step follows from the number of training images.
+    """
+
+    recipe: Recipe
+    schema: Schema
+    start: Model | None
+    match: SchemaMatch | None
+    picks_batch: bool
+
+
+def _plan(recipe: Recipe, folder: Path, resume: bool) -> _Plan:
+    made: Schema | None = None
+    if resume:
+        recipe, made = recipe_of(folder), schema_of(folder)
+    else:
+        refuse_to_overwrite(folder)
+    start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
+    old = None if start is None else start.schema
+    schema = made or choose_schema(recipe.schema_name, recipe.data.train, old)
+    if start is None:
+        return _Plan(recipe, schema, None, None, False)
+    match = SchemaMatch.of(start.schema, schema)
+    picks_batch = not resume and not recipe.sets("schedule", "batch")
+    if not resume:
+        defaults = fine_tuning_defaults(match.has_new, match.share_of_new_landmarks)
+        info = start.info
+        recipe = recipe.going_on_from(start.config, info.recipe, info.inference, defaults)
+    return _Plan(recipe, schema, start, match, picks_batch)
 
 
 def _load_teacher(
     recipe: Recipe, start: Model | None, schema: Schema, device: torch.device
-) -> Network | None:
+) -> CategoryTeacher | None:
     options = recipe.teacher
     if options is None or not options.category:
         return None
     model = start if options.model == "start" else Model.load(options.model, "cpu")
     assert model is not None  # the recipe has been checked for it
-    theirs, ours = model.schema.category_names, schema.category_names
-    if theirs != ours:
+    teacher = CategoryTeacher(fold_norms(model.network), SchemaMatch.of(model.schema, schema))
+    if not teacher.known.any():
         raise RecipeError(
-            f"teacher.model {options.model}: its {len(theirs)} categories are not the run's "
-            f"{len(ours)}, name by name; expected a model for the same categories."
+            f"teacher.model {options.model}: it has none of the run's {len(schema.categories)} "
+            "categories by name; expected a model that shares some."
         )
-    return fold_norms(model.network).to(device)
+    return teacher.to(device)
 
 
 def _known_sides(recipe: Recipe, folder: Path, resume: bool) -> Sides | None:
@@ -163,22 +202,23 @@ def _known_sides(recipe: Recipe, folder: Path, resume: bool) -> Sides | None:
     return None if recipe.data.split is None else read_split(Path(recipe.data.split))
 
 
-def _split(
-    recipe: Recipe,
-    images: list[AnnotatedImage],
-    schema: Schema,
-    known: Sides | None,
-    start: Model | None,
-    left_out: Tally,
-) -> Split:
-    """Return training and validation images; images of a `known` split stay on their side."""
-    data = recipe.data
+def _split(plan: _Plan, known: Sides | None, left_out: Tally) -> Split:
+    """Read the sources and split them; images of a `known` split stay on their side."""
+    data, schema = plan.recipe.data, plan.schema
+    images = load_sources(data.train, schema, left_out)
+    start = None if plan.start is None else sides_in(plan.start.info.data.get("split"))
     if data.validation:
         validation = load_sources(data.validation, schema, left_out)
         groups = {p.group for p in validation}  # an image without a group is one by itself
         train = [p for p in images if p.group not in groups]
         held_out = {p.key for p in [*images, *validation]} - {p.key for p in train}
-        judged = [p for p in validation if p.can_be_judged]
-        return Split(train, judged, frozenset(held_out), judgeable=len(judged), learned=0)
-    learned = None if start is None else sides_in(start.info.data.get("split"))
-    return split_images(images, data.validation_share, recipe.seed, known, learned)
+        judgeable = [p for p in validation if p.can_be_judged]
+        learned = frozenset((start or {}).get("train", ()))
+        judged = [p for p in judgeable if p.key not in learned]
+        n = len(judgeable)
+        split = Split(train, judged, frozenset(held_out), judgeable=n, learned=n - len(judged))
+    else:
+        split = split_images(images, data.validation_share, plan.recipe.seed, known, start)
+    if not split.train:
+        raise RecipeError("All images are held out for validation; none is left to train on.")
+    return split

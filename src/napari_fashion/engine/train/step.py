@@ -16,6 +16,7 @@ from napari_fashion.engine.distributed import processes
 from napari_fashion.engine.losses.category import Teacher
 from napari_fashion.engine.losses.total import Normalisers, compute_losses
 from napari_fashion.engine.network.network import Network
+from napari_fashion.engine.network.transfer import CategoryTeacher
 from napari_fashion.engine.targets.encode import Targets, encode_targets
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.schema import Schema
@@ -65,7 +66,7 @@ class LossComputer:
         recipe: Recipe,
         schema: Schema,
         network: Network,
-        teacher: Network | None,
+        teacher: CategoryTeacher | None,
         category_rates: Tensor,
         device: torch.device,
     ) -> None:
@@ -146,5 +147,5 @@ class LossComputer:
         if self.teacher is None or self.recipe.teacher is None:
             return None
         with torch.autocast(self.device.type, enabled=self.mixed):
-            heads = self.teacher(inputs)
-        return Teacher(heads.category, self.recipe.teacher.category)
+            logits = self.teacher(inputs)
+        return Teacher(logits, self.recipe.teacher.category, self.teacher.known)

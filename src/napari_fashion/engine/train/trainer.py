@@ -35,6 +35,7 @@ from napari_fashion.engine.train.events import (
     StoppedEvent,
     TrainEvent,
 )
+from napari_fashion.engine.train.new_rows import NewRowRates
 from napari_fashion.engine.train.old_runs import is_old, read_old_state
 from napari_fashion.engine.train.product import Product
 from napari_fashion.engine.train.recipe import Recipe
@@ -89,6 +90,10 @@ class Trainer:
         self.updater = Updater(
             recipe, self.network, compute_losses, self.batches.steps_per_epoch, self.total_steps
         )
+        if setup.origin is not None:
+            factor = max(1.0, recipe.optimiser.new_rows_lr / recipe.optimiser.lr)
+            rates = NewRowRates(self.network, setup.origin.new_rows, factor)
+            rates.attach(self.updater.optimiser)
         self.state = RunState(
             Learning(
                 self.network,
@@ -325,10 +330,9 @@ class Trainer:
     def _load(self, setup: Setup) -> None:
         """Go to the state in the run's folder."""
         if is_old(self.folder):
-            start = None if setup.start is None else setup.start.network.state_dict()
             manifest = self.state.load_old(
                 lambda: read_old_state(
-                    self.folder, self.network, self.recipe, start, self.state.check
+                    self.folder, self.network, self.recipe, setup.origin, self.state.check
                 )
             )
         else:
