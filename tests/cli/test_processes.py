@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from drawn import tiny_recipe
 from napari_fashion.cli import main, status
 from napari_fashion.engine.train.runs import finished
+from napari_fashion.engine.train.update import Updater
 from several import __file__ as script
 from several import done, torchrun
 
@@ -128,6 +130,24 @@ def test_the_error_of_one_process_ends_all_in_its_words(drawn, tmp_path, toml):
     last = json.loads(out.splitlines()[-1])
     assert last["event"] == "error"  # the window hears it from the first process
     assert last["message"].startswith("Another process failed: rank 1: the disk of image ")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no SIGUSR1")
+def test_what_a_scheduler_sends_before_the_end_saves_too(drawn, tmp_path, toml, capsys):
+    recipe, run = tmp_path / "tiny.toml", tmp_path / "run"
+    recipe.write_text(toml(tiny_recipe(drawn)))
+    with pytest.MonkeyPatch.context() as patch:
+        step = Updater.step
+
+        def signalled(self, batch, number):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            return step(self, batch, number)
+
+        patch.setattr(Updater, "step", signalled)
+        given = ["train", str(recipe), "--run", str(run), "--device", "cpu", "--threads", "1"]
+        assert main(given) == status.TERMINATED
+    assert "what it learned is saved" in capsys.readouterr().err
+    assert main(["train", "--resume", "--run", str(run), "--threads", "1"]) == status.DONE
 
 
 def test_a_signal_saves_and_ends_all_and_another_number_goes_on(drawn, tmp_path, toml, capsys):

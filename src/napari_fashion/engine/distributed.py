@@ -303,6 +303,8 @@ def joined(launch: Launch, *, gpu: bool) -> Iterator[Processes]:
     if not distributed.is_available():
         raise ProcessError("This torch cannot join processes; expected one with torch.distributed.")
     nccl = gpu and torch.cuda.is_available() and distributed.is_nccl_available()
+    if nccl and launch.local_rank < torch.cuda.device_count():
+        torch.cuda.set_device(launch.local_rank)  # else all would take memory of the first
     with _together():
         store, _, _ = next(distributed.rendezvous("env://", timeout=TIMEOUT))
         _store = distributed.PrefixStore("napari_fashion", store)
