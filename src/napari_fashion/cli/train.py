@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.cli import Terminated, inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
 from napari_fashion.errors import CheckpointError, FashionError
 
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_limits(options.max_pixels)
 
     from napari_fashion.engine.train.chain import train
-    from napari_fashion.engine.train.events import ErrorEvent
+    from napari_fashion.engine.train.events import ErrorEvent, StepEvent
     from napari_fashion.schema import Schema
 
     if not options.resume:
@@ -73,6 +73,11 @@ def run(options: argparse.Namespace) -> int:
         inputs.tell_problems_of([*recipe.data.train, *recipe.data.validation], schema)
     stop = _StopOnSignal()
     show = _JsonLines() if options.events == "jsonl" else _TrainingBar()
+
+    def emit(event: TrainEvent) -> None:
+        stop.has_begun |= isinstance(event, StepEvent)
+        show(event)
+
     try:
         with stop:
             train(
@@ -80,11 +85,15 @@ def run(options: argparse.Namespace) -> int:
                 folder,
                 resume=options.resume,
                 device=options.device,
-                emit=show,
-                should_stop=lambda: stop.asked is not None,
+                emit=emit,
+                should_stop=stop.after_step,
             )
     except Exception as error:
         show(ErrorEvent(message=f"{error}" or type(error).__name__))
+        raise
+    except KeyboardInterrupt:
+        if not stop.has_begun:
+            show(ErrorEvent(message="Stopped before the first step; nothing was learned."))
         raise
     finally:
         show.close()
@@ -100,7 +109,7 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe and the run's folder, with what the options change."""
     from napari_fashion.coco import Dataset
     from napari_fashion.engine.train.recipe import Recipe
-    from napari_fashion.engine.train.runs import RUN_FILES, refuse_to_overwrite
+    from napari_fashion.engine.train.runs import RUN_FILES, has_state, refuse_to_overwrite
 
     if options.resume:
         if options.folder is None:
@@ -119,17 +128,16 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
         raise FashionError("Give a recipe (a TOML file), or --resume --run FOLDER.")
     recipe = Recipe.load(options.recipe)
     folder = options.folder or Path("runs") / recipe.name
-    try:
-        refuse_to_overwrite(folder)
-    except CheckpointError as error:
-        raise FashionError(
-            f"{error} Name another --run FOLDER, or go on with that one: --resume --run {folder}."
-        ) from error
     outputs = Outputs([options.recipe], overwrite=True)
     for source in (*recipe.data.train, *recipe.data.validation):
         outputs.reads([source.file])
     for name in RUN_FILES:
         outputs.check(folder / name, "a file of the run")
+    try:
+        refuse_to_overwrite(folder)
+    except CheckpointError as error:
+        go_on = f", or go on with that one: --resume --run {folder}" if has_state(folder) else ""
+        raise FashionError(f"{error} Name another --run FOLDER{go_on}.") from error
     changes: dict[str, Any] = {} if options.seed is None else {"seed": options.seed}
     numbers = count(1)
     sources: dict[str, list[Source]] = {}
@@ -158,10 +166,26 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
 
 
 class _StopOnSignal:
-    """Turns the first SIGINT or SIGTERM into a wish to stop; a second one ends the process."""
+    """Turns the first SIGINT or SIGTERM after the first step into a wish to stop.
+
+    A second one, and one before the first step, ends the process: there is nothing new to save.
+
+    Attributes
+    ----------
+    asked
+        The signal that came first; None if none came.
+    has_begun
+        Whether a step is done.
+    """
 
     def __init__(self) -> None:
         self.asked: int | None = None
+        self.has_begun = False
+
+    def after_step(self) -> bool:
+        """Note that a step is done; return whether to stop."""
+        self.has_begun = True
+        return self.asked is not None
 
     def __enter__(self) -> _StopOnSignal:
         self._old = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -172,8 +196,8 @@ class _StopOnSignal:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: object) -> None:
-        if self.asked is not None:
-            raise KeyboardInterrupt
+        if self.asked is not None or not self.has_begun:
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
         self.asked = number
 
 
