@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.cli import Terminated, inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
 from napari_fashion.errors import CheckpointError, FashionError
 
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_limits(options.max_pixels)
 
     from napari_fashion.engine.train.chain import train
-    from napari_fashion.engine.train.events import CompareEvent, ErrorEvent
+    from napari_fashion.engine.train.events import CompareEvent, ErrorEvent, StepEvent
 
     if not options.resume:
         sources = [*recipe.data.train, *recipe.data.validation]
@@ -99,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
 
     def emit(event: TrainEvent) -> None:
         nonlocal verdict
+        stop.has_begun |= isinstance(event, StepEvent)
         if isinstance(event, CompareEvent):
             verdict = event.verdict
         show(event)
@@ -111,10 +112,14 @@ def run(options: argparse.Namespace) -> int:
                 resume=options.resume,
                 device=options.device,
                 emit=emit,
-                should_stop=lambda: stop.asked is not None,
+                should_stop=stop.after_step,
             )
     except Exception as error:
         show(ErrorEvent(message=f"{error}" or type(error).__name__))
+        raise
+    except KeyboardInterrupt:
+        if not stop.has_begun:
+            show(ErrorEvent(message="Stopped before the first step; nothing was learned."))
         raise
     finally:
         show.close()
@@ -199,7 +204,7 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     from napari_fashion.coco import Dataset
     from napari_fashion.engine.train.fine_tuning import require_images
     from napari_fashion.engine.train.recipe import Recipe
-    from napari_fashion.engine.train.runs import RUN_FILES, refuse_to_overwrite
+    from napari_fashion.engine.train.runs import RUN_FILES, has_state, refuse_to_overwrite
 
     if options.resume:
         if options.folder is None:
@@ -228,17 +233,16 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
             "start_from. Leave the option out, or set start_from."
         )
     folder = options.folder or Path("runs") / recipe.name
-    try:
-        refuse_to_overwrite(folder)
-    except CheckpointError as error:
-        raise FashionError(
-            f"{error} Name another --run FOLDER, or go on with that one: --resume --run {folder}."
-        ) from error
     outputs = Outputs([options.recipe], overwrite=True)
     for source in (*recipe.data.train, *recipe.data.validation):
         outputs.reads([source.file])
     for name in RUN_FILES:
         outputs.check(folder / name, "a file of the run")
+    try:
+        refuse_to_overwrite(folder)
+    except CheckpointError as error:
+        go_on = f", or go on with that one: --resume --run {folder}" if has_state(folder) else ""
+        raise FashionError(f"{error} Name another --run FOLDER{go_on}.") from error
     changes: dict[str, Any] = {} if options.seed is None else {"seed": options.seed}
     numbers = count(1)
     sources: dict[str, list[Source]] = {}
@@ -269,15 +273,29 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
 
 
 class _StopOnSignal:
-    """Turns the first SIGINT, SIGTERM or SIGUSR1 into a wish to stop; a second ends the process.
+    """Turns the first SIGINT, SIGTERM or SIGUSR1 after the first step into a wish to stop.
 
+    A second one, and one before the first step, ends the process: there is nothing new to save.
     Schedulers of clusters send SIGTERM or SIGUSR1 some time before a job's end.
+
+    Attributes
+    ----------
+    asked
+        The signal that came first; None if none came.
+    has_begun
+        Whether a step is done.
     """
 
     SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
 
     def __init__(self) -> None:
         self.asked: int | None = None
+        self.has_begun = False
+
+    def after_step(self) -> bool:
+        """Note that a step is done; return whether to stop."""
+        self.has_begun = True
+        return self.asked is not None
 
     def __enter__(self) -> _StopOnSignal:
         known = [getattr(signal, name) for name in self.SIGNALS if hasattr(signal, name)]
@@ -289,8 +307,8 @@ class _StopOnSignal:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: object) -> None:
-        if self.asked is not None:
-            raise KeyboardInterrupt
+        if self.asked is not None or not self.has_begun:
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
         self.asked = number
 
 

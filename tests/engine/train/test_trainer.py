@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from drawn import SCHEMA, draw_dataset, tiny_recipe
 from napari_fashion.coco import Dataset, export
@@ -39,7 +39,7 @@ from napari_fashion.engine.train.events import (
 from napari_fashion.engine.train.optim import learning_rate
 from napari_fashion.engine.train.options import ScheduleOptions
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.runs import finished
+from napari_fashion.engine.train.runs import checkpoint_paths, finished
 from napari_fashion.engine.train.trainer import Trainer
 from napari_fashion.errors import CheckpointError, ImageError, RecipeError
 from napari_fashion.tally import Tally
@@ -88,12 +88,12 @@ def test_a_stopped_run_goes_on_to_the_very_same_weights(drawn, tmp_path):
     _, events = run(recipe, tmp_path / "cut", resume=True)
     assert events[0].step == 6
     assert isinstance(events[-1], DoneEvent)
-    for name in ("model.safetensors", "state.safetensors"):
-        one, two = (load_file(tmp_path / run / name) for run in ("whole", "cut"))
-        for key, value in one.items():
-            if key.startswith("random"):
-                continue
-            torch.testing.assert_close(value, two[key], msg=lambda m, key=key: f"{key}: {m}")
+    for one, two in (
+        [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut")],
+        [load_file(checkpoint_paths(tmp_path / name)[0]) for name in ("whole", "cut")],
+    ):
+        assert one.keys() == two.keys()
+        assert [key for key in one if not torch.equal(one[key], two[key])] == []
     splits = [json.loads((tmp_path / r / "split.json").read_text()) for r in ("whole", "cut")]
     assert splits[0] == splits[1]
 
@@ -242,25 +242,6 @@ def test_a_run_that_goes_on_can_have_another_size_and_other_regularisers(drawn, 
     assert (kept.network, kept.inference) == (old.config, old.info.inference)
 
 
-def test_a_run_from_before_recipes_said_what_their_model_is_goes_on(drawn, trained, tmp_path):
-    recipe = tiny_recipe(drawn, start_from=str(trained[0]))
-    steps = iter(range(100))
-    run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
-    path = tmp_path / "run" / "recipe.json"
-    document = json.loads(path.read_text())
-    del document["network"], document["inference"], document["format"]  # the defaults stood there
-    path.write_text(json.dumps(document))
-    made, events = run(recipe, tmp_path / "run", resume=True)
-    assert isinstance(events[-1], DoneEvent)
-    model, old = Model.load(made, "cpu"), Model.load(trained[0], "cpu")
-    assert (model.config, model.info.inference.input_size) == (old.config, 96)
-    described = json.loads((tmp_path / "run" / "model.json").read_text())
-    del described["network"]
-    (tmp_path / "run" / "model.json").write_text(json.dumps(described))
-    with pytest.raises(CheckpointError, match=r"model\.json: does not describe a model"):
-        run(recipe, tmp_path / "run", resume=True)
-
-
 def test_another_shape_of_the_network_is_refused(drawn, trained, tmp_path):
     for network, said in (
         ({"width": 64}, "network.width is 64; expected 32, as the model has it"),
@@ -302,19 +283,6 @@ def test_a_stopped_run_with_every_new_option_goes_on_to_the_same_weights(drawn, 
     one, two = (load_file(tmp_path / f / "model.safetensors") for f in ("whole", "cut"))
     assert path.parent.name == "cut"
     assert all(torch.equal(one[k], two[k]) for k in one)
-
-
-def test_a_state_from_before_rates_had_shares_goes_on(drawn, tmp_path):
-    recipe = tiny_recipe(drawn, schedule={"epochs": 2})
-    steps = iter(range(100))
-    run(recipe, tmp_path / "run", should_stop=lambda: next(steps) == 3)
-    path = tmp_path / "run" / "state.json"
-    state = json.loads(path.read_text())
-    for group in state["optimiser"]["param_groups"]:
-        del group["share"]
-    path.write_text(json.dumps(state))
-    _, events = run(recipe, tmp_path / "run", resume=True)
-    assert isinstance(events[-1], DoneEvent)
 
 
 def test_the_mirror_is_inherited_unless_the_recipe_says_otherwise(drawn):
@@ -552,26 +520,6 @@ def test_an_image_of_another_size_is_left_out_and_counted(drawn, tmp_path):
     assert "001.png has 96 x 96 pixels, the file says 48 x 96" in str(tally)
 
 
-def test_a_state_whose_parts_or_data_do_not_belong_together_is_refused(drawn, tmp_path):
-    recipe = tiny_recipe(drawn, schedule={"epochs": 1})
-    run(recipe, tmp_path / "run")
-    state = tmp_path / "run" / "state.json"
-    text = state.read_text()
-    state.write_text(json.dumps(json.loads(text) | {"step": 1}))
-    with pytest.raises(CheckpointError, match=r"state\.json of step 1"):
-        run(recipe, tmp_path / "run", resume=True)
-    state.write_text(text)
-    before = drawn.read_text()
-    document = json.loads(before)
-    document["annotations"][0]["keypoints"][12] += 1  # trousers: the left waistline
-    try:
-        drawn.write_text(json.dumps(document))
-        with pytest.raises(CheckpointError, match="annotations have changed"):
-            run(recipe, tmp_path / "run", resume=True)
-    finally:
-        drawn.write_text(before)
-
-
 @pytest.mark.shared
 def test_photos_without_landmarks_are_found_where_fetch_puts_them(
     photos_dir, tmp_path, monkeypatch
@@ -768,8 +716,7 @@ def test_what_is_saved_keeps_a_share_of_the_start(drawn, trained, tmp_path):
     run(kept, tmp_path / "cut", should_stop=lambda: next(steps) == 5)
     run(kept, tmp_path / "cut", resume=True)
     again = load_file(tmp_path / "cut" / "model.safetensors")
-    for name, value in half.items():  # the mean is taken out again, and so is rounding's trace left
-        torch.testing.assert_close(again[name], value, atol=1e-5, rtol=1e-5)
+    assert [name for name, value in half.items() if not torch.equal(again[name], value)] == []
 
 
 def test_keeping_a_share_needs_something_to_keep(drawn):
@@ -959,63 +906,6 @@ def test_three_recipes_in_a_row(drawn, tmp_path):
     with pytest.raises(RecipeError, match="cannot start from each other"):
         train(third, runs / "last", device="cpu")
     assert not runs.exists()
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (
-            {"step": "x"},
-            r"state\.json: no state of a run: step: found 'x'; expected a whole number",
-        ),
-        ({"step": -1}, "step: found -1; expected 0 or more"),
-        ({"lr_factor": 0}, "lr_factor: found 0; expected more than 0"),
-        ({"recent": [0.5] * 1000}, "recent: found .* expected 200 items or fewer"),
-        ({"optimiser": []}, r"optimiser: found \[\]; expected a table"),
-        ({"optimiser": {"scalars": {"x": 5}}}, "cannot be resumed"),
-        ({"scaler": None}, "scaler: found nothing; expected a table"),
-    ],
-)
-def test_a_damaged_state_is_refused_by_key(drawn, stopped, tmp_path, change, said):
-    folder = tmp_path / "run"
-    shutil.copytree(stopped, folder)
-    path = folder / "state.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(CheckpointError, match=said):
-        run(tiny_recipe(drawn), folder, resume=True)
-
-
-@pytest.fixture(scope="module")
-def stopped(drawn, tmp_path_factory):
-    """Folder of a run that was stopped after a step."""
-    folder = tmp_path_factory.mktemp("stopped") / "run"
-    run(tiny_recipe(drawn), folder, should_stop=lambda: True)
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("name", "tensor", "said"),
-    [
-        ("network.pif.conv.bias", torch.zeros(3), r"'network\.pif\.conv\.bias' of the shape \[3\]"),
-        ("network.more", torch.zeros(3), r"'network\.more' of the shape \[3\] is not of this run"),
-        ("optimiser.0.exp_avg", torch.zeros(99), r"'optimiser\.0\.exp_avg' of the shape \[99\]"),
-        ("optimiser.9999.exp_avg", torch.zeros(1), r"'optimiser\.9999\.exp_avg' of the shape"),
-        ("random.cpu", torch.zeros(7, dtype=torch.uint8), "cannot be resumed"),
-        ("random.cpu", torch.zeros(7), "cannot be resumed"),
-        ("evil", torch.zeros(1), "'evil' of the shape"),
-        ("network.pif.conv.bias", None, r"network\.pif\.conv\.bias is missing"),
-    ],
-)  # fmt: skip
-def test_tensors_of_another_run_are_refused_by_name(drawn, stopped, tmp_path, name, tensor, said):
-    folder = tmp_path / "run"
-    shutil.copytree(stopped, folder)
-    path = folder / "state.safetensors"
-    tensors = load_file(path) | {name: tensor}
-    step = json.loads((folder / "state.json").read_text())["step"]
-    kept = {k: v for k, v in tensors.items() if v is not None}
-    save_file(kept, path, metadata={"step": str(step)})
-    with pytest.raises(CheckpointError, match=said):
-        run(tiny_recipe(drawn), folder, resume=True)
 
 
 def test_a_log_that_ends_anyhow_is_no_finished_run(tmp_path):

@@ -179,7 +179,7 @@ def write_checkpoint(path: Path, manifest: Manifest, tensors: Mapping[str, Tenso
     """
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     names = sorted(held, key=lambda name: (-held[name].element_size(), name))
-    text = json.dumps(manifest.model_dump(mode="json"), allow_nan=False)
+    text = json.dumps(manifest.model_dump(), allow_nan=False)
     header: dict[str, Any] = {"__metadata__": {"sha256": _BLANK, "checkpoint": text}}
     at = 0
     for name in names:

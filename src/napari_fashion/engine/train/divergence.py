@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from napari_fashion.engine.train.options import DivergenceOptions
@@ -35,13 +35,22 @@ class DivergenceGuard:
         self._recent: deque[float] = deque(maxlen=WINDOW)
 
     @property
+    def recent(self) -> list[float]:
+        """The latest losses that did not diverge, the oldest first."""
+        return list(self._recent)
+
+    def remember(self, losses: Iterable[float]) -> None:
+        """Add losses to the latest ones."""
+        self._recent.extend(losses)
+
+    @property
     def good(self) -> bool:
         """Whether the latest step did not diverge."""
         return self.count == 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state as JSON values: the latest losses, and `count`."""
-        return {"recent": list(self._recent), "count": self.count}
+        return {"recent": self.recent, "count": self.count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to a state; raise ValueError, TypeError or KeyError if it is none."""

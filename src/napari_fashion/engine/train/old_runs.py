@@ -133,14 +133,16 @@ def read_old_state(
 
     def renamed(name: str) -> str:
         match name.split("."):
+            case ["network" | "random", *_]:
+                return name
             case ["optimiser", i, key] if i.isascii() and i.isdecimal() and len(i) < 9:
                 if int(i) < len(names):
                     return f"optimiser.{key}.{names[int(i)]}"
-        return name
+        raise ValueError(f"{shown(name)} is not of this run")
 
     def check_renamed(found: Shapes) -> None:
         averages = {f"average.{name}": tuple(value.shape) for name, value in average.items()}
-        check({**{renamed(name): shape for name, shape in found.items()}, **averages})
+        check({**averages, **{renamed(name): shape for name, shape in found.items()}})
 
     read = read_weights(run / _TENSORS, check_renamed)
     if read.metadata.get("step") != str(state.step):
