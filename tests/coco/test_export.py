@@ -133,3 +133,11 @@ def test_trainable_images_are_reviewed_or_annotated(edited, tmp_path):
     assert [i.id for i in trainable_images(out)] == [30, 20]
     review(out, 10)
     assert [i.id for i in trainable_images(out)] == [30, 10, 20]
+
+
+def test_an_image_with_guesses_alone_is_not_trainable(edited):
+    for garment in edited.garments_of(20):
+        if garment.touched_by_human:
+            edited.remove_record("annotations", garment.id)
+    assert len(edited.garments_of(20)) == 1
+    assert [i.id for i in trainable_images(edited)] == [30, 10]

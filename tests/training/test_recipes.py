@@ -30,6 +30,9 @@ def test_a_recipe_is_the_one_that_its_model_was_trained_by(name):
     recipe = resolved(name)
     found, expected = recipe.to_dict(), dict(RESOLVED[name])
     found["pretrained"] = recipe.backbone_weights
+    assert found["schema"] is None
+    found["schema"] = "garments"  # the default, and that of every start
+    assert found["optimiser"].pop("new_rows_lr") > 0  # there are none
     if recipe.start_from is not None:
         found["start_from"] = Path(recipe.start_from).name
     if recipe.schedule.sizes is None:
@@ -38,6 +41,14 @@ def test_a_recipe_is_the_one_that_its_model_was_trained_by(name):
         assert sizes[:1] * 2 + sizes[2:3] * 2 == sizes
         found["schedule"]["sizes"] = [[0.0, sizes[0]], [0.4, sizes[2]]]
     assert found == expected
+
+
+@pytest.mark.parametrize("name", ["second", "third", "bundled"])
+def test_a_long_training_that_starts_from_a_model_sets_its_batch_itself(name):
+    """Without it, the batch of fine-tuning on a few images would be chosen."""
+    recipe = Recipe.load(RECIPES / f"{name}.toml")
+    assert recipe.sets("schedule", "batch")
+    assert recipe.schedule.batch == 32
 
 
 def test_every_recipe_is_here():

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_fashion.coco import export
-from napari_fashion.coco.export import trainable_images
 from napari_fashion.coco.ids import RecordId
+from napari_fashion.datasets.source import Source
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import PREDICT
-from napari_fashion.engine.train.options import FINE_TUNING
-from napari_fashion.errors import FashionError
+from napari_fashion.engine.train.fine_tuning import (
+    DEFAULT_EPOCHS,
+    DEFAULT_LR,
+    DEFAULT_VALIDATION_SHARE,
+    FineTuning,
+    require_images,
+)
 from napari_fashion.files import atomic_write
 from napari_fashion.images import ImageFolder
 from napari_fashion.paths import data_folder
-
-KEEP_START = 0.3
-"""How much of the old model's weights stays: images of a few kinds must not make it forget the rest
-(training/model-card.md has what this brings)."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,6 @@ class RetrainOptions:
         Passes over the images.
     lr
         Peak learning rate.
-    batch
-        Images a step; fewer where there are few images.
     what
         ``"all"``: every annotated or reviewed image of the data set. ``"corrected"``: only those
         that a person has corrected or reviewed, at the risk that the model forgets the rest.
@@ -46,12 +45,25 @@ class RetrainOptions:
         ``"bundled"`` or the path of a model.
     """
 
-    epochs: int = 10
-    lr: float = 5e-5
-    batch: int = 8
+    epochs: int = DEFAULT_EPOCHS
+    lr: float = DEFAULT_LR
     what: Literal["all", "corrected"] = "all"
-    validation_share: float = 0.2
+    validation_share: float = DEFAULT_VALIDATION_SHARE
     start_from: str = "bundled"
+
+    @property
+    def fine_tuning(self) -> FineTuning:
+        """What training is told; a value that stays at its default is left to the engine."""
+
+        def own(value: float, default: float) -> Any:
+            return None if value == default else value
+
+        return FineTuning(
+            start_from=self.start_from,
+            epochs=own(self.epochs, DEFAULT_EPOCHS),
+            lr=own(self.lr, DEFAULT_LR),
+            validation_share=own(self.validation_share, DEFAULT_VALIDATION_SHARE),
+        )
 
 
 def corrected_images(editor: Editor) -> list[RecordId]:
@@ -80,29 +92,12 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "data.json"
     export(dataset, data, overwrite=True)
-    usable = len(trainable_images(type(dataset).load(data)))
-    if usable < 2:
-        raise FashionError(
-            f"{usable} images are annotated by a person or reviewed; expected at least 2. Correct "
-            "some predictions and mark the images as reviewed, then retrain."
-        )
-    recipe: dict[str, dict[str, Any]] = {
-        "": {"name": "retrained", "schema": "from-data", "start_from": options.start_from},
-        "data": {"validation_share": options.validation_share, **FINE_TUNING["data"]},
-        "network": FINE_TUNING["network"],
-        "optimiser": {"lr": options.lr, "keep_start": KEEP_START, **FINE_TUNING["optimiser"]},
-        "schedule": {
-            **FINE_TUNING["schedule"],
-            "epochs": options.epochs,
-            "batch": max(2, min(options.batch, usable // 2)),
-            "warmup_epochs": min(1.0, options.epochs / 10),
-        },
-    }
-    text = "# Written by napari-fashion's Retrain dock.\n" + _toml(recipe)
-    text += f"\n[[data.train]]\nfile = {_value(str(data.resolve()))}\n"
-    if roots := _allowed(dataset.image_folder):
-        text += f"allow_roots = {_value(roots)}\n"
+    roots = _allowed(dataset.image_folder)
+    file = str(data.resolve())
+    require_images(Source(file=file, allow_roots=roots))
+    document = options.fine_tuning.document(file, allow_roots=roots)
     path = folder / "recipe.toml"
+    text = "# Written by napari-fashion's Retrain dock.\n" + _toml(document)
     atomic_write(path, text.encode())
     return path
 
@@ -127,15 +122,16 @@ def new_run_folder(base: Path | None = None) -> Path:
     return folder
 
 
-def _toml(tables: dict[str, dict[str, Any]]) -> str:
-    lines = []
-    for name, table in tables.items():
-        if name:
-            lines.append(f"\n[{name}]")
-        lines += [f"{key} = {_value(value)}" for key, value in table.items()]
+def _toml(document: dict[str, Any]) -> str:
+    """Return a recipe's dictionary form as TOML: its values, then a line for each table."""
+    lines = [f"{key} = {_value(value)}" for key, value in document.items()]
     return "\n".join(lines) + "\n"
 
 
 def _value(value: Any) -> str:
-    """Return a TOML value; strings and numbers are written as in JSON."""
+    """Return a TOML value in one line; strings and numbers are written as in JSON."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_value(v)}" for key, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -6,6 +6,8 @@ FAILED = 1
 """Failed, or nothing was left to work on; the reason was reported."""
 USAGE = 2
 """The command was not understood; nothing was begun."""
+NOT_BETTER = 3
+"""``train --require-better``: trained and saved, but not shown to be better than its start."""
 INTERNAL = 70
 """A fault of the program itself; a log was written."""
 INTERRUPTED = 130
@@ -19,6 +21,7 @@ MEANINGS = {
     DONE: "done; what was left out is on standard error",
     FAILED: "failed, or nothing was left to work on; the reason is on standard error",
     USAGE: "the command was not understood; nothing was begun",
+    NOT_BETTER: "train --require-better: trained, but the new model is not shown to be better",
     INTERNAL: "a fault of the program itself; a log was written",
     INTERRUPTED: "interrupted by Ctrl+C: not done; predict and train keep what they reached",
     BROKEN_PIPE: "the reader of the output closed it",

@@ -1,6 +1,7 @@
-"""Train a model as a recipe says.
+"""Train a model as a recipe says, or fine-tune one on a COCO file.
 
-The run's folder gets the model, its state after each epoch and its log. Ctrl+C saves and stops
+A COCO file in place of a recipe is what the annotator's Retrain does. The run's folder gets the
+model, its state after each epoch and its log. Ctrl+C saves and stops
 (again: at once); --resume --run FOLDER goes on.
 """
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from napari_fashion.datasets.source import Source
     from napari_fashion.engine.train.events import TrainEvent
     from napari_fashion.engine.train.recipe import Recipe
+    from napari_fashion.schema import Schema
 
 EXAMPLES = (
     "napari-fashion train recipe.toml --run runs/mine",
+    "napari-fashion train export.json --run runs/mine --start-from bundled --epochs 20",
     "napari-fashion train --resume --run runs/mine --device cuda",
 )
 
@@ -32,13 +35,31 @@ EXAMPLES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "recipe", type=parsing.path, nargs="?", help="TOML file (not with --resume)"
-    )
+        "recipe", type=parsing.path, nargs="?",
+        help="recipe (TOML), or a COCO file to fine-tune on (not with --resume)",
+    )  # fmt: skip
     parser.add_argument(
         "--run", type=parsing.path, dest="folder", metavar="FOLDER",
         help="folder of the run (default: runs/NAME)",
     )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on with the run in --run")
+    parser.add_argument(
+        "--start-from", type=parsing.name, metavar="MODEL",
+        help="with a COCO file: 'bundled', a run folder or a model file (default: bundled)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--epochs", type=parsing.positive, metavar="N",
+        help="with a COCO file: passes over its images (default: as fine-tuning has it)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--images", type=parsing.path, metavar="FOLDER",
+        help="with a COCO file: folder of its images (default: the one that it notes, or beside it)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--require-better", action="store_true",
+        help=f"end with status {status.NOT_BETTER} if the new model is not shown to be better than the one "
+        "that it starts from",
+    )  # fmt: skip
     parsing.add_threads(parser)
     parser.add_argument(
         "--seed", type=parsing.whole(0, 2**32 - 1, "a seed"), metavar="N",
@@ -64,15 +85,21 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_limits(options.max_pixels)
 
     from napari_fashion.engine.train.chain import train
-    from napari_fashion.engine.train.events import ErrorEvent
-    from napari_fashion.schema import Schema
+    from napari_fashion.engine.train.events import CompareEvent, ErrorEvent
 
     if not options.resume:
-        named = recipe.schema_name != "from-data"
-        schema = Schema.load(recipe.schema_name) if named else None
-        inputs.tell_problems_of([*recipe.data.train, *recipe.data.validation], schema)
+        sources = [*recipe.data.train, *recipe.data.validation]
+        inputs.tell_problems_of(sources, _named_schema(recipe))
     stop = _StopOnSignal()
     show = _JsonLines() if options.events == "jsonl" else _TrainingBar()
+    verdict: str | None = None
+
+    def emit(event: TrainEvent) -> None:
+        nonlocal verdict
+        if isinstance(event, CompareEvent):
+            verdict = event.verdict
+        show(event)
+
     try:
         with stop:
             train(
@@ -80,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
                 folder,
                 resume=options.resume,
                 device=options.device,
-                emit=show,
+                emit=emit,
                 should_stop=lambda: stop.asked is not None,
             )
     except Exception as error:
@@ -89,16 +116,84 @@ def run(options: argparse.Namespace) -> int:
     finally:
         show.close()
     if stop.asked is None:
-        return status.DONE
+        return _judge(options, verdict)
     terminal.warn(
         f"Stopped; what it learned is saved. Go on: napari-fashion train --resume --run {folder}"
     )
     return status.TERMINATED if stop.asked == signal.SIGTERM else status.INTERRUPTED
 
 
+def _judge(options: argparse.Namespace, verdict: str | None) -> int:
+    """Return the status of a run that came to its end."""
+    if not options.require_better or verdict == "better":
+        return status.DONE
+    terminal.warn(
+        f"--require-better: the verdict is {verdict or 'none'!r}; expected 'better'. The new model is "
+        "saved all the same."
+    )
+    return status.NOT_BETTER
+
+
+def _named_schema(recipe: Recipe) -> Schema | None:
+    """Return the schema that a recipe names, or has by default; None if the data or a model decide it."""
+    from napari_fashion.engine.train.run_schema import DEFAULT, FROM_DATA
+    from napari_fashion.schema import Schema
+
+    name = recipe.schema_name
+    if name is None and recipe.start_from is None:
+        name = DEFAULT
+    return None if name in (None, FROM_DATA) else Schema.load(name)
+
+
+_ONLY_DATA = {
+    "start_from": ("--start-from", "start_from"),
+    "epochs": ("--epochs", "schedule.epochs"),
+    "images": ("--images", "data.train.images"),
+}
+"""Options of training on a COCO file, and the keys of a recipe that they stand for."""
+
+
+def _read_recipe(options: argparse.Namespace) -> Recipe:
+    """Return the recipe that was given, or the one of fine-tuning on the COCO file that was given."""
+    from napari_fashion.engine.train.fine_tuning import FineTuning, name_for
+    from napari_fashion.engine.train.recipe import Recipe
+
+    if not _is_data(options.recipe):
+        for name, (option, key) in _ONLY_DATA.items():
+            if getattr(options, name) is not None:
+                raise FashionError(
+                    f"{option} is for training on a COCO file; {options.recipe} is a recipe. Set {key} in "
+                    "it instead."
+                )
+        return Recipe.load(options.recipe)
+    fine_tuning = FineTuning(
+        start_from=options.start_from or "bundled",
+        name=name_for(options.recipe),
+        epochs=options.epochs,
+    )
+    images = None if options.images is None else str(options.images)
+    document = fine_tuning.document(str(options.recipe), images=images)
+    return Recipe.from_dict(document, base=Path(), where=str(options.recipe))
+
+
+def _is_data(file: Path) -> bool:
+    """Whether a file is a COCO file (JSON) and no recipe (TOML): by its name, else by its content."""
+    from napari_fashion.datasets.source import Source
+    from napari_fashion.files import is_file, open_regular
+
+    suffix = file.suffix.lower()
+    if suffix in (".toml", ".json"):
+        return suffix == ".json"
+    if not is_file(file):
+        return bool(Source(file=str(file)).kind)
+    with open_regular(file) as stream:
+        return stream.read(64).lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"{")
+
+
 def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe and the run's folder, with what the options change."""
     from napari_fashion.coco import Dataset
+    from napari_fashion.engine.train.fine_tuning import require_images
     from napari_fashion.engine.train.recipe import Recipe
     from napari_fashion.engine.train.runs import RUN_FILES, refuse_to_overwrite
 
@@ -111,13 +206,23 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
             (options.allow_root or None, "folders of images"),
             (options.with_journal or None, "data"),
             (options.categories, "categories"),
+            (options.start_from, "start"),
+            (options.epochs, "number of epochs"),
+            (options.images, "folder of images"),
         ):
             if given is not None:
                 raise FashionError(f"--resume goes on with the run's own {what}; give no other.")
         return Recipe.load_json(options.folder / "recipe.json"), options.folder
     if options.recipe is None:
-        raise FashionError("Give a recipe (a TOML file), or --resume --run FOLDER.")
-    recipe = Recipe.load(options.recipe)
+        raise FashionError(
+            "Give a recipe (a TOML file) or a COCO file to fine-tune on, or --resume --run FOLDER."
+        )
+    recipe = _read_recipe(options)
+    if options.require_better and recipe.start_from is None:
+        raise FashionError(
+            f"--require-better compares a model with the one that it starts from; {options.recipe} has no "
+            "start_from. Leave the option out, or set start_from."
+        )
     folder = options.folder or Path("runs") / recipe.name
     try:
         refuse_to_overwrite(folder)
@@ -154,6 +259,8 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
                 update["categories"] = str(options.categories)
             sources[name].append(source.model_copy(update=update))
     changes["data"] = recipe.data.model_copy(update=sources)
+    if _is_data(options.recipe):
+        require_images(sources["train"][0])
     return recipe.model_copy(update=changes), folder
 
 
@@ -223,7 +330,10 @@ class _TrainingBar:
             case events.DivergenceEvent():
                 terminal.warn(f"divergence at step {event.step} in {event.head}: {event.loss}")
             case events.CompareEvent():
-                terminal.notify(f"before:{_figures(event.old)}\nafter: {_figures(event.new)}")
+                if event.old and event.new:
+                    terminal.notify(f"before{_figures(event.old)}\nafter{_figures(event.new)}")
+                tell = terminal.warn if event.verdict == "worse" else terminal.notify
+                tell(event.text)
             case events.DoneEvent() | events.StoppedEvent():
                 self.close()
                 terminal.notify(f"{event.kind}: {event.model}")

@@ -8,7 +8,7 @@ is ever left out.
 
 An image that is not reviewed and has only guesses is exported without annotations. To train on it
 would teach that it shows no garment, so training takes images that are reviewed or have
-annotations (`trainable_images`).
+ground truth (`trainable_images`).
 """
 
 from __future__ import annotations
@@ -105,9 +105,13 @@ def export(
 
 
 def trainable_images(dataset: Dataset) -> list[Image]:
-    """Return the images that a model can learn from: those reviewed or annotated.
+    """Return the images that a model can learn from: those with ground truth, and reviewed ones.
 
-    A reviewed image without garments states that there is none. One that is neither reviewed nor
-    annotated states nothing.
+    A reviewed image without garments states that there is none. One that is not reviewed, and has no
+    garment that a person annotated or touched, states nothing.
     """
-    return [image for image in dataset.images if image.reviewed or image.garments]
+    return [
+        image
+        for image in dataset.images
+        if image.reviewed or any(garment.touched_by_human for garment in image.garments)
+    ]

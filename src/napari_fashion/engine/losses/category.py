@@ -21,10 +21,14 @@ class Teacher(NamedTuple):
         (B, C, H', W') category logits; the cells may be of another size than the student's.
     share
         Share of the category target that is the teacher's, 0 to 1; the label has the rest.
+    known
+        (C,) bool: the categories that the teacher has; None for all. A garment of another one is
+        learned from its label alone.
     """
 
     logits: Tensor
     share: float
+    known: Tensor | None = None
 
 
 def category_loss(
@@ -67,5 +71,8 @@ def category_loss(
             teacher.logits.float(), size=logits.shape[-2:], mode="bilinear", align_corners=False
         )
         says = (pool_category(theirs[image], cells, pool) + shift).softmax(-1)
-        target = torch.lerp(target, says, teacher.share)
+        share = target.new_full((len(target), 1), teacher.share)
+        if teacher.known is not None:
+            share = share * teacher.known[targets.category[image, garment]][:, None]
+        target = torch.lerp(target, says, share)
     return F.cross_entropy(pooled + shift, target)

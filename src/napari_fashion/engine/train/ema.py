@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from napari_fashion.engine.network.transfer import Origin
+
 
 class MovingAverage:
     """Exponential moving average of a network's weights, kept in a second network.
@@ -39,18 +41,21 @@ class MovingAverage:
             mean.copy_(value)
 
 
-def mix_states(
-    state: dict[str, Tensor], start: dict[str, Tensor], share: float
-) -> dict[str, Tensor]:
-    """Return (1 - share) of `state` and `share` of `start`; whole numbers stay those of `state`."""
-    return {
-        k: torch.lerp(v, start[k].to(v.device), share) if v.is_floating_point() else v
-        for k, v in state.items()
-    }
+def mix_states(state: dict[str, Tensor], origin: Origin, share: float) -> dict[str, Tensor]:
+    """Return (1 - share) of `state` and `share` of the origin's weights.
+
+    Rows that are new to the run, and whole numbers, stay those of `state`.
+    """
+    mixed = {}
+    for name, value in state.items():
+        if value.is_floating_point():
+            start = origin.state[name].to(value.device)
+            mixed[name] = torch.lerp(value, start, origin.share_of(name, value, share))
+        else:
+            mixed[name] = value
+    return mixed
 
 
-def unmix_states(
-    mixed: dict[str, Tensor], start: dict[str, Tensor], share: float
-) -> dict[str, Tensor]:
+def unmix_states(mixed: dict[str, Tensor], origin: Origin, share: float) -> dict[str, Tensor]:
     """Return the state that `mix_states` made `mixed` of, up to rounding."""
-    return mix_states(mixed, start, -share / (1 - share)) if share else mixed
+    return mix_states(mixed, origin, -share / (1 - share)) if share else mixed

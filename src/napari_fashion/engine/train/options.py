@@ -13,12 +13,49 @@ _FIRST_SHARE, _FIRST_SIZE = 0.4, 0.8
 """Share of the steps with smaller images by default, and their size as a share of the input's."""
 
 FINE_TUNING: dict[str, dict[str, Any]] = {
-    "data": {"balance": 0.0},
+    "data": {"balance": 0.0, "validation_share": 0.2},
     "network": {"drop_path": 0.0},  # a few images do not train whole blocks to be skipped
-    "optimiser": {"weight_decay": 0.01, "ema": 0.998, "freeze_norms": True},
-    "schedule": {"sizes": [], "mild": 1.0},  # the start has its input size already
+    "optimiser": {
+        "lr": 5e-5,
+        "weight_decay": 0.01,
+        "ema": 0.998,
+        "freeze_norms": True,
+        "keep_start": 0.3,
+    },
+    "schedule": {"epochs": 10, "sizes": [], "mild": 1.0},  # the start has its input size already
 }
-"""What a recipe sets that fine-tunes a model on a few images (training/model-card.md)."""
+"""Defaults of a run that starts from a model (training/model-card.md): what its recipe does not set."""
+
+LEARNING_NEW: dict[str, dict[str, Any]] = {"schedule": {"epochs": 40}}
+"""Beside `FINE_TUNING`, if the run has landmarks, edges or categories that its start lacks."""
+
+MOSTLY_NEW: dict[str, dict[str, Any]] = {
+    "optimiser": {"lr": 5e-4, "keep_start": 0.0, "freeze_norms": True},
+}
+"""Beside `LEARNING_NEW`, if the start lacks more than half of the run's landmarks: then backbone and neck
+have to learn as well."""
+
+
+def fine_tuning_defaults(has_new: bool, new_landmarks: float) -> dict[str, dict[str, Any]]:
+    """Return the defaults of a run that starts from a model, by table and key.
+
+    Parameters
+    ----------
+    has_new
+        Whether the run has landmarks, edges or categories that its start lacks.
+    new_landmarks
+        Share of the run's landmarks that its start lacks.
+    """
+    parts = [FINE_TUNING]
+    if has_new:
+        parts.append(LEARNING_NEW)
+    if new_landmarks > 0.5:
+        parts.append(MOSTLY_NEW)
+    tables = dict.fromkeys(table for part in parts for table in part)
+    return {
+        table: {key: value for part in parts for key, value in part.get(table, {}).items()}
+        for table in tables
+    }
 
 
 class OptimiserOptions(Options):
@@ -45,7 +82,11 @@ class OptimiserOptions(Options):
         few images of one kind would replace them.
     keep_start
         Share of the start's weights in what is saved: the mean of both models forgets less of what
-        the old one knew (Wortsman et al. 2022, robust fine-tuning).
+        the old one knew (Wortsman et al. 2022, robust fine-tuning). Rows of the heads that the start
+        lacks have none of it.
+    new_rows_lr
+        Peak learning rate of the rows of the heads that the start lacks, such as those of a new
+        landmark or category; `lr` if that is higher.
     ema
         Decay per step of the exponential moving average of the weights, which is what is saved;
         0 saves the weights themselves.
@@ -61,6 +102,7 @@ class OptimiserOptions(Options):
     clip_norm: float = Field(default=5.0, ge=0, le=1e9)
     freeze_norms: bool = False
     keep_start: float = Field(default=0.0, ge=0, lt=1)
+    new_rows_lr: float = Field(default=2e-3, gt=0, le=100)
     ema: float = Field(default=0.999, ge=0, lt=1)
 
 
@@ -72,7 +114,8 @@ class TeacherOptions(Options):
     model
         A model's path, or ``"bundled"``; ``"start"`` is the one that the run starts from, which is
         then forgotten less if the new images do not show it (Li and Hoiem 2016, learning without
-        forgetting). Its landmarks and edges may differ, its categories may not.
+        forgetting). Its landmarks may differ; its categories are matched by name, and a garment of
+        a category that it lacks is learned from its label alone.
     category
         Share of a garment's category target that is the teacher's prediction for the same view
         (Hinton et al. 2015, distillation); the label has the rest.

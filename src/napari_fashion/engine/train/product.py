@@ -12,7 +12,13 @@ import torch
 from napari_fashion import __version__
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import sides_in, with_learned
+from napari_fashion.engine.evaluation.comparison import (
+    compare_judged,
+    project_images,
+    select_landmarks,
+)
 from napari_fashion.engine.evaluation.protocols import evaluate_images
+from napari_fashion.engine.evaluation.report import Evaluation
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.ema import MovingAverage, mix_states, unmix_states
 from napari_fashion.engine.train.events import CompareEvent, now
@@ -41,6 +47,7 @@ class Product:
         self.averaged = setup.averaged
         self._device = setup.device
         self._start, self._keep = setup.start, setup.recipe.optimiser.keep_start
+        self._match, self._origin = setup.match, setup.origin
         self._val_images: list[AnnotatedImage] = setup.split.validation
         self._average = MovingAverage(
             setup.model.network, setup.averaged.network, setup.recipe.optimiser.ema
@@ -53,33 +60,66 @@ class Product:
 
     def model(self) -> Model:
         """Return the average, with the share `keep_start` of the start's weights."""
-        if self._start is None or not self._keep:
+        if self._origin is None or not self._keep:
             return self.averaged
         network = copy.deepcopy(self.averaged.network)
-        start = self._start.network.state_dict()
-        network.load_state_dict(mix_states(network.state_dict(), start, self._keep))
+        network.load_state_dict(mix_states(network.state_dict(), self._origin, self._keep))
         return Model.of_network(network, self.averaged.schema, self.averaged.info, self._device)
 
     def validate(self) -> dict[str, Any]:
         """Return the model's metrics on the validation images, and keep them in the model."""
-        metrics = self.averaged.info.metrics = self._evaluate(self.model())
+        metrics = self.averaged.info.metrics = self._evaluate(
+            self.model(), self._val_images
+        ).summary()
         return metrics
 
     def compare(self) -> CompareEvent | None:
-        """Compare the start with the model; None if there is no start, or nothing to judge by."""
-        if self._start is None or not self._val_images:
-            return None
-        start = self._start
-        old = Model.of_network(start.network, start.schema, start.info, self._device)
-        return CompareEvent(old=self._evaluate(old), new=self._evaluate(self.model()))
+        """Compare the start with the model on the validation images; None if there is no start.
 
-    def _evaluate(self, model: Model) -> dict[str, Any]:
+        If their landmarks or categories differ, both are judged by the landmarks that they share, on the
+        same crops.
+        """
+        if self._start is None or self._match is None:
+            return None
+        match, start, new = self._match, self._start, self.model()
+        shared = match.shared_landmarks
+        if not shared:
+            return CompareEvent(
+                old={},
+                new={**self._evaluate(new, self._val_images).summary()} if self._val_images else {},
+                text="The new model shares no landmark with the one that it started from: they cannot be "
+                "compared.",
+                images=len(self._val_images),
+            )
+        of_new = of_old = self._val_images
+        if not match.is_same:
+            of_new = project_images(self._val_images, match.schema, match.schema, shared)
+            of_old = project_images(self._val_images, match.schema, match.start, shared)
+        if not of_new:
+            nothing = compare_judged([], [], {})
+            return CompareEvent(old={}, new={}, verdict=nothing.verdict, text=nothing.text)
+        old = Model.of_network(start.network, start.schema, start.info, self._device)
+        before, after = self._evaluate(old, of_old), self._evaluate(new, of_new)
+        comparison = compare_judged(
+            select_landmarks(before.judged, match.start, shared),
+            select_landmarks(after.judged, match.schema, shared),
+            {image.key: image.group for image in of_new},
+        )
+        return CompareEvent(
+            old={**before.summary()},
+            new={**after.summary()},
+            verdict=comparison.verdict,
+            text=comparison.text,
+            images=comparison.images,
+        )
+
+    def _evaluate(self, model: Model, images: list[AnnotatedImage]) -> Evaluation:
         model.network.eval()
         left_out = Tally()
-        found = evaluate_images(model, self._val_images, protocol="box", rounds=0, tally=left_out)
+        found = evaluate_images(model, images, protocol="box", rounds=0, tally=left_out)
         if left_out:
             _log.warning("left out of validation: %s", left_out)
-        return found.summary()
+        return found
 
     def save(self, folder: Path, split: Any, **history: Any) -> Path:
         """Save the model in a run's folder; return the path of its JSON.
@@ -103,7 +143,7 @@ class Product:
         """Go back to the model that was saved in a run's folder."""
         saved = Model.load(folder / Path(MODEL).stem, self._device)
         state = saved.network.state_dict()
-        if self._start is not None:
-            state = unmix_states(state, self._start.network.state_dict(), self._keep)
+        if self._origin is not None:
+            state = unmix_states(state, self._origin, self._keep)
         self.averaged.network.load_state_dict(state)
         self.averaged.info.metrics = saved.info.metrics

@@ -6,6 +6,7 @@ before it costs memory or time. The ranges stand at the fields.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -28,6 +29,7 @@ from napari_fashion.engine.renamed import (
 )
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.engine.train.options import (
+    FINE_TUNING,
     DivergenceOptions,
     OptimiserOptions,
     ScheduleOptions,
@@ -136,12 +138,14 @@ class Recipe(Options):
     name
         Of the model; its id is this and a digest of its weights.
     schema_name
-        A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``.
+        A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``. None, the
+        default, for ``"garments"``, or for what follows from the model that the run starts from and
+        from the data (`run_schema.choose_schema`).
     start_from
         A model to start from (a path or ``"bundled"``), a recipe (``.toml``) that makes it, or
-        None for random weights. Schema and network are then the model's, and so are working size
-        and what `INHERITED` names, where this recipe does not set them. Of the network a recipe
-        can set what only training knows (`REGULARISERS`).
+        None for random weights. The network is then the model's, and so are the input size and what
+        `INHERITED` names, if this recipe does not set them; other values that it leaves open are those
+        of `FINE_TUNING`. Of the network a recipe can set what only training knows (`REGULARISERS`).
     pretrained
         Weights that the backbone starts from: ``"imagenet"`` for those that the package carries,
         a file (`Backbone.load_pretrained`) relative to the recipe, or ``"none"`` for random ones.
@@ -162,7 +166,7 @@ class Recipe(Options):
     removed: ClassVar = REMOVED
 
     name: str = Field(default="model", pattern=NAME, max_length=100)
-    schema_name: str = Field(default="garments", alias="schema")
+    schema_name: str | None = Field(default=None, alias="schema")
     start_from: str | None = None
     pretrained: str | None = None
     inference: InferenceOptions = InferenceOptions()
@@ -275,14 +279,18 @@ class Recipe(Options):
             changes["start_from"] = path(self.start_from)
         if self.pretrained not in (None, PACKAGED, RANDOM):
             changes["pretrained"] = path(self.pretrained)
-        if self.schema_name.endswith(".toml"):
+        if self.schema_name is not None and self.schema_name.endswith(".toml"):
             changes["schema_name"] = path(self.schema_name)
         if self.teacher is not None and self.teacher.model not in ("start", "bundled"):
             changes["teacher"] = self.teacher.model_copy(update={"model": path(self.teacher.model)})
         return self.model_copy(update=changes)
 
     def going_on_from(
-        self, network: NetworkConfig, recipe: dict[str, Any], inference: InferenceOptions
+        self,
+        network: NetworkConfig,
+        recipe: dict[str, Any],
+        inference: InferenceOptions,
+        defaults: Mapping[str, Mapping[str, Any]] = FINE_TUNING,
     ) -> Recipe:
         """Return this recipe with what it leaves open taken from the model that it starts from.
 
@@ -299,6 +307,8 @@ class Recipe(Options):
         inference
             Of that model; options that this recipe sets take the place of its own. If the input
             size is another one, sizes that were chosen for the old one are dropped.
+        defaults
+            Values by table and key, in place of the defaults of a training from scratch.
 
         Raises
         ------
@@ -325,7 +335,16 @@ class Recipe(Options):
             "network": self._inherited_network(network).model_dump(mode="json"),
             "inference": inference.model_dump(mode="json"),
         }
+        for table, values in defaults.items():
+            whole[table] |= {k: v for k, v in values.items() if not self.sets(table, k)}
+        if not self.sets("schedule", "warmup_epochs"):
+            whole["schedule"]["warmup_epochs"] = min(1.0, whole["schedule"]["epochs"] / 10)
         return Recipe.from_dict(whole, where="start_from's recipe")
+
+    def sets(self, table: str, key: str) -> bool:
+        """Whether the recipe sets a key of a table itself, and does not leave it to the default."""
+        group = getattr(self, table)
+        return isinstance(group, Options) and key in group.model_fields_set
 
     def _inherited_network(self, network: NetworkConfig) -> NetworkConfig:
         own = {name: getattr(self.network, name) for name in self.network.model_fields_set}

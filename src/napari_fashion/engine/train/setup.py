@@ -1,4 +1,4 @@
-"""What a run is made of, before its first step: recipe, images, networks, teacher."""
+"""What a run is made of, before its first step: recipe, schema, images, networks, teacher."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from pathlib import Path
 
 import torch
 
-from napari_fashion.datasets.opening import open_source
 from napari_fashion.engine.data.reading import load_sources
-from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import (
     Sides,
     Split,
     fingerprint,
+    given_split,
     parse_split,
     read_split,
     sides_in,
@@ -23,13 +22,17 @@ from napari_fashion.engine.devices import choose_device
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_file import ModelInfo, parse_description
 from napari_fashion.engine.network.folding import fold_norms
-from napari_fashion.engine.network.network import Network
+from napari_fashion.engine.network.transfer import CategoryTeacher, Origin, SchemaMatch
 from napari_fashion.engine.train.checkpoint import read_run_json
 from napari_fashion.engine.train.events import NoticeEvent
+from napari_fashion.engine.train.fine_tuning import batch_for
 from napari_fashion.engine.train.notices import data_notices
+from napari_fashion.engine.train.options import fine_tuning_defaults
 from napari_fashion.engine.train.recipe import Recipe
+from napari_fashion.engine.train.run_schema import choose_schema
 from napari_fashion.engine.train.runs import MODEL, RECIPE, SPLIT, refuse_to_overwrite
-from napari_fashion.errors import CheckpointError, RecipeError
+from napari_fashion.engine.train.schema_changes import notices_of
+from napari_fashion.errors import CheckpointError, RecipeError, SchemaError
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -48,8 +51,11 @@ class Setup:
         Of the landmarks and categories.
     start
         The model that the run starts from, on the CPU; None if there is none.
+    match, origin
+        What the run's schema shares with the start's, and the start's weights in the run's shape; None if
+        there is no start.
     teacher
-        The network that is learned from beside the labels, folded for inference; None for none.
+        What is learned from beside the labels, for inference; None for none.
     model
         The one that learns.
     averaged
@@ -66,7 +72,9 @@ class Setup:
     device: torch.device
     schema: Schema
     start: Model | None
-    teacher: Network | None
+    match: SchemaMatch | None
+    origin: Origin | None
+    teacher: CategoryTeacher | None
     model: Model
     averaged: Model
     split: Split
@@ -94,25 +102,16 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
         If something that the recipe asks for is not there or does not fit.
     """
     place = choose_device(device)
-    if resume:
-        recipe = _as_its_model(Recipe.load_json(folder / RECIPE), folder)
-    else:
-        refuse_to_overwrite(folder)
-    start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
-    if start is not None and not resume:
-        recipe = recipe.going_on_from(start.config, start.info.recipe, start.info.inference)
+    plan = _plan(recipe, folder, resume)
+    recipe, schema, start = plan.recipe, plan.schema, plan.start
     torch.manual_seed(recipe.seed)
-    schema = start.schema if start is not None else _make_schema(recipe)
     teacher = _load_teacher(recipe, start, schema, place)
-
-    left_out = Tally()
-    images = load_sources(recipe.data.train, schema, left_out)
-    known = _known_sides(recipe, folder, resume)
-    split = _split(recipe, images, schema, known, start, left_out)
-    if not split.train:
-        raise RecipeError("All images are held out for validation; none is left to train on.")
-    notices = data_notices(schema, split, share=recipe.data.validation_share)
-
+    data = _load_data(plan, _known_sides(recipe, folder, resume))
+    split = data.split
+    if plan.picks_batch:
+        batch = batch_for(len({p.key for p in split.train}))
+        schedule = recipe.schedule.model_copy(update={"batch": batch})
+        recipe = recipe.model_copy(update={"schedule": schedule})
     info = ModelInfo(
         name=recipe.name,
         inference=recipe.inference,
@@ -124,36 +123,103 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
         },
     )
     model = Model.create(recipe.network, schema, info, place)
-    if start is not None:
-        model.network.load_state_dict(start.network.state_dict())
+    origin = None
+    if start is not None and plan.match is not None:
+        origin = Origin.of(start.network, model.network, plan.match)
+        model.network.load_state_dict(origin.state)
     elif (weights := recipe.backbone_weights) is not None and not resume:
         model.network.backbone.load_pretrained(weights)
     averaged = Model.create(recipe.network, schema, info, place)
     averaged.network.load_state_dict(model.network.state_dict())
-    return Setup(recipe, place, schema, start, teacher, model, averaged, split, left_out, notices)
+    return Setup(
+        recipe, place, schema, start, plan.match, origin, teacher, model, averaged,
+        split, data.left_out, data.notices,
+    )  # fmt: skip
 
 
-def _make_schema(recipe: Recipe) -> Schema:
-    if recipe.schema_name == "from-data":
-        return open_source(recipe.data.train[0]).schema
-    return Schema.load(recipe.schema_name)
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """A run's recipe with what follows from its start.
+
+    Attributes
+    ----------
+    recipe, schema, start, match
+        See `Setup`.
+    picks_batch
+        Whether the number of images of a step follows from the number of training images.
+    """
+
+    recipe: Recipe
+    schema: Schema
+    start: Model | None
+    match: SchemaMatch | None
+    picks_batch: bool
+
+
+def _plan(recipe: Recipe, folder: Path, resume: bool) -> _Plan:
+    made: Schema | None = None
+    if resume:
+        recipe, made = _as_its_model(Recipe.load_json(folder / RECIPE), folder)
+    else:
+        refuse_to_overwrite(folder)
+    start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
+    old = None if start is None else start.schema
+    schema = made or choose_schema(recipe.schema_name, recipe.data.train, old)
+    if start is None:
+        return _Plan(recipe, schema, None, None, False)
+    match = SchemaMatch.of(start.schema, schema)
+    picks_batch = not resume and not recipe.sets("schedule", "batch")
+    if not resume:
+        defaults = fine_tuning_defaults(match.has_new, match.share_of_new_landmarks)
+        info = start.info
+        recipe = recipe.going_on_from(start.config, info.recipe, info.inference, defaults)
+    return _Plan(recipe, schema, start, match, picks_batch)
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """The images of a run; see `Setup`."""
+
+    split: Split
+    left_out: Tally
+    notices: list[NoticeEvent]
+
+
+def _load_data(plan: _Plan, known: Sides | None) -> _Data:
+    """Read the sources and split them; images of a `known` split stay on their side."""
+    recipe, schema, start = plan.recipe, plan.schema, plan.start
+    share = recipe.data.validation_share
+    left_out = Tally()
+    learned = None if start is None else sides_in(start.info.data.get("split"))
+    images = load_sources(recipe.data.train, schema, left_out)
+    if recipe.data.validation:
+        validation = load_sources(recipe.data.validation, schema, left_out)
+        split = given_split(images, validation, learned)
+    else:
+        split = split_images(images, share, recipe.seed, known, learned)
+    if not split.train:
+        raise RecipeError("All images are held out for validation; none is left to train on.")
+    notices = data_notices(schema, split, share=share)
+    if start is not None and plan.match is not None:
+        notices = [*notices_of(plan.match, split.train, start.id), *notices]
+    return _Data(split, left_out, notices)
 
 
 def _load_teacher(
     recipe: Recipe, start: Model | None, schema: Schema, device: torch.device
-) -> Network | None:
+) -> CategoryTeacher | None:
     options = recipe.teacher
     if options is None or not options.category:
         return None
     model = start if options.model == "start" else Model.load(options.model, "cpu")
     assert model is not None  # the recipe has been checked for it
-    theirs, ours = model.schema.category_names, schema.category_names
-    if theirs != ours:
+    teacher = CategoryTeacher(fold_norms(model.network), SchemaMatch.of(model.schema, schema))
+    if not teacher.known.any():
         raise RecipeError(
-            f"teacher.model {options.model}: its {len(theirs)} categories are not the run's "
-            f"{len(ours)}, name by name; expected a model for the same categories."
+            f"teacher.model {options.model}: it has none of the run's {len(schema.categories)} "
+            "categories by name; expected a model that shares some."
         )
-    return fold_norms(model.network).to(device)
+    return teacher.to(device)
 
 
 def _known_sides(recipe: Recipe, folder: Path, resume: bool) -> Sides | None:
@@ -163,36 +229,16 @@ def _known_sides(recipe: Recipe, folder: Path, resume: bool) -> Sides | None:
     return None if recipe.data.split is None else read_split(Path(recipe.data.split))
 
 
-def _split(
-    recipe: Recipe,
-    images: list[AnnotatedImage],
-    schema: Schema,
-    known: Sides | None,
-    start: Model | None,
-    left_out: Tally,
-) -> Split:
-    """Return training and validation images; images of a `known` split stay on their side."""
-    data = recipe.data
-    if data.validation:
-        validation = load_sources(data.validation, schema, left_out)
-        groups = {p.group for p in validation}  # an image without a group is one by itself
-        train = [p for p in images if p.group not in groups]
-        held_out = {p.key for p in [*images, *validation]} - {p.key for p in train}
-        judged = [p for p in validation if p.can_be_judged]
-        return Split(train, judged, frozenset(held_out), judgeable=len(judged), learned=0)
-    learned = None if start is None else sides_in(start.info.data.get("split"))
-    return split_images(images, data.validation_share, recipe.seed, known, learned)
-
-
-def _as_its_model(recipe: Recipe, run: Path) -> Recipe:
-    """Return a stopped run's recipe with the network and the input size that its model has.
+def _as_its_model(recipe: Recipe, run: Path) -> tuple[Recipe, Schema]:
+    """Return a stopped run's recipe with the network and the input size that its model has, and its schema.
 
     Old runs that started from a model have these from it; their recipes do not say so.
     """
     path = run / MODEL
     try:
         made = parse_description(read_run_json(path), path)
-    except CheckpointError as error:
+        schema = Schema.from_dict(made.schema_)
+    except (CheckpointError, SchemaError) as error:
         raise CheckpointError(f"{error} The run cannot be resumed; start a new one.") from error
     inference = recipe.inference.model_copy(update={"input_size": made.inference.input_size})
-    return recipe.model_copy(update={"network": made.network, "inference": inference})
+    return recipe.model_copy(update={"network": made.network, "inference": inference}), schema

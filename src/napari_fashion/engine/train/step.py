@@ -10,6 +10,7 @@ from napari_fashion.engine.data.batch import Canvases
 from napari_fashion.engine.losses.category import Teacher
 from napari_fashion.engine.losses.total import compute_losses
 from napari_fashion.engine.network.network import Network
+from napari_fashion.engine.network.transfer import CategoryTeacher
 from napari_fashion.engine.targets.encode import encode_targets
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.schema import Schema
@@ -39,7 +40,7 @@ class LossComputer:
         recipe: Recipe,
         schema: Schema,
         network: Network,
-        teacher: Network | None,
+        teacher: CategoryTeacher | None,
         category_rates: Tensor,
         device: torch.device,
     ) -> None:
@@ -96,5 +97,5 @@ class LossComputer:
         if self.teacher is None or self.recipe.teacher is None:
             return None
         with torch.autocast(self.device.type, enabled=self.mixed):
-            heads = self.teacher(inputs)
-        return Teacher(heads.category, self.recipe.teacher.category)
+            logits = self.teacher(inputs)
+        return Teacher(logits, self.recipe.teacher.category, self.teacher.known)

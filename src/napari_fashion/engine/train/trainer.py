@@ -36,6 +36,7 @@ from napari_fashion.engine.train.events import (
     StepEvent,
     StoppedEvent,
 )
+from napari_fashion.engine.train.new_rows import NewRowRates
 from napari_fashion.engine.train.product import Product
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import EVENTS, RECIPE, SPLIT
@@ -74,6 +75,10 @@ class Trainer:
         self.updater = Updater(
             recipe, self.network, compute_losses, self.batches.steps_per_epoch, self.total_steps
         )
+        if setup.origin is not None:
+            factor = max(1.0, recipe.optimiser.new_rows_lr / recipe.optimiser.lr)
+            rates = NewRowRates(self.network, setup.origin.new_rows, factor)
+            rates.attach(self.updater.optimiser)
         self._checkpoint = Checkpoint(
             run,
             self.network,

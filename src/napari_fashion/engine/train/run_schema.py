@@ -1,0 +1,132 @@
+"""Which landmarks and categories a run learns: by its recipe, its start, and what the data name.
+
+This module imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from napari_fashion.coco import Dataset
+from napari_fashion.coco.categories import FOREIGN, CategoryRule, read_category_map
+from napari_fashion.datasets.opening import open_source
+from napari_fashion.datasets.source import Source
+from napari_fashion.schema import Category, Schema
+
+DEFAULT = "garments"
+"""The schema of a run that starts from no model, if its recipe names none."""
+
+FROM_DATA = "from-data"
+"""`Recipe.schema_name` of the schema that the data have."""
+
+
+def choose_schema(name: str | None, sources: Sequence[Source], start: Schema | None) -> Schema:
+    """Return the schema that a run has.
+
+    Without a name, a run that starts from a model has that model's schema with the categories that
+    garments of the data have and the model lacks, unless a map or the file's own answers say what they
+    stand for (`coco.categories`). If the data have other landmarks than the model, it has the data's.
+
+    Parameters
+    ----------
+    name
+        `Recipe.schema_name`: a bundled schema, a schema file, `FROM_DATA`, or None.
+    sources
+        Of the training images.
+    start
+        Of the model that the run starts from; None if there is none.
+
+    Raises
+    ------
+    SchemaError, RecipeError, CocoError
+        If a schema or a source cannot be read.
+    """
+    if name == FROM_DATA:
+        return _of_data(open_source(source) for source in sources)
+    if name is not None:
+        return Schema.load(name)
+    if start is None:
+        return Schema.load(DEFAULT)
+    datasets = [open_source(source, start) for source in sources]
+    if any(dataset.schema.landmarks != start.landmarks for dataset in datasets):
+        return _of_data(datasets)
+    schema = start
+    for source, dataset in zip(sources, datasets, strict=True):
+        schema = extended(schema, dataset.schema, _new_categories(source, dataset, schema))
+    return schema
+
+
+def _of_data(datasets: Iterable[Dataset]) -> Schema:
+    """Return the first data set's schema, with the categories of all others that have its landmarks."""
+    schemas = (dataset.schema for dataset in datasets)
+    schema = next(iter(schemas))
+    for other in schemas:
+        if other.landmarks == schema.landmarks:
+            schema = extended(schema, other, other.category_names)
+    return schema
+
+
+def _new_categories(source: Source, dataset: Dataset, schema: Schema) -> list[str]:
+    """Return the names of a source's categories that the schema lacks, and that garments have.
+
+    Garments count that are learned from (`engine.data.reading`).
+    """
+    answer = None if source.categories is None else read_category_map(source.categories)
+    rule = CategoryRule.of(dataset, schema, answer)
+    foreign = {
+        key: dataset.category_name(key)
+        for key in dataset.ids("categories")
+        if rule.index_of(key) == FOREIGN
+    }
+    if not foreign:
+        return []
+    shown = {
+        foreign.get(garment.category_id)
+        for image in dataset.images
+        for garment in image.garments
+        if (image.reviewed or source.pseudo or garment.touched_by_human) and not garment.is_crowd
+    }
+    return [name for name in dict.fromkeys(foreign.values()) if name in shown]
+
+
+def extended(schema: Schema, other: Schema, names: Iterable[str]) -> Schema:
+    """Return a schema with more categories.
+
+    Parameters
+    ----------
+    schema
+        Gets the categories.
+    other
+        With the same landmarks; says which body types its categories have. A category that it lacks
+        has all body types of `schema`.
+    names
+        Of the categories; those that `schema` has already are passed over.
+    """
+    types = dict(schema.body_types)
+    by_members = {frozenset(members): label for label, members in schema.body_types}
+    theirs = {category.name: category for category in other.categories}
+    categories = list(schema.categories)
+    for name in dict.fromkeys(names):
+        if name in schema.category_names:
+            continue
+        labels: list[str] = []
+        for label in theirs[name].body_types if name in theirs else ():
+            members = other.landmarks_of(label)
+            ours = by_members.get(frozenset(members))
+            if ours is None:
+                ours = _free(label, types)
+                types[ours] = members
+                by_members[frozenset(members)] = ours
+            labels.append(ours)
+        categories.append(Category(name, tuple(dict.fromkeys(labels)) or schema.body_type_names))
+    return replace(schema, body_types=tuple(types.items()), categories=tuple(categories))
+
+
+def _free(label: str, taken: Iterable[str]) -> str:
+    """Return a label like the given one that is not taken."""
+    names, new, n = set(taken), label, 1
+    while new in names:
+        n += 1
+        new = f"{label} {n}"
+    return new
