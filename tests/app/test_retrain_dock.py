@@ -66,6 +66,11 @@ def test_retrain_compare_and_use_the_new_model(retraining, tmp_path) -> None:
     (run,) = (tmp_path / "runs").iterdir()
     split = json.loads((run / "run" / "split.json").read_text())
     assert len(split["train"]) + len(split["validation"]) == 10
+    data = app.session.editor.dataset.path
+    kept = json.loads((data.parent / f".{data.name}.fashion" / "split.json").read_text())
+    assert kept == split  # the next retraining of this data set keeps it
+    assert (run / "run.log").is_file()
+    assert not (run / "run" / "run.log").exists()
 
 
 def test_keep_the_old_model(retraining, small_model) -> None:

@@ -308,7 +308,7 @@ class _StopOnSignal:
 
     def _handle(self, number: int, frame: object) -> None:
         if self.asked is not None or not self.has_begun:
-            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
         self.asked = number
 
 

@@ -356,7 +356,7 @@ def test_a_run_says_how_many_images_its_start_leaves_to_judge_by(drawn, trained,
     (notice,) = [e for e in events if isinstance(e, NoticeEvent)]
     learned, left = len(start["train"]), len(start["validation"])
     assert notice.message.startswith(f"{learned} of 48 images that a model could be judged by")
-    assert f"; {left} are." in notice.message
+    assert notice.message.endswith(f"Held out to judge by: {left}.")
     assert not [e for e in trained[1] if isinstance(e, NoticeEvent)]
     kinds = [e.kind for e in events]
     assert kinds.index("notice") < kinds.index("step")

@@ -30,7 +30,7 @@ from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.loss_curve import LossCurve
 from napari_fashion.app.widgets.messages import MessageLine
 from napari_fashion.app.widgets.metrics import MetricsTable
-from napari_fashion.app.widgets.notices import NoticeList, sentence
+from napari_fashion.app.widgets.notices import NoticeList
 from napari_fashion.app.widgets.style import (
     MARGIN,
     SPACING,
@@ -299,7 +299,8 @@ class RetrainDock(Dock):
                 self.notices.add(event)
                 if isinstance(event, DivergenceEvent):
                     self.session.notify(
-                        f"{sentence(event)} A lower learning rate may help.", "warning"
+                        f"The loss diverged at step {event.step:,}. A lower learning rate may help.",
+                        "warning",
                     )
             case DoneEvent() | StoppedEvent():
                 self._on_end(event)

@@ -95,7 +95,7 @@ def split_images(
         learned (``train``); what it was judged by stays held out, unless `known` says otherwise.
     """
     sides = _settled_sides(images, share, known or {}, start or {})
-    learned = frozenset((start or {}).get("train", ()))
+    learned = frozenset((start or {}).get(TRAIN, ()))
     judgeable = {image.key for image in images if image.can_be_judged}
     held_out_groups = _held_out_groups(images, share, seed, sides, judgeable - learned)
     train: list[AnnotatedImage] = []
@@ -117,6 +117,36 @@ def split_images(
         frozenset(held_out),
         judgeable=len(judgeable),
         learned=len(judgeable & learned),
+    )
+
+
+def given_split(
+    images: Sequence[AnnotatedImage],
+    validation: Sequence[AnnotatedImage],
+    start: Sides | None = None,
+) -> Split:
+    """Return the split of images that are given for each side.
+
+    Parameters
+    ----------
+    images
+        To train on; those of the groups of `validation` are left out. An image without a group is one
+        by itself.
+    validation
+        To judge by; those that the start learned are not used for it.
+    start
+        Sides in the split of the model that training starts from.
+    """
+    learned = frozenset((start or {}).get(TRAIN, ()))
+    groups = {image.group for image in validation}
+    train = [image for image in images if image.group not in groups]
+    judgeable = {image.key: image for image in validation if image.can_be_judged}
+    return Split(
+        train,
+        [image for key, image in judgeable.items() if key not in learned],
+        frozenset(i.key for i in (*images, *validation)) - {i.key for i in train},
+        judgeable=len(judgeable),
+        learned=len(judgeable.keys() & learned),
     )
 
 

@@ -25,8 +25,9 @@ def data_notices(schema: Schema, split: Split, *, share: float) -> list[NoticeEv
     n = len(split.validation)
     if split.learned:
         message = (
-            f"{split.learned} of {split.judgeable} images that a model could be judged by are among "
-            f"those that the start has learned from and are not used for that; {n} are."
+            f"{split.learned} of {split.judgeable} images that a model could be judged by are not used "
+            "for it: the model that the run starts from has learned from them. Held out to judge by: "
+            f"{n}."
         )
         level = "warning" if n < MIN_VALIDATION else "info"
         notices.append(NoticeEvent.model_validate({"level": level, "message": message}))

@@ -12,6 +12,7 @@ from napari_fashion.engine.data.split import (
     Sides,
     Split,
     fingerprint,
+    given_split,
     parse_split,
     read_split,
     sides_in,
@@ -105,11 +106,8 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
     recipe, schema, start = plan.recipe, plan.schema, plan.start
     torch.manual_seed(recipe.seed)
     teacher = _load_teacher(recipe, start, schema, place)
-    left_out = Tally()
-    split = _split(plan, _known_sides(recipe, folder, resume), left_out)
-    notices = data_notices(schema, split, share=recipe.data.validation_share)
-    if start is not None and plan.match is not None:
-        notices = [*notices_of(plan.match, split.train, start.id), *notices]
+    data = _load_data(plan, _known_sides(recipe, folder, resume))
+    split = data.split
     if plan.picks_batch:
         batch = batch_for(len({p.key for p in split.train}))
         schedule = recipe.schedule.model_copy(update={"batch": batch})
@@ -134,8 +132,8 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
     averaged = Model.create(recipe.network, schema, info, place)
     averaged.network.load_state_dict(model.network.state_dict())
     return Setup(
-        recipe, place, schema, start, plan.match, origin, teacher, model, averaged, split, left_out,
-        notices,
+        recipe, place, schema, start, plan.match, origin, teacher, model, averaged,
+        split, data.left_out, data.notices,
     )  # fmt: skip
 
 
@@ -178,6 +176,35 @@ def _plan(recipe: Recipe, folder: Path, resume: bool) -> _Plan:
     return _Plan(recipe, schema, start, match, picks_batch)
 
 
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """The images of a run; see `Setup`."""
+
+    split: Split
+    left_out: Tally
+    notices: list[NoticeEvent]
+
+
+def _load_data(plan: _Plan, known: Sides | None) -> _Data:
+    """Read the sources and split them; images of a `known` split stay on their side."""
+    recipe, schema, start = plan.recipe, plan.schema, plan.start
+    share = recipe.data.validation_share
+    left_out = Tally()
+    learned = None if start is None else sides_in(start.info.data.get("split"))
+    images = load_sources(recipe.data.train, schema, left_out)
+    if recipe.data.validation:
+        validation = load_sources(recipe.data.validation, schema, left_out)
+        split = given_split(images, validation, learned)
+    else:
+        split = split_images(images, share, recipe.seed, known, learned)
+    if not split.train:
+        raise RecipeError("All images are held out for validation; none is left to train on.")
+    notices = data_notices(schema, split, share=share)
+    if start is not None and plan.match is not None:
+        notices = [*notices_of(plan.match, split.train, start.id), *notices]
+    return _Data(split, left_out, notices)
+
+
 def _load_teacher(
     recipe: Recipe, start: Model | None, schema: Schema, device: torch.device
 ) -> CategoryTeacher | None:
@@ -200,25 +227,3 @@ def _known_sides(recipe: Recipe, folder: Path, resume: bool) -> Sides | None:
     if resume:
         return parse_split(read_run_json(folder / SPLIT), folder / SPLIT)
     return None if recipe.data.split is None else read_split(Path(recipe.data.split))
-
-
-def _split(plan: _Plan, known: Sides | None, left_out: Tally) -> Split:
-    """Read the sources and split them; images of a `known` split stay on their side."""
-    data, schema = plan.recipe.data, plan.schema
-    images = load_sources(data.train, schema, left_out)
-    start = None if plan.start is None else sides_in(plan.start.info.data.get("split"))
-    if data.validation:
-        validation = load_sources(data.validation, schema, left_out)
-        groups = {p.group for p in validation}  # an image without a group is one by itself
-        train = [p for p in images if p.group not in groups]
-        held_out = {p.key for p in [*images, *validation]} - {p.key for p in train}
-        judgeable = [p for p in validation if p.can_be_judged]
-        learned = frozenset((start or {}).get("train", ()))
-        judged = [p for p in judgeable if p.key not in learned]
-        n = len(judgeable)
-        split = Split(train, judged, frozenset(held_out), judgeable=n, learned=n - len(judged))
-    else:
-        split = split_images(images, data.validation_share, plan.recipe.seed, known, start)
-    if not split.train:
-        raise RecipeError("All images are held out for validation; none is left to train on.")
-    return split
