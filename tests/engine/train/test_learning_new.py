@@ -17,7 +17,11 @@ from napari_fashion.engine.train.recipe import Recipe
 
 def fine_tune(trained, source, folder, **changes):
     """Train from the small model by the shortest recipe; return the new model and the events."""
-    recipe = {"start_from": str(trained[0]), "data": {"train": [source]}}
+    recipe = {
+        "start_from": str(trained[0]),
+        "data": {"train": [source]},
+        "schedule": {"validate_every": 1000},
+    }
     for key, value in changes.items():
         recipe[key] = {**recipe.get(key, {}), **value} if isinstance(value, dict) else value
     events = []
