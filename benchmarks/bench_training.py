@@ -177,7 +177,9 @@ def _measure_landmarks(count: int, options: argparse.Namespace) -> dict[str, flo
     times = []
     for _ in range(WARM_UP + options.steps):
         began = time.perf_counter()
-        total = torch.stack(list(compute(batch, 1.0).values())).sum()
+        prepared = compute.prepare(batch, 1.0)
+        losses = compute.losses(prepared, compute.normalisers([prepared]))
+        total = torch.stack(list(losses.values())).sum()
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         clip_gradients(network, OptimiserOptions())

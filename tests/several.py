@@ -71,7 +71,8 @@ def gradients_of_a_batch(recipe: dict[str, Any], run: str) -> Tensors:
     )
     trainer.updater.begin_epoch()
     compute = trainer.updater._compute_losses
-    prepared = compute.prepare(next(trainer.batches.of_epoch(0, 0)), 0.0)
+    [batch] = next(trainer.batches.of_epoch(0, 0))
+    prepared = compute.prepare(batch, 0.0)
     losses = compute.losses(prepared, compute.normalisers([prepared]))
     torch.stack(list(losses.values())).sum().backward()
     processes().sum_gradients(trainer.network.parameters())

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_fashion.cli import Terminated, inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
+from napari_fashion.documents import listed
 from napari_fashion.errors import CheckpointError, FashionError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "napari-fashion train recipe.toml --run runs/mine",
     "napari-fashion train export.json --run runs/mine --start-from bundled --epochs 20",
+    "napari-fashion train recipe.toml --set optimiser.lr=1e-3 --set schedule.epochs=20",
     "napari-fashion train --resume --run runs/mine --device cuda",
 )
 
@@ -59,6 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--require-better", action="store_true",
         help=f"end with status {status.NOT_BETTER} if the new model is not shown to be better than the one "
         "that it starts from",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE",
+        help="a value in place of the recipe's, such as optimiser.lr=1e-3; as often as needed. The key is "
+        "dotted, the value TOML or text; paths are taken from the working folder",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tensorboard", action="store_true",
+        help="write files for TensorBoard into the run's folder (--set tensorboard.on=true)",
     )  # fmt: skip
     parsing.add_threads(parser)
     parser.add_argument(
@@ -165,8 +176,11 @@ _ONLY_DATA = {
 def _read_recipe(options: argparse.Namespace) -> Recipe:
     """Return the recipe that was given, or the one of fine-tuning on the COCO file that was given."""
     from napari_fashion.engine.train.fine_tuning import FineTuning, name_for
-    from napari_fashion.engine.train.recipe import Recipe
+    from napari_fashion.engine.train.overrides import Override, load_recipe, make_recipe
 
+    overrides = [Override.parse(text) for text in options.overrides]
+    if options.tensorboard:
+        overrides.append(Override.parse("tensorboard.on=true"))
     if not _is_data(options.recipe):
         for name, (option, key) in _ONLY_DATA.items():
             if getattr(options, name) is not None:
@@ -174,7 +188,7 @@ def _read_recipe(options: argparse.Namespace) -> Recipe:
                     f"{option} is for training on a COCO file; {options.recipe} is a recipe. Set {key} in "
                     "it instead."
                 )
-        return Recipe.load(options.recipe)
+        return load_recipe(options.recipe, overrides)
     fine_tuning = FineTuning(
         start_from=options.start_from or "bundled",
         name=name_for(options.recipe),
@@ -182,7 +196,7 @@ def _read_recipe(options: argparse.Namespace) -> Recipe:
     )
     images = None if options.images is None else str(options.images)
     document = fine_tuning.document(str(options.recipe), images=images)
-    return Recipe.from_dict(document, base=Path(), where=str(options.recipe))
+    return make_recipe(document, overrides, base=Path(), where=str(options.recipe))
 
 
 def _is_data(file: Path) -> bool:
@@ -212,6 +226,8 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
         for given, what in (
             (options.recipe, "recipe"),
             (options.seed, "seed"),
+            (options.overrides or None, "recipe"),
+            (options.tensorboard or None, "recipe"),
             (options.allow_root or None, "folders of images"),
             (options.with_journal or None, "data"),
             (options.categories, "categories"),
@@ -356,7 +372,10 @@ class _TrainingBar:
             case events.NoticeEvent():
                 (terminal.warn if event.level == "warning" else terminal.notify)(event.message)
             case events.DivergenceEvent():
-                terminal.warn(f"divergence at step {event.step} in {event.head}: {event.loss}")
+                images = f" (images: {listed(event.images, 4)})" if event.images else ""
+                terminal.warn(
+                    f"divergence at step {event.step} in {event.head}: {event.loss}{images}"
+                )
             case events.CompareEvent():
                 if event.old and event.new:
                     terminal.notify(f"before{_figures(event.old)}\nafter{_figures(event.new)}")
@@ -364,6 +383,8 @@ class _TrainingBar:
                 tell(event.text)
             case events.DoneEvent() | events.StoppedEvent():
                 self.close()
+                if isinstance(event, events.DoneEvent) and event.why:
+                    terminal.notify(event.why)
                 terminal.notify(f"{event.kind}: {event.model}")
 
     def close(self) -> None:

@@ -146,12 +146,19 @@ def test_divergence_is_noticed_and_the_policy_followed(drawn, tmp_path):
     )
     with torch.no_grad():
         trainer.network.paf.conv.weight.fill_(float("nan"))
-    with pytest.raises(CheckpointError, match=r"diverged at step 2 \(paf"):
+    with pytest.raises(
+        CheckpointError, match=r"diverged at step 3 \(loss, most of all paf"
+    ) as stopped:
         trainer.run(lambda: False)
     divergence = [e for e in events if isinstance(e, DivergenceEvent)]
     assert len(divergence) == 3
     assert divergence[0].head.startswith("paf")
     assert divergence[0].loss == "nan"
+    assert [event.step for event in divergence] == [1, 2, 3]
+    names = [set(event.images) for event in divergence]
+    assert [len(n) for n in names] == [8, 8, 8]
+    assert len(set.union(*names)) == 24  # an epoch's order
+    assert f"of step 1: {divergence[0].images[0]}" in str(stopped.value)
 
 
 def test_learning_rates():

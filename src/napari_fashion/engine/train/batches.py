@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
@@ -69,6 +70,8 @@ class TrainBatches:
         Loads the images.
     batch
         Number of images in a batch, over all processes.
+    per_step
+        Number of batches in a step.
     rates
         (P,) how often each is drawn in an epoch, 1 on average.
     """
@@ -81,6 +84,7 @@ class TrainBatches:
         self.dataset = CanvasDataset(images, recipe.data.canvas, recipe.data.cache_gb / on_machine)
         self.rates = sampling_rates(images, recipe.data.balance)
         self.batch = min(recipe.schedule.batch, len(self.dataset))
+        self.per_step = min(recipe.optimiser.accumulate, len(self.dataset) // self.batch)
         self._share = share_of_batch(self.batch, recipe.augment)
         sizes = group_sizes(self.batch)
         self._groups = np.repeat(np.arange(len(sizes)), sizes).tolist()
@@ -103,28 +107,32 @@ class TrainBatches:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number of batches in an epoch."""
-        return max(1, len(self.dataset) // self.batch)
+        """Number of steps in an epoch."""
+        return max(1, len(self.dataset) // (self.batch * self.per_step))
 
     def category_rates(self, categories: int) -> torch.Tensor:
         """Return (C,) float32 how often each category is drawn, on the run's device."""
         drawn = category_rates(self.dataset.images, self.rates, categories)
         return torch.from_numpy(drawn).to(self._device, torch.float32)
 
-    def of_epoch(self, epoch: int, first: int) -> Iterator[Canvases]:
-        """Return an epoch's batches from the `first` (0-based) on, as far as they are this process's.
+    def of_epoch(self, epoch: int, first: int) -> Iterator[list[Canvases]]:
+        """Yield the batches of an epoch's steps from the `first` (0-based) on.
+
+        With several processes they are this process's parts of the batches.
 
         Their order and the keys of their images depend on the recipe's seed and the epoch only.
         """
-        seed = self._recipe.seed
+        seed, images = self._recipe.seed, self.batch * self.per_step
         order = draw_epoch(self.rates, torch.Generator().manual_seed(seed * 1_000_003 + epoch))
         keys = mixed_key(seed, epoch, np.arange(len(order))).tolist()
         indices = order.tolist()
         self._batches.drawn = [
             [Drawn(indices[start + i], keys[start + i], self._groups[i]) for i in self._share]
-            for start in range(first * self.batch, self.steps_per_epoch * self.batch, self.batch)
+            for start in range(first * images, self.steps_per_epoch * images, self.batch)
         ]
-        return iter(self._loader)
+        loaded = iter(self._loader)
+        while step := list(islice(loaded, self.per_step)):
+            yield step
 
     def newly_broken(self) -> Tally:
         """Return the images that turned out to be damaged since the last call, in any process."""

@@ -11,7 +11,7 @@ from napari_fashion.engine.network.network import Network
 from napari_fashion.engine.train.options import OptimiserOptions, ScheduleOptions
 
 LAST_LR = 0.01
-"""The last learning rate of the cosine, as a share of the peak."""
+"""The last learning rate of cosine and line, as a share of the peak."""
 
 
 def make_optimiser(network: Network, options: OptimiserOptions) -> torch.optim.Optimizer:
@@ -47,26 +47,42 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate * group.get("share", 1.0)
 
 
-def clip_gradients(network: nn.Module, options: OptimiserOptions) -> Tensor | None:
-    """Clip gradients as the options say; return their norm if it is clipped."""
+def clip_gradients(network: nn.Module, options: OptimiserOptions) -> Tensor:
+    """Clip gradients as the options say.
+
+    Returns
+    -------
+    The gradient's norm before that; it is infinite or NaN if some value is, or if values are too large
+    for float32.
+    """
     parameters = [p for p in network.parameters() if p.grad is not None]
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return torch.zeros(())
+    norms: list[Tensor] = list(torch._foreach_norm(gradients))
+    norm = torch.stack(norms).square().sum().sqrt()
     if options.clip_value:
         nn.utils.clip_grad_value_(parameters, options.clip_value)
     if options.clip_norm:
-        return nn.utils.clip_grad_norm_(parameters, options.clip_norm)
-    return None
+        nn.utils.clip_grad_norm_(parameters, options.clip_norm)
+    return norm
 
 
 def learning_rate(
     step: int, steps_per_epoch: int, total_steps: int, schedule: ScheduleOptions, peak: float
 ) -> float:
-    """Return the learning rate of a step (0-based)."""
+    """Return the learning rate of a step (0-based), apart from what a plateau makes of it."""
     warmup = min(round(schedule.warmup_epochs * steps_per_epoch), total_steps // 2)
     if step < warmup:
         return peak * (step + 1) / warmup
-    if schedule.kind == "cosine":
-        t = (step - warmup) / max(1, total_steps - warmup)
-        return peak * (LAST_LR + (1 - LAST_LR) * 0.5 * (1 + math.cos(math.pi * t)))
+    t = (step - warmup) / max(1, total_steps - warmup)
+    match schedule.kind:
+        case "cosine":
+            return peak * (LAST_LR + (1 - LAST_LR) * 0.5 * (1 + math.cos(math.pi * t)))
+        case "linear":
+            return peak * (LAST_LR + (1 - LAST_LR) * max(0.0, 1 - t))
+        case "plateau":
+            return peak
     decades = sum(
         _share_passed(step, first * steps_per_epoch, last * steps_per_epoch)
         for first, last in schedule.decay

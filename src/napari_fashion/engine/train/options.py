@@ -77,6 +77,9 @@ class OptimiserOptions(Options):
         Each gradient value is clipped to +- this (the report's 10); 0 does not clip.
     clip_norm
         The gradient's norm is clipped to this; 0 does not clip.
+    accumulate
+        Number of batches in a step, whose gradient is that of one batch of all their images: more
+        images a step than memory holds at a time.
     freeze_norms
         Batch norms keep the mean and variance of the model that the run starts from; those of a
         few images of one kind would replace them.
@@ -100,6 +103,7 @@ class OptimiserOptions(Options):
     nesterov: bool = True
     clip_value: float = Field(default=0.0, ge=0, le=1e9)
     clip_norm: float = Field(default=5.0, ge=0, le=1e9)
+    accumulate: int = Field(default=1, ge=1, le=65_536)
     freeze_norms: bool = False
     keep_start: float = Field(default=0.0, ge=0, lt=1)
     new_rows_lr: float = Field(default=2e-3, gt=0, le=100)
@@ -125,6 +129,59 @@ class TeacherOptions(Options):
     category: float = Field(default=0.5, ge=0, le=1)
 
 
+class PlateauOptions(Options):
+    """How the learning rate falls when validations get no better (kind ``"plateau"``).
+
+    Attributes
+    ----------
+    factor
+        Of the rate, each time.
+    patience
+        Number of validations without a better one before it falls.
+    min_delta
+        How much lower the normalised error must be to count as better.
+    least
+        The rate does not fall below this share of the peak.
+    """
+
+    factor: float = Field(default=0.3, gt=0, lt=1)
+    patience: int = Field(default=5, ge=1, le=1_000_000)
+    min_delta: float = Field(default=0.0, ge=0, le=100)
+    least: float = Field(default=1e-3, gt=0, le=1)
+
+
+class EarlyStoppingOptions(Options):
+    """When a run ends before its last epoch: if validations get no better.
+
+    The model that is saved at the end is that of the best validation, whether the run ends early or not.
+
+    Attributes
+    ----------
+    patience
+        Number of validations without a better one.
+    min_delta
+        How much lower the normalised error must be to count as better.
+    """
+
+    patience: int = Field(default=10, ge=1, le=1_000_000)
+    min_delta: float = Field(default=0.0, ge=0, le=100)
+
+
+class TensorBoardOptions(Options):
+    """What is written for TensorBoard, into the run's folder.
+
+    Attributes
+    ----------
+    on
+        Whether anything is written.
+    images
+        Number of validation images that are drawn with their predictions at each validation.
+    """
+
+    on: bool = False
+    images: int = Field(default=4, ge=0, le=100)
+
+
 class ScheduleOptions(Options):
     """How long a run takes, and how the learning rate changes.
 
@@ -133,14 +190,17 @@ class ScheduleOptions(Options):
     epochs
         Number of passes.
     batch
-        Images per step.
+        Images per step; of each of `OptimiserOptions.accumulate` batches.
     warmup_epochs
         Linear rise of the learning rate from 0, in epochs.
     kind
-        ``"cosine"`` to a hundredth of the peak, or ``"decay"`` by `decay`.
+        What follows the warm-up: ``"cosine"`` or ``"linear"`` to a hundredth of the peak,
+        ``"decay"`` by `decay`, or ``"plateau"``: the peak until validations get no better.
     decay
         For ``"decay"``: (first, last) epochs of ranges; the rate falls exponentially to a tenth
         over each of them, or at once if both are equal. Without ranges the rate is constant.
+    plateau
+        For ``"plateau"``, see `PlateauOptions`.
     validate_every
         Epochs between validations; the last epoch is always validated.
     max_steps
@@ -159,8 +219,9 @@ class ScheduleOptions(Options):
     epochs: int = Field(default=50, ge=1, le=1_000_000)
     batch: int = Field(default=32, ge=1, le=65_536)
     warmup_epochs: float = Field(default=1.0, ge=0, le=1_000_000)
-    kind: Literal["cosine", "decay"] = "cosine"
+    kind: Literal["cosine", "linear", "decay", "plateau"] = "cosine"
     decay: list[tuple[float, float]] = Field(default_factory=list, max_length=1000)
+    plateau: PlateauOptions = PlateauOptions()
     validate_every: int = Field(default=1, ge=1, le=1_000_000)
     max_steps: int = Field(default=0, ge=0, le=1_000_000_000)
     sizes: list[tuple[float, int]] | None = Field(default=None, max_length=64)
@@ -200,19 +261,26 @@ class ScheduleOptions(Options):
 
 
 class DivergenceOptions(Options):
-    """What to do when the loss is not finite, or far above its running median.
+    """What to do when the loss is not finite, jumps, or rises and stays high.
+
+    A rise is measured above a reference that falls at once and rises slowly, in units of the losses'
+    usual spread; a unit is at least half of their size, and a quarter of the fall since the first
+    step (`divergence.Level`).
 
     Attributes
     ----------
     policy
-        ``"skip"`` the step; go ``"back"`` to the last good epoch at a tenth of the rate; or
+        ``"skip"`` the step; go ``"back"`` to a saved state that was good, at a tenth of the rate; or
         ``"stop"``.
     factor
-        How far above the running median counts as divergence.
+        How many units above the reference a single step diverges.
+    level
+        How many units above the reference the run diverges if most of eight steps lie there.
     patience
         Consecutive diverging steps after which ``"skip"`` gives up and stops.
     """
 
     policy: Literal["skip", "back", "stop"] = "skip"
-    factor: float = Field(default=20.0, gt=1, le=1e9)
+    factor: float = Field(default=50.0, gt=1, le=1e9)
+    level: float = Field(default=5.0, gt=1, le=1e9)
     patience: int = Field(default=20, ge=1, le=1_000_000)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from napari_fashion import __version__
 from napari_fashion.engine.data.sample import AnnotatedImage
@@ -147,6 +148,11 @@ class Product:
         self.averaged._id = None
         if metrics is not None:
             self.averaged.info.metrics = dict(metrics)
+
+    def go_to(self, average: dict[str, Tensor], metrics: dict[str, Any]) -> None:
+        """Go to an average, by its weights, with its metrics on the validation images."""
+        self.averaged.network.load_state_dict(average)
+        self.restored(metrics)
 
     def is_in(self, folder: Path, steps: int) -> bool:
         """Whether the model in a run's folder is the one after this number of steps, whole."""

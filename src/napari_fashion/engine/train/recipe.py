@@ -32,9 +32,11 @@ from napari_fashion.engine.train.checkpoint_options import CheckpointOptions
 from napari_fashion.engine.train.options import (
     FINE_TUNING,
     DivergenceOptions,
+    EarlyStoppingOptions,
     OptimiserOptions,
     ScheduleOptions,
     TeacherOptions,
+    TensorBoardOptions,
 )
 from napari_fashion.errors import RecipeError
 from napari_fashion.options import Options, told
@@ -160,6 +162,10 @@ class Recipe(Options):
         Of everything random; 0 to 2^32 - 1.
     teacher
         A model to learn from beside the labels (`TeacherOptions`); None for the labels alone.
+    early_stopping
+        When the run ends before its last epoch (`EarlyStoppingOptions`); None for never.
+    tensorboard
+        What is written for TensorBoard (`TensorBoardOptions`).
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -182,6 +188,8 @@ class Recipe(Options):
     schedule: ScheduleOptions = ScheduleOptions()
     divergence: DivergenceOptions = DivergenceOptions()
     checkpoints: CheckpointOptions = CheckpointOptions()
+    early_stopping: EarlyStoppingOptions | None = None
+    tensorboard: TensorBoardOptions = TensorBoardOptions()
     teacher: TeacherOptions | None = None
 
     @property

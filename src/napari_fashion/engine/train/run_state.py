@@ -156,6 +156,20 @@ class RunState:
             raise CheckpointError(f"{self.checkpoints.run}: no checkpoint to go back to.")
         return self._load(lambda: self.checkpoints.read(path, self.check))
 
+    def read_best(self) -> Checkpoint | None:
+        """Read the checkpoint of the best validation; None if no checkpoint is of a validated step.
+
+        Raises
+        ------
+        CheckpointError
+            If it is damaged.
+        """
+        path = self.checkpoints.best()
+        if path is None:
+            return None
+        with _refusing_to_resume(self.checkpoints.run):
+            return self.checkpoints.read(path, self.check)
+
     def check(self, found: Shapes) -> None:
         """Check that tensors are those of this run's network, optimiser and random state.
 

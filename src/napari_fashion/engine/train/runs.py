@@ -22,6 +22,8 @@ from napari_fashion.locking import Holder, ProcessLock
 
 MODEL, WEIGHTS = "model.json", "model.safetensors"
 CHECKPOINTS = "checkpoints"
+TENSORBOARD = "tensorboard"
+"""Folder of the files for TensorBoard."""
 RECIPE, SPLIT, EVENTS = "recipe.json", "split.json", "events.jsonl"
 LOCK, HOLDER = "run.lock", "run.holder.json"
 OLD_STATE = ("state.json", "state.safetensors")
@@ -32,7 +34,7 @@ RUN_FILES = (MODEL, WEIGHTS, RECIPE, SPLIT, EVENTS)
 _OTHERS = (
     CHECKPOINTS,
     "data",
-    "tensorboard",
+    TENSORBOARD,
     LOCK,
     f"{LOCK}.soft",
     HOLDER,

@@ -86,15 +86,6 @@ class LossComputer:
         """Whether float16 with loss scaling is used: on GPUs without bfloat16."""
         return self.mixed and self.device.type == "cuda" and not torch.cuda.is_bf16_supported()
 
-    def __call__(self, batch: Canvases, done: float) -> dict[str, Tensor]:
-        """Return the weighted losses of a step's only batch by name; see `prepare`.
-
-        With several processes each has a part of the batch; the losses of all of them add up to
-        those of the batch.
-        """
-        prepared = self.prepare(batch, done)
-        return self.losses(prepared, self.normalisers([prepared]))
-
     def prepare(self, batch: Canvases, done: float) -> Prepared:
         """Augment a batch and encode its targets.
 
@@ -127,7 +118,11 @@ class LossComputer:
         return Normalisers(*map(int, processes().sum_numbers(astuple(own))))
 
     def losses(self, part: Prepared, normalisers: Normalisers) -> dict[str, Tensor]:
-        """Return the weighted losses of a prepared batch by name."""
+        """Return the weighted losses of a prepared batch by name.
+
+        Those of all batches of a step, in all processes, add up to the step's, if `normalisers` are the
+        step's.
+        """
         recipe = self.recipe
         with torch.autocast(self.device.type, enabled=self.mixed):
             heads = self.network(part.inputs)

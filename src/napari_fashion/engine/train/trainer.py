@@ -7,12 +7,14 @@ import math
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
+from napari_fashion.documents import listed
 from napari_fashion.engine.data.batch import Canvases
+from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import extend_split
 from napari_fashion.engine.distributed import convert_norms, processes
 from napari_fashion.engine.renamed import FORMAT
@@ -20,7 +22,7 @@ from napari_fashion.engine.train.batches import TrainBatches
 from napari_fashion.engine.train.checkpoint import About, Progress, Validation
 from napari_fashion.engine.train.checkpoints import Checkpoints
 from napari_fashion.engine.train.disk import writing
-from napari_fashion.engine.train.divergence import BACK_FACTOR
+from napari_fashion.engine.train.divergence import BACK_FACTOR, Finding
 from napari_fashion.engine.train.events import (
     DivergenceEvent,
     DoneEvent,
@@ -37,6 +39,7 @@ from napari_fashion.engine.train.events import (
 )
 from napari_fashion.engine.train.new_rows import NewRowRates
 from napari_fashion.engine.train.old_runs import is_old, read_old_state
+from napari_fashion.engine.train.plateau import EarlyStopping
 from napari_fashion.engine.train.product import Product
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.run_state import Learning, RunState, digest_of
@@ -50,9 +53,13 @@ from napari_fashion.engine.train.runs import (
 )
 from napari_fashion.engine.train.setup import Setup, set_up
 from napari_fashion.engine.train.step import LossComputer
+from napari_fashion.engine.train.tensorboard import TensorBoard
 from napari_fashion.engine.train.update import Diverged, Updater
-from napari_fashion.errors import CheckpointError
+from napari_fashion.errors import CheckpointError, RecipeError
 from napari_fashion.tally import Tally
+
+MOST_IMAGES = 1000
+"""Largest number of images that an event names."""
 
 
 class Stopped(Exception):
@@ -75,7 +82,8 @@ class Trainer:
         if not recipe.optimiser.freeze_norms:
             convert_norms(self.network, self.device)
         self.product = Product(setup)
-        self._log = EventLog(run / EVENTS, emit) if processes().first else None
+        self.tensorboard = TensorBoard(recipe.tensorboard, run, self.val_images, emit)
+        self._log = EventLog(run / EVENTS, self.tensorboard) if processes().first else None
         self.emit: Emit = self._log or _ignore
         self._split, self._left_out, self._notices = setup.split, setup.left_out, setup.notices
         self.batches = TrainBatches(recipe, self.train_images, self.device)
@@ -90,6 +98,8 @@ class Trainer:
         self.updater = Updater(
             recipe, self.network, compute_losses, self.batches.steps_per_epoch, self.total_steps
         )
+        self.early_stopping = EarlyStopping(recipe.early_stopping)
+        _refuse_unwatched(recipe, self.val_images)
         if setup.origin is not None:
             factor = max(1.0, recipe.optimiser.new_rows_lr / recipe.optimiser.lr)
             rates = NewRowRates(self.network, setup.origin.new_rows, factor)
@@ -105,13 +115,18 @@ class Trainer:
             _about(setup),
             Checkpoints(run, recipe.checkpoints),
         )
-        self.state.parts["guard"] = self.updater.guard
+        self.state.parts |= {
+            "guard": self.updater.guard,
+            "plateau": self.updater.plateau,
+            "early_stopping": self.early_stopping,
+        }
         self.epoch = self.step = 0
         self.seconds = 0.0
         self._validation: Validation | None = None
         self._saved = False  # whether a checkpoint has the run as it is now
         self._clock = self._last_save = time.monotonic()
         self._resumed = resume
+        self._first_diverged: tuple[int, Sequence[str]] = (0, ())
         if resume:
             self._load(setup)
         processes().copy_from_first(self.network.state_dict().values())
@@ -152,17 +167,23 @@ class Trainer:
         self._report(self.batches.newly_broken())
         stopped = False
         try:
-            while self.step < self.total_steps:
+            while self.step < self.total_steps and not self.early_stopping.why:
                 self._run_epoch(should_stop)
         except Stopped:
             stopped = True
+        except BaseException:
+            self.tensorboard.close()
+            raise
         path = self._save()
         if stopped:  # said first: whoever stopped it waits for the save, not for the comparison
             self.emit(StoppedEvent(model=str(path), step=self.step))
+        elif self.recipe.early_stopping is not None:
+            self._save_best()
         if (comparison := self.product.compare()) is not None:
             self.emit(comparison)
         if not stopped:
-            self.emit(DoneEvent(model=str(path), seconds=round(self.seconds, 1)))
+            why = self.early_stopping.why if self.step < self.total_steps else ""
+            self.emit(DoneEvent(model=str(path), seconds=round(self.seconds, 1), why=why))
         processes().wait()  # all find the folder finished
         return path
 
@@ -197,14 +218,14 @@ class Trainer:
         losses: list[float] = []
         seen, window = 0, time.perf_counter()
         first = self.step - self.epoch * self.batches.steps_per_epoch
-        for batch in self.batches.of_epoch(self.epoch, first):
-            parts = self._train_step(batch)
+        for batches in self.batches.of_epoch(self.epoch, first):
+            parts = self._train_step(batches)
             self.step += 1
             self._saved = False
             loss = None if parts is None else sum(parts.values())
             if loss is not None:
                 losses.append(loss)
-            seen += self.batches.batch
+            seen += self.batches.batch * len(batches)
             if self.step % every == 0 or self.step in (1, self.total_steps):
                 elapsed = max(time.perf_counter() - window, 1e-9)
                 self.emit(
@@ -230,22 +251,42 @@ class Trainer:
         if self.val_images and (last or self.epoch % self.recipe.schedule.validate_every == 0):
             validated = self.product.validate()
             self._validation = Validation(step=self.step, metrics=validated)
+            self._follow(validated.get("ne"))
         self._saved = False
         self._save()
         loss = statistics.fmean(losses) if losses else None
         self.emit(EpochEvent(epoch=self.epoch, loss=loss, val=validated))
 
-    def _train_step(self, batch: Canvases) -> dict[str, float] | None:
+    def _follow(self, error: float | None) -> None:
+        """Do what follows from a validation's normalised error."""
+        if self.updater.plateau.validated(error, self.epoch):
+            self.emit(
+                NoticeEvent(
+                    message=f"The normalised error has not fallen in "
+                    f"{self.recipe.schedule.plateau.patience} validations; the learning rate falls to "
+                    f"{self.updater.plateau.factor:g} of its peak."
+                )
+            )
+        self.early_stopping.validated(error, self.epoch)
+        self.tensorboard.draw(self.product.model(), self.step)
+
+    def _train_step(self, batches: Sequence[Canvases]) -> dict[str, float] | None:
         """Do one step; return the weighted losses by name, or None if it was skipped."""
         try:
-            losses = self.updater.step(batch, self.step)
+            losses = self.updater.step(batches, self.step)
         except Diverged as diverged:
-            self._on_divergence(diverged)
+            self._on_divergence(diverged.finding, self._names(batches))
             return None
         self.product.update(self.step)
         return losses
 
-    def _on_divergence(self, diverged: Diverged) -> None:
+    def _names(self, batches: Sequence[Canvases]) -> list[str]:
+        """Return the names of a step's images, of all processes."""
+        own = [i for batch in batches for i in batch.index.tolist()]
+        indices = [i for part in processes().gather(own) for i in part]
+        return list(dict.fromkeys(self.train_images[i].path.name for i in indices))
+
+    def _on_divergence(self, found: Finding, images: Sequence[str]) -> None:
         """Report a step that diverges, and follow the policy.
 
         Raises
@@ -253,24 +294,38 @@ class Trainer:
         CheckpointError
             If the policy is to stop, or gives up.
         """
-        policy = self.recipe.divergence.policy
-        head, value = diverged.head, diverged.value
-        loss = value if math.isfinite(value) else str(value)
-        self.emit(DivergenceEvent(step=self.step, head=head, loss=loss, policy=policy))
+        number, value = self.step + 1, found.value
+        if not self.updater.guard.count or not self._first_diverged[0]:
+            self._first_diverged = number, images
+        self.emit(
+            DivergenceEvent(
+                step=number,
+                head=found.head,
+                loss=value if math.isfinite(value) else str(value),
+                policy=self.recipe.divergence.policy,
+                images=list(images[:MOST_IMAGES]),
+            )
+        )
         can_go_back = processes().from_first(lambda: self.state.can_go_back)
-        match self.updater.guard.react(self.updater.lr_factor, can_go_back):
-            case "skip":
-                return
-            case "back":
-                self.state.go_back()
-                self.product.restored(None)
-                self.updater.lr_factor *= BACK_FACTOR
-            case "stop":
-                raise CheckpointError(
-                    f"The loss diverged at step {self.step} ({head}: {value:g}), and policy "
-                    f"{policy!r} could not recover. Lower optimiser.lr (now "
-                    f"{self.recipe.optimiser.lr:g}), or inspect the images of that batch."
+        reaction = self.updater.guard.react(self.updater.lr_factor, can_go_back)
+        if reaction.action == "stop":
+            first, images = self._first_diverged
+            raise CheckpointError(
+                f"The loss diverged at step {number:,} ({found}), and {reaction.why}. Lower "
+                f"optimiser.lr (now {self.recipe.optimiser.lr:g}), or inspect the images of step "
+                f"{first:,}: {listed(images)}."
+            )
+        if reaction.action == "back":
+            there = self.state.go_back().progress.step
+            self.product.restored(None)
+            self.updater.lr_factor *= BACK_FACTOR
+            self.emit(
+                NoticeEvent(
+                    message=f"Went back to the state of step {there:,}, at {self.updater.lr_factor:g} of "
+                    "the learning rate.",
+                    level="warning",
                 )
+            )
 
     # -- state -----------------------------------------------------------------------------
 
@@ -311,6 +366,27 @@ class Trainer:
                 seconds=round(self.seconds, 1),
                 machine=_device_name(self.device),
             )
+
+    def _save_best(self) -> None:
+        """Save the model of the best validation, if there is one that can be read."""
+        try:
+            checkpoint = self.state.read_best()
+        except CheckpointError as error:
+            message = f"{error} The model that is saved is that of the last step."
+            self.emit(NoticeEvent(message=message, level="warning"))
+            return
+        if checkpoint is None or checkpoint.manifest.validation is None:
+            return
+        self.product.go_to(checkpoint.under("average."), checkpoint.manifest.validation.metrics)
+        progress = checkpoint.manifest.progress
+        self.emit(
+            NoticeEvent(
+                message=f"The model that is saved is that of epoch {progress.epoch}, whose normalised "
+                f"error is the least: {checkpoint.manifest.error:.4f}."
+            )
+        )
+        if processes().first:
+            self._save_model()
 
     def _complete_files(self) -> None:
         """Write what the folder lacks of the state that was loaded."""
@@ -362,6 +438,19 @@ def _about(setup: Setup) -> About:
         recipe_digest=digest_of(setup.recipe.to_dict()),
         start=None if setup.start is None else setup.start.id,
     )
+
+
+def _refuse_unwatched(recipe: Recipe, val_images: Sequence[AnnotatedImage]) -> None:
+    """Refuse what follows validations if there are no images for them."""
+    for on, what in (
+        (recipe.schedule.kind == "plateau", "schedule.kind is 'plateau'"),
+        (recipe.early_stopping is not None, "early_stopping is set"),
+    ):
+        if on and not val_images:
+            raise RecipeError(
+                f"{what}, and no image is held out to validate by; expected some. Set "
+                "data.validation_share, or data.validation."
+            )
 
 
 def _ignore(event: TrainEvent) -> None:
