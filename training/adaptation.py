@@ -1,20 +1,22 @@
-"""What retraining on one unseen sender's corrected photos brings there, and costs elsewhere.
+"""What retraining on a few photos of one unseen sender brings there, and costs elsewhere.
 
     python training/adaptation.py photos:test "sender 352" --count 25 --run runs/adapted
+    python training/adaptation.py photos:test "sender 352" "sender 126" --count 12 --run runs/few
 
-Takes `count` of the sender's photos with their landmarks as the corrected ones, retrains the model on
-all of them (rate, epochs, batch, frozen norms and share of the old weights as the app's Retrain dock
-sets them), and evaluates the old and the new model on the sender's other photos and on those of the
-other senders. With photos:train only the images that the model did not learn from are used.
+Of each sender takes `count` photos with their landmarks as the corrected ones, fine-tunes the model on
+all of them as the app's Retrain dock and ``napari-fashion train export.json`` do, and evaluates the old
+and the new model on the sender's other photos and on those of the other senders. With photos:train only
+the images that the model did not learn from are used. `--set` changes the recipe.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
-from napari_fashion.app.retraining import KEEP_START, RetrainOptions
 from napari_fashion.datasets import photos
 from napari_fashion.datasets.opening import open_source
 from napari_fashion.datasets.source import Source
@@ -23,92 +25,83 @@ from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.chain import train
-from napari_fashion.engine.train.options import FINE_TUNING
+from napari_fashion.engine.train.fine_tuning import FineTuning
 from napari_fashion.engine.train.recipe import Recipe
 
 
 def main() -> None:
-    """Retrain and compare; print a table and keep the figures in the run's folder."""
+    """Retrain and compare, sender by sender; print a table and keep the figures in the runs' folders."""
     parser = _parser()
     options = parser.parse_args()
-
     old = Model.load(options.model, "cpu")
     learned = set(old.info.data["split"]["train"])
     images = [
         p for p in load_sources([Source(file=options.source)], old.schema) if p.key not in learned
     ]
-    own = sorted((p for p in images if p.group == options.sender), key=lambda p: p.key)
-    if len(own) <= options.count:
-        parser.error(
-            f"{options.sender} has {len(own)} photos that the model did not learn from; expected more "
-            f"than --count, which is {options.count}."
-        )
+    for sender in options.senders:
+        n = sum(p.group == sender for p in images)
+        if n <= options.count:
+            parser.error(
+                f"{sender} has {n} photos that the model did not learn from; expected more than --count, "
+                f"which is {options.count}."
+            )
     if options.run.exists():
         parser.error(f"{options.run} exists; give another --run.")
-    corrected, others = own[: options.count], own[options.count :]
-    rest = [p for p in images if p.group != options.sender]
+    for sender in options.senders:
+        _adapt(old, sender, images, options.run / sender.replace(" ", "-"), options)
 
-    recipe = _recipe(options, corrected)
-    new = Model.load(train(recipe, options.run, device="cpu"), "cpu")
+
+def _adapt(
+    old: Model, sender: str, images: list[AnnotatedImage], run: Path, options: argparse.Namespace
+) -> None:
+    """Retrain on some photos of a sender; judge on its others, and on those of the other senders."""
+    own = sorted((p for p in images if p.group == sender), key=lambda p: p.key)
+    corrected, others = own[: options.count], own[options.count :]
+    rest = [p for p in images if p.group != sender]
+    recipe = _recipe(options, corrected, run)
+    new = Model.load(train(recipe, run / "run", device="cpu"), "cpu")
     figures = {
         where: {name: _figures(model, judged) for name, model in (("before", old), ("after", new))}
         for where, judged in (("the sender's other photos", others), ("other senders", rest))
     }
     counts = {"corrected": len(corrected), "others": len(others), "rest": len(rest)}
-    text = json.dumps(
-        {"model": old.id, "sender": options.sender, **counts, "figures": figures}, indent=1
-    )
-    (options.run / "adaptation.json").write_text(text + "\n", "utf-8")
-    print(f"{old.id}, {options.sender}: {counts}")
+    text = json.dumps({"model": old.id, "sender": sender, **counts, "figures": figures}, indent=1)
+    (run / "adaptation.json").write_text(text + "\n", "utf-8")
+    print(f"{old.id}, {sender}: {counts}", flush=True)
     for where, both in figures.items():
         for name, before in both["before"].items():
             after = both["after"][name]
-            print(
-                f"{where}, {name}: {before:.4f} -> {after:.4f} ({100 * (after / before - 1):+.1f} %)"
-            )
+            change = f" ({100 * (after / before - 1):+.1f} %)" if before else ""
+            print(f"{where}, {name}: {before:.4f} -> {after:.4f}{change}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", help="photos:test or photos:train")
-    parser.add_argument("sender", help="such as 'sender 352'")
+    parser.add_argument("senders", nargs="+", help="such as 'sender 352'")
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--count", type=int, default=50, help="of corrected photos")
-    parser.add_argument("--epochs", type=int, default=RetrainOptions.epochs)
-    parser.add_argument("--lr", type=float, default=RetrainOptions.lr)
-    parser.add_argument("--keep", type=float, default=KEEP_START, help="of the old model's weights")
     parser.add_argument(
-        "--teach", type=float, default=0.0, help="share of the old model in the category targets"
+        "--set", action="append", default=[], metavar="TOML", help="such as 'optimiser.lr = 1e-4'"
     )
-    parser.add_argument("--run", type=Path, required=True, help="folder of the new run")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the new runs")
     return parser
 
 
-def _recipe(options: argparse.Namespace, corrected: list[AnnotatedImage]) -> Recipe:
-    return Recipe.from_dict(
-        {
-            "name": "adapted",
-            "start_from": options.model,
-            "data": {
-                "train": [{"file": str(_write(corrected, options)), "images": str(_images())}],
-                "validation_share": 0.0,
-                **FINE_TUNING["data"],
-            },
-            "network": FINE_TUNING["network"],
-            "optimiser": {
-                "lr": options.lr,
-                "keep_start": options.keep,
-                **FINE_TUNING["optimiser"],
-            },
-            "teacher": {"model": "start", "category": options.teach},
-            "schedule": {
-                **FINE_TUNING["schedule"],
-                "epochs": options.epochs,
-                "batch": RetrainOptions.batch,
-                "warmup_epochs": min(1.0, options.epochs / 10),
-            },
-        }
-    )
+def _recipe(options: argparse.Namespace, corrected: list[AnnotatedImage], run: Path) -> Recipe:
+    """Return the recipe of fine-tuning; every corrected photo is learned from."""
+    fine_tuning = FineTuning(start_from=options.model, name="adapted", validation_share=0.0)
+    file = str(_write(corrected, options.source, run))
+    document = fine_tuning.document(file, images=str(_images()))
+    for table, values in tomllib.loads("\n".join(options.set)).items():
+        document[table] = {**document.get(table, {}), **_as_table(table, values)}
+    return Recipe.from_dict(document)
+
+
+def _as_table(name: str, values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise SystemExit(f"--set {name} = ...: expected a key of a table, such as optimiser.lr.")
+    return values
 
 
 def _images() -> Path:
@@ -118,12 +111,12 @@ def _images() -> Path:
     return folder / "images"
 
 
-def _write(images: list[AnnotatedImage], options: argparse.Namespace) -> Path:
+def _write(images: list[AnnotatedImage], source: str, run: Path) -> Path:
     keys = {p.key for p in images}
-    dataset = open_source(Source(file=options.source))
+    dataset = open_source(Source(file=source))
     subset = dataset.subset([i.id for i in dataset.images if Path(i.file_name).name in keys])
-    options.run.mkdir(parents=True)
-    path: Path = options.run / "corrected.json"
+    run.mkdir(parents=True)
+    path = run / "corrected.json"
     subset.save(path)
     return path.resolve()
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import pytest
 
 from napari_fashion.app.retraining import (
-    KEEP_START,
     RetrainOptions,
     corrected_images,
     new_run_folder,
@@ -16,6 +16,7 @@ from napari_fashion.datasets.opening import open_source
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import take_prediction
+from napari_fashion.engine.train.options import FINE_TUNING
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.errors import FashionError
 from small import SCHEMA, SHIRT_XY, predicted, prediction
@@ -32,16 +33,25 @@ def test_the_recipe_is_one_that_training_reads(editor, tmp_path) -> None:
     recipe = Recipe.load(prepare(editor, options, tmp_path / 'odd "name" ü'))
     assert recipe.schedule.epochs == 3
     assert recipe.optimiser.lr == 1e-4
-    assert recipe.optimiser.freeze_norms  # a few images must not move what the old model knows
-    assert recipe.optimiser.keep_start == KEEP_START > 0
-    assert (recipe.optimiser.weight_decay, recipe.optimiser.ema) == (0.01, 0.998)
-    assert (recipe.schedule.sizes, recipe.schedule.mild) == ([], 1.0)  # not those of long runs
-    assert recipe.data.balance == recipe.network.drop_path == 0
     assert recipe.start_from == "bundled"
+    assert recipe.schema_name is None  # the start's, with what is new in the data
     assert recipe.data.validation_share == 0.3
+    assert not recipe.sets("optimiser", "keep_start")  # as every run that starts from a model
     data = Dataset.load(recipe.data.train[0].file)
     assert len(data.images) == 3
     assert data.images[0].path.is_file()
+
+
+def test_what_stays_as_it_is_in_the_form_is_left_to_the_engine(editor, tmp_path) -> None:
+    editor.apply(operations.set_reviewed(editor.dataset, 2, True))
+    path = prepare(editor, RetrainOptions(), tmp_path)
+    own = tomllib.loads(path.read_text("utf-8"))
+    assert set(own) == {"name", "start_from", "data"}
+    assert set(own["data"]) == {"train"}
+    shown = RetrainOptions()
+    assert FINE_TUNING["optimiser"]["lr"] == shown.lr
+    assert FINE_TUNING["schedule"]["epochs"] == shown.epochs
+    assert FINE_TUNING["data"]["validation_share"] == shown.validation_share
 
 
 def test_images_of_folders_that_a_person_allowed_are_trained_on(dataset_file, tmp_path) -> None:

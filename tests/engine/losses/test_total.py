@@ -254,3 +254,28 @@ def test_a_teacher_is_read_from_the_garments_own_cells():
     )
     other[:, 3] += 5.0 * ~outside
     assert category_loss(ours, targets, "mean", teacher=Teacher(other, 0.7)) != taught
+
+
+def test_a_garment_whose_category_the_teacher_lacks_is_learned_from_its_label_alone():
+    torch.manual_seed(0)
+    targets = encode_targets(random_garments(1), SCHEMA, TargetOptions(), (12, 12), 8)
+    ours, theirs = torch.randn(1, 15, 12, 12), torch.randn(1, 15, 12, 12)
+    alone = category_loss(ours, targets, "mean")
+    taught = category_loss(ours, targets, "mean", teacher=Teacher(theirs, 0.7))
+    every, none = torch.ones(15, dtype=torch.bool), torch.zeros(15, dtype=torch.bool)
+    for known, expected in ((every, taught), (none, alone)):
+        loss = category_loss(ours, targets, "mean", teacher=Teacher(theirs, 0.7, known))
+        torch.testing.assert_close(loss, expected)
+    real = targets.category[targets.category >= 0]
+    lacks = every.clone()
+    lacks[real[0]] = False
+    some = category_loss(ours, targets, "mean", teacher=Teacher(theirs, 0.7, lacks))
+    weights = torch.tensor([float(c != real[0]) for c in real])
+    parts = []
+    for index in torch.nonzero(targets.category[0] >= 0).flatten().tolist():
+        only = torch.full_like(targets.category, -1)
+        only[0, index] = targets.category[0, index]
+        one = targets._replace(category=only)
+        teacher = Teacher(theirs, 0.7) if weights[len(parts)] else None
+        parts.append(category_loss(ours, one, "mean", teacher=teacher))
+    torch.testing.assert_close(some, torch.stack(parts).mean())

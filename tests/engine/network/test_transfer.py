@@ -72,8 +72,8 @@ def test_fields_come_out_where_their_names_are(config):
             torch.testing.assert_close(after.paf[:, i], before.paf[:, place[edge]])
         elif edge[::-1] in place:
             theirs = before.paf[:, place[edge[::-1]]]
-            for channel, twin in (("x1", "x2"), ("y2", "y1"), ("size1", "size2"),
-                                  ("log_spread2", "log_spread1"), ("confidence", "confidence")):  # fmt: skip
+            twins = {"x1": "x2", "y2": "y1", "size1": "size2", "log_spread2": "log_spread1"}
+            for channel, twin in {**twins, "confidence": "confidence"}.items():
                 torch.testing.assert_close(
                     after.paf[:, i, PAF.index(channel)], theirs[:, PAF.index(twin)]
                 )

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
-import pytest
-import torch
-from safetensors.torch import load_file
 
-from drawn import SCHEMA, draw_dataset
+from drawn import SCHEMA
 from grown import as_deepfashion2, more_categories, more_landmarks
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.chain import train
-from napari_fashion.engine.train.events import CompareEvent, EpochEvent, NoticeEvent, StepEvent
+from napari_fashion.engine.train.events import CompareEvent, NoticeEvent, StepEvent
 from napari_fashion.engine.train.recipe import Recipe
 
 
 def fine_tune(trained, source, folder, **changes):
     """Train from the small model by the shortest recipe; return the new model and the events."""
-    recipe = {"start_from": str(trained[0]), "data": {"train": [source]}}
+    recipe = {
+        "start_from": str(trained[0]),
+        "data": {"train": [source]},
+        "schedule": {"validate_every": 1000},
+    }
     for key, value in changes.items():
         recipe[key] = {**recipe.get(key, {}), **value} if isinstance(value, dict) else value
     events = []
