@@ -12,6 +12,7 @@ from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import (
     extend_split,
     fingerprint,
+    given_split,
     group_position,
     read_split,
     split_images,
@@ -141,6 +142,25 @@ def test_a_known_side_is_kept_though_the_start_learned_the_image() -> None:
         keys(split.train),
         keys(split.validation),
     )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_group_of_which_the_start_learned_an_image_is_trained_on(order) -> None:
+    images = [image(i, "sender") for i in range(3)] + [image(i, str(i)) for i in range(3, 9)]
+    start = {"train": ["0.png"], "validation": ["1.png"]}
+    split = split_images(images[::order], 0.3, 0, None, start)
+    assert {"0.png", "2.png"} <= keys(split.train)
+    assert "1.png" in keys(split.validation)  # by which the start was judged
+
+
+def test_images_that_are_given_for_validation_leave_out_what_the_start_learned() -> None:
+    given = [image(0, "a"), image(1, "b"), image(1, "b"), image(2, "c", seen=False)]
+    images = [image(10, "a"), image(11, "x")]
+    split = given_split(images, given, {"train": ["0.png"], "validation": []})
+    assert [p.key for p in split.train] == ["11.png"]
+    assert [p.key for p in split.validation] == ["1.png"]
+    assert split.held_out == {"0.png", "1.png", "2.png", "10.png"}
+    assert (split.judgeable, split.learned) == (2, 1)
 
 
 def test_without_a_share_nothing_new_is_held_out() -> None:

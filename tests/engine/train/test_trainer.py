@@ -294,7 +294,7 @@ def test_a_stopped_run_with_every_new_option_goes_on_to_the_same_weights(drawn, 
 
 def test_the_mirror_is_inherited_unless_the_recipe_says_otherwise(drawn):
     old, network = InferenceOptions(flip_tta=True), NetworkConfig()
-    plain = {"data": {"train": [{"file": str(drawn)}]}}
+    plain = {"start_from": "bundled", "data": {"train": [{"file": str(drawn)}]}}
     for own, expected in (({}, True), ({"flip_tta": False}, False)):
         recipe = Recipe.from_dict({**plain, "inference": own})
         assert recipe.going_on_from(network, {}, old).inference.flip_tta is expected

@@ -23,7 +23,7 @@ def data_notices(schema: Schema, split: Split, *, share: float) -> list[NoticeEv
     if not schema.mirrors:
         notices.append(NoticeEvent(level="warning", message=mirroring_off(schema)))
     n = len(split.validation)
-    if split.learned:
+    if split.learned and (n or share > 0):
         message = (
             f"{split.learned} of {split.judgeable} images that a model could be judged by are not used "
             "for it: the model that the run starts from has learned from them. Held out to judge by: "
