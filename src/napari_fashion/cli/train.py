@@ -1,7 +1,7 @@
 """Train a model as a recipe says.
 
-The run's folder gets the model, its state after each epoch and its log. Ctrl+C saves and stops
-(again: at once); --resume --run FOLDER goes on.
+The run's folder gets the model, checkpoints and the log. Ctrl+C saves and stops (again, or before
+the first step: at once); --resume --run FOLDER goes on, and so it does after a kill.
 """
 
 from __future__ import annotations
@@ -109,7 +109,12 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe and the run's folder, with what the options change."""
     from napari_fashion.coco import Dataset
     from napari_fashion.engine.train.recipe import Recipe
-    from napari_fashion.engine.train.runs import RUN_FILES, has_state, refuse_to_overwrite
+    from napari_fashion.engine.train.runs import (
+        RUN_FILES,
+        has_state,
+        refuse_if_running,
+        refuse_to_overwrite,
+    )
 
     if options.resume:
         if options.folder is None:
@@ -134,6 +139,7 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     for name in RUN_FILES:
         outputs.check(folder / name, "a file of the run")
     try:
+        refuse_if_running(folder)
         refuse_to_overwrite(folder)
     except CheckpointError as error:
         go_on = f", or go on with that one: --resume --run {folder}" if has_state(folder) else ""
