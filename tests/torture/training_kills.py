@@ -394,7 +394,9 @@ def main() -> int:
         plan.append(
             (f"killed after {after:.2f} s", lambda a=after, o=own: scenario.kill_after(a, o))
         )
-    for name, disturb in plan:
+    for i, (name, disturb) in enumerate(plan):
+        if i and i % 50 == 0:
+            print(f"  {i} of {len(plan)}", flush=True)
         try:
             full[
                 f"{name.split(' at ')[0].split(' from ')[0].split(' after ')[0]}: {disturb()}"

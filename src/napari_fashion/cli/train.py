@@ -1,8 +1,9 @@
 """Train a model as a recipe says, or fine-tune one on a COCO file.
 
 A COCO file in place of a recipe is what the annotator's Retrain does. The run's folder gets the
-model, its checkpoints and its log. Ctrl+C saves and stops (again: at once); --resume --run FOLDER
-goes on. Under torchrun several processes share the work (training/README.md).
+model, checkpoints and the log. Ctrl+C saves and stops (again, or before the first step: at once);
+--resume --run FOLDER goes on, and so it does after a kill. Under torchrun several processes share
+the work (training/README.md).
 """
 
 from __future__ import annotations
@@ -218,7 +219,12 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     from napari_fashion.coco import Dataset
     from napari_fashion.engine.train.fine_tuning import require_images
     from napari_fashion.engine.train.recipe import Recipe
-    from napari_fashion.engine.train.runs import RUN_FILES, has_state, refuse_to_overwrite
+    from napari_fashion.engine.train.runs import (
+        RUN_FILES,
+        has_state,
+        refuse_if_running,
+        refuse_to_overwrite,
+    )
 
     if options.resume:
         if options.folder is None:
@@ -255,6 +261,7 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     for name in RUN_FILES:
         outputs.check(folder / name, "a file of the run")
     try:
+        refuse_if_running(folder)
         refuse_to_overwrite(folder)
     except CheckpointError as error:
         go_on = f", or go on with that one: --resume --run {folder}" if has_state(folder) else ""

@@ -86,7 +86,7 @@ class Checkpoints:
                 self.problems.append(str(error))
         if not paths:
             raise CheckpointError(f"{self.run}: no checkpoint there; expected one of a run.")
-        raise CheckpointError(f"none of {len(paths)} checkpoints is intact: {self.problems[0]}")
+        raise CheckpointError(f"no checkpoint is intact ({len(paths)} found): {self.problems[0]}")
 
     def read(self, path: Path, check: Callable[[Shapes], None]) -> Checkpoint:
         """Read one of the checkpoints; see `read_checkpoint`."""
