@@ -70,16 +70,22 @@ def test_from_8_landmarks_to_24(few, drawn, trained, tmp_path):
     assert report.top1 == 1.0
 
 
-def test_from_15_categories_to_50(drawn, trained, tmp_path):
-    path, names = more_categories(drawn, tmp_path / "dyed" / "dyed.json", 35)
+def test_from_15_categories_to_50(drawn, tmp_path):
+    """The bundled model: its features tell colours, those of the small one know two outlines alone."""
+    all_kinds = tmp_path / "35.json"
+    Dataset.load(drawn).subset(list(range(1, 36))).save(all_kinds)
+    (tmp_path / "images").symlink_to(drawn.parent / "images")
+    path, names = more_categories(all_kinds, tmp_path / "dyed" / "dyed.json", 35)
     source = source_of(path, path.parent / "images")
-    model, events = fine_tune(trained, source, tmp_path / "run")
+    model, events = fine_tune(
+        ("bundled",), source, tmp_path / "run", inference={"input_size": 96, "refinement": False}
+    )
     assert model.schema.category_names == (*SCHEMA.category_names, *names)
     before, after = losses_of(events, "category")
     assert after < 0.7 * before
     _, report = errors_of(model, source)
-    assert report.top1 > 0.3  # one of 50 at random: 0.02
-    assert report.average_error < 0.05  # landmarks stay
+    assert report.top1 > 0.5  # one of 50 at random: 0.02
+    assert report.average_error < 0.08  # landmarks stay
 
 
 def test_from_8_landmarks_to_294_of_13_categories(few, drawn, trained, tmp_path):
