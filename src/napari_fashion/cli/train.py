@@ -216,7 +216,6 @@ def _is_data(file: Path) -> bool:
 
 def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe and the run's folder, with what the options change."""
-    from napari_fashion.coco import Dataset
     from napari_fashion.engine.train.fine_tuning import require_images
     from napari_fashion.engine.train.recipe import Recipe
     from napari_fashion.engine.train.runs import (
@@ -227,22 +226,7 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     )
 
     if options.resume:
-        if options.folder is None:
-            raise FashionError("--resume needs --run FOLDER, the run to go on with.")
-        for given, what in (
-            (options.recipe, "recipe"),
-            (options.seed, "seed"),
-            (options.overrides or None, "recipe"),
-            (options.tensorboard or None, "recipe"),
-            (options.allow_root or None, "folders of images"),
-            (options.with_journal or None, "data"),
-            (options.categories, "categories"),
-            (options.start_from, "start"),
-            (options.epochs, "number of epochs"),
-            (options.images, "folder of images"),
-        ):
-            if given is not None:
-                raise FashionError(f"--resume goes on with the run's own {what}; give no other.")
+        _refuse_beside_resume(options)
         return Recipe.load_json(options.folder / "recipe.json"), options.folder
     if options.recipe is None:
         raise FashionError(
@@ -267,6 +251,37 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
         go_on = f", or go on with that one: --resume --run {folder}" if has_state(folder) else ""
         raise FashionError(f"{error} Name another --run FOLDER{go_on}.") from error
     changes: dict[str, Any] = {} if options.seed is None else {"seed": options.seed}
+    sources = _sources(recipe, folder, options)
+    changes["data"] = recipe.data.model_copy(update=sources)
+    if _is_data(options.recipe):
+        require_images(sources["train"][0])
+    return recipe.model_copy(update=changes), folder
+
+
+def _refuse_beside_resume(options: argparse.Namespace) -> None:
+    """Raise FashionError if a run is to be resumed that is not named, or with what it has itself."""
+    if options.folder is None:
+        raise FashionError("--resume needs --run FOLDER, the run to go on with.")
+    for given, what in (
+        (options.recipe, "recipe"),
+        (options.seed, "seed"),
+        (options.overrides or None, "recipe"),
+        (options.tensorboard or None, "recipe"),
+        (options.allow_root or None, "folders of images"),
+        (options.with_journal or None, "data"),
+        (options.categories, "categories"),
+        (options.start_from, "start"),
+        (options.epochs, "number of epochs"),
+        (options.images, "folder of images"),
+    ):
+        if given is not None:
+            raise FashionError(f"--resume goes on with the run's own {what}; give no other.")
+
+
+def _sources(recipe: Recipe, folder: Path, options: argparse.Namespace) -> dict[str, list[Source]]:
+    """Return the recipe's sources with what the options change; copies are kept in the run's folder."""
+    from napari_fashion.coco import Dataset
+
     numbers = count(1)
     sources: dict[str, list[Source]] = {}
     for name in ("train", "validation"):
@@ -289,10 +304,7 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
             if options.categories is not None:
                 update["categories"] = str(options.categories)
             sources[name].append(source.model_copy(update=update))
-    changes["data"] = recipe.data.model_copy(update=sources)
-    if _is_data(options.recipe):
-        require_images(sources["train"][0])
-    return recipe.model_copy(update=changes), folder
+    return sources
 
 
 class _StopOnSignal:

@@ -165,9 +165,9 @@ def test_new_and_dropped_fields_are_named_before_the_run_starts(drawn, trained, 
     assert "5 landmarks" in new
     assert "collar_left (24 garments)" in new
     assert "hem_centre (48 garments)" in new
-    assert any("1 categories that tiny-" in m and "Kilt (24 garments)" in m for m in said)
-    assert any(m.startswith("Dropped: 1 landmarks of tiny-") and "left_collar" in m for m in said)
-    assert any(m.startswith("Dropped: 1 categories") and "Pants" in m for m in said)
+    assert any("1 category that tiny-" in m and "Kilt (24 garments)" in m for m in said)
+    assert any(m.startswith("Dropped: 1 landmark of tiny-") and "left_collar" in m for m in said)
+    assert any(m.startswith("Dropped: 1 category of") and "Pants" in m for m in said)
     assert any("edges between landmarks" in m for m in said)
     levels = {e.level for e in events if isinstance(e, NoticeEvent) and "Dropped" in e.message}
     assert levels == {"warning"}

@@ -46,8 +46,8 @@ def notices_of(
         if lost := [name for name in theirs if name not in set(ours)]:
             notices.append(
                 NoticeEvent(
-                    message=f"Dropped: {len(lost)} {what} of {start} that the schema {new.name!r} of "
-                    f"this run lacks: {listed(lost)}.",
+                    message=f"Dropped: {_counted(len(lost), what)} of {start} that the schema "
+                    f"{new.name!r} of this run lacks: {listed(lost)}.",
                     level="warning",
                 )
             )
@@ -75,7 +75,9 @@ def _new(
     notices = []
     if enough:
         shown = listed([f"{names[i]} ({counts[i]:,} garments)" for i in enough])
-        message = f"New: {len(enough)} {what} that {start} lacks, learned from scratch: {shown}."
+        message = (
+            f"New: {_counted(len(enough), what)} that {start} lacks, learned from scratch: {shown}."
+        )
         notices.append(NoticeEvent(message=message + advice))
     if scarce:
         shown = listed([f"{names[i]} ({counts[i]:,})" for i in scarce])
@@ -84,6 +86,11 @@ def _new(
         )
         notices.append(NoticeEvent(message=f"{message}: {shown}.{advice}", level="warning"))
     return notices
+
+
+def _counted(n: int, what: str) -> str:
+    singular = {"landmarks": "landmark", "categories": "category"}[what]
+    return f"{n:,} {singular if n == 1 else what}"
 
 
 def _counts(

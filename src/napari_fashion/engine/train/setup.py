@@ -170,7 +170,7 @@ def _plan(recipe: Recipe, folder: Path, resume: bool) -> _Plan:
     match = SchemaMatch.of(start.schema, schema)
     picks_batch = not resume and not recipe.sets("schedule", "batch")
     if not resume:
-        defaults = fine_tuning_defaults(match.has_new, match.share_of_new_landmarks)
+        defaults = fine_tuning_defaults(match.has_new, match.share_of_new)
         info = start.info
         recipe = recipe.going_on_from(start.config, info.recipe, info.inference, defaults)
     return _Plan(recipe, schema, start, match, picks_batch)
