@@ -317,6 +317,7 @@ class Trainer:
             )
         if reaction.action == "back":
             there = self.state.go_back().progress.step
+            self.updater.guard.went_back()
             self.product.restored(None)
             self.updater.lr_factor *= BACK_FACTOR
             self.emit(
