@@ -185,7 +185,7 @@ def test_what_hardly_any_garment_shows_is_a_warning(drawn, trained, tmp_path):
     recipe = shortest(trained, path, images=drawn.parent / "images", data={"validation_share": 0.0})
     (notice,) = prepared(recipe, tmp_path).notices
     assert notice.level == "warning"
-    assert "fewer than 5 garments" in notice.message
+    assert "1 category that fewer than 5 garments show" in notice.message
     assert "Kilt (2)" in notice.message
 
 

@@ -36,14 +36,15 @@ def notices_of(
         *_new("landmarks", match.landmarks, new.landmarks, landmarks, start, ""),
         *_new(
             "categories", match.categories, new.category_names, categories, start,
-            " If one stands for a category of the start, say so in a map of categories instead.",
+            " If one of them stands for a category of the start, give a map of categories instead.",
         ),
     ]  # fmt: skip
     for what, theirs, ours in (
         ("landmarks", old.landmarks, new.landmarks),
         ("categories", old.category_names, new.category_names),
     ):
-        if lost := [name for name in theirs if name not in set(ours)]:
+        known = set(ours)
+        if lost := [name for name in theirs if name not in known]:
             notices.append(
                 NoticeEvent(
                     message=f"Dropped: {_counted(len(lost), what)} of {start} that the schema "
@@ -81,9 +82,8 @@ def _new(
         notices.append(NoticeEvent(message=message + advice))
     if scarce:
         shown = listed([f"{names[i]} ({counts[i]:,})" for i in scarce])
-        message = (
-            f"New, but shown by fewer than {FEW} garments, so hardly learned: {len(scarce)} {what}"
-        )
+        message = f"New, but hardly learned: {_counted(len(scarce), what)} that fewer than {FEW} garments "
+        message += "show"
         notices.append(NoticeEvent(message=f"{message}: {shown}.{advice}", level="warning"))
     return notices
 
