@@ -39,7 +39,7 @@ format: setup ## Format the code
 bench: setup ## Run the benchmarks
 	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
-torture: setup ## Fuzz files, bytes, journals, TOML and models for ten minutes each and kill a window 500 times
+torture: setup ## Fuzz files, bytes, journals, TOML and models for ten minutes each and kill a window and a training hundreds of times
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt atheris
 	@$(BIN)/python tests/torture/fuzz.py generated --files 10000
 	@$(BIN)/python tests/torture/fuzz.py bytes --seconds $(TORTURE_SECONDS)
@@ -47,6 +47,7 @@ torture: setup ## Fuzz files, bytes, journals, TOML and models for ten minutes e
 	@$(BIN)/python tests/torture/fuzz.py toml --seconds $(TORTURE_SECONDS)
 	@$(BIN)/python tests/torture/fuzz.py models --seconds $(TORTURE_SECONDS)
 	@$(BIN)/python tests/torture/killing.py --kills 500
+	@$(BIN)/python tests/torture/training_kills.py --kills all --full-disk all --moments 200
 
 screenshots: setup ## Take the images in docs/img again
 	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img --epochs 80 --overwrite

@@ -74,6 +74,36 @@ def draw_dataset(folder: Path, count: int, seed: int = 0, size: tuple[int, int] 
     return path
 
 
+def split_file(path: Path, count: int) -> tuple[Path, Path]:
+    """Write the first `count` images of a drawn data set to one file, and the others to another."""
+    document = json.loads(path.read_text())
+    made = []
+    for name, images in (
+        ("first", document["images"][:count]),
+        ("others", document["images"][count:]),
+    ):
+        ids = {image["id"] for image in images}
+        annotations = [a for a in document["annotations"] if a["image_id"] in ids]
+        made.append(path.with_name(f"{name}.json"))
+        made[-1].write_text(json.dumps(document | {"images": images, "annotations": annotations}))
+    return made[0], made[1]
+
+
+def as_toml(value: object) -> str:
+    """Return a recipe's dictionary form as TOML; within it a value."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f'"{k}" = {as_toml(v)}' for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(as_toml(v) for v in value) + "]"
+    return json.dumps(value)
+
+
+def write_recipe(path: Path, recipe: dict[str, object]) -> Path:
+    """Write a recipe's dictionary form as a TOML file; return its path."""
+    path.write_text("".join(f"{key} = {as_toml(value)}\n" for key, value in recipe.items()))
+    return path
+
+
 def tiny_recipe(path: Path, **changes: object) -> dict[str, object]:
     """Return a recipe that trains a very small network on a drawn data set in seconds."""
     recipe: dict[str, object] = {

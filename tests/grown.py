@@ -48,14 +48,14 @@ def more_landmarks(path: Path, to: Path, landmarks: int = 24) -> Path:
             [5, 1],
             *([BETWEEN[n][0] + 1, 9 + i] for i, n in enumerate(names)),
         ]
-    return _write(document, path, to)
+    return _write(document, to)
 
 
 def more_categories(path: Path, to: Path, categories: int) -> tuple[Path, list[str]]:
-    """Write a drawn data set whose garments have new categories, told apart by their colour.
+    """Write a drawn data set whose garments have new categories, told apart by colours.
 
-    Every garment gets one of `categories` new names and its hue; the file's own names stay, without
-    garments. Images are written anew beside the file.
+    Every garment gets one of `categories` (up to 35) new names, with its own hues of garment and ground;
+    the file's own names stay, without garments. Images are written anew beside the file.
 
     Returns
     -------
@@ -72,8 +72,8 @@ def more_categories(path: Path, to: Path, categories: int) -> tuple[Path, list[s
         annotation["category_id"] = first + kind
         pixels = np.array(Image.open(path.parent / "images" / image["file_name"]))
         garment = pixels.max(2) < 115  # the ground is lighter
-        colour = colorsys.hsv_to_rgb(kind / categories, 0.9, 0.45 + 0.45 * (kind % 2))
-        pixels[garment] = [round(255 * c) for c in colour]
+        for where, hue, light in ((garment, kind % 7 / 7, 0.6), (~garment, kind // 7 / 5, 1.0)):
+            pixels[where] = [round(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.8, light)]
         Image.fromarray(pixels).save(to.parent / "images" / image["file_name"])
     document["categories"] += [
         {"id": first + i, "name": name, "keypoints": list(SCHEMA.landmarks), "skeleton": []}
@@ -116,10 +116,9 @@ def as_deepfashion2(path: Path, to: Path) -> Path:
         }
         for c, n in enumerate(DF2_COUNTS)
     ]
-    return _write(document, path, to)
+    return _write(document, to)
 
 
-def _write(document: dict[str, Any], path: Path, to: Path) -> Path:
-    document["info"] = {"fashion": {"image_root": str(path.parent / "images")}}
+def _write(document: dict[str, Any], to: Path) -> Path:
     to.write_text(json.dumps(document))
     return to

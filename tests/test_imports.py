@@ -39,6 +39,8 @@ FORBIDDEN = (
         ("napari_fashion.engine.evaluation.matching", ("torch", "numba")),
         ("napari_fashion.engine.evaluation.report", ("torch", "numba")),
         ("napari_fashion.engine.train.recipe", ("torch",)),
+        ("napari_fashion.engine.train.fine_tuning", ("torch", "numba")),
+        ("napari_fashion.engine.train.run_schema", ("torch", "numba")),
         ("napari_fashion.engine.train.events", ("torch", "numba")),
         ("napari_fashion.engine.train.runs", ("torch", "numba")),
         ("napari_fashion.engine.train.trainer", ()),

@@ -58,7 +58,7 @@ def main() -> None:
         p for p in load_sources([Source(file="photos:train")], model.schema) if p.key in held_out
     ]
     if options.share is not None:  # the same photos for models that held out different shares
-        images = split_images(images, options.share, 0, None)[1]
+        images = split_images(images, options.share, 0).validation
     print(f"{model.id}, {len(images)} validation photos")
     _box_crops(model, images, options.sizes or [[s] for s in SIZES] + PAIRS)
     _refinement(model, images)

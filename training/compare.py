@@ -33,7 +33,7 @@ from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_imag
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.chain import train
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.runs import finished
+from napari_fashion.engine.train.runs import finished, has_state
 
 FOLDER = Path(__file__).resolve().parent
 SIZE = 160
@@ -166,7 +166,7 @@ def _run(name: str, seed: int, runs: Path, steps: int) -> Path:
     folder = _folder(name, seed, runs)
     if finished(folder):
         return folder / "model.json"
-    going_on = (folder / "state.json").is_file()
+    going_on = has_state(folder)
     return train(recipe_of(name, seed, steps), folder, resume=going_on, device="cpu")
 
 

@@ -699,7 +699,7 @@ def own_window(dataset_file, monkeypatch):
     yield window
     if window_module._windows.get(window.viewer) is window:
         monkeypatch.setattr(files, "ask_unsaved", lambda *_, **__: "later")
-        monkeypatch.setattr(files, "ask", lambda *_: True)
+        monkeypatch.setattr(files, "ask_training", lambda *_: "stop")
         window.viewer.close()
 
 
@@ -725,23 +725,25 @@ def test_a_close_that_napari_does_not_carry_out_ends_nothing(
     own_window, monkeypatch, tmp_path
 ) -> None:
     monkeypatch.setattr(files, "ask_unsaved", lambda *_, **__: "later")
-    monkeypatch.setattr(files, "ask", lambda *_: True)
+    monkeypatch.setattr(files, "ask_training", lambda *_: "stop")
     script = tmp_path / "trainer.py"
     script.write_text("import time\ntime.sleep(600)\n")
     own_window.training._command = [sys.executable, str(script)]
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # of a run that no window shows
     own_window.training.start(tmp_path / "recipe.toml", tmp_path / "run")
     process = own_window.training._process
     with monkeypatch.context() as patch:  # its own question, answered with Cancel
         patch.setattr(type(own_window.main), "closeEvent", lambda self, event: event.ignore())
         own_window.main.close()
     assert own_window.main.isVisible()
-    assert process.poll() is None
+    assert process.alive
+    assert own_window.training.running
     assert window_of(own_window.viewer) is own_window
     own_window.actions.next_image()
     assert len(own_window.layers.layer(LANDMARKS).data) == 4
     own_window.main.close()
     assert not own_window.main.isVisible()
-    assert process.poll() is not None
+    assert not process.alive
     assert own_window.viewer not in window_module._windows
 
 

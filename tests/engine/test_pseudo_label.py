@@ -120,7 +120,7 @@ def test_pseudo_landmarks_are_learned_from_only_where_the_recipe_says_so(
     source = Source(file=str(path), images=str(dataset.image_root), pseudo=True)
     images = load_sources([source], SCHEMA)
     assert sum(int((p.visibility > 0).sum()) for p in images) == counts["landmarks"]
-    _, validation = split_images(images, 0.5, 0, None)
+    validation = split_images(images, 0.5, 0).validation
     assert not validation  # no model is judged by another's word
     with pytest.raises(RecipeError, match="nothing to learn from"):
         load_sources([source.model_copy(update={"pseudo": False})], SCHEMA)

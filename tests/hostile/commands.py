@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from drawn import tiny_recipe
 from hostile.catalogue import Use, add, command, process
 from hostile.images import good
 from small import small_document
@@ -20,6 +21,7 @@ WORDS = "arguments"
 STREAMS = "streams and signals"
 AROUND = "surroundings"
 RESUMED = "what an interrupted prediction left"
+TRAINED = "what an interrupted training left"
 
 FAST = ("--single-instance", "--force-complete", "--model", "MODEL", "--device", "cpu")
 NEVER = ("inputs are never written over", "which is the input")
@@ -454,6 +456,58 @@ left(
 )
 left("a partial file that is a pipe", lambda f: os.mkfifo(f / "r.json.partial"), "r.json.partial")
 left("a partial file that is a folder", lambda f: (f / "r.json.partial").mkdir(), "r.json.partial")
+
+
+def trained(name: str, make: Callable[[Path], Any], *says: str) -> None:
+    """Add a run whose only checkpoint `make` makes, to be gone on with."""
+
+    def before(folder: Path) -> None:
+        recipe = {"format": 2, **tiny_recipe(folder / "a.json", schema="from-data")}
+        split: dict[str, list[str]] = {"train": ["1.png", "2.png", "3.png"], "validation": []}
+        (folder / "run" / "checkpoints").mkdir(parents=True)
+        (folder / "run" / "recipe.json").write_text(json.dumps(recipe))
+        (folder / "run" / "split.json").write_text(json.dumps(split))
+        make(folder / "run" / "checkpoints" / "step-00000001.safetensors")
+
+    call(TRAINED, name, "train", "--resume", "--run", "run", "--device", "cpu", before=before,
+         status=1, says=("cannot be resumed", *says), may_make=("run/run.lock",))  # fmt: skip
+
+
+def a_checkpoint(path: Path, **changes: Any) -> None:
+    """Write a checkpoint of another network, whose digest is right."""
+    import torch
+
+    from napari_fashion.engine.train.checkpoint import About, Manifest, Progress, write_checkpoint
+
+    manifest = Manifest(
+        progress=Progress(epoch=1, step=1, whole_epoch=True, seconds=0.0, lr_factor=1.0),
+        about=About(fingerprint="", schema_digest="", recipe_digest="", start=None),
+        optimiser="AdamW",
+    )
+    write_checkpoint(path, manifest.model_copy(update=changes), {"network.x": torch.zeros(1)})
+
+
+def a_header(path: Path, header: bytes, rest: bytes = b"") -> None:
+    path.write_bytes(len(header).to_bytes(8, "little") + header + rest)
+
+
+trained("a checkpoint of nothing", lambda p: p.write_bytes(b""), "0 bytes without a header")
+trained("a pickled checkpoint", lambda p: p.write_bytes(b"\x80\x04K\x01."), "pickled data")
+trained("a checkpoint that is a pipe", os.mkfifo, "a pipe")
+trained("a checkpoint that is a folder", lambda p: p.mkdir(), "step-00000001")
+trained("a checkpoint that is a link to itself", lambda p: p.symlink_to(p.name), "step-00000001")
+trained("a checkpoint of exabytes", lambda p: a_header(
+    p, b'{"network.x":{"dtype":"F32","shape":[1099511627775],"data_offsets":[0,4398046511100]}}'),
+    r"shape \[1099511627775\]")  # fmt: skip
+trained("a checkpoint nested deep", lambda p: a_header(p, b'{"a":' + b"[" * 100_000), "nested")
+trained("a checkpoint of other weights", lambda p: a_header(
+    p, b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', b"abcd"), "damaged")  # fmt: skip
+trained("a checkpoint of another network", a_checkpoint, "is missing|not of this run")
+trained("a checkpoint of a later version", lambda p: a_checkpoint(p, version=2), "version 2")
+trained("a checkpoint under another name",
+        lambda p: a_checkpoint(p.with_name("step-00000007.safetensors")), "is missing|not of")  # fmt: skip
+trained("a checkpoint whose optimiser is a text of megabytes",
+        lambda p: a_checkpoint(p, optimiser="x" * (4 << 20)), "4096 letters or fewer")  # fmt: skip
 
 
 def damaged(name: str, *lines: bytes) -> None:

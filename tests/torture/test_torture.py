@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def test_a_killed_window_loses_the_last_edit_at_most(tmp_path, seed):
 )
 def test_mutated_input_ends_in_an_answer_or_a_fashion_error(kind, runs):
     assert mutation_run(kind, runs) == runs
+
+
+def test_a_killed_training_goes_on_to_the_very_same_weights():
+    """In a process of its own: it forks, and a process with threads of other tests should not."""
+    script = Path(__file__).with_name("training_kills.py")
+    command = [sys.executable, str(script), "--kills", "7", "--full-disk", "3", "--moments", "2"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "12 disturbed runs came to the weights of the undisturbed one" in result.stdout
 
 
 def test_generated_files_come_back_to_the_byte():

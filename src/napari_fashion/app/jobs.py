@@ -1,21 +1,14 @@
-"""What runs in the background: predicting in a thread, training in a process of its own."""
+"""What runs in the background, in threads: predicting, and the search for oddities."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import create_worker
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 from superqt.utils import ensure_main_thread
 
 from napari_fashion.app.session import Predictor, Session
@@ -27,22 +20,12 @@ from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.prediction import Prediction
-from napari_fashion.engine.train.events import (
-    DoneEvent,
-    ErrorEvent,
-    StoppedEvent,
-    TrainEvent,
-    parse_event,
-)
-from napari_fashion.errors import OUT_OF_MEMORY, EventError, FashionError, is_out_of_memory
+from napari_fashion.errors import OUT_OF_MEMORY, FashionError, is_out_of_memory
 from napari_fashion.images import ImageFolder, read_image
 from napari_fashion.tally import Tally
 
-GRACE_SECONDS = 20
-"""How long a training process may take to save and end before it is killed."""
 CLOSING_MILLISECONDS = 20_000
 """How long closing waits for the image at hand, or for torch to be imported."""
-STDERR_LINES = 12
 
 
 def load_model(source: str) -> Predictor:
@@ -319,124 +302,3 @@ class ProblemsJob:
 
     def _ended(self) -> None:
         self._worker = None
-
-
-# -- training ----------------------------------------------------------------------------------
-
-
-class TrainJob:
-    """Runs a training in its own process group and passes its events on.
-
-    Parameters
-    ----------
-    command
-        What to run before the recipe and its options; the package's own command line by default.
-    """
-
-    event = Signal(TrainEvent)
-    """Each event of the training."""
-    failed = Signal(str)
-    """The process ended without `done` or `stopped`: why."""
-    finished = Signal()
-    """The process has ended, however."""
-
-    def __init__(self, command: Sequence[str] | None = None) -> None:
-        self._command = list(command or (sys.executable, "-m", "napari_fashion", "train"))
-        self._process: subprocess.Popen[str] | None = None
-        self._worker: Any = None
-        self._errors = Path()
-        self._ended_well = False
-        self._message = ""
-        self._killer = QTimer()
-        self._killer.setSingleShot(True)
-        self._killer.timeout.connect(self._kill)
-
-    @property
-    def running(self) -> bool:
-        """Whether the process is there."""
-        return self._process is not None
-
-    def start(self, recipe: Path, run: Path) -> None:
-        """Start training as `recipe` says, in the folder `run`."""
-        if self.running:
-            raise FashionError("A training is running; stop it first.")
-        run.mkdir(parents=True, exist_ok=True)
-        self._errors = run / "stderr.txt"
-        self._ended_well, self._message = False, ""
-        command = [*self._command, str(recipe), "--run", str(run), "--events", "jsonl"]
-        with self._errors.open("w") as errors:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                encoding="utf-8",
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                start_new_session=True,  # so that its own workers end with it
-            )
-        self._worker = create_worker(
-            _lines,
-            self._process.stdout,
-            _start_thread=True,
-            _connect={"yielded": self._read, "finished": self._ended},
-        )
-
-    def stop(self) -> None:
-        """Ask the training to save and end; it is killed if it doesn't."""
-        if self._process is not None and not self._killer.isActive():
-            self._signal(signal.SIGTERM)
-            self._killer.start(GRACE_SECONDS * 1000)
-
-    def end_now(self) -> None:
-        """End the training at once, for when the window closes; its last saved epoch stays."""
-        process = self._process
-        if process is None:
-            return
-        self._signal(signal.SIGTERM)
-        try:
-            process.wait(3)
-        except subprocess.TimeoutExpired:
-            self._kill()
-            process.wait(5)
-
-    def _signal(self, number: int) -> None:
-        process = self._process
-        if process is None or process.poll() is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            if hasattr(os, "killpg"):
-                os.killpg(process.pid, number)
-            else:  # Windows
-                process.terminate()
-
-    def _kill(self) -> None:
-        self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
-
-    def _read(self, line: str) -> None:
-        try:
-            event = parse_event(line)
-        except EventError:
-            return  # something printed by a library
-        self._ended_well |= isinstance(event, DoneEvent | StoppedEvent)
-        if isinstance(event, ErrorEvent):
-            self._message = event.message
-        self.event.emit(event)
-
-    def _ended(self) -> None:
-        process, self._process = self._process, None
-        self._worker = None
-        self._killer.stop()
-        status = process.wait() if process is not None else None
-        if not self._ended_well:
-            self.failed.emit(self._message or self._why(status))
-        self.finished.emit()
-
-    def _why(self, status: int | None) -> str:
-        lines = self._errors.read_text(errors="replace").strip().splitlines()
-        tail = "\n".join(lines[-STDERR_LINES:])
-        return f"The training ended with status {status}. {tail}".strip()
-
-
-def _lines(stream: Iterable[str]) -> Generator[str, None, None]:
-    yield from stream

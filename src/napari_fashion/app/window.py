@@ -13,12 +13,16 @@ from napari_fashion.app import shortcuts
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.closing import CloseGuard
 from napari_fashion.app.guard import Guard
-from napari_fashion.app.jobs import PredictJob, ProblemsJob, TrainJob, load_model
+from napari_fashion.app.jobs import PredictJob, ProblemsJob, load_model
 from napari_fashion.app.layers import Layers
 from napari_fashion.app.offers import Offers
 from napari_fashion.app.session import Predictor, Session
+from napari_fashion.app.train_job import TrainJob
+from napari_fashion.app.train_processes import find_left_alone
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.category_map import ask_category_map
+from napari_fashion.app.widgets.saving import wait_until_saved
+from napari_fashion.engine.train.runs import EVENTS
 
 PLUGIN = "napari-fashion"
 ANNOTATOR = "Fashion annotator"
@@ -40,6 +44,7 @@ class FashionWindow:
         self.last_guard = Guard(lambda text: self.session.notify(text, "error"))
         self.may_discard: Callable[[], bool] = lambda: True
         """Whether edits that are not saved may go; the annotator dock asks the person."""
+        self._stops_training = False
         self._guard: CloseGuard | None = None
         self._main_window: QWidget | None = None
         shortcuts.bind(viewer, self.actions)
@@ -86,22 +91,40 @@ class FashionWindow:
         if self._guard is None:
             self._main_window = main_window
             self._guard = CloseGuard(main_window, self._may_close, self._close)
+            self._find_training()
+
+    def _find_training(self) -> None:
+        """Follow a training that was left running when its window closed."""
+        if self.training.running or (record := find_left_alone()) is None:
+            return
+        self.training.attach(record)
+        what = "is still running" if record.process.alive else "has ended"
+        self.session.notify(
+            f"A training that an earlier window started {what}: see the dock {RETRAIN}."
+        )
 
     def _may_close(self) -> bool:
-        return self.may_discard() and self._may_end_training()
+        return self.may_discard() and self._may_leave_training()
 
     def _close(self) -> None:
         self.predicting.close()
         self.checking.close()
-        self.training.end_now()
+        run, process = self.training.run, self.training.let_go()
+        if self._stops_training and process is not None and run is not None:
+            wait_until_saved(self._main_window, process, run / EVENTS)
         self.session.close()
         self.last_guard.close()
         if _windows.pop(self.viewer, None) is not None:
             self.layers.close()
 
-    def _may_end_training(self) -> bool:
-        question = "A training is running. End it? What its last epoch saved stays."
-        return not self.training.running or files.ask(self._main_window, "Retrain", question)
+    def _may_leave_training(self) -> bool:
+        """Ask what becomes of a training that runs; it is stopped once every window has agreed."""
+        self._stops_training = False
+        if not self.training.running:
+            return True
+        answer = files.ask_training(self._main_window)
+        self._stops_training = answer == "stop"
+        return answer is not None
 
     def _bind_layers(self, layers: list[Any]) -> None:
         for layer in layers:

@@ -12,7 +12,8 @@ import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,21 +139,27 @@ def run(options: argparse.Namespace) -> int:
         )
         partial.begin(resume=options.resume, overwrite=options.overwrite)
         together.wait()  # all have checked what is there, before anything is drawn
-        try:
-            with announce_compiling(terminal.notify):
-                _predict(model, dataset, rule, partial, overlays, options)
-        except KeyboardInterrupt:
-            terminal.warn(
-                f"{partial.count():,} of {len(dataset.images):,} images are done and kept in "
-                f"{partial.path}; the same command with --resume goes on."
-            )
-            raise
-        finally:
-            partial.close()
+        with _kept(partial, len(dataset.images)), announce_compiling(terminal.notify):
+            _predict(model, dataset, rule, partial, overlays, options)
         together.wait()  # until everything is found
         if not together.first:
             return status.DONE
         return _finish(model, dataset, answer, partial, out, listing, options)
+
+
+@contextmanager
+def _kept(partial: Partial, total: int) -> Iterator[None]:
+    """Close the partial file in the end; on Ctrl+C, tell what it has of `total` images."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        terminal.warn(
+            f"{partial.count():,} of {total:,} images are done and kept in {partial.path}; the same "
+            "command with --resume goes on."
+        )
+        raise
+    finally:
+        partial.close()
 
 
 def _check_landmarks(given: str, dataset: Dataset, model: Model) -> None:

@@ -1,9 +1,9 @@
 """Train a model as a recipe says, or fine-tune one on a COCO file.
 
 A COCO file in place of a recipe is what the annotator's Retrain does. The run's folder gets the
-model, its state after each epoch and its log. Ctrl+C saves and stops (again: at once);
---resume --run FOLDER goes on. Under torchrun several processes share the work
-(training/README.md).
+model, checkpoints and the log. Ctrl+C saves and stops (again, or before the first step: at once);
+--resume --run FOLDER goes on, and so it does after a kill. Under torchrun several processes share
+the work (training/README.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.cli import Terminated, inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
 from napari_fashion.documents import listed
 from napari_fashion.errors import CheckpointError, FashionError
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_limits(options.max_pixels)
 
     from napari_fashion.engine.train.chain import train
-    from napari_fashion.engine.train.events import CompareEvent, ErrorEvent
+    from napari_fashion.engine.train.events import CompareEvent, ErrorEvent, StepEvent
 
     if not options.resume:
         sources = [*recipe.data.train, *recipe.data.validation]
@@ -111,6 +111,7 @@ def run(options: argparse.Namespace) -> int:
 
     def emit(event: TrainEvent) -> None:
         nonlocal verdict
+        stop.has_begun |= isinstance(event, StepEvent)
         if isinstance(event, CompareEvent):
             verdict = event.verdict
         show(event)
@@ -123,16 +124,20 @@ def run(options: argparse.Namespace) -> int:
                 resume=options.resume,
                 device=options.device,
                 emit=emit,
-                should_stop=lambda: stop.asked is not None,
+                should_stop=stop.after_step,
             )
     except Exception as error:
         show(ErrorEvent(message=f"{error}" or type(error).__name__))
+        raise
+    except KeyboardInterrupt:
+        if not stop.has_begun:
+            show(ErrorEvent(message="Stopped before the first step; nothing was learned."))
         raise
     finally:
         show.close()
     asked = together.largest(stop.asked or 0)
     if not asked:
-        return _judge(options, verdict)
+        return _judge(options, together.from_first(lambda: verdict))
     terminal.warn(
         f"Stopped; what it learned is saved. Go on: napari-fashion train --resume --run {folder}"
     )
@@ -211,28 +216,17 @@ def _is_data(file: Path) -> bool:
 
 def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
     """Return the recipe and the run's folder, with what the options change."""
-    from napari_fashion.coco import Dataset
     from napari_fashion.engine.train.fine_tuning import require_images
     from napari_fashion.engine.train.recipe import Recipe
-    from napari_fashion.engine.train.runs import RUN_FILES, refuse_to_overwrite
+    from napari_fashion.engine.train.runs import (
+        RUN_FILES,
+        has_state,
+        refuse_if_running,
+        refuse_to_overwrite,
+    )
 
     if options.resume:
-        if options.folder is None:
-            raise FashionError("--resume needs --run FOLDER, the run to go on with.")
-        for given, what in (
-            (options.recipe, "recipe"),
-            (options.seed, "seed"),
-            (options.overrides or None, "recipe"),
-            (options.tensorboard or None, "recipe"),
-            (options.allow_root or None, "folders of images"),
-            (options.with_journal or None, "data"),
-            (options.categories, "categories"),
-            (options.start_from, "start"),
-            (options.epochs, "number of epochs"),
-            (options.images, "folder of images"),
-        ):
-            if given is not None:
-                raise FashionError(f"--resume goes on with the run's own {what}; give no other.")
+        _refuse_beside_resume(options)
         return Recipe.load_json(options.folder / "recipe.json"), options.folder
     if options.recipe is None:
         raise FashionError(
@@ -245,18 +239,49 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
             "start_from. Leave the option out, or set start_from."
         )
     folder = options.folder or Path("runs") / recipe.name
-    try:
-        refuse_to_overwrite(folder)
-    except CheckpointError as error:
-        raise FashionError(
-            f"{error} Name another --run FOLDER, or go on with that one: --resume --run {folder}."
-        ) from error
     outputs = Outputs([options.recipe], overwrite=True)
     for source in (*recipe.data.train, *recipe.data.validation):
         outputs.reads([source.file])
     for name in RUN_FILES:
         outputs.check(folder / name, "a file of the run")
+    try:
+        refuse_if_running(folder)
+        refuse_to_overwrite(folder)
+    except CheckpointError as error:
+        go_on = f", or go on with that one: --resume --run {folder}" if has_state(folder) else ""
+        raise FashionError(f"{error} Name another --run FOLDER{go_on}.") from error
     changes: dict[str, Any] = {} if options.seed is None else {"seed": options.seed}
+    sources = _sources(recipe, folder, options)
+    changes["data"] = recipe.data.model_copy(update=sources)
+    if _is_data(options.recipe):
+        require_images(sources["train"][0])
+    return recipe.model_copy(update=changes), folder
+
+
+def _refuse_beside_resume(options: argparse.Namespace) -> None:
+    """Raise FashionError if a run is to be resumed that is not named, or with what it has itself."""
+    if options.folder is None:
+        raise FashionError("--resume needs --run FOLDER, the run to go on with.")
+    for given, what in (
+        (options.recipe, "recipe"),
+        (options.seed, "seed"),
+        (options.overrides or None, "recipe"),
+        (options.tensorboard or None, "recipe"),
+        (options.allow_root or None, "folders of images"),
+        (options.with_journal or None, "data"),
+        (options.categories, "categories"),
+        (options.start_from, "start"),
+        (options.epochs, "number of epochs"),
+        (options.images, "folder of images"),
+    ):
+        if given is not None:
+            raise FashionError(f"--resume goes on with the run's own {what}; give no other.")
+
+
+def _sources(recipe: Recipe, folder: Path, options: argparse.Namespace) -> dict[str, list[Source]]:
+    """Return the recipe's sources with what the options change; copies are kept in the run's folder."""
+    from napari_fashion.coco import Dataset
+
     numbers = count(1)
     sources: dict[str, list[Source]] = {}
     for name in ("train", "validation"):
@@ -279,22 +304,33 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
             if options.categories is not None:
                 update["categories"] = str(options.categories)
             sources[name].append(source.model_copy(update=update))
-    changes["data"] = recipe.data.model_copy(update=sources)
-    if _is_data(options.recipe):
-        require_images(sources["train"][0])
-    return recipe.model_copy(update=changes), folder
+    return sources
 
 
 class _StopOnSignal:
-    """Turns the first SIGINT, SIGTERM or SIGUSR1 into a wish to stop; a second ends the process.
+    """Turns the first SIGINT, SIGTERM or SIGUSR1 after the first step into a wish to stop.
 
+    A second one, and one before the first step, ends the process: there is nothing new to save.
     Schedulers of clusters send SIGTERM or SIGUSR1 some time before a job's end.
+
+    Attributes
+    ----------
+    asked
+        The signal that came first; None if none came.
+    has_begun
+        Whether a step is done.
     """
 
     SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1")
 
     def __init__(self) -> None:
         self.asked: int | None = None
+        self.has_begun = False
+
+    def after_step(self) -> bool:
+        """Note that a step is done; return whether to stop."""
+        self.has_begun = True
+        return self.asked is not None
 
     def __enter__(self) -> _StopOnSignal:
         known = [getattr(signal, name) for name in self.SIGNALS if hasattr(signal, name)]
@@ -306,8 +342,8 @@ class _StopOnSignal:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: object) -> None:
-        if self.asked is not None:
-            raise KeyboardInterrupt
+        if self.asked is not None or not self.has_begun:
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
         self.asked = number
 
 

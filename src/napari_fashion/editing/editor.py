@@ -24,9 +24,10 @@ from napari_fashion.editing.journal import Do, Entry, Pending
 from napari_fashion.editing.journaling import JournalKeeper
 from napari_fashion.editing.saving import Save
 from napari_fashion.editing.viewing import Viewing
-from napari_fashion.editing.workfiles import Holder, WorkFiles
+from napari_fashion.editing.workfiles import WorkFiles
 from napari_fashion.errors import CocoError, EditError, FashionError
 from napari_fashion.files import FileState, checked_path, is_same_path
+from napari_fashion.locking import Holder
 
 _log = logging.getLogger(__name__)
 

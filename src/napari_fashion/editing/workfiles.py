@@ -7,54 +7,26 @@ folder where none can be made there.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
-import json
 import os
 import shutil
-import socket
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import filelock
-
-from napari_fashion.documents import read_json
-from napari_fashion.errors import CocoError, FashionError
+from napari_fashion.errors import CocoError
 from napari_fashion.files import FileState, atomic_write, checked_path, is_file, remove_stale_files
+from napari_fashion.locking import Holder, ProcessLock
 from napari_fashion.paths import state_folder
 
 KEPT_VERSIONS = 5
 """Number of saved versions kept beside the file itself."""
-HOLDER_BYTES = 1 << 16
 JOURNAL = "journal.jsonl"
 BASE = "base.json"
 """The document of a folder of images that has no file yet; its journal's edits are of it."""
 ANNOTATIONS = "annotations.json"
 """The one file that a folder of images is saved to."""
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who has a data set open.
-
-    Attributes
-    ----------
-    user, host, process
-        Where the window is.
-    since
-        When it was opened.
-    """
-
-    user: str = "somebody"
-    host: str = "this machine"
-    process: int = 0
-    since: str = ""
-
-    def __str__(self) -> str:
-        since = f" since {self.since}" if self.since else ""
-        return f"{self.user} on {self.host}, process {self.process}{since}"
 
 
 @dataclass(frozen=True)
@@ -92,8 +64,7 @@ class WorkFiles:
             self.target.with_name(f".{self.target.name}.fashion"),
             state_folder() / "work" / name,
         )
-        self._lock: filelock.BaseFileLock | None = None
-        self._lock_folder: Path | None = None
+        self._lock: ProcessLock | None = None
 
     # -- folders ---------------------------------------------------------------------------
 
@@ -153,34 +124,13 @@ class WorkFiles:
             return None
         try:
             folder = self.folder()
-            lock = self._acquire(folder)
-        except filelock.Timeout:
-            return self._holder()
+            lock = ProcessLock(folder / "lock", folder / "holder.json")
+            holder = lock.acquire()
         except (OSError, RuntimeError):
             return None
-        self._lock, self._lock_folder = lock, folder
-        holder = {
-            "user": _user(),
-            "host": socket.gethostname(),
-            "process": os.getpid(),
-            "since": f"{datetime.now():%Y-%m-%d %H:%M}",
-        }
-        with contextlib.suppress(OSError):
-            (folder / "holder.json").write_text(json.dumps(holder), "utf-8")
-        return None
-
-    @staticmethod
-    def _acquire(folder: Path) -> filelock.BaseFileLock:
-        """Take the system's lock, or where the file system has none the existence of a file."""
-        lock: filelock.BaseFileLock = filelock.FileLock(folder / "lock", is_singleton=False)
-        try:
-            lock.acquire(blocking=False)
-        except (OSError, NotImplementedError) as error:
-            if isinstance(error, filelock.Timeout):
-                raise
-            lock = filelock.SoftFileLock(folder / "lock.soft", is_singleton=False)
-            lock.acquire(blocking=False)
-        return lock
+        if holder is None:
+            self._lock = lock
+        return holder
 
     @property
     def is_locked(self) -> bool:
@@ -190,23 +140,8 @@ class WorkFiles:
     def release(self) -> None:
         """Give the data set back."""
         lock, self._lock = self._lock, None
-        if lock is None:
-            return
-        folder = self._lock_folder
-        assert folder is not None
-        with contextlib.suppress(OSError):
-            (folder / "holder.json").unlink(missing_ok=True)
-        lock.release()  # its file stays: another window may be about to take it
-
-    def _holder(self) -> Holder:
-        path = self.find("holder.json")
-        try:
-            data = read_json(path, CocoError, limit=HOLDER_BYTES) if path else {}
-            return Holder(
-                str(data["user"]), str(data["host"]), int(data["process"]), str(data["since"])
-            )
-        except (FashionError, ValueError, KeyError, TypeError):
-            return Holder()
+        if lock is not None:
+            lock.release()
 
     # -- earlier versions ------------------------------------------------------------------
 
@@ -310,10 +245,3 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:  # a name that is too long
         return False
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "somebody"

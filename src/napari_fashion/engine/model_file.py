@@ -20,6 +20,7 @@ from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.network.heads import CATEGORY, HEADS, PAF, PIF
 from napari_fashion.engine.renamed import FORMAT as VERSION
 from napari_fashion.engine.renamed import translate_model
+from napari_fashion.engine.train.runs import has_state
 from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
 from napari_fashion.options import Options, told
@@ -151,7 +152,8 @@ class ModelFile:
         """Raise CheckpointError if the weights are not those that were saved with the description."""
         if sha256 != self.description.weights_sha256:
             raise CheckpointError(
-                f"{self.weights}: these are other weights than {self.path.name} was saved with. {TOGETHER}"
+                f"{self.weights}: these are other weights than {self.path.name} was saved with. "
+                f"{_remedy(self.path.parent)}"
             )
 
 
@@ -312,11 +314,22 @@ def find_model(source: Path | str) -> Path:
     if path.is_file() and path.suffix != ".json" and not described.is_file():
         raise CheckpointError(
             f"{shown_path(str(source))}: no {shown_path(described.name)} beside it; expected the "
-            f"description that was written with it. {TOGETHER}"
+            f"description that was written with it. {_remedy(path.parent)}"
         )
     if not described.is_file():
         raise CheckpointError(
             f"{shown_path(str(source))}: no model there; expected a folder with model.json and "
             "model.safetensors, the path of a .json, .safetensors or .onnx, or 'bundled'."
+            f"{' ' + _remedy(stem.parent) if has_state(stem.parent) else ''}"
         )
     return stem
+
+
+def _remedy(folder: Path) -> str:
+    """Return what to do about a model in a folder whose two files are not those of one model."""
+    if not has_state(folder):
+        return TOGETHER
+    return (
+        "A training run was ended in this folder before its model was written; write it anew: "
+        f"napari-fashion train --resume --run {shown_path(folder)}."
+    )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -35,6 +36,25 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
+class Header:
+    """What the header of a safetensors file says.
+
+    Attributes
+    ----------
+    shapes
+        Of the tensors, by name.
+    metadata
+        Its texts.
+    raw
+        The file's bytes before the tensors.
+    """
+
+    shapes: Shapes
+    metadata: dict[str, str]
+    raw: bytes
+
+
+@dataclass(frozen=True)
 class Weights:
     """What a safetensors file holds.
 
@@ -51,6 +71,18 @@ class Weights:
     tensors: dict[str, Tensor]
     metadata: dict[str, str]
     sha256: str
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of a safetensors file, and check it against the file's size.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, or its header is none or contradicts its size.
+    """
+    with _reading(path), open_regular(path) as stream:
+        return _read_header(stream, path)[0]
 
 
 def read_weights(path: Path, shapes: Callable[[Shapes], None] = lambda found: None) -> Weights:
@@ -70,19 +102,10 @@ def read_weights(path: Path, shapes: Callable[[Shapes], None] = lambda found: No
         If the file cannot be read, its header is none or contradicts its size, or a number in it is not
         finite.
     """
-    try:
-        with open_regular(path) as stream:
-            size = stream.seek(0, 2)
-            stream.seek(0)
-            start = _read_header_bytes(stream, size, path)
-            header = parse_json(start[8:], f"{path}: its header", CheckpointError, EXPECTED)
-            found, metadata = _checked(header, size - len(start), path)
-            shapes(found)
-            data = start + stream.read(size - len(start))
-    except (OSError, ValueError, MemoryError) as error:
-        raise CheckpointError(
-            f"{shown_path(path)}: cannot be read ({why_unreadable(error)}); expected {EXPECTED}."
-        ) from error
+    with _reading(path), open_regular(path) as stream:
+        header, room = _read_header(stream, path)
+        shapes(header.shapes)
+        data = header.raw + stream.read(room)
     from safetensors.torch import load
 
     try:
@@ -92,7 +115,7 @@ def read_weights(path: Path, shapes: Callable[[Shapes], None] = lambda found: No
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise _wrong(path, f"{shown(name)} holds numbers that are not finite")
-    return Weights(tensors, metadata, hashlib.sha256(data).hexdigest())
+    return Weights(tensors, header.metadata, hashlib.sha256(data).hexdigest())
 
 
 def expect_shapes_of(
@@ -124,6 +147,27 @@ def expect_shapes_of(
         )
 
     return check
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn errors of the system while a file is read into one sentence."""
+    try:
+        yield
+    except (OSError, ValueError, MemoryError) as error:
+        raise CheckpointError(
+            f"{shown_path(path)}: cannot be read ({why_unreadable(error)}); expected {EXPECTED}."
+        ) from error
+
+
+def _read_header(stream: BinaryIO, path: Path) -> tuple[Header, int]:
+    """Return the header of an open file, and the number of bytes behind it."""
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    raw = _read_header_bytes(stream, size, path)
+    header = parse_json(raw[8:], f"{path}: its header", CheckpointError, EXPECTED)
+    shapes, metadata = _checked(header, size - len(raw), path)
+    return Header(shapes, metadata, raw), size - len(raw)
 
 
 def _read_header_bytes(stream: BinaryIO, size: int, path: Path) -> bytes:

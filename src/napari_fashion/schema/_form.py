@@ -46,6 +46,15 @@ class Form:
             raise self.wrong(found, "a number", key)
         return float(min(found, MAX_SIGMA + 1.0))
 
+    def flag(self, key: str) -> bool | None:
+        """Return true or false, or None if the key is missing."""
+        found = self.value.get(key, _MISSING)
+        if found is _MISSING:
+            return None
+        if not isinstance(found, bool):
+            raise self.wrong(found, "true or false", key)
+        return found
+
     def texts(self, key: str) -> list[str]:
         found = self.value.get(key, _MISSING)
         if not isinstance(found, list) or not all(isinstance(item, str) for item in found):

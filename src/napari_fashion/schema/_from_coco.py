@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from napari_fashion.documents import shown
 from napari_fashion.errors import SchemaError
+from napari_fashion.schema._flips import KEYS, Flips, find_flips, listed_flips
 from napari_fashion.schema._limits import MAX_CATEGORIES, MAX_EDGES, MAX_LANDMARKS
 
 Listed = tuple[str, tuple[str, ...]]
@@ -24,7 +25,7 @@ class JoinedLandmarks(NamedTuple):
     edges
         Pairs of landmark indices of all skeletons, 0-based.
     flips
-        Permutation of length K, by ``left`` and ``right`` in the names.
+        By the categories' own lists, else by the sides in the names.
     body_types
         Name and landmark indices, one for each distinct list of landmarks.
     categories
@@ -33,7 +34,7 @@ class JoinedLandmarks(NamedTuple):
 
     landmarks: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
-    flips: tuple[int, ...]
+    flips: Flips
     body_types: tuple[tuple[str, tuple[int, ...]], ...]
     categories: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -73,8 +74,6 @@ def join_landmarks(
     """Return the landmarks of all categories in one list; `listed` is of `listed_landmarks`."""
     names = tuple(dict.fromkeys(n for _, points in listed for n in points))
     place = {n: i for i, n in enumerate(names)}
-    flips = [place.get(_mirrored(n), i) for i, n in enumerate(names)]
-    flips = [j if flips[j] == i else i for i, j in enumerate(flips)]
     edges: dict[tuple[int, int], None] = {}
     types: dict[tuple[int, ...], str] = {}
     taken: set[str] = set()
@@ -91,7 +90,7 @@ def join_landmarks(
     return JoinedLandmarks(
         landmarks=names,
         edges=tuple(edges),
-        flips=tuple(flips),
+        flips=_flips(entries, listed, names),
         body_types=tuple((label, places) for places, label in types.items()),
         categories=tuple((label, tuple(body_types)) for label, body_types in members.items()),
     )
@@ -128,10 +127,33 @@ def _another(label: str, taken: set[str]) -> str:
     return new
 
 
-def _mirrored(name: str) -> str:
-    if "left" in name:
-        return name.replace("left", "right")
-    return name.replace("right", "left")
+def _flips(
+    entries: Sequence[Mapping[str, Any]], listed: Sequence[Listed], names: Sequence[str]
+) -> Flips:
+    """Return the flips of all landmarks: as the categories list them, the others' by their names."""
+    partners: dict[str, str] = {}
+    problem = ""
+    for entry, (label, points) in zip(entries, listed, strict=True):
+        for key in KEYS:
+            if not entry.get(key):  # nothing is known of them, as without a list
+                continue
+            own = listed_flips(key, entry[key], points)
+            if isinstance(own, str):
+                problem = problem or f"category {shown(label)}: {own}"
+                continue
+            for name, partner in own.items():
+                if partners.setdefault(name, partner) != partner:
+                    problem = problem or (
+                        f"category {shown(label)}: {key} maps {shown(name)} to {shown(partner)}, "
+                        f"another list to {shown(partners[name])}"
+                    )
+    open_names = [name for name in names if name not in partners]
+    found = find_flips(open_names)
+    problem = problem or (found.problem if open_names else "")
+    partners |= {name: open_names[j] for name, j in zip(open_names, found.order, strict=True)}
+    place = {name: i for i, name in enumerate(names)}
+    order = [place[partners[name]] for name in names]
+    return Flips(tuple(j if order[j] == i else i for i, j in enumerate(order)), problem)
 
 
 def hue(turn: float) -> str:

@@ -25,6 +25,7 @@ from napari_fashion.schema._checks import (
     check_skeletons,
     check_unique,
 )
+from napari_fashion.schema._flips import Flips, find_flips
 from napari_fashion.schema._form import Form
 from napari_fashion.schema._from_coco import hue, join_landmarks, listed_landmarks
 from napari_fashion.schema._limits import MAX_CATEGORIES, MAX_EDGES, MAX_LANDMARKS
@@ -82,6 +83,9 @@ class Schema:
         The C categories, in the order of the model's category channels.
     colors
         K colours ``#rrggbb``, one per landmark.
+    mirrors
+        Whether the flips are known, so that a horizontally flipped image is labelled right: images
+        are flipped in training and inference only then.
     """
 
     name: str
@@ -93,6 +97,7 @@ class Schema:
     body_types: tuple[tuple[str, tuple[int, ...]], ...]
     categories: tuple[Category, ...]
     colors: tuple[str, ...] = field(default=())
+    mirrors: bool = True
 
     def __post_init__(self) -> None:
         name, k = self.name, len(self.landmarks)
@@ -161,6 +166,9 @@ class Schema:
     def from_dict(cls, data: Mapping[str, Any]) -> Schema:
         """Build a schema from its dictionary form (1-based indices, as in the TOML files).
 
+        Without ``flip_pairs`` the flips are found by the sides in the landmarks' names, unless
+        ``mirrors`` says whether each landmark goes to itself (true) or none is known (false).
+
         Raises
         ------
         SchemaError
@@ -179,6 +187,10 @@ class Schema:
                 raise pair.wrong(ends, "the names of two landmarks")
             a, b = (places[end] for end in ends)
             flips[a], flips[b] = b, a
+        mirrors = form.flag("mirrors")
+        if mirrors is None and not data.get("flip_pairs"):
+            found = find_flips(names) if len(set(names)) == len(names) else Flips(tuple(flips))
+            flips, mirrors = list(found.order), not found.problem
         return cls(
             name=form.text("name"),
             landmarks=names,
@@ -198,10 +210,15 @@ class Schema:
                 for entry in form.tables("categories", MAX_CATEGORIES, ())
             ),
             colors=tuple(entry.text("color") for entry in landmarks),
+            mirrors=mirrors is not False,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the dictionary form that `from_dict` reads (1-based indices)."""
+        paired = any(i != j for i, j in enumerate(self.flips))
+        mirrors = (
+            {} if self.mirrors and (paired or self.n_landmarks == 1) else {"mirrors": self.mirrors}
+        )
         return {
             "name": self.name,
             "default_skeleton": self.default_skeleton,
@@ -212,6 +229,7 @@ class Schema:
             "flip_pairs": [
                 [self.landmarks[i], self.landmarks[j]] for i, j in enumerate(self.flips) if i < j
             ],
+            **mirrors,
             "skeletons": {
                 label: [[a + 1, b + 1] for a, b in edges] for label, edges in self.skeletons
             },
@@ -227,8 +245,9 @@ class Schema:
 
         Categories whose landmarks are those of a bundled schema get the one that has the most of
         their names (with its sigmas, flips and body types); where it lacks some, its landmarks with
-        the document's categories. Any other categories get a schema of their own: flips by
-        ``left``/``right`` in the names, and a body type for each list of landmarks. Categories with
+        the document's categories. Any other categories get a schema of their own: flips by their
+        own lists, such as ``flip_pairs``, else by the sides in the names (`find_flips`), and a body
+        type for each list of landmarks. Categories with
         different lists share one schema, which has the landmarks of all of them.
 
         A skeleton that is missing, null or counts from 0 is read as far as it can be.
@@ -252,16 +271,19 @@ class Schema:
             )
         joined = join_landmarks(entries, listed)
         k = len(joined.landmarks)
+        if joined.flips.problem:
+            _log.info("mirroring is off: %s", joined.flips.problem)
         return cls(
             name=name,
             landmarks=joined.landmarks,
             skeletons=(("file", joined.edges),),
             default_skeleton="file",
-            flips=joined.flips,
+            flips=joined.flips.order,
             sigmas=(DEFAULT_SIGMA,) * k,
             body_types=joined.body_types,
             categories=tuple(Category(label, types) for label, types in joined.categories),
             colors=tuple(hue(i / k) for i in range(k)),
+            mirrors=not joined.flips.problem,
         )
 
     @classmethod
@@ -309,6 +331,15 @@ class Schema:
     def n_landmarks(self) -> int:
         """Number K of landmarks."""
         return len(self.landmarks)
+
+    @cached_property
+    def mirror_problem(self) -> str:
+        """Why images must not be flipped horizontally, as a clause; empty if they may be."""
+        if self.mirrors:
+            return ""
+        return (
+            find_flips(self.landmarks).problem or "the schema says so, or lists of flips disagree"
+        )
 
     @property
     def edges(self) -> tuple[Edge, ...]:

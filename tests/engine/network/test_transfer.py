@@ -85,6 +85,8 @@ def test_fields_come_out_where_their_names_are(config):
     assert match.landmarks.new == [0, len(landmarks) - 1]
     assert match.edges.new == [len(turned) - 1]
     assert match.categories.new == [0]
+    assert match.has_new
+    assert match.share_of_new == 2 / 9
     assert first not in turned
 
 

@@ -15,7 +15,7 @@ def test_a_recipe_that_names_only_its_data_trains(drawn, tmp_path):
     """Apart from sizes that a test can afford, everything has its default."""
     (tmp_path / "recipe.toml").write_text(
         "inference.input_size = 96\n"
-        "schedule = {epochs = 12, batch = 8, validate_every = 12}\n"
+        "schedule = {epochs = 20, batch = 8, validate_every = 20}\n"
         f'[[data.train]]\nfile = "{drawn}"\n'
     )
     recipe = Recipe.load(tmp_path / "recipe.toml")

@@ -257,14 +257,28 @@ def test_steps_whose_gradient_diverges_count_although_their_losses_do_not():
     assert actions == ["skip", "skip", "stop"]
 
 
+def test_a_run_that_is_resumed_goes_on_counting_diverging_steps():
+    watch, resumed = guard(patience=3), guard(patience=3)
+    for _ in range(2):
+        assert watch.react(1.0, True).action == "skip"
+    resumed.load_state_dict(watch.state_dict())
+    for one in (watch, resumed):
+        assert one.react(1.0, True).action == "stop"
+
+
 def test_going_back_needs_a_good_state_and_ends_at_a_tiny_rate():
     watch = guard(policy="back")
     assert watch.react(1.0, False).why == "there is no saved state that was good, to go back to"
     assert watch.react(1.0, True).action == "back"
     watch.load_state_dict(guard().state_dict())  # as it is read with the saved state
-    assert "diverges at once" in watch.react(0.1, True).why
+    watch.went_back()
+    resumed = guard(policy="back")
+    resumed.load_state_dict(watch.state_dict())  # a run that is ended there and goes on
+    for one in (watch, resumed):
+        assert "diverges at once" in one.react(0.1, True).why
     watch.accept({"a": 1.0}, 1.0)
     assert watch.react(1e-3, True).action == "back"
+    watch.went_back()
     watch.accept({"a": 1.0}, 1.0)
     assert "0.0001" in watch.react(1e-4, True).why
     assert guard(policy="stop").react(1.0, True).action == "stop"

@@ -170,8 +170,20 @@ def ask_version(parent: QWidget, versions: Sequence[str]) -> int | None:
     return versions.index(text) if ok else None
 
 
+def ask_training(parent: QWidget | None) -> Literal["stop", "leave"] | None:
+    """Ask what becomes of a training when the window closes; None: the window stays."""
+    return _ask_choice(
+        parent,
+        "Retrain",
+        "A training is running.",
+        "Stop it: the window waits until it has saved what it has learned. Let it go on: it goes on "
+        "without the window, and the next window shows it in the dock Retrain.",
+        {"stop": "Stop and save", "leave": "Let it go on"},
+    )
+
+
 def _ask_choice(
-    parent: QWidget, title: str, text: str, more: str, choices: Mapping[Any, str]
+    parent: QWidget | None, title: str, text: str, more: str, choices: Mapping[Any, str]
 ) -> Any:
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)

@@ -8,6 +8,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 KEPT_POINTS = 4000
 SMOOTHING = 0.85
+LARGEST = 1e12
+"""Greatest loss that is drawn."""
 
 
 class LossCurve(QWidget):
@@ -40,7 +42,8 @@ class LossCurve(QWidget):
         self._draw()
 
     def add(self, step: float, loss: float) -> None:
-        """Append the loss of a step."""
+        """Append the loss of a step; one beyond what can be drawn is drawn at the edge of that."""
+        loss = min(max(loss, -LARGEST), LARGEST)
         self._count += 1
         self._mean = SMOOTHING * self._mean + (1 - SMOOTHING) * loss
         self.steps.append(step)

@@ -10,18 +10,23 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from napari_fashion.app.widgets.style import faint
-from napari_fashion.engine.train.events import Metrics
+from napari_fashion.engine.train.events import Metrics, Verdict
 
 FIGURES = (
-    ("ne", "NE", "Mean distance to the truth, in parts of the image: less is better", False),
-    ("pdl", "PDL at 0.1", "Share of landmarks nearer than 0.1: more is better", True),
-    ("top1", "Category, top 1", "Share of categories that are right: more is better", True),
+    ("ne", "NE", "Mean distance to the truth, in parts of the image: less is better"),
+    ("pdl", "PDL at 0.1", "Share of landmarks nearer than 0.1: more is better"),
+    ("top1", "Category, top 1", "Share of categories that are right: more is better"),
 )
-"""Key in the events, name, meaning, and whether more is better."""
+"""Key in the events, name, and meaning."""
+
+
+JUDGED = "ne"
+"""The figure that the verdict is on."""
+_BETTER_SIDE: dict[Verdict, str] = {"better": "new", "worse": "old"}
 
 
 class MetricsTable(QWidget):
-    """Three figures of two models; the better one stands out."""
+    """Three figures of two models; the one of the better model stands out if the verdict says so."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +37,7 @@ class MetricsTable(QWidget):
         for column, text in ((1, "old"), (2, "new")):
             grid.addWidget(faint(text), 0, column, Qt.AlignmentFlag.AlignRight)
         self.cells: dict[tuple[str, str], QLabel] = {}
-        for row, (key, name, meaning, _) in enumerate(FIGURES, start=1):
+        for row, (key, name, meaning) in enumerate(FIGURES, start=1):
             label = QLabel(name)
             label.setToolTip(meaning)
             grid.addWidget(label, row, 0)
@@ -43,15 +48,17 @@ class MetricsTable(QWidget):
                 grid.addWidget(cell, row, column)
                 self.cells[key, side] = cell
 
-    def show_figures(self, old: Metrics, new: Metrics) -> None:
-        """Show the figures of the old and the new model; empty ones leave a dash."""
-        for key, _, _, more in FIGURES:
+    def show_figures(self, old: Metrics, new: Metrics, verdict: Verdict | None = None) -> None:
+        """Show the figures of the old and the new model; missing ones leave a dash.
+
+        Only the figure that the verdict is on is set in bold: of the others no difference is shown.
+        """
+        for key, *_ in FIGURES:
             values = {"old": _number(old.get(key)), "new": _number(new.get(key))}
+            bold = _BETTER_SIDE.get(verdict) if verdict is not None and key == JUDGED else None
             for side, value in values.items():
-                other = values["old" if side == "new" else "new"]
-                better = value > other if more else value < other
                 text = "–" if math.isnan(value) else f"{value:.4f}"  # noqa: RUF001
-                self.cells[key, side].setText(f"<b>{text}</b>" if better else text)
+                self.cells[key, side].setText(f"<b>{text}</b>" if side == bold else text)
 
     def text(self, key: str) -> str:
         """Return a figure of both models: "0.0412 before, 0.0312 after"."""

@@ -30,6 +30,7 @@ from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.loss_curve import LossCurve
 from napari_fashion.app.widgets.messages import MessageLine
 from napari_fashion.app.widgets.metrics import MetricsTable
+from napari_fashion.app.widgets.notices import NoticeList
 from napari_fashion.app.widgets.style import (
     MARGIN,
     SPACING,
@@ -40,22 +41,34 @@ from napari_fashion.app.widgets.style import (
     shrinking,
     theme_of,
 )
+from napari_fashion.app.widgets.verdict import VerdictBox
+from napari_fashion.documents import shortened
 from napari_fashion.engine.train.events import (
     CompareEvent,
     DivergenceEvent,
     DoneEvent,
     EpochEvent,
-    Metrics,
+    LeftOutEvent,
+    NoticeEvent,
     StartEvent,
     StepEvent,
     StoppedEvent,
     TrainEvent,
+    Verdict,
 )
 from napari_fashion.errors import FashionError
 
 FORGETTING = (
     "The model sees only what you corrected and may forget the rest. Prefer all annotated images."
 )
+CANCEL_TIPS = {
+    False: "Save what is learned so far and stop",
+    True: "End at once, without saving; what was saved before stays",
+}
+"""By whether the training has been asked to stop already."""
+PROGRESS = 1000
+"""Steps of the progress bar."""
+MESSAGE_LETTERS = 2000
 
 
 class RetrainDock(Dock):
@@ -68,14 +81,28 @@ class RetrainDock(Dock):
         self.model_path: Path | None = None
         self.runs_folder: Path | None = None
         """Where runs are kept; None: the user's data folder."""
-        self._started = 0.0
+        self._since = (0.0, 0)
+        """When the pace began to be measured, and at which step."""
         self._steps = 0
+        self._val_images = 0
+        self._stopping = False
         self._make_form(RetrainOptions())
         self._make_progress()
         self._lay_out()
         self._connect()
         self.apply_theme()
-        self.refresh()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Show a training that is followed since before the dock was opened."""
+        for event in self.job.history:
+            self.on_event(event)
+        if self.job.failure:
+            self._on_failed(self.job.failure)
+        if self.job.running:
+            self.refresh()
+        else:
+            self._on_finished()
 
     def _make_form(self, defaults: RetrainOptions) -> None:
         self.start_from = shrinking(QLabel())
@@ -105,17 +132,19 @@ class RetrainDock(Dock):
         self.retrain = QPushButton("Retrain")
         self.retrain.setObjectName("main")
         self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Save what is learned so far and stop")
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(6)
         self.state = faint()
         self.state.setWordWrap(True)
+        self.state.setTextFormat(Qt.TextFormat.PlainText)
         self.metrics = MetricsTable()
         self.use = QPushButton("Use new model")
         self.use.setObjectName("main")
         self.keep = QPushButton("Keep old")
         self.held_out = section("On the held-out images")
+        self.notices = NoticeList()
+        self.verdict = VerdictBox()
         self.message = MessageLine(self.session)
 
     def _lay_out(self) -> None:
@@ -125,6 +154,7 @@ class RetrainDock(Dock):
         self.content.addLayout(_button_row(self.retrain, self.cancel))
         self.content.addWidget(self.progress)
         self.content.addWidget(self.state)
+        self.content.addWidget(self.notices)
         self.content.addWidget(rule())
         self.content.addWidget(section("Loss"))
         self.content.addWidget(self.curve)
@@ -136,6 +166,7 @@ class RetrainDock(Dock):
         foot.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         foot.setSpacing(SPACING)
         foot.addWidget(self.message)
+        foot.addWidget(self.verdict)
         foot.addLayout(_button_row(self.use, self.keep))
         self.outer.addWidget(rule())
         self.outer.addLayout(foot)  # stays in sight while the rest scrolls
@@ -164,7 +195,7 @@ class RetrainDock(Dock):
         follow(self, self.session.model_changed, self.refresh)
         follow(self, self.job.event, self.on_event)
         follow(self, self.job.failed, self._on_failed)
-        follow(self, self.job.finished, self.refresh)
+        follow(self, self.job.finished, self._on_finished)
 
     def apply_theme(self, *_: Any) -> None:
         """Take the colours of napari's theme."""
@@ -182,6 +213,8 @@ class RetrainDock(Dock):
             widget.setEnabled(not running)
         self.retrain.setEnabled(editor is not None and not running)
         self.cancel.setEnabled(running)
+        self.cancel.setText("Stop now" if self._stopping else "Cancel")
+        self.cancel.setToolTip(CANCEL_TIPS[self._stopping])
         for button in (self.use, self.keep):
             button.setEnabled(self.model_path is not None and not running)
         if editor is None:
@@ -195,7 +228,7 @@ class RetrainDock(Dock):
                 "at are left out."
             )
         if not running:
-            self.progress.setRange(0, 1)
+            self.progress.setRange(0, PROGRESS)
             self.progress.setValue(0)
 
     @property
@@ -221,72 +254,110 @@ class RetrainDock(Dock):
         except (FashionError, OSError) as error:
             self.session.notify(str(error), "error")
             return
-        self.model_path = None
-        self.curve.clear()
-        self.metrics.show_figures({}, {})
+        self._clear()
+        self._stopping = False
         self.state.setText("Starting…")
-        self.progress.setRange(0, 0)
         self.message.hide()
         self.refresh()
         self.progress.setRange(0, 0)
 
+    def _clear(self) -> None:
+        """Remove what an earlier run showed."""
+        self.model_path = None
+        self.curve.clear()
+        self.metrics.show_figures({}, {})
+        self.notices.clear_all()
+        self.verdict.clear()
+        self._recommend(None)
+
     def stop(self) -> None:
-        """Ask the training to save and end."""
-        self.state.setText("Stopping…")
+        """Ask the training to save and end; the second time, end it at once."""
+        if self._stopping:
+            self.job.kill()
+            return
+        self._stopping = True
+        self.state.setText("Stopping: what is learned so far is saved…")
         self.job.stop()
+        self.refresh()
 
     def on_event(self, event: TrainEvent) -> None:
         """Show an event of the training."""
         match event:
             case StartEvent():
-                self._recommend({}, {})
-                self._started, self._steps = time.monotonic(), event.steps
-                self.progress.setRange(0, max(1, self._steps))
-                n = event.val_images
-                self.held_out.setText(f"On {n} held-out image{'' if n == 1 else 's'}")
-                self.state.setText(
-                    f"{event.train_images} images to train on, {n} held out, on {event.device}."
-                )
+                self._clear()
+                self._on_start(event)
             case StepEvent():
-                self.progress.setValue(event.step)
-                if event.loss is not None:
-                    self.curve.add(event.step, event.loss)
-                    self.state.setText(self._pace(event, event.loss))
+                self._on_step(event)
             case EpochEvent():
                 if event.val:
                     self.metrics.show_figures({}, event.val)
             case CompareEvent():
-                self.metrics.show_figures(event.old, event.new)
-                self._recommend(event.old, event.new)
-            case DivergenceEvent():
-                self.session.notify(
-                    f"The loss diverged at step {event.step} ({event.head}). A lower learning "
-                    "rate may help.",
-                    "warning",
-                )
+                self.metrics.show_figures(event.old, event.new, event.verdict)
+                self.verdict.show_comparison(event)
+                self._recommend(event.verdict)
+            case NoticeEvent() | DivergenceEvent() | LeftOutEvent():
+                self.notices.add(event)
+                if isinstance(event, DivergenceEvent):
+                    self.session.notify(
+                        f"The loss diverged at step {event.step:,}. A lower learning rate may help.",
+                        "warning",
+                    )
             case DoneEvent() | StoppedEvent():
-                self.model_path = Path(event.model)
-                word = "Done" if isinstance(event, DoneEvent) else "Stopped early"
-                self.state.setText(f"{word}. Use the new model, or keep the old one?")
+                self._on_end(event)
 
-    def _recommend(self, old: Metrics, new: Metrics) -> None:
-        """Make the better model's button the main one: the new one's, unless its NE is greater."""
-        before, after = old.get("ne"), new.get("ne")
-        worse = before is not None and after is not None and after > before
-        for button, main in ((self.use, not worse), (self.keep, worse)):
+    def _on_start(self, event: StartEvent) -> None:
+        self._since, self._steps = (time.monotonic(), event.step), event.steps
+        self._val_images = event.val_images
+        self.progress.setRange(0, PROGRESS)
+        n = event.val_images
+        self.held_out.setText(f"On {n} held-out image{'' if n == 1 else 's'}")
+        self.state.setText(
+            f"{event.train_images} images to train on, {n} held out, on {shortened(event.device, 60)}."
+        )
+
+    def _on_step(self, event: StepEvent) -> None:
+        if not self.job.caught_up:
+            self._since = (time.monotonic(), event.step)
+        self.progress.setValue(round(PROGRESS * min(1.0, event.step / max(1, self._steps))))
+        if event.loss is not None:
+            self.curve.add(event.step, event.loss)
+            if not self._stopping:
+                self.state.setText(self._pace(event, event.loss))
+
+    def _on_end(self, event: DoneEvent | StoppedEvent) -> None:
+        self.model_path = Path(event.model)
+        word = "Stopped early"
+        if isinstance(event, DoneEvent):
+            word = f"Done early: {shortened(event.why, 200)}" if event.why else "Done"
+        self.state.setText(f"{word.rstrip('.')}. Use the new model, or keep the old one?")
+
+    def _recommend(self, verdict: Verdict | None) -> None:
+        """Make one button the main one: the new model's only if it is better."""
+        for button, main in ((self.use, verdict == "better"), (self.keep, verdict != "better")):
             repolish(button, objectName="main" if main else "")
 
     def _pace(self, event: StepEvent, loss: float) -> str:
-        spent = time.monotonic() - self._started
-        left = spent / max(event.step, 1) * max(self._steps - event.step, 0)
-        return (
-            f"Epoch {event.epoch}, step {event.step} of {self._steps}, loss {loss:.3f}, "
-            f"{_duration(left)} left"
-        )
+        began, first = self._since
+        text = f"Epoch {event.epoch}, step {event.step} of {self._steps}, loss {_number(loss)}"
+        if event.step <= first:
+            return text
+        spent = time.monotonic() - began
+        left = spent / (event.step - first) * max(self._steps - event.step, 0)
+        return f"{text}, {_duration(left)} left"
+
+    def _on_finished(self) -> None:
+        self._stopping = False
+        if self.model_path is not None and not self.verdict.isVisibleTo(self):
+            self.verdict.show_not_compared(
+                "There is no image to judge by."
+                if not self._val_images
+                else "The training ended before it compared the models."
+            )
+        self.refresh()
 
     def _on_failed(self, why: str) -> None:
         self.state.setText("The training failed.")
-        self.session.notify(why, "error")
+        self.session.notify(shortened(why, MESSAGE_LETTERS), "error")
 
     def _use(self) -> None:
         if self.model_path is not None:
@@ -298,8 +369,13 @@ class RetrainDock(Dock):
 
     def _chosen(self, text: str) -> None:
         self.model_path = None
+        self.verdict.clear()
         self.state.setText(text)
         self.refresh()
+
+
+def _number(loss: float) -> str:
+    return f"{loss:.3f}" if abs(loss) < 1e4 else f"{loss:.3g}"
 
 
 def _duration(seconds: float) -> str:

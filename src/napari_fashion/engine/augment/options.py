@@ -15,7 +15,8 @@ class AugmentOptions(Options):
     Attributes
     ----------
     flip
-        Probability of a horizontal flip; left and right landmarks swap.
+        Probability of a horizontal flip; left and right landmarks swap. Nothing is flipped if the
+        schema does not know which those are (`Schema.mirrors`).
     rotation
         Largest rotation either way, degrees.
     quarter_turn
@@ -91,6 +92,10 @@ class AugmentOptions(Options):
                 f"found {list(value)}; expected a least and a greatest value of {low:g} to 100"
             )
         return value
+
+    def unflipped(self) -> AugmentOptions:
+        """Return options that flip no image."""
+        return self.model_copy(update={"flip": 0.0})
 
     def milder(self) -> AugmentOptions:
         """Return options that rotate, scale, shift, hide and recolour images half as far.

@@ -36,12 +36,13 @@ class _FlippedEdges(NamedTuple):
 @lru_cache(maxsize=64)
 def _flipped_edges(edges: tuple[tuple[int, int], ...], flips: tuple[int, ...]) -> _FlippedEdges:
     found: list[tuple[int, int, bool]] = []
+    places = {edge: i for i, edge in reversed(list(enumerate(edges)))}
     for i, (a, b) in enumerate(edges):
         swapped = (flips[a], flips[b])
-        if swapped in edges:
-            found.append((i, edges.index(swapped), False))
-        elif swapped[::-1] in edges:
-            found.append((i, edges.index(swapped[::-1]), True))
+        if swapped in places:
+            found.append((i, places[swapped], False))
+        elif swapped[::-1] in places:
+            found.append((i, places[swapped[::-1]], True))
     return _FlippedEdges(
         np.array([i for i, _, _ in found], np.intp),
         np.array([twin for _, twin, _ in found], np.intp),

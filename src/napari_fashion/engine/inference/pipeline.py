@@ -7,6 +7,7 @@ Crops of one garment need a single pass.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -30,6 +31,8 @@ from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.images.transforms import Crop, RGBImage
 from napari_fashion.schema import Schema
+
+_log = logging.getLogger(__name__)
 
 MAX_CROPS = 16
 """Crops in one refinement batch, or as many as there are images: many garments must not take memory
@@ -64,6 +67,7 @@ class Pipeline:
         self.schema = schema
         self.config = config
         self.identify = identify
+        self._said_no_flips = False
 
     def fields(
         self, images: Sequence[RGBImage], sizes: Sequence[int], *, flip: bool, aspect: float = 1.0
@@ -78,12 +82,20 @@ class Pipeline:
             Longer sides in the network's input, pixels; the fields of further ones are averaged on
             the cells of the first.
         flip
-            Whether to use flip TTA.
+            Whether to use flip TTA; without effect for a schema whose flips are not known.
         aspect
             See `preprocess.place`.
         """
+        if flip and not self.schema.mirrors:
+            flip = False
+            self._say_no_flips()
         scales = [self._fields_at(images, size, flip, aspect) for size in sizes]
         return [average_fields(fields) for fields in zip(*scales, strict=True)]
+
+    def _say_no_flips(self) -> None:
+        if not self._said_no_flips:
+            self._said_no_flips = True
+            _log.warning("flip TTA is off: %s", self.schema.mirror_problem)
 
     def _fields_at(
         self, images: Sequence[RGBImage], size: int, flip: bool, aspect: float

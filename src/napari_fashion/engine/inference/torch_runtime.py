@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,6 +26,7 @@ class TorchRuntime:
     def __init__(self, network: Network, device: torch.device) -> None:
         self.network = network.to(device).eval()
         self.torch_device = device
+        self._tensors = [*network.parameters(), *network.buffers()]
         self._folded: tuple[int, Network] | None = None
 
     @property
@@ -46,7 +45,7 @@ class TorchRuntime:
 
     def _for_inference(self) -> Network:
         """Return the network with its norms folded, as its weights are now."""
-        version = sum(t._version for t in chain(self.network.parameters(), self.network.buffers()))
+        version = sum(t._version for t in self._tensors)
         if self._folded is None or self._folded[0] != version:
             self._folded = (version, fold_norms(self.network))
         return self._folded[1]

@@ -113,9 +113,12 @@ class SchemaMatch:
         return [name for name in self.schema.landmarks if name in known]
 
     @property
-    def share_of_new_landmarks(self) -> float:
-        """Share of the run's landmarks that the start lacks."""
-        return len(self.landmarks.new) / self.schema.n_landmarks
+    def share_of_new(self) -> float:
+        """Share of the run's landmarks that the start lacks, or of its categories if that is greater."""
+        return max(
+            len(match.new) / max(1, len(match.source))
+            for match in (self.landmarks, self.categories)
+        )
 
     @property
     def has_new(self) -> bool:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 from napari_fashion.engine.distributed import processes
 from napari_fashion.engine.train.events import Emit
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.runs import STATE, finished, refuse_to_overwrite
+from napari_fashion.engine.train.runs import (
+    RECIPE,
+    finished,
+    has_state,
+    refuse_if_running,
+    refuse_to_overwrite,
+    training_in,
+)
 from napari_fashion.engine.train.trainer import Trainer
 from napari_fashion.errors import RecipeError
 
@@ -29,11 +37,15 @@ def train(
     ----------
     recipe
         What to train, on what, how. If its `start_from` is a recipe, that one's run lies beside
-        this one's, under its name; it is made, or resumed, unless it is finished.
+        this one's, under its name; it is made, or resumed, unless it is finished. Not used when
+        resuming.
     run
-        Folder for ``recipe.json``, ``split.json``, ``model.*``, ``state.*`` and ``events.jsonl``.
+        Folder for ``recipe.json``, ``split.json``, ``model.*``, ``checkpoints`` and
+        ``events.jsonl``. It must be missing or empty, or hold a run without a checkpoint, which
+        begins anew.
     resume
-        Go on from the state in `run`, with its own recipe, split and random state.
+        Go on from the newest checkpoint in `run`, with its own recipe, split and random state. A run
+        that was ended before its first checkpoint begins anew, by its own recipe.
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``...
     emit
@@ -48,7 +60,8 @@ def train(
     Raises
     ------
     RecipeError, CocoError, ImageError, CheckpointError
-        If something that the recipe asks for is not there or does not fit; nothing is overwritten.
+        If something that the recipe asks for is not there or does not fit, another process trains
+        in the folder, or it cannot be written; nothing is overwritten.
     """
     from_first = processes().from_first  # one process finds out for all what is on the disk
     chain = [(recipe, run)] if resume else from_first(partial(_chain_of, recipe, run))
@@ -59,12 +72,50 @@ def train(
         if folder != run and from_first(partial(finished, folder)):
             before = folder
             continue
-        go_on = resume or from_first((folder / STATE).exists)
-        path = Trainer(link, folder, resume=go_on, device=device, emit=emit).run(should_stop)
-        if not from_first(partial(finished, folder)):
+        path, done = _train_link(
+            link, folder, resume=resume, device=device, emit=emit, should_stop=should_stop
+        )
+        if not done:
             break
         before = folder
     return path
+
+
+def _train_link(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    resume: bool,
+    device: str,
+    emit: Emit,
+    should_stop: Callable[[], bool],
+) -> tuple[Path, bool]:
+    """Train one recipe of a chain; return its model's path, and whether it came to its end."""
+    from_first = processes().from_first
+    with ExitStack() as held:
+        go_on = resume or from_first(partial(has_state, folder))
+        if go_on and from_first(folder.is_dir):
+            held.enter_context(_held(folder))
+        if go_on and not from_first(partial(has_state, folder)):
+            recipe, go_on = Recipe.load_json(folder / RECIPE), False
+        trainer = Trainer(recipe, folder, resume=go_on, device=device, emit=emit)
+        if not go_on and not resume:
+            held.enter_context(_held(folder, begin=True))
+        path = trainer.run(should_stop)
+        processes().wait()  # before the first one gives the folder back
+    return path, from_first(partial(finished, folder))
+
+
+@contextmanager
+def _held(folder: Path, *, begin: bool = False) -> Iterator[None]:
+    """Hold a run's folder; with several processes the first one does for all."""
+    if not processes().first:
+        yield
+        return
+    with training_in(folder):
+        if begin:
+            refuse_to_overwrite(folder)  # another process may have begun in it meanwhile
+        yield
 
 
 def _chain_of(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
@@ -80,7 +131,8 @@ def _chain_of(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
     CheckpointError
         If the last one's folder holds a run already.
     """
-    refuse_to_overwrite(run)  # before anything is made for it
+    refuse_if_running(run)  # before anything is made for it
+    refuse_to_overwrite(run)
     chain = [(recipe, run)]
     seen: dict[str, str] = {str(run.resolve()): "the run itself"}
     while (start := chain[0][0].start_from) is not None and start.endswith(".toml"):
@@ -95,6 +147,6 @@ def _chain_of(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
         chain.insert(0, (first, folder))
         if finished(folder):
             break
-        if not (folder / STATE).exists():
+        if not has_state(folder):
             refuse_to_overwrite(folder)
     return chain

@@ -163,6 +163,8 @@ class GuardState(Options):
     total: LevelState | None = None
     parts: dict[str, LevelState] = Field(default_factory=dict, max_length=1000)
     since: int = Field(default=0, ge=0, lt=1 << 53)
+    count: int = Field(default=0, ge=0, lt=1 << 53)
+    just_back: bool = False
 
 
 class DivergenceGuard:
@@ -263,9 +265,12 @@ class DivergenceGuard:
             return Reaction(
                 "stop", f"the learning rate has been lowered to {lr_factor:g} of it already"
             )
+        return Reaction("back")
+
+    def went_back(self) -> None:
+        """Note that the run went back to a saved state, and this guard with it."""
         self.count = 0
         self._just_back = True
-        return Reaction("back")
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps, as JSON values."""
@@ -273,6 +278,8 @@ class DivergenceGuard:
             total=self._total.state() if self._total.count else None,
             parts={name: level.state() for name, level in self._parts.items()},
             since=self.since,
+            count=self.count,
+            just_back=self._just_back,
         ).model_dump()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -286,8 +293,7 @@ class DivergenceGuard:
         read = GuardState.model_validate(dict(state))
         self._total = Level() if read.total is None else Level.of_state(read.total)
         self._parts = {name: Level.of_state(level) for name, level in read.parts.items()}
-        self.since = read.since
-        self.count = 0
+        self.since, self.count, self._just_back = read.since, read.count, read.just_back
 
     def _size(self) -> float:
         """Return how large the losses are: the sum of their references, without signs."""

@@ -11,17 +11,22 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from napari_fashion.documents import parse_json, shown
+from napari_fashion.engine.train.disk import writing
 from napari_fashion.errors import EventError, FashionError
 from napari_fashion.files import open_regular
 from napari_fashion.options import Options, told
 
 Metrics = dict[str, float | None]
 """Of a model on the validation images, by name."""
+
+_BLOCK = 1 << 16
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+"""A number that any program can show; logs of strangers hold greater ones."""
 
 _LAST_LINE = 1 << 20
 """Bytes at the end of a log in which its last event is looked for."""
@@ -44,13 +49,13 @@ class StartEvent(TrainEvent):
 
     kind: ClassVar[str] = "start"
     run: str
-    epochs: int
-    steps: int
+    epochs: Count
+    steps: Count
     """Of the whole run."""
-    epoch: int
-    step: int
-    train_images: int
-    val_images: int
+    epoch: Count
+    step: Count
+    train_images: Count
+    val_images: Count
     device: str
 
 
@@ -59,7 +64,7 @@ class LeftOutEvent(TrainEvent):
 
     kind: ClassVar[str] = "left_out"
     what: str
-    count: int
+    count: Count
     first: list[str]
     """Sentences on the first few."""
 
@@ -76,8 +81,8 @@ class StepEvent(TrainEvent):
     """A step is done; some are not reported."""
 
     kind: ClassVar[str] = "step"
-    step: int
-    epoch: int
+    step: Count
+    epoch: Count
     loss: float | None
     """None if the step was skipped."""
     losses: dict[str, float] | None
@@ -90,7 +95,7 @@ class EpochEvent(TrainEvent):
     """An epoch is done and its state saved."""
 
     kind: ClassVar[str] = "epoch"
-    epoch: int
+    epoch: Count
     loss: float | None
     """Mean of its steps; None if all were skipped."""
     val: Metrics | None = None
@@ -101,7 +106,7 @@ class DivergenceEvent(TrainEvent):
     """The loss is not finite, or far above its running median."""
 
     kind: ClassVar[str] = "divergence"
-    step: int
+    step: Count
     head: str
     """The loss that is to blame, such as ``paf.vector``, or the gradient's norm."""
     loss: float | str
@@ -124,7 +129,7 @@ class CompareEvent(TrainEvent):
     """On the normalised error; None in logs of older versions."""
     text: str = ""
     """The verdict in a sentence, with the interval of the difference."""
-    images: int = 0
+    images: Count = 0
     """Number of validation images."""
 
 
@@ -144,7 +149,7 @@ class StoppedEvent(TrainEvent):
 
     kind: ClassVar[str] = "stopped"
     model: str
-    step: int
+    step: Count
 
 
 class ErrorEvent(TrainEvent):
@@ -199,6 +204,8 @@ def parse_event(data: object) -> TrainEvent:
 class EventLog:
     """Appends events with their time to a run's log, and passes them on.
 
+    The end of a last line that a killed process left is dropped when the log goes on.
+
     Parameters
     ----------
     path
@@ -210,12 +217,56 @@ class EventLog:
     def __init__(self, path: Path, emit: Emit) -> None:
         self.path = path
         self._emit = emit
+        self._is_whole = False  # whether the log is known to end with a whole line
 
     def __call__(self, event: TrainEvent) -> None:
-        """Write an event and pass it on."""
-        with self.path.open("a", encoding="utf-8") as log:
-            log.write(json.dumps({"time": now(), **event.to_dict()}) + "\n")
+        """Write an event and pass it on.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be written; it is then not passed on.
+        """
+        self.write(event)
         self._emit(event)
+
+    def write(self, event: TrainEvent) -> None:
+        """Write an event; it is passed on otherwise.
+
+        Raises
+        ------
+        CheckpointError
+            If it cannot be written.
+        """
+        line = json.dumps({"time": now(), **event.to_dict()}) + "\n"
+        with writing(self.path):
+            if not self._is_whole:
+                _drop_cut_line(self.path)
+            self._is_whole = False
+            with self.path.open("a", encoding="utf-8") as log:
+                log.write(line)
+            self._is_whole = True
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Remove the end of a log that is no whole line: what a killed process left."""
+    try:
+        log = path.open("r+b")
+    except FileNotFoundError:
+        return
+    with log:
+        end = log.seek(0, os.SEEK_END)
+        start = end
+        while start > 0:
+            block = min(start, _BLOCK)
+            start -= block
+            log.seek(start)
+            newline = log.read(block).rfind(b"\n")
+            if newline >= 0:
+                start += newline + 1
+                break
+        if start < end:
+            log.truncate(start)
 
 
 def last_event(path: Path) -> TrainEvent | None:

@@ -40,6 +40,8 @@ class FineTuning:
         Peak learning rate.
     validation_share
         Share of the images that the start and the new model are compared on.
+    split
+        File with the sides of the data set's images (`DataOptions.split`); None for none.
     """
 
     start_from: str = "bundled"
@@ -47,6 +49,7 @@ class FineTuning:
     epochs: int | None = None
     lr: float | None = None
     validation_share: float | None = None
+    split: str | None = None
 
     def document(
         self, file: str, *, images: str | None = None, allow_roots: Sequence[str] = ()
@@ -70,6 +73,7 @@ class FineTuning:
         document: dict[str, Any] = {"name": self.name, "start_from": self.start_from}
         for table, key, value in (
             ("data", "validation_share", self.validation_share),
+            ("data", "split", self.split),
             ("optimiser", "lr", self.lr),
             ("schedule", "epochs", self.epochs),
         ):

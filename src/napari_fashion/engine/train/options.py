@@ -17,6 +17,7 @@ FINE_TUNING: dict[str, dict[str, Any]] = {
     "network": {"drop_path": 0.0},  # a few images do not train whole blocks to be skipped
     "optimiser": {
         "lr": 5e-5,
+        "backbone_lr": 0.1,
         "weight_decay": 0.01,
         "ema": 0.998,
         "freeze_norms": True,
@@ -30,26 +31,26 @@ LEARNING_NEW: dict[str, dict[str, Any]] = {"schedule": {"epochs": 40}}
 """Beside `FINE_TUNING`, if the run has landmarks, edges or categories that its start lacks."""
 
 MOSTLY_NEW: dict[str, dict[str, Any]] = {
-    "optimiser": {"lr": 5e-4, "keep_start": 0.0, "freeze_norms": True},
+    "optimiser": {"lr": 5e-4, "backbone_lr": 0.3, "keep_start": 0.0},
 }
-"""Beside `LEARNING_NEW`, if the start lacks more than half of the run's landmarks: then backbone and neck
-have to learn as well."""
+"""Beside `LEARNING_NEW`, if the start lacks more than half of the run's landmarks or categories: then
+backbone and neck have to learn as well."""
 
 
-def fine_tuning_defaults(has_new: bool, new_landmarks: float) -> dict[str, dict[str, Any]]:
+def fine_tuning_defaults(has_new: bool, share_of_new: float) -> dict[str, dict[str, Any]]:
     """Return the defaults of a run that starts from a model, by table and key.
 
     Parameters
     ----------
     has_new
         Whether the run has landmarks, edges or categories that its start lacks.
-    new_landmarks
-        Share of the run's landmarks that its start lacks.
+    share_of_new
+        Share of the run's landmarks that its start lacks, or of its categories if that is greater.
     """
     parts = [FINE_TUNING]
     if has_new:
         parts.append(LEARNING_NEW)
-    if new_landmarks > 0.5:
+    if share_of_new > 0.5:
         parts.append(MOSTLY_NEW)
     tables = dict.fromkeys(table for part in parts for table in part)
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from napari_fashion import __version__
 from napari_fashion.engine.data.sample import AnnotatedImage
+from napari_fashion.engine.data.split import sides_in, with_learned
 from napari_fashion.engine.evaluation.comparison import (
     compare_judged,
     project_images,
@@ -20,10 +22,12 @@ from napari_fashion.engine.evaluation.comparison import (
 from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.evaluation.report import Evaluation
 from napari_fashion.engine.model import Model
-from napari_fashion.engine.train.ema import MovingAverage, mix_states, unmix_states
+from napari_fashion.engine.model_file import read_model_file
+from napari_fashion.engine.train.ema import MovingAverage, mix_states
 from napari_fashion.engine.train.events import CompareEvent, now
 from napari_fashion.engine.train.runs import MODEL
 from napari_fashion.engine.train.setup import Setup
+from napari_fashion.errors import FashionError
 from napari_fashion.tally import Tally
 
 _log = logging.getLogger(__name__)
@@ -48,11 +52,10 @@ class Product:
         self._device = setup.device
         self._start, self._keep = setup.start, setup.recipe.optimiser.keep_start
         self._match, self._origin = setup.match, setup.origin
-        self._val_images: list[AnnotatedImage] = setup.val_images
+        self._val_images: list[AnnotatedImage] = setup.split.validation
         self._average = MovingAverage(
             setup.model.network, setup.averaged.network, setup.recipe.optimiser.ema
         )
-        self._best: tuple[int, float, dict[str, Tensor], dict[str, Any]] | None = None
 
     def update(self, step: int) -> None:
         """Follow the weights after a step (0-based)."""
@@ -73,21 +76,6 @@ class Product:
             self.model(), self._val_images
         ).summary()
         return metrics
-
-    def keep_if_best(self, error: float | None, epoch: int) -> None:
-        """Keep a copy of the average in memory if its normalised error is the least so far."""
-        if error is not None and (self._best is None or error < self._best[1]):
-            state = {k: v.clone() for k, v in self.averaged.network.state_dict().items()}
-            self._best = (epoch, error, state, dict(self.averaged.info.metrics))
-
-    def recall_best(self) -> tuple[int, float] | None:
-        """Go to the average that was kept; return its epoch and normalised error, None for none."""
-        if self._best is None:
-            return None
-        epoch, error, state, self.averaged.info.metrics = self._best
-        self.averaged.network.load_state_dict(state)
-        self.averaged._id = None
-        return epoch, error
 
     def compare(self) -> CompareEvent | None:
         """Compare the start with the model on the validation images; None if there is no start.
@@ -140,10 +128,12 @@ class Product:
     def save(self, folder: Path, split: Any, **history: Any) -> Path:
         """Save the model in a run's folder; return the path of its JSON.
 
-        `split` and `history` (how far the run has come, and where) are noted in it.
+        `split`, with what the start learned, and `history` (how far the run has come, and where)
+        are noted in it.
         """
         info = self.averaged.info
-        info.data["split"] = split
+        before = None if self._start is None else sides_in(self._start.info.data.get("split"))
+        info.data["split"] = with_learned(split, before)
         info.history = {
             "napari_fashion": __version__,
             "torch": torch.__version__,
@@ -153,11 +143,28 @@ class Product:
         }
         return self.model().save(folder / Path(MODEL).stem)
 
-    def load(self, folder: Path) -> None:
-        """Go back to the model that was saved in a run's folder."""
-        saved = Model.load(folder / Path(MODEL).stem, self._device)
-        state = saved.network.state_dict()
-        if self._origin is not None:
-            state = unmix_states(state, self._origin, self._keep)
-        self.averaged.network.load_state_dict(state)
-        self.averaged.info.metrics = saved.info.metrics
+    def restored(self, metrics: dict[str, Any] | None) -> None:
+        """Follow an average that was brought back from a checkpoint; `metrics` are the latest, if any."""
+        self.averaged._id = None
+        if metrics is not None:
+            self.averaged.info.metrics = dict(metrics)
+
+    def go_to(self, average: dict[str, Tensor], metrics: dict[str, Any]) -> None:
+        """Go to an average, by its weights, with its metrics on the validation images."""
+        self.averaged.network.load_state_dict(average)
+        self.restored(metrics)
+
+    def is_in(self, folder: Path, steps: int) -> bool:
+        """Whether the model in a run's folder is the one after this number of steps, whole."""
+        try:
+            file = read_model_file(folder / MODEL)
+            with file.weights.open("rb") as stream:
+                file.check_digest(hashlib.file_digest(stream, "sha256").hexdigest())
+        except (FashionError, OSError, ValueError):
+            return False
+        described = file.description
+        return (
+            described.id == self.model().id
+            and described.history.get("steps") == steps
+            and described.metrics == self.averaged.info.metrics
+        )

@@ -28,6 +28,7 @@ from napari_fashion.engine.renamed import (
     without_removed,
 )
 from napari_fashion.engine.targets.options import TargetOptions
+from napari_fashion.engine.train.checkpoint_options import CheckpointOptions
 from napari_fashion.engine.train.options import (
     FINE_TUNING,
     DivergenceOptions,
@@ -87,8 +88,12 @@ class DataOptions(Options):
         the image itself) are left out. When empty, `validation_share` of the training images,
         by group, is held out.
     validation_share
-        Share of the groups to hold out. Chosen by a hash of the group's name, so that the same
-        image stays on the same side as the data grow.
+        Share of the images that can be judged to hold out, by groups in the order of a hash of
+        their names (`split_images`).
+    split
+        A JSON file, relative to the recipe, with the side of each image, so that repeated trainings
+        on growing data keep them: read if it is there, and extended by further images when the run
+        begins. Only without `validation`.
     balance
         How often images of rare categories are drawn: an image's chance goes by the number of
         garments of its category to the power of minus this. 0: all alike; 1: all categories alike.
@@ -103,10 +108,20 @@ class DataOptions(Options):
     train: list[Source] = Field(min_length=1, max_length=10_000)
     validation: list[Source] = Field(default_factory=list, max_length=10_000)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
+    split: str | None = Field(default=None, min_length=1)
     balance: float = Field(default=0.5, ge=0, le=1)
     canvas: int = Field(default=320, ge=32, le=MAX_SIZE)
     workers: int = Field(default=0, ge=0, le=256)
     cache_gb: float = Field(default=4.0, ge=0, le=100_000)
+
+    @model_validator(mode="after")
+    def _one_split(self) -> DataOptions:
+        if self.split is not None and self.validation:
+            raise ValueError(
+                "split and validation are both given; expected one of them, since sources of validation "
+                "images are a split already"
+            )
+        return self
 
 
 def _not_skippable(network: NetworkConfig) -> str | None:
@@ -172,6 +187,7 @@ class Recipe(Options):
     optimiser: OptimiserOptions = OptimiserOptions()
     schedule: ScheduleOptions = ScheduleOptions()
     divergence: DivergenceOptions = DivergenceOptions()
+    checkpoints: CheckpointOptions = CheckpointOptions()
     early_stopping: EarlyStoppingOptions | None = None
     tensorboard: TensorBoardOptions = TensorBoardOptions()
     teacher: TeacherOptions | None = None
@@ -263,6 +279,9 @@ class Recipe(Options):
             update={
                 "train": [source.resolved(base) for source in self.data.train],
                 "validation": [source.resolved(base) for source in self.data.validation],
+                "split": None
+                if (split := self.data.split) is None
+                else str((base / split).resolve()),
             }
         )
         changes: dict[str, Any] = {"data": data}

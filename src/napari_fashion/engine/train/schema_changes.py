@@ -36,18 +36,19 @@ def notices_of(
         *_new("landmarks", match.landmarks, new.landmarks, landmarks, start, ""),
         *_new(
             "categories", match.categories, new.category_names, categories, start,
-            " If one stands for a category of the start, say so in a map of categories instead.",
+            " If one of them stands for a category of the start, give a map of categories instead.",
         ),
     ]  # fmt: skip
     for what, theirs, ours in (
         ("landmarks", old.landmarks, new.landmarks),
         ("categories", old.category_names, new.category_names),
     ):
-        if lost := [name for name in theirs if name not in set(ours)]:
+        known = set(ours)
+        if lost := [name for name in theirs if name not in known]:
             notices.append(
                 NoticeEvent(
-                    message=f"Dropped: {len(lost)} {what} of {start} that the schema {new.name!r} of "
-                    f"this run lacks: {listed(lost)}.",
+                    message=f"Dropped: {_counted(len(lost), what)} of {start} that the schema "
+                    f"{new.name!r} of this run lacks: {listed(lost)}.",
                     level="warning",
                 )
             )
@@ -75,15 +76,21 @@ def _new(
     notices = []
     if enough:
         shown = listed([f"{names[i]} ({counts[i]:,} garments)" for i in enough])
-        message = f"New: {len(enough)} {what} that {start} lacks, learned from scratch: {shown}."
+        message = (
+            f"New: {_counted(len(enough), what)} that {start} lacks, learned from scratch: {shown}."
+        )
         notices.append(NoticeEvent(message=message + advice))
     if scarce:
         shown = listed([f"{names[i]} ({counts[i]:,})" for i in scarce])
-        message = (
-            f"New, but shown by fewer than {FEW} garments, so hardly learned: {len(scarce)} {what}"
-        )
+        message = f"New, but hardly learned: {_counted(len(scarce), what)} that fewer than {FEW} garments "
+        message += "show"
         notices.append(NoticeEvent(message=f"{message}: {shown}.{advice}", level="warning"))
     return notices
+
+
+def _counted(n: int, what: str) -> str:
+    singular = {"landmarks": "landmark", "categories": "category"}[what]
+    return f"{n:,} {singular if n == 1 else what}"
 
 
 def _counts(

@@ -71,6 +71,7 @@ class LossComputer:
         device: torch.device,
     ) -> None:
         self.recipe, self.schema, self.device = recipe, schema, device
+        self.augment = recipe.augment if schema.mirrors else recipe.augment.unflipped()
         self.network, self.teacher = network, teacher
         self.category_rates = category_rates
 
@@ -100,7 +101,7 @@ class LossComputer:
         inputs, garments = augment_batch(
             batch.to(self.device),
             side,
-            recipe.augment if done < schedule.mild else recipe.augment.milder(),
+            self.augment if done < schedule.mild else self.augment.milder(),
             self.schema.flips,
             Draws(batch.key),
             recipe.inference.crop_aspect,

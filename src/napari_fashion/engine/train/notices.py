@@ -1,0 +1,51 @@
+"""What a person should know of a run's data before its first step. This module imports no torch."""
+
+from __future__ import annotations
+
+from napari_fashion.engine.data.split import MIN_VALIDATION, Split
+from napari_fashion.engine.train.events import NoticeEvent
+from napari_fashion.schema import Schema
+
+
+def data_notices(schema: Schema, split: Split, *, share: float) -> list[NoticeEvent]:
+    """Return what follows from the landmarks' names and from the split.
+
+    Parameters
+    ----------
+    schema
+        Of the run.
+    split
+        Of its images.
+    share
+        Share of the images that the recipe wants to hold out; at 0 no validation is missed.
+    """
+    notices = []
+    if not schema.mirrors:
+        notices.append(NoticeEvent(level="warning", message=mirroring_off(schema)))
+    n = len(split.validation)
+    if split.learned and (n or share > 0):
+        message = (
+            f"{split.learned} of {split.judgeable} images that a model could be judged by are not used "
+            "for it: the model that the run starts from has learned from them. Held out to judge by: "
+            f"{n}."
+        )
+        level = "warning" if n < MIN_VALIDATION else "info"
+        notices.append(NoticeEvent.model_validate({"level": level, "message": message}))
+    elif share > 0 and not n:
+        message = (
+            "No image is held out to judge the model by: expected at least two groups of images with "
+            "a garment that has a visible landmark."
+        )
+        notices.append(NoticeEvent(level="warning", message=message))
+    return notices
+
+
+def mirroring_off(schema: Schema) -> str:
+    """Return why a schema's images are not flipped, and how to give what is missing."""
+    return (
+        "Mirroring is off: no image is flipped in training (augment.flip is taken as 0) and flip TTA "
+        "is not used, because it is not known which landmarks a horizontal flip exchanges: "
+        f"{schema.mirror_problem}. To give them, add to each category of the COCO file the key "
+        'flip_pairs, such as [["left_hem", "right_hem"]], or use a schema file (TOML) with '
+        "flip_pairs; landmarks in no pair stay themselves."
+    )
