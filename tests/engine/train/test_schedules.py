@@ -154,7 +154,7 @@ def test_a_run_that_stops_early_saves_its_best_model(drawn, tmp_path):
     assert json.loads(path.read_text())["metrics"]["ne"] == errors[best]
     setup = set_up(Recipe.from_dict(recipe), tmp_path / "other", resume=False, device="cpu")
     model = Model.load(path, "cpu")
-    found = evaluate_images(model, setup.val_images, protocol="box", rounds=0).summary()
+    found = evaluate_images(model, setup.split.validation, protocol="box", rounds=0).summary()
     assert found["ne"] == pytest.approx(errors[best])
     assert errors[-1] > errors[best]
 
@@ -211,7 +211,7 @@ def test_a_step_has_no_more_batches_than_there_are(drawn, tmp_path):
             tiny_recipe(drawn, optimiser={"accumulate": accumulate}, schedule={"batch": batch})
         )
         setup = set_up(recipe, tmp_path / "none", resume=False, device="cpu")
-        made = TrainBatches(recipe, setup.train_images[:images], torch.device("cpu"))
+        made = TrainBatches(recipe, setup.split.train[:images], torch.device("cpu"))
         steps = list(made.of_epoch(0, 0))
         assert len(steps) == made.steps_per_epoch
         assert all(len(step) == made.per_step for step in steps)
