@@ -165,7 +165,7 @@ class Scenario:
         shutil.rmtree(warm_up)
         self.run = folder / "undisturbed"
         began = time.monotonic()
-        calls = self.attempt(self.run, Faults(folder))
+        calls = self.attempt(self.run, Faults(self.run))
         self.seconds = time.monotonic() - began
         assert calls is not None, self.errors.read_text()
         self.calls = calls
@@ -225,7 +225,7 @@ class Scenario:
         sys.stdout.flush()
         process = os.fork()
         if process == 0:
-            status = 70
+            status = 99
             try:
                 plain = builtins.open
                 faults.install()
@@ -262,7 +262,7 @@ class Scenario:
 
     def kill_at(self, number: int, rng: random.Random) -> str:
         """Kill a run at a call, and let it go on."""
-        killed = self.attempt(self.run, Faults(self.folder, number, torn=rng.random()), rng)
+        killed = self.attempt(self.run, Faults(self.run, number, torn=rng.random()), rng)
         assert killed is None, f"there was no call {number}"
         check_folder(self.run)
         self.finish(self.run, rng)
@@ -270,7 +270,7 @@ class Scenario:
 
     def kill_after(self, seconds: float, rng: random.Random) -> str:
         """Kill a run at a moment, and let it go on."""
-        if self.attempt(self.run, Faults(self.folder), rng, kill_after=seconds) is not None:
+        if self.attempt(self.run, Faults(self.run), rng, kill_after=seconds) is not None:
             shutil.rmtree(self.run)
             return "after its end"
         found = stage_of(self.run)
@@ -280,7 +280,7 @@ class Scenario:
 
     def fill_at(self, number: int, rng: random.Random) -> str:
         """Let a disk be full from a call on, then make room and let the run go on."""
-        before = Faults(self.folder, number, full=True, torn=rng.random())
+        before = Faults(self.run, number, full=True, torn=rng.random())
         self.attempt(self.run, before, rng, expected=1)
         said = self.errors.read_text()
         assert "No space left on device" in said, said
@@ -358,7 +358,7 @@ def result_of(run: Path) -> dict[str, Any]:
 def spread(numbers: list[int], count: int, rng: random.Random) -> list[int]:
     """Return `count` of the numbers, one at random of each of as many parts."""
     count = min(count, len(numbers))
-    edges = [len(numbers) * i // count for i in range(count + 1)]
+    edges = [len(numbers) * i // max(count, 1) for i in range(count + 1)]
     return [rng.choice(numbers[a:b]) for a, b in itertools.pairwise(edges)]
 
 
