@@ -37,7 +37,7 @@ def make_old(run: Path) -> Path:
         "step": step,
         "seconds": manifest.progress.seconds,
         "lr_factor": manifest.progress.lr_factor,
-        "recent": manifest.state["guard"]["recent"],
+        "recent": manifest.state["guard"]["total"]["recent"],
         "fingerprint": manifest.about.fingerprint,
         "optimiser": {"param_groups": [{"lr": 1.0, "share": 1.0, "params": [0]}], "scalars": {}},
         "scaler": {},

@@ -78,8 +78,9 @@ def test_from_15_categories_to_50(drawn, tmp_path):
     path, names = more_categories(all_kinds, tmp_path / "dyed" / "dyed.json", 35)
     source = source_of(path, path.parent / "images")
     model, events = fine_tune(
-        ("bundled",), source, tmp_path / "run", inference={"input_size": 96, "refinement": False}
-    )
+        ("bundled",), source, tmp_path / "run", augment=tiny_recipe(drawn)["augment"],  # of one hue
+        inference={"input_size": 96, "refinement": False}, optimiser={"new_rows_lr": 0.01},
+    )  # fmt: skip
     assert model.schema.category_names == (*SCHEMA.category_names, *names)
     before, after = losses_of(events, "category")
     assert after < 0.7 * before
