@@ -397,7 +397,11 @@ def test_recipes_say_it_and_what_goes_on_from_them_inherits_it(drawn, tmp_path):
     network = NetworkConfig()
 
     def inherited(inference, old=old):
-        recipe = {"data": {"train": [{"file": str(drawn)}]}, "inference": inference}
+        recipe = {
+            "start_from": "bundled",
+            "data": {"train": [{"file": str(drawn)}]},
+            "inference": inference,
+        }
         return Recipe.from_dict(recipe).going_on_from(network, {}, old).inference
 
     assert inherited({"input_size": 96}).refinement == RefinementOptions(**refinement)
@@ -408,7 +412,7 @@ def test_recipes_say_it_and_what_goes_on_from_them_inherits_it(drawn, tmp_path):
     assert larger.multi_scale == []
     assert inherited({"input_size": 96}, both).multi_scale == [96, 64]
     (tmp_path / "r.toml").write_text(
-        '[inference]\nrefinement = false\n[[data.train]]\nfile = "photos:train"\n'
+        'start_from = "bundled"\n[inference]\nrefinement = false\n[[data.train]]\nfile = "photos:train"\n'
     )
     off = Recipe.load(tmp_path / "r.toml").going_on_from(network, {}, old)
     assert off.inference.refinement is None

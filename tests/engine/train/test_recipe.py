@@ -57,7 +57,10 @@ def test_a_recipe_with_a_byte_order_mark_is_read(tmp_path, encoding):
         ("decay = [[5, 3]]", "schedule.decay: found [5.0, 3.0]; expected a first and a last epoch"),
         ("decay = [5]", "schedule.decay[0]: found 5; expected a list"),
         ("steps = [5]", "schedule.steps: an old name; expected schedule.decay"),
-        ("kind = 'sine'", "schedule.kind: found 'sine'; expected 'cosine' or 'decay'"),
+        (
+            "kind = 'sine'",
+            "schedule.kind: found 'sine'; expected 'cosine', 'linear', 'decay' or 'plateau'",
+        ),
         (
             "sizes = [[0, 1000000000]]",
             "schedule.sizes: expected sizes that are multiples of 32, up",

@@ -20,7 +20,7 @@ from napari_fashion.engine.train import chain, checkpoints
 from napari_fashion.engine.train import checkpoint as checkpoint_module
 from napari_fashion.engine.train.chain import train
 from napari_fashion.engine.train.checkpoint import read_checkpoint, read_manifest, write_checkpoint
-from napari_fashion.engine.train.divergence import DivergenceGuard
+from napari_fashion.engine.train.divergence import DivergenceGuard, Finding
 from napari_fashion.engine.train.events import DoneEvent, NoticeEvent, StoppedEvent
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.runs import checkpoint_paths, training_in
@@ -147,7 +147,7 @@ def test_a_checkpoint_says_what_it_is_of(whole):
     assert manifest.about.fingerprint == described["data"]["fingerprint"]
     assert len(manifest.about.recipe_digest) == len(manifest.about.schema_digest) == 64
     assert manifest.state["guard"]["count"] == 0
-    assert len(manifest.state["guard"]["recent"]) == 6
+    assert len(manifest.state["guard"]["total"]["recent"]) == 6
     assert (manifest.good, manifest.optimiser) == (True, "AdamW")
     average = read_checkpoint(checkpoint_paths(whole)[0], lambda s: None).under("average.")
     assert same(average, weights(whole))
@@ -295,8 +295,8 @@ def test_tensors_of_another_run_are_refused_by_name(few, stopped, name, tensor, 
 
 @pytest.mark.parametrize(
     "guard",
-    [{}, {"recent": 5, "count": 0}, {"recent": ["x"], "count": 0}, {"recent": [0.5] * 201, "count": 0},
-     {"recent": [], "count": -1}, {"recent": [], "count": "x"}],
+    [{"total": 5}, {"total": {"recent": ["x"]}}, {"parts": {"a": 1}}, {"since": -1}, {"count": -1},
+     {"count": "x"}],
 )  # fmt: skip
 def test_a_part_whose_state_is_none_is_refused(few, stopped, guard):
     change_checkpoint(stopped, state={"guard": guard})
@@ -347,13 +347,13 @@ def test_the_policy_back_goes_to_the_last_good_epoch(few, tmp_path, monkeypatch)
         schedule={"epochs": 3},
     )
     calls = []
-    blame = DivergenceGuard.blame
+    find = DivergenceGuard.find
 
     def diverge_once(self, losses, total):
         calls.append(total)
-        return "paf.vector" if len(calls) == 5 else blame(self, losses, total)
+        return Finding("paf.vector", total) if len(calls) == 5 else find(self, losses, total)
 
-    monkeypatch.setattr(DivergenceGuard, "blame", diverge_once)
+    monkeypatch.setattr(DivergenceGuard, "find", diverge_once)
     trainer = Trainer(
         Recipe.from_dict(recipe), tmp_path / "run", resume=False, device="cpu", emit=lambda e: None
     )
@@ -376,7 +376,7 @@ def test_the_policy_back_goes_to_the_last_good_epoch(few, tmp_path, monkeypatch)
     assert seen[1] == (5, 1, 0.1)  # the steps go on
     calls.clear()
     calls += [0.0] * 3  # the second step diverges: there is nothing to go back to
-    with pytest.raises(CheckpointError, match="could not recover"):
+    with pytest.raises(CheckpointError, match="no saved state that was good"):
         run(recipe, tmp_path / "early")
 
 
