@@ -750,6 +750,7 @@ def test_a_teacher_keeps_categories_as_they_were(drawn, trained, tmp_path):
             wrong,
             start_from=str(trained[0]),
             schedule={"epochs": 24, "validate_every": 24},
+            optimiser={"keep_start": 0.0, "backbone_lr": 1.0},  # the start is kept by nothing else
             **({"teacher": teacher} if teacher else {}),
         )
         run(recipe, tmp_path / name)
