@@ -416,14 +416,11 @@ class Trainer:
             manifest = self.state.load()
             self._saved = True
         progress, self._validation = manifest.progress, manifest.validation
-        if (
-            not 0
-            <= progress.step - progress.epoch * self.batches.steps_per_epoch
-            <= (self.batches.steps_per_epoch)
-        ):
+        per_epoch = self.batches.steps_per_epoch
+        if not 0 <= progress.step - progress.epoch * per_epoch <= per_epoch:
             raise CheckpointError(
                 f"{self.folder}: the checkpoint is of step {progress.step:,} in epoch "
-                f"{progress.epoch + 1:,}, and an epoch has {self.batches.steps_per_epoch:,} steps; "
+                f"{progress.epoch + 1:,}, and an epoch has {per_epoch:,} steps; "
                 "expected the batch size and the images that the run began with. Start a new run from "
                 "its model instead (start_from)."
             )
