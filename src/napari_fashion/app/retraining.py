@@ -95,25 +95,14 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     roots = _allowed(dataset.image_folder)
     file = str(data.resolve())
     require_images(Source(file=file, allow_roots=roots))
-    fine_tuning = replace(options.fine_tuning, split=_split_file(editor))
+    # It lies with the journal, so that every retraining of the data set keeps it.
+    split = editor.work.split_file() if editor.work is not None else None
+    fine_tuning = replace(options.fine_tuning, split=None if split is None else str(split))
     document = fine_tuning.document(file, allow_roots=roots)
     path = folder / "recipe.toml"
     text = "# Written by napari-fashion's Retrain dock.\n" + _toml(document)
     atomic_write(path, text.encode())
     return path
-
-
-def _split_file(editor: Editor) -> str | None:
-    """Return the file with the sides of the data set's images, which every retraining of it keeps.
-
-    It lies with the journal; None for a data set without one.
-    """
-    if editor.work is None:
-        return None
-    try:
-        return str(editor.work.folder() / "split.json")
-    except OSError:  # nowhere to write: then each run has a split of its own
-        return None
 
 
 def _allowed(folder: ImageFolder) -> list[str]:
