@@ -133,7 +133,7 @@ def check_places(
                 both = f"{shown(landmarks[other])} and {shown(landmarks[i])}"
                 raise SchemaError(
                     f"Schema {name!r}, body type {label!r}: {both} are both at the place "
-                    f"{shown(places[i])}; expected places that only landmarks of different body types share."
+                    f"{shown(places[i])}; expected places that landmarks of different body types share."
                 )
     partner: dict[str, int] = {}
     for i, j in enumerate(flips):
