@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ from napari_fashion.schema._checks import (
     check_counts,
     check_flips,
     check_letters,
+    check_places,
     check_sigmas,
     check_skeletons,
     check_unique,
 )
-from napari_fashion.schema._flips import Flips, find_flips
-from napari_fashion.schema._form import Form
+from napari_fashion.schema._flips import find_flips
+from napari_fashion.schema._form import Form, read_flips, read_places
 from napari_fashion.schema._from_coco import hue, join_landmarks, listed_landmarks
 from napari_fashion.schema._limits import MAX_CATEGORIES, MAX_EDGES, MAX_LANDMARKS
 
@@ -34,8 +35,11 @@ _log = logging.getLogger(__name__)
 
 Edge = tuple[int, int]
 
-BUNDLED = ("garments", "deepfashion")
+BUNDLED = ("garments", "deepfashion", "deepfashion2", "fashionai")
 """Names of the schemas that the package carries; `Schema.load` takes them."""
+_EXPECTED = (
+    f"one of {list(BUNDLED)}, one of them with a category of it (such as deepfashion2-skirt)"
+)
 DEFAULT_SIGMA = 0.08
 """Of every landmark of a schema that is made from a COCO file, which has no sigmas."""
 
@@ -86,6 +90,9 @@ class Schema:
     mirrors
         Whether the flips are known, so that a horizontally flipped image is labelled right: images
         are flipped in training and inference only then.
+    places
+        K names of the place on a garment that each landmark marks. Landmarks of different body types
+        may share one, those of one body type never do. Empty if the schema has none.
     """
 
     name: str
@@ -98,6 +105,7 @@ class Schema:
     categories: tuple[Category, ...]
     colors: tuple[str, ...] = field(default=())
     mirrors: bool = True
+    places: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         name, k = self.name, len(self.landmarks)
@@ -121,6 +129,7 @@ class Schema:
         check_skeletons(name, self.skeletons, self.default_skeleton, k)
         categories = ((c.name, c.body_types) for c in self.categories)
         check_body_types(name, dict(self.body_types), categories, k)
+        check_places(name, self.landmarks, self.places, self.flips, dict(self.body_types))
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -128,19 +137,21 @@ class Schema:
     def load(cls, source: str | Path) -> Schema:
         """Read a schema from the package by name, or from a ``.toml`` file.
 
+        The name of a bundled schema and one of its categories, such as ``deepfashion2-skirt``, is the
+        schema of that category alone (`of_category`).
+
         Raises
         ------
         SchemaError
             If there is no such schema, or it is malformed.
         """
-        if str(source) in BUNDLED:
-            text = resources.files(__package__).joinpath(f"data/{source}.toml").read_text("utf-8")
-            return cls.from_dict(parse_toml(text, str(source), SchemaError))
+        if (found := _bundled(str(source))) is not None:
+            return found
         path = Path(source)
         if path.suffix.lower() != ".toml" or not is_file(path):
             raise SchemaError(
-                f"No schema {shown(str(source))}: expected one of {list(BUNDLED)} or the path of a "
-                "schema file ending in .toml."
+                f"No schema {shown(str(source))}: expected {_EXPECTED} or the path of a schema file "
+                "ending in .toml."
             )
         data = read_toml(path, SchemaError, expected="a landmark schema (TOML)")
         try:
@@ -148,7 +159,7 @@ class Schema:
             check_letters(
                 {
                     "name": (schema.name,),
-                    "landmarks": schema.landmarks,
+                    "landmarks": (*schema.landmarks, *schema.places),
                     "skeletons": (label for label, _ in schema.skeletons),
                     "body_types": schema.body_type_names,
                     "categories": schema.category_names,
@@ -179,18 +190,7 @@ class Schema:
         form = Form(data)
         landmarks = form.tables("landmarks", MAX_LANDMARKS)
         names = tuple(entry.text("name") for entry in landmarks)
-        places = {name: i for i, name in enumerate(names)}
-        flips = list(range(len(names)))
-        for pair in form.lists("flip_pairs", MAX_LANDMARKS, ()):
-            ends = pair.items
-            if len(ends) != 2 or any(not isinstance(e, str) or e not in places for e in ends):
-                raise pair.wrong(ends, "the names of two landmarks")
-            a, b = (places[end] for end in ends)
-            flips[a], flips[b] = b, a
-        mirrors = form.flag("mirrors")
-        if mirrors is None and not data.get("flip_pairs"):
-            found = find_flips(names) if len(set(names)) == len(names) else Flips(tuple(flips))
-            flips, mirrors = list(found.order), not found.problem
+        flips, mirrors = read_flips(form, names)
         return cls(
             name=form.text("name"),
             landmarks=names,
@@ -199,7 +199,7 @@ class Schema:
                 for label in form.table("skeletons")
             ),
             default_skeleton=form.text("default_skeleton"),
-            flips=tuple(flips),
+            flips=flips,
             sigmas=tuple(entry.number("sigma") for entry in landmarks),
             body_types=tuple(
                 (label, tuple(i - 1 for i in form.at("body_types", label).whole_numbers()))
@@ -210,7 +210,8 @@ class Schema:
                 for entry in form.tables("categories", MAX_CATEGORIES, ())
             ),
             colors=tuple(entry.text("color") for entry in landmarks),
-            mirrors=mirrors is not False,
+            mirrors=mirrors,
+            places=read_places(landmarks, names),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -224,7 +225,10 @@ class Schema:
             "default_skeleton": self.default_skeleton,
             "landmarks": [
                 {"name": n, "sigma": s, "color": c}
-                for n, s, c in zip(self.landmarks, self.sigmas, self.colors, strict=True)
+                | ({"place": self.places[i]} if self.places else {})
+                for i, (n, s, c) in enumerate(
+                    zip(self.landmarks, self.sigmas, self.colors, strict=True)
+                )
             ],
             "flip_pairs": [
                 [self.landmarks[i], self.landmarks[j]] for i, j in enumerate(self.flips) if i < j
@@ -311,19 +315,17 @@ class Schema:
         SchemaError
             If it is neither the name of a bundled schema nor the dictionary of one.
         """
-        if isinstance(note, str) and note in BUNDLED:
-            return cls.load(note)
+        if isinstance(note, str) and (found := _bundled(note)) is not None:
+            return found
         if isinstance(note, dict):
             return cls.from_dict(note)
         raise SchemaError(
-            f"Found the schema {shown(note)}; expected one of {list(BUNDLED)} or a whole schema."
+            f"Found the schema {shown(note)}; expected {_EXPECTED} or a whole schema."
         )
 
     def to_note(self) -> str | dict[str, Any]:
         """Return the note of a schema in a file: a bundled one's name, else all of it."""
-        if self.name in BUNDLED and self == Schema.load(self.name):
-            return self.name
-        return self.to_dict()
+        return self.name if self == _bundled(self.name) else self.to_dict()
 
     # -- asking ----------------------------------------------------------------------------
 
@@ -424,6 +426,64 @@ class Schema:
     def with_categories(self, categories: Iterable[Category]) -> Schema:
         """Return this schema with other categories."""
         return replace(self, categories=tuple(categories))
+
+    def of_category(self, name: str) -> Schema:
+        """Return the schema of one category: its landmarks, under their names, and what is said of them.
+
+        It is called after this one and the category, in small letters with hyphens. Without the mirror
+        partner of one of its landmarks it is not to be flipped.
+
+        Raises
+        ------
+        SchemaError
+            If the schema has no such category.
+
+        Examples
+        --------
+        >>> skirt = Schema.load("deepfashion2").of_category("skirt")
+        >>> skirt.name, skirt.n_landmarks, skirt.landmarks[0]
+        ('deepfashion2-skirt', 8, 'skirt_waist_left')
+        """
+        index = self.category_index(name)
+        kept = self.landmarks_of_category(index)
+        new = {old: i for i, old in enumerate(kept)}
+        types = dict(self.body_types)
+        return replace(
+            self,
+            name=f"{self.name}-{_slug(name)}",
+            landmarks=tuple(self.landmarks[i] for i in kept),
+            skeletons=tuple(
+                (label, tuple((new[a], new[b]) for a, b in edges if a in new and b in new))
+                for label, edges in self.skeletons
+            ),
+            flips=tuple(new.get(self.flips[i], new[i]) for i in kept),
+            sigmas=tuple(self.sigmas[i] for i in kept),
+            body_types=tuple(
+                (label, tuple(new[i] for i in types[label]))
+                for label in self.categories[index].body_types
+            ),
+            categories=(self.categories[index],),
+            colors=tuple(self.colors[i] for i in kept),
+            mirrors=self.mirrors and all(self.flips[i] in new for i in kept),
+            places=tuple(self.places[i] for i in kept) if self.places else (),
+        )
+
+
+@cache
+def _bundled(name: str) -> Schema | None:
+    """Return a schema that the package carries, or that of one of its categories; None if it is none."""
+    if name in BUNDLED:
+        text = resources.files(__package__).joinpath(f"data/{name}.toml").read_text("utf-8")
+        return Schema.from_dict(parse_toml(text, name, SchemaError))
+    whole, _, category = name.partition("-")
+    found = _bundled(whole) if category and whole in BUNDLED else None
+    names = found.category_names if found else ()
+    own = next((label for label in names if _slug(label) == category), None)
+    return found.of_category(own) if found and own else None
+
+
+def _slug(name: str) -> str:
+    return "-".join(name.lower().replace("_", " ").split())
 
 
 def _listed(names: Sequence[str]) -> str:
