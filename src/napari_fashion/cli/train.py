@@ -163,7 +163,7 @@ def _named_schema(recipe: Recipe) -> Schema | None:
     name = recipe.schema_name
     if name is None and recipe.start_from is None:
         name = DEFAULT
-    return None if name in (None, FROM_DATA) else Schema.load(name)
+    return None if name in (None, FROM_DATA) else Schema.load(name).file_schema
 
 
 _ONLY_DATA = {
