@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the schema; return the exit status."""
+    from dataclasses import replace
+
     from napari_fashion.coco import Dataset
     from napari_fashion.schema import Schema
     from napari_fashion.schema.commented import commented_toml
@@ -37,10 +39,7 @@ def run(options: argparse.Namespace) -> int:
     outputs = Outputs([options.data], overwrite=options.overwrite)
     outputs.file(options.out, "--out", suffix=".toml")
     dataset = Dataset.load(options.data)
-    schema = Schema.from_categories(
-        [dataset.store.record("categories", key) for key in dataset.ids("categories")],
-        name=options.name or options.out.stem,
-    )
+    schema = replace(dataset.schema, name=options.name or options.out.stem)
     outputs.write(options.out, commented_toml(schema, options.data.name).encode(), "--out")
     made = Schema.load(options.out)
     terminal.notify(
@@ -48,5 +47,7 @@ def run(options: argparse.Namespace) -> int:
         f"body types, {len(made.categories)} categories"
     )
     if made.mirror_problem:
-        terminal.warn(f"Images are not flipped: {made.mirror_problem}. List flip_pairs in {options.out}.")
+        terminal.warn(
+            f"Images are not flipped: {made.mirror_problem}. List flip_pairs in {options.out}."
+        )
     return status.DONE

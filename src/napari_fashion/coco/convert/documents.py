@@ -55,9 +55,12 @@ class Growing:
         )
         self._encode = msgspec.json.Encoder().encode
         self._files = ExitStack()
-        self._image_file, self._garment_file = (
-            self._files.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(2)
-        )
+        self._image_file = self._waiting(folder)
+        self._garment_file = self._waiting(folder)
+
+    def _waiting(self, folder: Path) -> IO[bytes]:
+        file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (until `close`)
+        return self._files.enter_context(file)
 
     def close(self) -> None:
         """Let the waiting records go."""
