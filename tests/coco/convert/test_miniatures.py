@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
-from miniatures import differences
+from miniatures import die, differences
 from napari_fashion.coco import Dataset
-from napari_fashion.coco.convert import ConvertOptions, Faults, convert
+from napari_fashion.coco.convert import ConvertOptions, Faults, convert, sizes
+from napari_fashion.errors import ConvertError
 from napari_fashion.schema import Schema
 
 PARTITIONS = {"train": "train", "val": "val", "test": "test"}
@@ -139,14 +141,32 @@ def test_joints_of_deepfashion_l_are_kept_as_they_are(formats, tmp_path):
     assert found["fashion"]["joints"] == [int(word) for word in line[3:]]
 
 
-def test_several_processes_find_the_same(formats, tmp_path):
+def test_several_processes_find_the_same(formats, tmp_path, monkeypatch):
+    monkeypatch.setattr(sizes, "BATCH", 3)
+    source = tmp_path / "data"
+    shutil.copytree(formats / "deepfashion2" / "data", source)
+    (source / "train" / "image" / "000004.jpg").write_bytes(b"no image")
+    told = []
     for n in (0, 2):
+        faults = Faults()
         options = ConvertOptions(processes=n)
-        convert("deepfashion2", formats / "deepfashion2" / "data", tmp_path / str(n), options)
-        convert("fashionai", formats / "fashionai" / "data", tmp_path / str(n) / "f", options)
+        convert("deepfashion2", source, tmp_path / str(n), options, faults=faults)
+        told.append(list(faults.tally.lines()))
     for name in ("train.json", "validation.json"):
         one, other = ((tmp_path / n / name).read_bytes() for n in ("0", "2"))
         assert one == other
+    assert told[0] == told[1]
+    assert "000004.jpg" in told[0][0]
+
+
+def test_a_process_that_dies_is_told(formats, tmp_path, monkeypatch):
+    monkeypatch.setattr(sizes, "BATCH", 3)
+    monkeypatch.setattr(sizes, "_sizes", die)
+    with pytest.raises(ConvertError, match=r"has died.*fewer --processes"):
+        convert(
+            "deepfashion2", formats / "deepfashion2" / "data", tmp_path, ConvertOptions(processes=1)
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_archive_that_unpacks_into_its_own_name_is_found(formats, tmp_path):
@@ -158,8 +178,6 @@ def test_an_archive_that_unpacks_into_its_own_name_is_found(formats, tmp_path):
 
 
 def test_the_options_of_another_format_are_refused(formats, tmp_path):
-    from napari_fashion.errors import ConvertError
-
     for options, message in (
         (
             ConvertOptions(landmarks="category"),

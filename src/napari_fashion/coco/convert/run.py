@@ -95,6 +95,7 @@ def convert(
     plan = chosen.plan(Path(source), options, faults)
     for part in plan.parts:
         part.allowed = (*part.allowed, *options.allow_roots)
+        part.info = {**part.info, "converted": {"format": name, **part.info.get("converted", {})}}
     paths = [out / f"{part.name}.json" for part in plan.parts]
     for path in paths:
         claim(path)

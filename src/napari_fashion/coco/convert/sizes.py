@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import groupby
 
 from napari_fashion.coco.convert.items import Item, Part
-from napari_fashion.errors import ImageError
+from napari_fashion.errors import ConvertError, ImageError
 from napari_fashion.images import ImageFolder
 from napari_fashion.images.folder import Origin
 from napari_fashion.images.headers import quick_size
@@ -37,27 +41,53 @@ def with_sizes(
     parts
         The parts of the items: each has a folder of images.
     processes
-        Number of processes that read headers; 0 reads them in this one.
+        Number of processes that read headers; 0 reads them in this one, and so does a small data set.
     """
     with ExitStack() as stack:
         pool: ProcessPoolExecutor | None = None
-        waiting: deque[tuple[list[Item], Future[list[Size | str]] | None]] = deque()
+        waiting: deque[tuple[list[Item], Future[list[Size | str]] | list[Size | str]]] = deque()
         for batch in _batches(items):
             if batch[0].size is not None:
-                waiting.append((batch, None))
-            elif processes:
-                if pool is None:
-                    # Spawned: a fork would copy the threads' locks.
-                    context = multiprocessing.get_context("spawn")
-                    pool = stack.enter_context(ProcessPoolExecutor(processes, context))
-                    stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-                waiting.append((batch, pool.submit(_sizes, _job(batch, parts))))
+                waiting.append((batch, [item.size for item in batch if item.size is not None]))
+            elif pool is None and (not processes or len(batch) < BATCH):  # not worth processes
+                waiting.append((batch, _sizes(_job(batch, parts))))
             else:
-                yield from zip(batch, _sizes(_job(batch, parts)), strict=True)
-            while len(waiting) > 2 * max(processes, 1):
+                pool = pool or stack.enter_context(_pool(processes))
+                waiting.append((batch, pool.submit(_sizes, _job(batch, parts))))
+            while len(waiting) > 2 * processes:
                 yield from _finished(*waiting.popleft())
         while waiting:
             yield from _finished(*waiting.popleft())
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Give processes that read sizes; they end with this one, however it ends."""
+    # Spawned: a fork would copy the threads' locks.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, initializer=_begin)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise ConvertError(
+            "A process that reads the sizes of images has died, perhaps for want of memory; nothing was "
+            "written. Give fewer --processes, or 0."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """Leave Ctrl+C to the process that started this one, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -80,12 +110,10 @@ def _job(batch: list[Item], parts: list[Part]) -> Job:
 
 
 def _finished(
-    batch: list[Item], future: Future[list[Size | str]] | None
+    batch: list[Item], sizes: Future[list[Size | str]] | list[Size | str]
 ) -> Iterator[tuple[Item, Size | str]]:
-    if future is not None:
-        yield from zip(batch, future.result(), strict=True)
-    else:
-        yield from ((item, item.size) for item in batch if item.size is not None)
+    found = sizes if isinstance(sizes, list) else sizes.result()
+    yield from zip(batch, found, strict=True)
 
 
 def _sizes(job: Job) -> list[Size | str]:
