@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
                 strict=options.strict,
                 overwrite=options.overwrite,
                 watch=lambda text, done, total: progress.update(done, total, text),
-                claim=lambda path: outputs.file(path, "--out") and None,
+                claim=lambda path: outputs.file(path, "--out"),
             )
     finally:
         terminal.tell(faults.tally)

@@ -26,7 +26,8 @@ def test_images_are_found_from_the_document(formats, tmp_path, way, name):
         dataset = Dataset.load(document.path)
         for image in dataset.images:
             assert image.path.is_file()
-            assert image.path.is_relative_to(tmp_path / "out") is (way != "leave")
+            own = os.path.normpath(image.path).startswith(f"{tmp_path}/out/")
+            assert own is (way != "leave")
             assert image.path.is_symlink() is (way == "symlink")
             assert (image.path.stat().st_nlink == 2) is (way == "hardlink")
 

@@ -97,7 +97,7 @@ class _Reader:
         """Return a category record that names its landmarks, with the record's further fields."""
         schema, record = self.dataset.schema, self.dataset.store.record("categories", key)
         index = max(self.dataset.category_index(key), 0)
-        clean = category_record(schema, index, self._id("categories", key) or row + 1)
+        clean = category_record(schema, index, key if self._keeps_ids["categories"] else row + 1)
         order = self.dataset.landmark_order(key)
         if order is not None:
             clean["keypoints"] = [str(name) for name in record["keypoints"]]
@@ -155,24 +155,21 @@ class _Reader:
                 f"{3 * n} numbers, x, y and visibility of {n} landmarks",
             )  # fmt: skip
             return None
-        fashion = record.get(provenance.KEY)
-        is_ours = isinstance(fashion, dict)
-        skipped = _GARMENT_KEYS | ({provenance.KEY} if is_ours else set())
+        skipped = _GARMENT_KEYS if view.is_foreign else _GARMENT_KEYS | {provenance.KEY}
         more = {k: v for k, v in record.items() if k not in skipped}
         more["iscrowd"] = int(flag(record.get("iscrowd")))
         area = number(record.get("area"))
         if math.isfinite(area) and area >= 0:
             more["area"] = _plain(record["area"])
         return Garment(
-            category, flat, self._box(record, flat), fashion if is_ours else {}, more,
+            category, flat, self._box(record, flat), provenance.of(record), more,
             record_id=self._id("annotations", key),
         )  # fmt: skip
 
     def _box(self, record: Mapping[str, Any], flat: list[Any]) -> tuple[Any, Any, Any, Any]:
         """Return the record's box; that of the landmarks where it has none that can be used."""
-        value = record.get("bbox")
-        box = parse_box(value)
-        if box is not None and not box_problem(value):
+        value: Any = record.get("bbox")
+        if parse_box(value) is not None and not box_problem(value):
             x, y, w, h = (_plain(v) for v in value)
             if any(isinstance(v, str) for v in value):
                 self.changed.add("boxes as text, written as numbers")

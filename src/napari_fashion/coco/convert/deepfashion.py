@@ -21,7 +21,7 @@ from napari_fashion.coco.convert.deepfashion_lists import (
     partitions_of,
     schema_of,
 )
-from napari_fashion.coco.convert.faults import At, Faults
+from napari_fashion.coco.convert.faults import NO_SENSE, At, Faults, Wrong
 from napari_fashion.coco.convert.items import Garment, Item, Part, Plan
 from napari_fashion.coco.convert.lists import BOX, ListFile, Number, Table, box_of, report_twice
 from napari_fashion.coco.convert.registry import ConvertOptions, register_format
@@ -83,9 +83,8 @@ class LandmarkLists:
     ) -> Item | None:
         at = self.file.at(line)
         read = landmarks_of(words, has_variation, slots)
-        if isinstance(read, str):
-            found, _, expected = read.partition("; expected ")
-            self.faults.add("garments left out: a line makes no sense", at, found, expected)
+        if isinstance(read, Wrong):
+            self.faults.add(NO_SENSE, at, *read)
             return None
         clothes_type, variation, keypoints = read
         part = self.partition.get(name)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from napari_fashion.coco.convert.faults import At, Faults
+from napari_fashion.coco.convert.faults import At, Faults, Wrong
 from napari_fashion.coco.convert.items import Garment, Item, Part, Plan
 from napari_fashion.coco.convert.registry import ConvertOptions, register_format
 from napari_fashion.coco.keypoints import all_numbers
@@ -136,33 +136,35 @@ class _Reader:
         more = {} if outline is None else {"segmentation": outline}
         return Garment(category, flat, (x1, y1, x2 - x1, y2 - y1), fashion, more, at, at)
 
-    def _problem(self, item: Any) -> tuple[str, str] | None:
+    def _problem(self, item: Any) -> Wrong | None:
         """Return what was found in an item, and what was expected, if it cannot be used."""
         if not isinstance(item, dict):
-            return shown(item), "an object"
+            return Wrong(shown(item), "an object")
         label, names = item.get("category_id"), self._schema.category_names
         if type(label) is not int or not 1 <= label <= len(names):
-            return f"category_id {shown(label)}", f"a number from 1 to {len(names)}"
+            return Wrong(f"category_id {shown(label)}", f"a number from 1 to {len(names)}")
         name = item.get("category_name", names[label - 1])
         if name != names[label - 1]:
-            return f"category_name {shown(name)} with category_id {label}", shown(names[label - 1])
+            return Wrong(
+                f"category_name {shown(name)} with category_id {label}", shown(names[label - 1])
+            )
         n = len(self._own[label - 1])
         flat = item.get("landmarks")
         if not isinstance(flat, list) or not all_numbers(flat):
-            return f"landmarks {shown(flat)}", f"{3 * n} numbers, x, y and visibility"
+            return Wrong(f"landmarks {shown(flat)}", f"{3 * n} numbers, x, y and visibility")
         if len(flat) != 3 * n:
-            return (
+            return Wrong(
                 f"{len(flat)} numbers ({len(flat) // 3} landmarks) for {name}",
                 f"{3 * n} numbers, x, y and visibility of its {n} landmarks",
             )
         if not set(flat[2::3]) <= {0, 1, 2}:
             odd = next(v for v in flat[2::3] if v not in (0, 1, 2))
-            return f"the visibility {odd}", "0, 1 or 2"
+            return Wrong(f"the visibility {odd}", "0, 1 or 2")
         box = item.get("bounding_box")
         if not (isinstance(box, list) and len(box) == 4 and all_numbers(box)):
-            return f"bounding_box {shown(box)}", "x1, y1, x2, y2, four numbers"
+            return Wrong(f"bounding_box {shown(box)}", "x1, y1, x2, y2, four numbers")
         if box[2] <= box[0] or box[3] <= box[1]:
-            return f"bounding_box {shown(box)}, without an area", "x1 < x2 and y1 < y2"
+            return Wrong(f"bounding_box {shown(box)}, without an area", "x1 < x2 and y1 < y2")
         return None
 
 

@@ -17,7 +17,7 @@ from napari_fashion.coco.convert.deepfashion_lists import (
     landmarks_of,
     schema_of,
 )
-from napari_fashion.coco.convert.faults import At, Faults
+from napari_fashion.coco.convert.faults import NO_SENSE, At, Faults, Wrong
 from napari_fashion.coco.convert.items import Garment, Item, Part, Plan
 from napari_fashion.coco.convert.lists import BOX, ListFile, box_of, numbers
 from napari_fashion.coco.convert.registry import ConvertOptions
@@ -29,7 +29,6 @@ from napari_fashion.schema import Schema
 FOLDER = "Anno_fine"
 KINDS = ("cate", "bbox", "landmarks", "attr")
 """Lists of a partition beside that of the names; the last may be missing."""
-_BROKEN = "garments left out: a line makes no sense"
 
 
 @dataclass
@@ -119,17 +118,16 @@ class _Rows:
         box = box_of(words["bbox"])
         if isinstance(category, str):
             expected = f"a label from 1 to {len(self.labels)}, a line of list_category_cloth.txt"
-            self.faults.add(_BROKEN, partition.at("cate", row), category, expected)
+            self.faults.add(NO_SENSE, partition.at("cate", row), category, expected)
             return None
         if isinstance(box, str):
-            self.faults.add(_BROKEN, partition.at("bbox", row), box, BOX)
+            self.faults.add(NO_SENSE, partition.at("bbox", row), box, BOX)
             return None
         body_type = self.schema.categories[category].body_types[0]
         slots = self.schema.landmarks_of(body_type)
         keypoints = _places(words["landmarks"], slots, self.schema.n_landmarks)
-        if isinstance(keypoints, str):
-            found, _, expected = keypoints.partition("; expected ")
-            self.faults.add(_BROKEN, partition.at("landmarks", row), found, expected)
+        if isinstance(keypoints, Wrong):
+            self.faults.add(NO_SENSE, partition.at("landmarks", row), *keypoints)
             return None
         clothes_type = next(t for t, label in BODY_TYPES.items() if label == body_type)
         self._see(name, clothes_type, keypoints)
@@ -167,19 +165,17 @@ class _Rows:
         }
 
 
-def _places(words: list[str], slots: Sequence[int], k: int) -> list[Any] | str:
-    """Return COCO's keypoints of x, y pairs of the landmarks at `slots`, which zeros follow.
-
-    Or, as text, what was found and what was expected.
-    """
+def _places(words: list[str], slots: Sequence[int], k: int) -> list[Any] | Wrong:
+    """Return COCO's keypoints of x, y pairs of the landmarks at `slots`, which zeros follow."""
     values = numbers(words)
     if values is None or len(values) != 2 * k:
         found = f"{len(words)} words" if values is None else f"{len(values)} numbers"
-        return f"{found}, {shown(' '.join(words))}; expected {2 * k} numbers, x and y of landmarks"
+        return Wrong(f"{found}, {shown(' '.join(words))}", f"{2 * k} numbers, x and y of landmarks")
     if any(values[2 * len(slots) :]):
-        return (
-            f"{shown(' '.join(words[2 * len(slots) :]))} after {len(slots)} landmarks; expected zeros "
-            "after the landmarks of the category's type"
+        rest = shown(" ".join(words[2 * len(slots) :]))
+        return Wrong(
+            f"{rest} after {len(slots)} landmarks",
+            "zeros after the landmarks of the category's type",
         )
     keypoints: list[Any] = [0] * (3 * k)
     for i, slot in enumerate(slots):
@@ -243,6 +239,6 @@ def _coarse(
     for _, words in file.rows():
         if words[0] in names and words[0] not in found:
             read = landmarks_of(words[1:], has_variation, slots)
-            if not isinstance(read, str):
+            if not isinstance(read, Wrong):
                 found[words[0]] = (read[0], read[2])
     return found

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_fashion.coco.convert.faults import Faults
-from napari_fashion.coco.convert.lists import ListFile, Table, numbers
+from napari_fashion.coco.convert.faults import Faults, Wrong
+from napari_fashion.coco.convert.lists import ListFile, Number, Table, numbers
 from napari_fashion.documents import shown
 from napari_fashion.errors import ConvertError
 from napari_fashion.files import is_file
@@ -17,7 +17,7 @@ from napari_fashion.schema import Category, Schema
 PARTITIONS = ("train", "val", "test")
 BODY_TYPES = {1: "upper", 2: "lower", 3: "full"}
 """The body type of each clothes type."""
-VISIBILITY = {0: 2, 1: 1, 2: 0}
+VISIBILITY: dict[Number, int] = {0: 2, 1: 1, 2: 0}
 """COCO's visibility of DeepFashion's: visible, hidden, cut off."""
 
 
@@ -105,40 +105,36 @@ def partitions_of(file: ListFile) -> Table[int]:
 
 def landmarks_of(
     words: list[str], has_variation: bool, slots: Mapping[int, Sequence[int]]
-) -> tuple[int, int | None, list[Any]] | str:
+) -> tuple[int, int | None, list[Any]] | Wrong:
     """Return clothes type, variation type and COCO's keypoints of a line without its name.
 
     Parameters
     ----------
     slots
         The landmarks that each clothes type has, in the order of the list.
-
-    Returns
-    -------
-    Or, as text, what was found and what was expected.
     """
     values = numbers(words)
     if values is None:
-        return f"{shown(' '.join(words))}; expected numbers after the name"
+        return Wrong(shown(" ".join(words)), "numbers after the name")
     own = slots.get(int(values[0])) if values else None
     if own is None:
-        return f"the clothes type {words[0] if words else 'missing'}; expected 1, 2 or 3"
+        return Wrong(f"the clothes type {words[0] if words else 'missing'}", "1, 2 or 3")
     start = 2 if has_variation else 1
     if len(values) != start + 3 * len(own):
         n = len(values) - start
-        return (
-            f"{n} numbers ({n // 3} landmarks) for clothes type {values[0]}; expected {3 * len(own)} "
-            f"numbers, visibility, x and y of its {len(own)} landmarks"
+        return Wrong(
+            f"{n} numbers ({n // 3} landmarks) for clothes type {values[0]}",
+            f"{3 * len(own)} numbers, visibility, x and y of its {len(own)} landmarks",
         )
     variation = int(values[1]) if has_variation else None
     if variation is not None and not 1 <= variation <= 5:
-        return f"the variation type {words[1]}; expected 1 to 5"
+        return Wrong(f"the variation type {words[1]}", "1 to 5")
     keypoints: list[Any] = [0] * (3 * len(slots[3]))
     for i, slot in enumerate(own):
         v, x, y = values[start + 3 * i : start + 3 * i + 3]
-        seen = VISIBILITY.get(v)  # type: ignore[call-overload]
+        seen = VISIBILITY.get(v)
         if seen is None:
-            return f"the visibility {v} of landmark {i + 1}; expected 0, 1 or 2"
+            return Wrong(f"the visibility {v} of landmark {i + 1}", "0, 1 or 2")
         if seen:
             keypoints[3 * slot : 3 * slot + 3] = (x, y, seen)
     return int(values[0]), variation, keypoints

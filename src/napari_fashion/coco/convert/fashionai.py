@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_fashion.coco.convert.faults import At, Faults
+from napari_fashion.coco.convert.faults import NO_SENSE, At, Faults, Wrong
 from napari_fashion.coco.convert.items import Garment, Item, Part, Plan
 from napari_fashion.coco.convert.registry import ConvertOptions, register_format
 from napari_fashion.documents import shown
@@ -136,30 +136,27 @@ def _items(part: int, table: _Table, schema: Schema, faults: Faults) -> Iterator
             faults.add("lines left out: an image again", at, found, "each image once")
             continue
         read = _garment(cells, slots, categories, schema.n_landmarks, at)
-        if isinstance(read, str):
-            found, _, expected = read.partition("; expected ")
-            faults.add("garments left out: a line makes no sense", at, found, expected)
+        if isinstance(read, Wrong):
+            faults.add(NO_SENSE, at, *read)
             continue
         yield Item(part, image, at, [read])
 
 
 def _garment(
     cells: list[str], slots: list[int], categories: dict[str, int], k: int, at: At
-) -> Garment | str:
-    """Return the garment of a line; or, as text, what was found and what was expected."""
+) -> Garment | Wrong:
+    """Return the garment of a line."""
     if len(cells) != len(slots) + 2:
-        return f"{len(cells)} cells; expected {len(slots) + 2}, as in the header"
+        return Wrong(f"{len(cells)} cells", f"{len(slots) + 2}, as in the header")
     category = categories.get(cells[1])
     if category is None:
-        return f"the category {shown(cells[1])}; expected one of {', '.join(categories)}"
+        return Wrong(f"the category {shown(cells[1])}", f"one of {', '.join(categories)}")
     flat: list[Any] = [0] * (3 * k)
     xs, ys = [], []
     for slot, cell in zip(slots, cells[2:], strict=True):
         match = _CELL.fullmatch(cell)
         if match is None:
-            return (
-                f"the cell {cell[:60]}; expected x_y_v, two numbers and a visibility of 1, 0 or -1"
-            )
+            return Wrong(f"the cell {cell[:60]}", "x_y_v, numbers and a visibility of 1, 0 or -1")
         seen = VISIBILITY[match[3]]
         if seen:
             x, y = int(match[1]), int(match[2])

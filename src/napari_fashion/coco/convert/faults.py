@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from napari_fashion.tally import Tally
 
@@ -28,6 +29,17 @@ class At:
     def __str__(self) -> str:
         line = f", line {self.line}" if self.line else ""
         return f"{self.file}{line}" + (f", {self.within}" if self.within else "")
+
+
+class Wrong(NamedTuple):
+    """What was found that makes no sense, and what was expected; clauses without an end."""
+
+    found: str
+    expected: str
+
+
+NO_SENSE = "images left out: a line makes no sense"
+"""The kind of fault of a line that leaves out its image, which has one garment."""
 
 
 @dataclass(slots=True)

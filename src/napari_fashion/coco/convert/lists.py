@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from napari_fashion.coco.convert.faults import At, Faults
+from napari_fashion.coco.convert.faults import NO_SENSE, At, Faults
 from napari_fashion.documents import shown
 from napari_fashion.errors import ConvertError
 from napari_fashion.files import open_regular, why_unreadable
@@ -93,7 +93,7 @@ class ListFile:
         self,
         parse: Callable[[list[str]], Value | str],
         expected: str,
-        kind: str = "garments left out: a line makes no sense",
+        kind: str = NO_SENSE,
     ) -> Table[Value]:
         """Read all lines, by the name that each begins with.
 
@@ -202,7 +202,7 @@ class Table(dict[str, tuple[int, Value]]):
         found = self.get(name)
         if found is None and name not in self.broken:
             faults.add(
-                "garments left out: a list lacks the image",
+                "images left out: a list lacks the image",
                 At(self.file.name),
                 f"no line for {name} ({image_at})",
                 "a line for each image",

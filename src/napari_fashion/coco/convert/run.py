@@ -26,7 +26,7 @@ from napari_fashion.images import remember_root
 
 Watch = Callable[[str, int, int | None], None]
 """Told what is done, the number of images so far, and their number in all, if known."""
-Claim = Callable[[Path], None]
+Claim = Callable[[Path], object]
 """Told each file that will be written, before anything is; raises an error if it may not be."""
 
 
@@ -176,11 +176,10 @@ def _write(
     for document in growing:
         if not document.images:
             continue
-        if options.image_files == "leave":
-            root = document.part.images
-            if document.part.origin != "found":
-                remember_root(root)
-        else:
+        root = document.part.images
+        if options.image_files in ("leave", "symlink") and document.part.origin != "found":
+            remember_root(root)  # a person named it: what leads there may be read
+        if options.image_files != "leave":
             root = out / FOLDER / document.part.place
         chunks: Iterator[bytes] = document.chunks(root)
         write_file(chunks, document.path, overwrite=overwrite, streamed=True)
