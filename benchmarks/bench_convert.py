@@ -11,13 +11,15 @@ where one is given, and is used again.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import psutil
 
 TOOLS = Path(__file__).resolve().parents[1] / "tests" / "data" / "formats"
 SECONDS, MEGABYTES = 60, 1000
@@ -25,32 +27,16 @@ SECONDS, MEGABYTES = 60, 1000
 
 
 def peak_of(process: subprocess.Popen[bytes]) -> tuple[float, float]:
-    """Return the highest resident memory in MB of a process and its children, each and together."""
+    """Return the highest resident memory in MB of the largest of a process and its children, and of all."""
     most = together = 0.0
+    first = psutil.Process(process.pid)
     while process.poll() is None:
-        found = [_resident(p) for p in _family(process.pid)]
-        most, together = max([most, *found]), max(together, sum(found))
+        with contextlib.suppress(psutil.Error):
+            family = [first, *first.children(recursive=True)]
+            found = [member.memory_info().rss / 1e6 for member in family]
+            most, together = max([most, *found]), max(together, sum(found))
         time.sleep(0.1)
     return most, together
-
-
-def _family(process: int) -> list[int]:
-    found = [process]
-    for parent in found:
-        for path in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
-                found += [int(word) for word in path.read_text().split()]
-            except OSError:
-                continue
-    return found
-
-
-def _resident(process: int) -> float:
-    try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0.0
-    return pages * resource.getpagesize() / 1e6
 
 
 def measure(folder: Path, count: int, attributes: int, processes: int | None) -> int:
