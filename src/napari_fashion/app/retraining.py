@@ -15,7 +15,6 @@ from napari_fashion.datasets.source import Source
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import PREDICT
 from napari_fashion.engine.train.fine_tuning import (
-    DEFAULT_EPOCHS,
     DEFAULT_LR,
     DEFAULT_VALIDATION_SHARE,
     FineTuning,
@@ -33,7 +32,7 @@ class RetrainOptions:
     Attributes
     ----------
     epochs
-        Passes over the images.
+        Passes over the images; None for as many as the engine thinks right.
     lr
         Peak learning rate.
     what
@@ -45,7 +44,7 @@ class RetrainOptions:
         ``"bundled"`` or the path of a model.
     """
 
-    epochs: int = DEFAULT_EPOCHS
+    epochs: int | None = None
     lr: float = DEFAULT_LR
     what: Literal["all", "corrected"] = "all"
     validation_share: float = DEFAULT_VALIDATION_SHARE
@@ -60,7 +59,7 @@ class RetrainOptions:
 
         return FineTuning(
             start_from=self.start_from,
-            epochs=own(self.epochs, DEFAULT_EPOCHS),
+            epochs=self.epochs,
             lr=own(self.lr, DEFAULT_LR),
             validation_share=own(self.validation_share, DEFAULT_VALIDATION_SHARE),
         )
