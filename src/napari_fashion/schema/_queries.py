@@ -107,6 +107,19 @@ class Queries:
         members = {i for b in self.categories[index].body_types for i in self.landmarks_of(b)}
         return tuple(sorted(members))
 
+    def counterparts(self, category: int) -> dict[int, int]:
+        """Return for landmarks that a category lacks its landmark at the same place, if it has one.
+
+        Examples
+        --------
+        >>> schema = Schema.load("deepfashion2")
+        >>> schema.landmarks[25], schema.landmarks[schema.counterparts(0)[25]]
+        ('long_sleeve_top_neckline_1', 'short_sleeve_top_neckline_1')
+        """
+        own = self.landmarks_of_category(category)
+        at = {self.places[i]: i for i in own} if self.places else {}
+        return {i: at[place] for i, place in enumerate(self.places) if place in at and i not in own}
+
     def body_type_for(self, category: int, present: Iterable[int]) -> str:
         """Return the category's body type that fits the `present` landmarks best.
 
