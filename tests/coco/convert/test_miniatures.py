@@ -159,6 +159,14 @@ def test_several_processes_find_the_same(formats, tmp_path, monkeypatch):
     assert "000004.jpg" in told[0][0]
 
 
+def test_partitions_in_one_folder_are_read_in_batches_together(formats, tmp_path, monkeypatch):
+    jobs = []
+    whole = sizes._sizes
+    monkeypatch.setattr(sizes, "_sizes", lambda job: jobs.append(len(job[1])) or whole(job))
+    convert("deepfashion-c", formats / "deepfashion-c-old" / "data", tmp_path)
+    assert jobs == [24]
+
+
 def test_a_process_that_dies_is_told(formats, tmp_path, monkeypatch):
     monkeypatch.setattr(sizes, "BATCH", 3)
     monkeypatch.setattr(sizes, "_sizes", die)
