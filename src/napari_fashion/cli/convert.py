@@ -44,8 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes that read the sizes of images; 0: none beside this one (default: as many as there "
         "are cores)",
     )  # fmt: skip
+    parser.add_argument(
+        "--images", type=parsing.path, metavar="FOLDER",
+        help="folder of the images, if it is not the data set's: the one that has img (DeepFashion), train "
+        "and validation (DeepFashion2) or Images (FashionAI); of a COCO file, what names are relative to",
+    )  # fmt: skip
     parsing.add_overwrite(parser)
-    parsing.add_images(parser)
+    parsing.add_limits(parser)
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:

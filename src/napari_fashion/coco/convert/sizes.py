@@ -55,7 +55,8 @@ def with_sizes(
                 waiting.append((batch, _sizes(job)))
             else:
                 pool = pool or stack.enter_context(_pool(processes))
-                waiting.append((batch, pool.submit(_sizes, job)))
+                with _without_interrupts():  # a submission may start a process
+                    waiting.append((batch, pool.submit(_sizes, job)))
             while len(waiting) > 2 * processes:
                 yield from _finished(*waiting.popleft())
         while waiting:
@@ -79,9 +80,27 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl+C and SIGTERM back until the end; processes that are started meanwhile do not get them.
+
+    One that is started and not told what to do, since this one was interrupted, would end in a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin() -> None:
     """Leave Ctrl+C to the process that started this one, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
