@@ -15,6 +15,7 @@ from typing import Any
 from napari_fashion.documents import parse_toml, read_toml, shown
 from napari_fashion.errors import SchemaError
 from napari_fashion.files import is_file
+from napari_fashion.schema._category import Category, slug
 from napari_fashion.schema._checks import (
     check_body_types,
     check_colors,
@@ -42,23 +43,6 @@ _EXPECTED = (
 )
 DEFAULT_SIGMA = 0.08
 """Of every landmark of a schema that is made from a COCO file, which has no sigmas."""
-
-
-@dataclass(frozen=True)
-class Category:
-    """One garment category.
-
-    Attributes
-    ----------
-    name
-        As the COCO file writes it.
-    body_types
-        The body types that garments of this category have, the usual one first: a Dress is
-        ``("full",)``, Outwear ``("upper", "full")``.
-    """
-
-    name: str
-    body_types: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -264,7 +248,7 @@ class Schema:
         entries = [c for c in categories if isinstance(c.get("keypoints"), list) and c["keypoints"]]
         listed = listed_landmarks(entries)
         labels = tuple(dict.fromkeys(label for label, _ in listed))
-        best = cls._best_bundled(labels, [points for _, points in listed])
+        best = cls._best_bundled(labels, listed)
         if best is not None:
             if set(labels) <= set(best.category_names):
                 return best
@@ -292,18 +276,26 @@ class Schema:
 
     @classmethod
     def _best_bundled(
-        cls, labels: Sequence[str], lists: Sequence[tuple[str, ...]]
+        cls, labels: Sequence[str], listed: Sequence[tuple[str, tuple[str, ...]]]
     ) -> Schema | None:
-        """Return the bundled schema with these landmarks that has the most of the names, if any."""
+        """Return the bundled schema with these landmarks that has the most of the names, if any.
+
+        Categories of a schema with places may list their own landmarks only.
+        """
         best: Schema | None = None
         fit: tuple[int, int] = (-1, 0)
         for bundled in BUNDLED:
             schema = cls.load(bundled)
-            if any(points != schema.landmarks for points in lists):
+            own = schema.places and {
+                c.name: schema.own_landmarks(c.name) for c in schema.categories
+            }
+            if any(p != schema.landmarks and (not own or own.get(n) != p) for n, p in listed):
                 continue
             known = set(schema.category_names) & set(labels)
             if (len(known), -len(schema.categories)) > fit:
                 best, fit = schema, (len(known), -len(schema.categories))
+        if best and len(listed) == 1 and listed[0][1] != best.landmarks:
+            return best.of_category(labels[0])
         return best
 
     @classmethod
@@ -399,6 +391,11 @@ class Schema:
         members = {i for b in self.categories[index].body_types for i in self.landmarks_of(b)}
         return tuple(sorted(members))
 
+    def own_landmarks(self, category: str) -> tuple[str, ...]:
+        """Return the names of the landmarks that garments of a category can have."""
+        members = self.landmarks_of_category(self.category_index(category))
+        return tuple(self.landmarks[i] for i in members)
+
     def body_type_for(self, category: int, present: Iterable[int]) -> str:
         """Return the category's body type that fits the `present` landmarks best.
 
@@ -450,7 +447,7 @@ class Schema:
         types = dict(self.body_types)
         return replace(
             self,
-            name=f"{self.name}-{_slug(name)}",
+            name=f"{self.name}-{slug(name)}",
             landmarks=tuple(self.landmarks[i] for i in kept),
             skeletons=tuple(
                 (label, tuple((new[a], new[b]) for a, b in edges if a in new and b in new))
@@ -478,12 +475,8 @@ def _bundled(name: str) -> Schema | None:
     whole, _, category = name.partition("-")
     found = _bundled(whole) if category and whole in BUNDLED else None
     names = found.category_names if found else ()
-    own = next((label for label in names if _slug(label) == category), None)
+    own = next((label for label in names if slug(label) == category), None)
     return found.of_category(own) if found and own else None
-
-
-def _slug(name: str) -> str:
-    return "-".join(name.lower().replace("_", " ").split())
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -144,8 +144,8 @@ def _check_result(growing: list[Growing], chosen: Format, faults: Faults, strict
     if strict and faults:
         n = faults.tally.total
         raise ConvertError(
-            f"{n:,} {'fault' if n == 1 else 'faults'}; nothing was written, as --strict asks. Mend the data set, or "
-            "leave --strict away: what is wrong is then left out."
+            f"{n:,} {'fault' if n == 1 else 'faults'}; nothing was written, as --strict asks. Mend the "
+            "data set, or leave --strict away: what is wrong is then left out."
         )
     if not any(document.images for document in growing):
         raise ConvertError(
