@@ -73,6 +73,11 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="deepfashion2: all 294 landmarks in each annotation, or those of its category",
     )  # fmt: skip
     parser.add_argument(
+        "--category", metavar="NAME",
+        help="deepfashion2: only the garments of a category, with its own schema (deepfashion2-skirt), and "
+        "the images that show one",
+    )  # fmt: skip
+    parser.add_argument(
         "--schema", metavar="NAME|FILE.toml",
         help="coco: what the landmarks mean, if the file does not name them",
     )  # fmt: skip
@@ -93,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         visibility=options.visibility,
         upper_last_pair=options.upper_last_pair,
         landmarks=options.landmarks,
+        category=options.category,
         schema=options.schema,
         image_root=options.images,
         image_files=options.image_files,
