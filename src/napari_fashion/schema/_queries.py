@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from napari_fashion.documents import shown
 from napari_fashion.errors import SchemaError
+from napari_fashion.schema._category import Category
 from napari_fashion.schema._derived import numbered
 from napari_fashion.schema._flips import find_flips
 
 Edge = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Category:
-    """One garment category.
-
-    Attributes
-    ----------
-    name
-        As the COCO file writes it.
-    body_types
-        The body types that garments of this category have, the usual one first: a Dress is
-        ``("full",)``, Outwear ``("upper", "full")``.
-    """
-
-    name: str
-    body_types: tuple[str, ...]
 
 
 class Queries:
@@ -106,6 +89,11 @@ class Queries:
         """Return the landmarks that garments of a category can have (all its body types)."""
         members = {i for b in self.categories[index].body_types for i in self.landmarks_of(b)}
         return tuple(sorted(members))
+
+    def own_landmarks(self, category: str) -> tuple[str, ...]:
+        """Return the names of the landmarks that garments of a category can have."""
+        members = self.landmarks_of_category(self.category_index(category))
+        return tuple(self.landmarks[i] for i in members)
 
     def counterparts(self, category: int) -> dict[int, int]:
         """Return for landmarks that a category lacks its landmark at the same place, if it has one.

@@ -15,6 +15,7 @@ from typing import Any
 from napari_fashion.documents import parse_toml, read_toml, shown
 from napari_fashion.errors import SchemaError
 from napari_fashion.files import is_file
+from napari_fashion.schema._category import Category, slug
 from napari_fashion.schema._checks import (
     check_body_types,
     check_colors,
@@ -27,11 +28,11 @@ from napari_fashion.schema._checks import (
     check_skeletons,
     check_unique,
 )
-from napari_fashion.schema._derived import SUFFIX, category_parts, place_parts, slug
+from napari_fashion.schema._derived import SUFFIX, category_parts, place_parts
 from napari_fashion.schema._form import Form, read_flips, read_places
 from napari_fashion.schema._from_coco import hue, join_landmarks, listed_landmarks
 from napari_fashion.schema._limits import MAX_CATEGORIES, MAX_EDGES, MAX_LANDMARKS
-from napari_fashion.schema._queries import Category, Edge, Queries
+from napari_fashion.schema._queries import Edge, Queries
 
 _log = logging.getLogger(__name__)
 
@@ -256,7 +257,7 @@ class Schema(Queries):
         entries = [c for c in categories if isinstance(c.get("keypoints"), list) and c["keypoints"]]
         listed = listed_landmarks(entries)
         labels = tuple(dict.fromkeys(label for label, _ in listed))
-        best = cls._best_bundled(labels, [points for _, points in listed])
+        best = cls._best_bundled(labels, listed)
         if best is not None:
             if set(labels) <= set(best.category_names):
                 return best
@@ -284,18 +285,26 @@ class Schema(Queries):
 
     @classmethod
     def _best_bundled(
-        cls, labels: Sequence[str], lists: Sequence[tuple[str, ...]]
+        cls, labels: Sequence[str], listed: Sequence[tuple[str, tuple[str, ...]]]
     ) -> Schema | None:
-        """Return the bundled schema with these landmarks that has the most of the names, if any."""
+        """Return the bundled schema with these landmarks that has the most of the names, if any.
+
+        Categories of a schema with places may list their own landmarks only.
+        """
         best: Schema | None = None
         fit: tuple[int, int] = (-1, 0)
         for bundled in BUNDLED:
             schema = cls.load(bundled)
-            if any(points != schema.landmarks for points in lists):
+            own = schema.places and {
+                c.name: schema.own_landmarks(c.name) for c in schema.categories
+            }
+            if any(p != schema.landmarks and (not own or own.get(n) != p) for n, p in listed):
                 continue
             known = set(schema.category_names) & set(labels)
             if (len(known), -len(schema.categories)) > fit:
                 best, fit = schema, (len(known), -len(schema.categories))
+        if best and len(listed) == 1 and listed[0][1] != best.landmarks:
+            return best.of_category(labels[0])
         return best
 
     @classmethod
