@@ -195,6 +195,15 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     add_limits(parser)
 
 
+def add_schema(parser: argparse.ArgumentParser) -> None:
+    """Add what the landmarks mean."""
+    parser.add_argument(
+        "--schema", type=name, metavar="NAME|FILE.toml",
+        help="what the landmarks mean: the name of a schema of the package, or a schema file (default: "
+        "as the file says)",
+    )  # fmt: skip
+
+
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """Add what is allowed of images."""
     parser.add_argument(

@@ -1,0 +1,1 @@
+"""Other formats: a registry of readers and one of writers, one format a file."""
