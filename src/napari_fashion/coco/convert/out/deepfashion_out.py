@@ -13,7 +13,7 @@ from typing import Final, TextIO
 import numpy as np
 
 from napari_fashion.coco import provenance
-from napari_fashion.coco.convert.out.other_keys import OtherKeys
+from napari_fashion.coco.convert.out.other_keys import OtherKeys, images_keys
 from napari_fashion.coco.convert.out.placing import Placer
 from napari_fashion.coco.convert.out.plain_coco import HELD, box_of
 from napari_fashion.coco.convert.out.shared_schema import category_names
@@ -119,6 +119,7 @@ def _write_part(
     varied: bool,
 ) -> None:
     held = {*_HELD, "fashion.variation_type"} if varied else _HELD
+    of_images = images_keys(work.tally)
     others = OtherKeys(work.tally, NOT_HELD, held)
     for image in part.images():
         work.advance(1)
@@ -127,6 +128,7 @@ def _write_part(
         if garment is None or found is None:
             continue
         name, size = found
+        of_images.count(part.dataset.store.record("images", image.id))
         if re.search(r"\s", name):  # left where it is: a name in place cannot change
             work.tally.add(SPACED, name)
             continue

@@ -9,9 +9,6 @@ from napari_fashion.coco import provenance
 from napari_fashion.documents import listed
 from napari_fashion.tally import Tally
 
-_MOST = 1000
-"""Number of different lists of keys that are remembered, to name each once."""
-
 
 class OtherKeys:
     """Counts records with keys that a format does not hold.
@@ -30,7 +27,6 @@ class OtherKeys:
         self._tally = tally
         self._kind = kind
         self._held = frozenset(held)
-        self._named: set[tuple[str, ...]] = set()
 
     def count(self, record: Mapping[str, Any]) -> None:
         """Count a record, if it has any."""
@@ -40,9 +36,18 @@ class OtherKeys:
             more -= self._held
         if not more:
             return
-        names = tuple(sorted(map(str, more)))
-        example = ""
-        if names not in self._named and len(self._named) < _MOST:
-            self._named.add(names)
-            example = listed(names)
-        self._tally.add(self._kind, example)
+        example = listed(sorted(map(str, more)))
+        known = self._tally.examples.get(self._kind, ())
+        self._tally.add(self._kind, "" if example in known else example)
+
+
+def images_keys(tally: Tally, *held: str) -> OtherKeys:
+    """Return what counts the keys of images, for a format that has names and sizes only.
+
+    Parameters
+    ----------
+    held
+        Further keys that the format holds. Regions under ``fashion.ignore`` are for the writer to count.
+    """
+    known = ("id", "file_name", "width", "height", f"{provenance.KEY}.ignore", *held)
+    return OtherKeys(tally, "images with keys that the format cannot hold", known)

@@ -13,7 +13,7 @@ from napari_fashion.coco.convert.out.other_keys import OtherKeys
 from napari_fashion.coco.convert.out.placing import Placer
 from napari_fashion.coco.convert.writers import Part, Work
 from napari_fashion.coco.dataset import Dataset
-from napari_fashion.coco.ids import RecordId, TableName
+from napari_fashion.coco.ids import TABLES, RecordId, TableName
 from napari_fashion.coco.image_places import relative_root
 from napari_fashion.coco.keypoints import (
     DECIMALS,
@@ -23,7 +23,7 @@ from napari_fashion.coco.keypoints import (
 )
 from napari_fashion.coco.records import image_record
 from napari_fashion.coco.views import Garment, Image
-from napari_fashion.documents import shown
+from napari_fashion.documents import listed, shown
 from napari_fashion.images import remember_root
 
 IMAGE_KEYS: Final = ("license", "coco_url", "flickr_url", "date_captured")
@@ -42,6 +42,7 @@ HELD: Final[dict[TableName, frozenset[str]]] = {
 NO_CATEGORY = "annotations of no category, left out"
 NO_SEGMENTATION = "segmentations of another form than COCO's, left out"
 OTHER_KEYS = "{table} with keys that are not COCO's own, left out (kept with extras)"
+OTHER_TOP = "keys at the top of the file that are not COCO's own, left out (kept with extras)"
 MENDED = "keypoints of another form, written as far as they can be read"
 TO_IGNORE = "regions of unknown content, left out (kept with extras)"
 
@@ -109,6 +110,8 @@ class PlainCoco:
             licenses = self._dataset.store.top("licenses")
             if licenses is not None:
                 stream.write(',\n"licenses": ' + _json(jsontext.loads(licenses)))
+            for key, text in self._other_top():
+                stream.write(f",\n{_json(key)}: {text}")
             _write_list(stream, "images", self._images(placed))
             _write_list(stream, "annotations", self._annotations(placed))
             _write_list(stream, "categories", self._categories())
@@ -133,6 +136,15 @@ class PlainCoco:
             "image_root": relative_root(root, folder),
         }
         return info
+
+    def _other_top(self) -> Iterator[tuple[str, str]]:
+        """Yield what else stands at the top of the file, where extras are kept; else count it."""
+        store = self._dataset.store
+        keys = [m.key for m in store.members if m.key not in (*TABLES, "info", "licenses")]
+        if self._extras:
+            yield from ((key, _json(jsontext.loads(store.top(key) or "null"))) for key in keys)
+        elif keys:
+            self._work.tally.add(OTHER_TOP, listed(keys), len(keys))
 
     # -- images ----------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from napari_fashion.coco.convert.out.other_keys import OtherKeys, images_keys
 from napari_fashion.coco.convert.out.placing import Placer
-from napari_fashion.coco.convert.out.plain_coco import TO_IGNORE, box_of
+from napari_fashion.coco.convert.out.plain_coco import HELD, TO_IGNORE, box_of
 from napari_fashion.coco.convert.writers import Part, Work, register_writer
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.views import Garment
@@ -40,9 +41,14 @@ COLUMNS: Final[dict[str, str]] = {
 CROWDS = "crowd regions, which have no landmarks and so no row"
 EMPTY = "images without garments, which have no row"
 NO_ROWS = "garments whose category has no landmarks, which have no row"
-OUTLINES = "segmentations, which a table of landmarks does not have"
 GROUP_ROWS = 100_000
 """Rows of a Parquet row group: what is held in memory."""
+
+_HELD: Final = frozenset(
+    (*HELD["annotations"] - {"segmentation"}, "score", "source", "keypoint_scores", "fashion.source",
+     "fashion.score", "fashion.keypoint_scores", "fashion.keypoint_sources")
+)  # fmt: skip
+NOT_HELD = "garments with keys that the table has no column for"
 
 Row = tuple[Any, ...]
 
@@ -114,12 +120,15 @@ def _parts(work: Work) -> Iterator[tuple[Part, Iterator[Row]]]:
 def _rows(work: Work, part: Part, placer: Placer) -> Iterator[Row]:
     """Yield the rows of a part: the landmarks that a garment's category can have, and the labelled ones."""
     tally, schema = work.tally, part.dataset.schema
+    others = OtherKeys(tally, NOT_HELD, _HELD)
+    of_images = images_keys(tally, "fashion.reviewed")
     for image in part.images():
         found = placer.place(image)
         work.advance(1)
         if found is None:
             continue
         work.n_images += 1
+        of_images.count(part.dataset.store.record("images", image.id))
         name, (width, height) = found
         if n := len(image.ignored_boxes) + len(part.chosen.ignored.get(image.id, ())):
             tally.add(TO_IGNORE.partition(" (")[0], image.file_name, n)
@@ -131,8 +140,7 @@ def _rows(work: Work, part: Part, placer: Placer) -> Iterator[Row]:
             if garment.is_crowd:
                 tally.add(CROWDS, f"annotation {garment.id} of {image.file_name}")
                 continue
-            if part.dataset.store.record("annotations", garment.id).get("segmentation"):
-                tally.add(OUTLINES)
+            others.count(part.dataset.store.record("annotations", garment.id))
             labelled = np.flatnonzero(garment.visibility).tolist()
             can = schema.landmarks_of_category(garment.category) if garment.category >= 0 else ()
             members = sorted({*can, *labelled})

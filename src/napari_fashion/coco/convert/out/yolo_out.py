@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_fashion.coco.convert.out.other_keys import OtherKeys
+from napari_fashion.coco.convert.out.other_keys import OtherKeys, images_keys
 from napari_fashion.coco.convert.out.placing import Placer, inner_name
 from napari_fashion.coco.convert.out.plain_coco import HELD, NO_CATEGORY, TO_IGNORE, box_of
 from napari_fashion.coco.convert.out.shared_schema import (
@@ -27,7 +27,6 @@ NO_BOX = "garments with neither a box nor landmarks, left out"
 OUTSIDE = "landmarks outside of their image, written as not labelled"
 CUT = "boxes that reach beyond their image, cut at its edge"
 NOT_HELD = "garments with keys that YOLO cannot hold"
-OUTLINES = "segmentations, which YOLO-pose cannot hold"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
@@ -50,13 +49,15 @@ def write_yolo(work: Work) -> None:
 def _write_part(work: Work, part: Part, placer: Placer, numbers: dict[str, int]) -> None:
     labels = work.folder / "labels" / part.name
     folders: set[Path] = set()
-    others = OtherKeys(work.tally, NOT_HELD, HELD["annotations"])
+    of_images = images_keys(work.tally)
+    others = OtherKeys(work.tally, NOT_HELD, HELD["annotations"] - {"segmentation"})
     for image in part.images():
         found = placer.place(image)
         work.advance(1)
         if found is None:
             continue
         name, size = found
+        of_images.count(part.dataset.store.record("images", image.id))
         path = labels / (posixpath.splitext(inner_name(name))[0] + ".txt")
         if path.parent not in folders:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,8 +90,6 @@ def _lines(
             tally.add(NO_CATEGORY, f"annotation {garment.id} of {image.file_name}")
             continue
         record = part.dataset.store.record("annotations", garment.id)
-        if record.get("segmentation"):
-            tally.add(OUTLINES)
         others.count(record)
         line = _line(work, garment, size, numbers[garment.category_name])
         if line is None:
