@@ -195,12 +195,22 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     add_limits(parser)
 
 
-def add_schema(parser: argparse.ArgumentParser) -> None:
-    """Add what the landmarks mean."""
+def add_schema(
+    parser: argparse.ArgumentParser, of: str = "", default: str = "as the file says"
+) -> None:
+    """Add what the landmarks mean.
+
+    Parameters
+    ----------
+    of
+        Of which data, as the beginning of the help.
+    default
+        What holds without the option.
+    """
     parser.add_argument(
         "--schema", type=name, metavar="NAME|FILE.toml",
-        help="what the landmarks mean: the name of a schema of the package, or a schema file (default: "
-        "as the file says)",
+        help=f"{of}what the landmarks mean, the name of a schema of the package or a schema file "
+        f"(default: {default})",
     )  # fmt: skip
 
 
