@@ -21,13 +21,11 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    from napari_fashion.coco.convert.out import PLACEMENTS, formats
-
-    names = [form.name for form in formats()]
     parser.add_argument("data", type=parsing.path, metavar="FILE", help="COCO file")
     parser.add_argument(
-        "--to", required=True, choices=names, metavar="FORMAT", help=", ".join(names)
-    )
+        "--to", required=True, choices=parsing.LazyChoices(_formats), metavar="FORMAT",
+        help="%(choices)s",
+    )  # fmt: skip
     parser.add_argument(
         "--out", required=True, type=parsing.path, metavar="FOLDER", help="a new or empty folder"
     )
@@ -37,11 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--test", type=parsing.path, metavar="FILE", help="COCO file of the test images"
     )
-    usual = ", ".join(f"{form.name}: {form.images}" for form in formats())
     parser.add_argument(
-        "--image-files", choices=PLACEMENTS, metavar="|".join(PLACEMENTS),
+        "--image-files", choices=parsing.LazyChoices(_placements), metavar="link|copy|leave",
         help="image files are linked (hard links) or copied into the folder, or left where they are "
-        f"(default: {usual})",
+        "(default: linked for yolo, deepfashion, openpifpaf and mmpose, else left)",
     )  # fmt: skip
     parser.add_argument(
         "--extras", action="store_true",
@@ -57,6 +54,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsing.add_schema(parser)
     parsing.add_images(parser)
     parsing.add_journal(parser)
+
+
+def _formats() -> list[str]:
+    from napari_fashion.coco.convert.out import formats
+
+    return [form.name for form in formats()]
+
+
+def _placements() -> tuple[str, ...]:
+    from napari_fashion.coco.convert.out import PLACEMENTS
+
+    return PLACEMENTS
 
 
 def run(options: argparse.Namespace) -> int:

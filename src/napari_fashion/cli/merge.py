@@ -19,20 +19,25 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    from napari_fashion.coco.joining import SAME_IMAGE
-
     parser.add_argument("data", nargs="+", type=parsing.path, metavar="FILE", help="COCO files")
     parser.add_argument(
         "--out", required=True, type=parsing.path, metavar="FILE", help="COCO file to write"
     )
     parser.add_argument(
-        "--same-image", choices=SAME_IMAGE, default="join", metavar="|".join(SAME_IMAGE),
+        "--same-image", choices=parsing.LazyChoices(_same_image), default="join",
+        metavar="join|first|last",
         help="an image that several files have gets the garments of all, those of the first or of the "
         "last file; garments that are exactly the same are kept once (default: join)",
     )  # fmt: skip
     parsing.add_images(parser)
     parsing.add_journal(parser)
     parsing.add_overwrite(parser)
+
+
+def _same_image() -> tuple[str, ...]:
+    from napari_fashion.coco.joining import SAME_IMAGE
+
+    return SAME_IMAGE
 
 
 def run(options: argparse.Namespace) -> int:

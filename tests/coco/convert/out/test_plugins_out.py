@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from exported import SCHEMA, document, export, write
-from napari_fashion.coco.convert.out.openpifpaf_out import module_name
+from napari_fashion.coco.convert.out.shared_schema import module_name
 
 
 @pytest.fixture

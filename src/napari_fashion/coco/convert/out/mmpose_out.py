@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_fashion.coco.convert.out.openpifpaf_out import module_name
 from napari_fashion.coco.convert.out.placing import Placer
 from napari_fashion.coco.convert.out.plain_coco import PlainCoco
-from napari_fashion.coco.convert.out.shared_schema import check_same_landmarks, tell_other_landmarks
+from napari_fashion.coco.convert.out.shared_schema import (
+    check_same_landmarks,
+    module_name,
+    tell_other_landmarks,
+)
 from napari_fashion.coco.convert.writers import Work, register_writer
 from napari_fashion.schema import Schema
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from importlib import resources
 from typing import Final
 
 from napari_fashion.coco.convert.out.placing import Placer
 from napari_fashion.coco.convert.out.plain_coco import PlainCoco
-from napari_fashion.coco.convert.out.shared_schema import check_same_landmarks, tell_other_landmarks
+from napari_fashion.coco.convert.out.shared_schema import (
+    check_same_landmarks,
+    module_name,
+    tell_other_landmarks,
+)
 from napari_fashion.coco.convert.writers import Work, register_writer
 from napari_fashion.schema import Schema
 
@@ -48,15 +51,6 @@ def write_openpifpaf(work: Work) -> None:
         )
         (module / ("__init__.py" if file == "init" else f"{file}.py")).write_text(text, "utf-8")
     (work.folder / "README.md").write_text(_readme(name), "utf-8")
-
-
-def module_name(name: str) -> str:
-    """Return a schema's name as a module and an option can have it.
-
-    >>> module_name("DeepFashion 2-tops")
-    'deepfashion_2_tops'
-    """
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "garments"
 
 
 def _constants(schema: Schema, name: str, folders: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from napari_fashion.coco.convert.writers import Work
@@ -50,3 +51,12 @@ def category_names(datasets: Sequence[Dataset]) -> list[str]:
         for key in dataset.store.ids("categories")
     )
     return list(dict.fromkeys(names))
+
+
+def module_name(name: str) -> str:
+    """Return a schema's name as a module and an option can have it.
+
+    >>> module_name("DeepFashion 2-tops")
+    'deepfashion_2_tops'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "garments"
