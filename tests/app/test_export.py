@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 
 import pytest
 from qtpy.QtCore import Qt, QTimer
@@ -14,6 +15,7 @@ from napari_fashion.app.widgets.export_dialog import ExportDialog
 from napari_fashion.app.widgets.schema_question import ask_schema
 from napari_fashion.coco import Dataset
 from napari_fashion.coco.convert.out import ExportOptions, export_data, format_of, formats
+from napari_fashion.coco.convert.writers import Format
 from napari_fashion.schema import Schema
 
 pytestmark = pytest.mark.window
@@ -126,16 +128,25 @@ def test_what_is_edited_meanwhile_is_not_in_the_export(opened, tmp_path):
 
 def test_an_export_is_canceled_and_leaves_nothing(opened, tmp_path):
     dock, told = opened.dock, []
+    begun, gate = threading.Event(), threading.Event()
+
+    def write(work):
+        (work.folder / "half").write_text("written")
+        begun.set()
+        gate.wait()
+        work.advance(1)
+
+    form = Format("waiting", "Waiting", "leave", write, lambda datasets: None)
     opened.exporting.progress.connect(lambda *counts: told.append(counts))
-    opened.exporting.start(
-        opened.session.editor.dataset, tmp_path / "out", format_of("yolo"), ExportOptions()
-    )
+    opened.exporting.start(opened.session.editor.dataset, tmp_path / "out", form, ExportOptions())
+    opened.person.qtbot.waitUntil(begun.is_set, timeout=30_000)
     assert dock.data.cancel_export.isVisible()
     assert not dock.data.other_format.isEnabled()
     dock.data.cancel_export.trigger()
+    gate.set()
     ended(opened)
     assert dock.message.text() == "The export was canceled; nothing was written."
-    assert not (tmp_path / "out").exists()
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == []
     assert (told[0], told[-1]) == ((0, 3), (0, 0))
     assert not dock.data.cancel_export.isVisible()
     assert dock.data.other_format.isEnabled()

@@ -41,6 +41,7 @@ def test_groups_by_name_and_key():
     keyed.set_value("images", 3, ("pair_id",), None)
     group = by_key(keyed, "pair_id")
     assert group(keyed.images[0]) == group(keyed.images[1]) != group(keyed.images[2])
+    assert group(keyed.images[2]) == group(keyed.images[3])
     with pytest.raises(CocoError, match="no regular expression"):
         by_pattern("(")
 

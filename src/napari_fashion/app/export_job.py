@@ -15,6 +15,7 @@ from napari_fashion.app.jobs import CLOSING_MILLISECONDS
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Dataset
 from napari_fashion.coco.convert.out import ExportOptions, ExportResult, Format, export_data
+from napari_fashion.coco.problems.background import Pause, StoppedError
 from napari_fashion.coco.store import Store
 from napari_fashion.errors import FashionError
 from napari_fashion.images import ImageFolder
@@ -22,10 +23,6 @@ from napari_fashion.schema import Schema
 
 TOLD_SECONDS = 0.25
 """Progress is told so often at most."""
-
-
-class _CanceledError(Exception):
-    """The person does not want the export any more."""
 
 
 class ExportJob:
@@ -93,7 +90,7 @@ class ExportJob:
         self.done.emit(result)
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, _CanceledError):
+        if isinstance(error, StoppedError):
             self.session.notify("The export was canceled; nothing was written.")
         elif isinstance(error, FashionError):
             self.session.notify(str(error), "error")
@@ -119,11 +116,13 @@ def _export(
     """Run in the worker's thread: touches neither the editor's data set nor Qt."""
     dataset = Dataset(Store(data, path), schema=schema, path=path, image_root=images)
     total, done, last = len(dataset.images), 0, time.monotonic()
+    pause = Pause(stop)
 
     def advance(n: int) -> None:
         nonlocal done, last
         if stop.is_set():
-            raise _CanceledError
+            raise StoppedError
+        pause()  # lets the window work in between
         done += n
         if time.monotonic() - last > TOLD_SECONDS:
             last = time.monotonic()

@@ -8,7 +8,7 @@ import os
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -40,7 +40,7 @@ NO_CATEGORY = "annotations of no category, left out"
 _LINE: Final = Layout(separator=", ", colon=": ", comma=", ")
 
 
-@dataclass
+@dataclass(slots=True)
 class _Category:
     """A category of the result: its id, and its landmarks (None: it names none)."""
 
@@ -48,13 +48,12 @@ class _Category:
     landmarks: list[str] | None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Image:
-    """An image of the result: its id, its size where known, and digests of its garments if shared."""
+    """An image of the result: its id, and its size where known."""
 
     key: RecordId
     size: tuple[int, int] | None
-    garments: set[bytes] = field(default_factory=set)
 
 
 class Joined:
@@ -101,6 +100,7 @@ class Joined:
         self._owners: dict[str, int] = {}
         self._shared = self._find_shared()
         self._known: dict[str, _Image] = {}
+        self._digests: dict[str, set[bytes]] = {}  # of garments, by shared image
         self._image_maps: list[dict[RecordId, str]] = []
 
     def chunks(self) -> Iterator[bytes]:
@@ -262,10 +262,11 @@ class Joined:
             return False
         content = {key: value for key, value in record.items() if key != "id"}
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()[:12]
-        if digest in image.garments:
+        known = self._digests.setdefault(identity, set())
+        if digest in known:
             self.tally.add(TWICE, identity)
             return False
-        image.garments.add(digest)
+        known.add(digest)
         return True
 
 

@@ -119,7 +119,8 @@ def by_key(dataset: Dataset, key: str) -> GroupOf:
         record = dataset.store.record("images", image.id)
         garments = (dataset.store.record("annotations", g.id) for g in image.garments)
         for found in (record, *garments):
-            value: Any = found.get(key, provenance.of(found).get(key))
+            value: Any = found.get(key)
+            value = provenance.of(found).get(key) if value is None else value
             if value is not None and not isinstance(value, (list, dict)):
                 return f"value {value}"
         return f"file {image.file_name}"

@@ -83,7 +83,7 @@ class Work:
     tally
         What the format cannot hold, and what was left out.
     advance
-        To be called for each image that is done.
+        To be called for each image that is done, and with 0 now and then: it may end the work.
     n_images, n_garments
         Number of images and garments that were written.
     """

@@ -173,6 +173,7 @@ class PlainCoco:
 
     def _annotations(self, placed: Mapping[RecordId, None]) -> Iterator[dict[str, Any]]:
         for image_id in placed:
+            self._work.advance(0)
             for garment in self._part.garments(Image(self._dataset, image_id)):
                 record = self._annotation(garment)
                 if record is not None:
