@@ -24,8 +24,8 @@ def other():
     """Two images of its own under the ids of the first file, and one that it shares."""
     content = document()
     content["images"] = [
-        {"id": 1, "file_name": "new.png", "width": 10, "height": 10, "x": 1},
-        {"id": 9, "file_name": "other.png", "width": 10, "height": 10},
+        {"id": 1, "file_name": "new.png", "width": 120, "height": 100, "x": 1},
+        {"id": 9, "file_name": "other.png", "width": 120, "height": 100},
         {"id": 2, "file_name": "a.png", "width": 120, "height": 100},
     ]
     content["annotations"] = [
@@ -56,8 +56,8 @@ def test_ids_that_meet_are_renumbered_and_references_follow(tmp_path):
     assert found["images"][4] == {
         "id": 10,
         "file_name": "new.png",
-        "width": 10,
-        "height": 10,
+        "width": 120,
+        "height": 100,
         "x": 1,
     }
     assert [a["id"] for a in found["annotations"]] == [11, 12, 13, 14, 15, 100, 99, 11.5]

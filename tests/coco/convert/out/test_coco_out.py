@@ -93,12 +93,13 @@ def test_odd_records_are_mended_and_counted(tmp_path):
     assert counts["annotations of no image, left out"] == 1
     assert counts[plain_coco.MENDED] == 1
     coco = COCO(str(tmp_path / "out" / "annotations.json"))
-    assert coco.loadImgs(5)[0]["width"] == 120
-    assert coco.anns[1] == {
-        **annotation(1, 5, DRESS, "Dress"), "area": 8050.0
-    }  # fmt: skip
-    assert coco.anns[4]["keypoints"] == [1, 2, 2, *[0] * 21]
-    assert coco.anns[4]["bbox"] == [1, 2, 0, 0]
+    (image,) = (i for i in coco.imgs.values() if i["file_name"] == "a.png")
+    assert type(image["id"]) is int
+    assert image["width"] == 120
+    assert coco.anns[1] == {**annotation(1, image["id"], DRESS, "Dress"), "area": 8050.0}
+    (made,) = (a for a in coco.anns.values() if a["num_keypoints"] == 1)
+    assert made["keypoints"] == [1, 2, 2, *[0] * 21]
+    assert made["bbox"] == [1, 2, 0, 0]
     assert coco.anns[3]["keypoints"][:3] == [0, 0, 0]
     assert coco.anns[3]["num_keypoints"] == 7
 
