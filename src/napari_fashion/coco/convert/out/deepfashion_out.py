@@ -44,7 +44,6 @@ OUTSIDE = "landmarks outside of their image, written as cut off"
 NOT_HELD = "garments with keys that the lists cannot hold"
 SPACED = "images with white space in their names, left out (linked or copied ones are renamed)"
 TWICE = "images of a name that another one has, left out"
-_TEXT: Final[dict[str, str]] = {"encoding": "utf-8", "errors": "surrogateescape", "newline": "\n"}
 _HELD = frozenset((*HELD["annotations"] - {"segmentation"}, "fashion.clothes_type"))
 
 
@@ -234,6 +233,11 @@ def _word(name: str) -> str:
     return re.sub(r"\s+", "_", name.strip()) or "_"
 
 
+def _open_text(path: Path) -> TextIO:
+    """Open a list to write; names of files keep bytes that are no text."""
+    return path.open("w", encoding="utf-8", errors="surrogateescape", newline="\n")
+
+
 @contextmanager
 def _open_lists(folder: Path, varied: bool) -> Iterator[_Lists]:
     """Give the lists to write lines to; at the end each gets its count and header in front."""
@@ -252,9 +256,7 @@ def _open_lists(folder: Path, varied: bool) -> Iterator[_Lists]:
     for path in paths:
         path.parent.mkdir(exist_ok=True)
     with ExitStack() as stack:
-        streams = [
-            stack.enter_context(path.with_suffix(".rows").open("w", **_TEXT)) for path in paths
-        ]
+        streams = [stack.enter_context(_open_text(path.with_suffix(".rows"))) for path in paths]
         yield _Lists(*streams)
     for path, header in zip(paths, headers.values(), strict=True):
         rows = path.with_suffix(".rows")

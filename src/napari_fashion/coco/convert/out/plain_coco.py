@@ -270,8 +270,7 @@ class WholeIds:
 
     def of(self, key: RecordId) -> int:
         """Return the number of a record."""
-        number: int = self._numbers.get(key, key)
-        return number
+        return self._numbers[key] if key in self._numbers else int(key)
 
 
 def category_of(dataset: Dataset, record: Mapping[str, Any], *, uniform: bool) -> dict[str, Any]:
