@@ -99,7 +99,7 @@ the path of Python. The module name begins with `openpifpaf_` for that reason.
 cd THIS_FOLDER
 PYTHONPATH=. python3 -m openpifpaf.train --dataset={name} --basenet=shufflenetv2k16 \\
   --{option}-square-edge=385 --epochs=150 --output=model.pkl
-PYTHONPATH=. python3 -m openpifpaf.eval --dataset={name} --checkpoint=model.pkl
+PYTHONPATH=. python3 -m openpifpaf.eval --dataset={name} --checkpoint=model.pkl.epoch150
 ```
 
 All garments are of one category, since OpenPifPaf's landmark heads have one.
