@@ -75,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="go on with a prediction that was interrupted"
     )
     parsing.add_overwrite(parser)
+    parsing.add_schema(parser, "of images and folders: ", "as the model has it")
     parsing.add_images(parser)
     parsing.add_categories(parser)
     parsing.add_journal(parser)
@@ -108,11 +109,14 @@ def run(options: argparse.Namespace) -> int:
 
     from napari_fashion.engine.decode import announce_compiling
     from napari_fashion.engine.model import Model
+    from napari_fashion.schema import Schema
 
     model = Model.load(options.model, options.device, options.runtime, threads=options.threads)
     with inputs.opened(
         given,
-        model.schema.file_schema,
+        model.schema.file_schema
+        if options.schema is None
+        else Schema.load(options.schema).file_schema,
         with_journal=options.with_journal,
         images=options.images,
         allow_roots=options.allow_root,
