@@ -109,14 +109,11 @@ def run(options: argparse.Namespace) -> int:
 
     from napari_fashion.engine.decode import announce_compiling
     from napari_fashion.engine.model import Model
-    from napari_fashion.schema import Schema
 
     model = Model.load(options.model, options.device, options.runtime, threads=options.threads)
     with inputs.opened(
         given,
-        model.schema.file_schema
-        if options.schema is None
-        else Schema.load(options.schema).file_schema,
+        _file_schema(options, model),
         with_journal=options.with_journal,
         images=options.images,
         allow_roots=options.allow_root,
@@ -149,6 +146,14 @@ def run(options: argparse.Namespace) -> int:
         if not together.first:
             return status.DONE
         return _finish(model, dataset, answer, partial, out, listing, options)
+
+
+def _file_schema(options: argparse.Namespace, model: Model) -> Schema:
+    """Return the schema of images without annotations."""
+    from napari_fashion.schema import Schema
+
+    schema = model.schema if options.schema is None else Schema.load(options.schema)
+    return schema.file_schema
 
 
 @contextmanager
