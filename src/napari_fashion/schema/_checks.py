@@ -146,6 +146,18 @@ def check_places(
             )
 
 
+def check_places_of(
+    name: str, landmarks: Sequence[str], parent: str, places: Sequence[str]
+) -> None:
+    """Check that landmarks are the places of the parent schema."""
+    theirs = tuple(dict.fromkeys(places))
+    if tuple(landmarks) != theirs:
+        raise SchemaError(
+            f"Schema {name!r}: its {len(landmarks)} landmarks are not the {len(theirs)} places of "
+            f"{parent!r} (places_of); expected the same, in the same order."
+        )
+
+
 def check_letters(names_of: Mapping[str, Iterable[str]]) -> None:
     """Check that names, by the key that they stand under, can be shown on one line."""
     for key, names in names_of.items():

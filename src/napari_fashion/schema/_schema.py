@@ -15,7 +15,6 @@ from typing import Any
 from napari_fashion.documents import parse_toml, read_toml, shown
 from napari_fashion.errors import SchemaError
 from napari_fashion.files import is_file
-from napari_fashion.schema._category import Category, slug
 from napari_fashion.schema._checks import (
     check_body_types,
     check_colors,
@@ -23,30 +22,31 @@ from napari_fashion.schema._checks import (
     check_flips,
     check_letters,
     check_places,
+    check_places_of,
     check_sigmas,
     check_skeletons,
     check_unique,
 )
-from napari_fashion.schema._flips import find_flips
+from napari_fashion.schema._derived import SUFFIX, category_parts, place_parts, slug
 from napari_fashion.schema._form import Form, read_flips, read_places
 from napari_fashion.schema._from_coco import hue, join_landmarks, listed_landmarks
 from napari_fashion.schema._limits import MAX_CATEGORIES, MAX_EDGES, MAX_LANDMARKS
+from napari_fashion.schema._queries import Category, Edge, Queries
 
 _log = logging.getLogger(__name__)
-
-Edge = tuple[int, int]
 
 BUNDLED = ("garments", "deepfashion", "deepfashion2", "fashionai")
 """Names of the schemas that the package carries; `Schema.load` takes them."""
 _EXPECTED = (
-    f"one of {list(BUNDLED)}, one of them with a category of it (such as deepfashion2-skirt)"
+    f"one of {list(BUNDLED)}, one of them with a category of it (such as deepfashion2-skirt), or "
+    "deepfashion2-places"
 )
 DEFAULT_SIGMA = 0.08
 """Of every landmark of a schema that is made from a COCO file, which has no sigmas."""
 
 
 @dataclass(frozen=True)
-class Schema:
+class Schema(Queries):
     """What a data set's landmarks mean; a new data set is a new schema and no new code.
 
     Hashable and compared by content. All indices are 0-based here; COCO files are 1-based.
@@ -77,6 +77,8 @@ class Schema:
     places
         K names of the place on a garment that each landmark marks. Landmarks of different body types
         may share one, those of one body type never do. Empty if the schema has none.
+    places_of
+        The schema whose places this one's landmarks are (`shared`); None if they are no places.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Schema:
     colors: tuple[str, ...] = field(default=())
     mirrors: bool = True
     places: tuple[str, ...] = ()
+    places_of: Schema | None = None
 
     def __post_init__(self) -> None:
         name, k = self.name, len(self.landmarks)
@@ -114,6 +117,8 @@ class Schema:
         categories = ((c.name, c.body_types) for c in self.categories)
         check_body_types(name, dict(self.body_types), categories, k)
         check_places(name, self.landmarks, self.places, self.flips, dict(self.body_types))
+        if (parent := self.places_of) is not None:
+            check_places_of(name, self.landmarks, parent.name, parent.places)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -122,7 +127,8 @@ class Schema:
         """Read a schema from the package by name, or from a ``.toml`` file.
 
         The name of a bundled schema and one of its categories, such as ``deepfashion2-skirt``, is the
-        schema of that category alone (`of_category`).
+        schema of that category alone (`of_category`), and ``deepfashion2-places`` that of the places that
+        its landmarks share (`shared`).
 
         Raises
         ------
@@ -196,6 +202,7 @@ class Schema:
             colors=tuple(entry.text("color") for entry in landmarks),
             mirrors=mirrors,
             places=read_places(landmarks, names),
+            places_of=cls.from_note(data["places_of"]) if "places_of" in data else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -225,6 +232,7 @@ class Schema:
             "categories": [
                 {"name": c.name, "body_types": list(c.body_types)} for c in self.categories
             ],
+            **({} if self.places_of is None else {"places_of": self.places_of.to_note()}),
         }
 
     @classmethod
@@ -319,102 +327,13 @@ class Schema:
         """Return the note of a schema in a file: a bundled one's name, else all of it."""
         return self.name if self == _bundled(self.name) else self.to_dict()
 
-    # -- asking ----------------------------------------------------------------------------
-
-    @property
-    def n_landmarks(self) -> int:
-        """Number K of landmarks."""
-        return len(self.landmarks)
-
-    @cached_property
-    def mirror_problem(self) -> str:
-        """Why images must not be flipped horizontally, as a clause; empty if they may be."""
-        if self.mirrors:
-            return ""
-        return (
-            find_flips(self.landmarks).problem or "the schema says so, or lists of flips disagree"
-        )
-
-    @property
-    def edges(self) -> tuple[Edge, ...]:
-        """The E edges of the default skeleton, 0-based."""
-        return dict(self.skeletons)[self.default_skeleton]
-
-    @property
-    def body_type_names(self) -> tuple[str, ...]:
-        """Names of the body types."""
-        return tuple(label for label, _ in self.body_types)
-
-    @property
-    def category_names(self) -> tuple[str, ...]:
-        """Names of the C categories."""
-        return tuple(c.name for c in self.categories)
-
     @cached_property
     def fingerprint(self) -> str:
         """First 16 hexadecimal digits of the content's SHA-256."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    @cached_property
-    def _category_places(self) -> dict[str, int]:
-        return {c.name: i for i, c in enumerate(self.categories)}
-
-    def category_index(self, name: str) -> int:
-        """Return the index of the category called `name`.
-
-        Raises
-        ------
-        SchemaError
-            If the schema has no such category.
-        """
-        try:
-            return self._category_places[name]
-        except (KeyError, TypeError):
-            raise SchemaError(
-                f"Schema {self.name!r} has no category {shown(name)}; it has "
-                f"{_listed(self.category_names)}."
-            ) from None
-
-    def landmarks_of(self, body_type: str) -> tuple[int, ...]:
-        """Return the indices of the landmarks that a body type has."""
-        try:
-            return dict(self.body_types)[body_type]
-        except KeyError:
-            raise SchemaError(
-                f"Schema {self.name!r} has no body type {shown(body_type)}; it has "
-                f"{_listed(self.body_type_names)}."
-            ) from None
-
-    def landmarks_of_category(self, index: int) -> tuple[int, ...]:
-        """Return the landmarks that garments of a category can have (all its body types)."""
-        members = {i for b in self.categories[index].body_types for i in self.landmarks_of(b)}
-        return tuple(sorted(members))
-
-    def own_landmarks(self, category: str) -> tuple[str, ...]:
-        """Return the names of the landmarks that garments of a category can have."""
-        members = self.landmarks_of_category(self.category_index(category))
-        return tuple(self.landmarks[i] for i in members)
-
-    def body_type_for(self, category: int, present: Iterable[int]) -> str:
-        """Return the category's body type that fits the `present` landmarks best.
-
-        Ranked by (1) fewest `present` landmarks outside the body type, (2) fewest landmarks of the
-        body type missing from `present`, (3) order in the category.
-
-        Examples
-        --------
-        >>> schema = Schema.load("garments")
-        >>> schema.body_type_for(schema.category_index("Dress"), [0, 1, 6, 7])
-        'full'
-        """
-        have = set(present)
-
-        def misfit(body_type: str) -> tuple[int, int]:
-            members = set(self.landmarks_of(body_type))
-            return len(have - members), len(members - have)
-
-        return min(self.categories[category].body_types, key=misfit)
+    # -- deriving --------------------------------------------------------------------------
 
     def with_skeleton(self, label: str) -> Schema:
         """Return this schema with another of its skeletons as the default."""
@@ -422,7 +341,48 @@ class Schema:
 
     def with_categories(self, categories: Iterable[Category]) -> Schema:
         """Return this schema with other categories."""
+        if self.places_of is not None:
+            return self.places_of.with_categories(categories).shared()
         return replace(self, categories=tuple(categories))
+
+    @property
+    def file_schema(self) -> Schema:
+        """The schema of the files: the one whose places these landmarks are, otherwise this one."""
+        return self.places_of or self
+
+    def shared(self) -> Schema:
+        """Return the schema whose landmarks are the places that this one's landmarks share.
+
+        A network of that schema has one field for each place; files keep all landmarks
+        (`engine.places`). A place has the mean of its landmarks' sigmas.
+
+        Raises
+        ------
+        SchemaError
+            If the schema has no places.
+
+        Examples
+        --------
+        >>> schema = Schema.load("deepfashion2")
+        >>> schema.n_landmarks, schema.shared().n_landmarks
+        (294, 81)
+        """
+        of = self.place_indices
+        first = [of.index(place) for place in range(max(of) + 1)]
+        return self._taking(
+            first,
+            name=f"{self.name}{SUFFIX}",
+            landmarks=tuple(self.places[i] for i in first),
+            places=(),
+            places_of=self,
+            **place_parts(
+                of,
+                skeletons=self.skeletons,
+                flips=self.flips,
+                sigmas=self.sigmas,
+                body_types=dict(self.body_types),
+            ),
+        )
 
     def of_category(self, name: str) -> Schema:
         """Return the schema of one category: its landmarks, under their names, and what is said of them.
@@ -441,29 +401,28 @@ class Schema:
         >>> skirt.name, skirt.n_landmarks, skirt.landmarks[0]
         ('deepfashion2-skirt', 8, 'skirt_waist_left')
         """
-        index = self.category_index(name)
-        kept = self.landmarks_of_category(index)
-        new = {old: i for i, old in enumerate(kept)}
+        category = self.categories[self.category_index(name)]
+        kept = self.landmarks_of_category(self.category_index(name))
         types = dict(self.body_types)
-        return replace(
-            self,
+        return self._taking(
+            kept,
             name=f"{self.name}-{slug(name)}",
-            landmarks=tuple(self.landmarks[i] for i in kept),
-            skeletons=tuple(
-                (label, tuple((new[a], new[b]) for a, b in edges if a in new and b in new))
-                for label, edges in self.skeletons
-            ),
-            flips=tuple(new.get(self.flips[i], new[i]) for i in kept),
-            sigmas=tuple(self.sigmas[i] for i in kept),
-            body_types=tuple(
-                (label, tuple(new[i] for i in types[label]))
-                for label in self.categories[index].body_types
-            ),
-            categories=(self.categories[index],),
-            colors=tuple(self.colors[i] for i in kept),
-            mirrors=self.mirrors and all(self.flips[i] in new for i in kept),
             places=tuple(self.places[i] for i in kept) if self.places else (),
+            categories=(category,),
+            sigmas=tuple(self.sigmas[i] for i in kept),
+            **category_parts(
+                kept,
+                skeletons=self.skeletons,
+                flips=self.flips,
+                mirrors=self.mirrors,
+                body_types={label: types[label] for label in category.body_types},
+            ),
         )
+
+    def _taking(self, kept: Sequence[int], **changes: Any) -> Schema:
+        """Return this schema with some of its landmarks, in an order, and changes."""
+        landmarks, colors = (tuple(all_[i] for i in kept) for all_ in (self.landmarks, self.colors))
+        return replace(self, **{"landmarks": landmarks, "colors": colors, **changes})
 
 
 @cache
@@ -474,11 +433,8 @@ def _bundled(name: str) -> Schema | None:
         return Schema.from_dict(parse_toml(text, name, SchemaError))
     whole, _, category = name.partition("-")
     found = _bundled(whole) if category and whole in BUNDLED else None
+    if found and name == f"{whole}{SUFFIX}" and found.places:
+        return found.shared()
     names = found.category_names if found else ()
     own = next((label for label in names if slug(label) == category), None)
     return found.of_category(own) if found and own else None
-
-
-def _listed(names: Sequence[str]) -> str:
-    few = ", ".join(name[:60] for name in names[:60])
-    return f"{few} and {len(names) - 60} more" if len(names) > 60 else few
