@@ -68,6 +68,11 @@ def category_parts(
     }
 
 
+def slug(name: str) -> str:
+    """Return a category's name in small letters, with hyphens."""
+    return "-".join(name.lower().replace("_", " ").split())
+
+
 def _place_edges(edges: Sequence[Edge], of: Sequence[int]) -> tuple[Edge, ...]:
     """Return the edges between places: each once, whichever way round."""
     joined: dict[frozenset[int], Edge] = {}

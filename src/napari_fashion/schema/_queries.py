@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from napari_fashion.documents import shown
 from napari_fashion.errors import SchemaError
-from napari_fashion.schema._category import Category
 from napari_fashion.schema._derived import numbered
 from napari_fashion.schema._flips import find_flips
 
 Edge = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Category:
+    """One garment category.
+
+    Attributes
+    ----------
+    name
+        As the COCO file writes it.
+    body_types
+        The body types that garments of this category have, the usual one first: a Dress is
+        ``("full",)``, Outwear ``("upper", "full")``.
+    """
+
+    name: str
+    body_types: tuple[str, ...]
 
 
 class Queries:
@@ -100,6 +117,7 @@ class Queries:
 
         Examples
         --------
+        >>> from napari_fashion.schema import Schema
         >>> schema = Schema.load("deepfashion2")
         >>> schema.landmarks[25], schema.landmarks[schema.counterparts(0)[25]]
         ('long_sleeve_top_neckline_1', 'short_sleeve_top_neckline_1')
@@ -116,6 +134,7 @@ class Queries:
 
         Examples
         --------
+        >>> from napari_fashion.schema import Schema
         >>> schema = Schema.load("garments")
         >>> schema.body_type_for(schema.category_index("Dress"), [0, 1, 6, 7])
         'full'

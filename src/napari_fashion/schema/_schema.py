@@ -15,7 +15,6 @@ from typing import Any
 from napari_fashion.documents import parse_toml, read_toml, shown
 from napari_fashion.errors import SchemaError
 from napari_fashion.files import is_file
-from napari_fashion.schema._category import Category, slug
 from napari_fashion.schema._checks import (
     check_body_types,
     check_colors,
@@ -28,11 +27,11 @@ from napari_fashion.schema._checks import (
     check_skeletons,
     check_unique,
 )
-from napari_fashion.schema._derived import SUFFIX, category_parts, place_parts
+from napari_fashion.schema._derived import SUFFIX, category_parts, place_parts, slug
 from napari_fashion.schema._form import Form, read_flips, read_places
 from napari_fashion.schema._from_coco import hue, join_landmarks, listed_landmarks
 from napari_fashion.schema._limits import MAX_CATEGORIES, MAX_EDGES, MAX_LANDMARKS
-from napari_fashion.schema._queries import Edge, Queries
+from napari_fashion.schema._queries import Category, Edge, Queries
 
 _log = logging.getLogger(__name__)
 
