@@ -87,7 +87,7 @@ def test_which_protocols_the_arguments_name(given, names):
 def test_the_skeleton_can_be_that_of_other_data(command, drawn, capsys):
     given = ["--protocol", "box", "--fallback", "skeleton", "--confidence", "0.5"]
     assert main([*command, *given, "--skeleton-from", str(drawn)]) == status.DONE
-    assert "AVG NE, scores from 0.5" in capsys.readouterr().out
+    assert "AVG NE, scores below 0.5" in capsys.readouterr().out
 
 
 def test_each_kept_checkpoint_is_evaluated(command, run, tmp_path, capsys):

@@ -14,13 +14,14 @@ from drawn import SCHEMA
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.decode import DecoderOptions
-from napari_fashion.engine.evaluation.protocols import crop_to_box, evaluate_images
+from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.inference.preprocess import place
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import CheckpointError
 from napari_fashion.images import read_image
+from napari_fashion.images.transforms import crop_to_box
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from napari_fashion.engine.evaluation.evaluation import Evaluation
 from napari_fashion.engine.evaluation.page import About, clean, number, percent, render
 from napari_fashion.engine.evaluation.report import build_report
 from napari_fashion.engine.evaluation.sweeps import Point
-from napari_fashion.engine.evaluation.worst_images import PREDICTED, TRUTH, draw, worst
+from napari_fashion.engine.evaluation.worst_images import PREDICTED, SIDE, TRUTH, draw, worst
 
 EVIL = "<script>document.title='gone'</script>&\"' onerror=x.png"
 HTML = "{http://www.w3.org/1999/xhtml}"
@@ -155,14 +155,14 @@ def test_the_worst_are_the_greatest_mean_errors_of_visible_landmarks() -> None:
 
 def test_truth_and_prediction_are_drawn_where_they_are() -> None:
     k = SCHEMA.n_landmarks
-    pixels = np.full((300, 300, 3), 128, np.uint8)
+    pixels = np.full((SIDE, SIDE, 3), 128, np.uint8)
     truth, said = np.tile([100.0, 60.0], (k, 1)), np.tile([200.0, 240.0], (k, 1))
     whole = judged_garment(
         [0.5] * k, [2] + [0] * (k - 1), truth=truth, predicted=said,
-        region=judged_garment([0.5], [2]).region._replace(width=300, height=300),
+        region=judged_garment([0.5], [2]).region._replace(width=SIDE, height=SIDE),
     )  # fmt: skip
     drawn = draw(pixels, whole)
-    assert drawn.shape == (300, 300, 3)
+    assert drawn.shape == (SIDE, SIDE, 3)
     assert tuple(drawn[240, 200]) == pytest.approx(PREDICTED, abs=8)
     ring = drawn[60, 100 - 4].astype(int)
     assert tuple(ring) == pytest.approx(TRUTH, abs=40)

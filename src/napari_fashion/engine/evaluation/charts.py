@@ -229,7 +229,7 @@ def _range(axis: Axis, values: Sequence[float]) -> tuple[float, float]:
     if axis.high is not None:
         return low, max(axis.high, low + 1e-9)
     most = max(values)
-    if most <= low:
+    if most - low <= 1e-9 * max(1.0, abs(low)):
         return low, low + 1.0
     step = ticks(low, most)
     size = step[1] - step[0] if len(step) > 1 else most - low

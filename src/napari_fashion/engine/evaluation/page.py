@@ -149,14 +149,21 @@ def _three(value: float | None) -> str:
 
 
 def _between(bounds: Bounds, text: Any) -> str:
-    return "" if bounds is None else f"{text(bounds[0])} to {text(bounds[1])}"
+    return "" if bounds is None else _shorter(f"{text(bounds[0])} to {text(bounds[1])}")
+
+
+def _shorter(interval: str) -> str:
+    """Return an interval that names its unit once."""
+    return interval.replace(" % to ", " to ")
 
 
 def _summary(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the rows of the summary: a label, and of each protocol the value and its interval."""
-    tables = [{label: (value, bounds) for label, value, bounds in e.rows()} for e in evaluations]
+    tables = [
+        {label: (value, _shorter(bounds)) for label, value, bounds in e.rows()} for e in evaluations
+    ]
     labels: dict[str, None] = {}
-    for table in tables:
+    for table in sorted(tables, key=len, reverse=True):
         labels |= dict.fromkeys(table)
     landmarks = {f"  {name}" for name in evaluations[0].report.error_by_landmark}
     return [
@@ -364,15 +371,19 @@ def _published(
             )
             for e, why in own
         ]
-        rows = sorted(theirs + ours, key=lambda row: row[2] if row[2] is not None else 1.0)
+        # What does not compare has no rank among the published figures.
+        rows = sorted(theirs + ours, key=lambda row: (row[4] is False, row[2] or 1.0))
         categories = [(w.work, w.year, w.top3, w.top5) for w in published.accuracies(data_set.name)]
+        same = len(schema.categories) == published.CATEGORIES
         tables.append(
             {
                 "title": data_set.title,
                 "rows": rows,
                 "verdicts": [(e.protocol, why) for e, why in own],
                 "categories": categories,
-                "own_categories": [(e.protocol, e.report.top3, e.report.top5) for e in evaluations],
+                "own_categories": [
+                    (e.protocol, e.report.top3, e.report.top5, not why and same) for e, why in own
+                ],
                 "of": (len(schema.categories), published.CATEGORIES),
             }
         )

@@ -18,7 +18,7 @@ from napari_fashion.images.transforms import RGBImage
 
 TRUTH, PREDICTED = (46, 125, 79), (194, 87, 26)
 """RGB of the places in the truth, and of the predicted ones."""
-SIDE = 300
+SIDE = 360
 """Longer side of a drawing, pixels."""
 
 Colour = str | tuple[int, int, int]
