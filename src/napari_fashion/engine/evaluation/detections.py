@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class MatchedImages:
         }
         for name, matches in self.by_body_type.items():
             figures |= _group(f"by_body_type.{name}", matches, weights, with_precision=False)
-        for name, chosen in self._counts():
+        for name, chosen in self._by_count:
             figures |= _group(f"by_count.{name}", self.all, weights * chosen)
         for name, value in self._shares(weights).items():
             figures[f"images.{name}"] = value
@@ -101,32 +102,43 @@ class MatchedImages:
             f"by_body_type.{name}": int(matches.garments.sum())
             for name, matches in self.by_body_type.items()
         }
-        for name, chosen in self._counts():
+        for name, chosen in self._by_count:
             numbers[f"by_count.{name}"] = int((self.all.garments * chosen).sum())
         return numbers
 
-    def _counts(self) -> Iterator[tuple[str, Bool]]:
-        """Yield the groups of images by their number of garments: a name, and which images."""
+    @cached_property
+    def _by_count(self) -> list[tuple[str, Bool]]:
+        """The groups of images by their number of garments: a name, and which images."""
         number = np.array([int((~image.crowd).sum()) for image in self.images], np.int64)
+        groups = []
         for count, name in COUNTS:
             chosen = number >= count if count == COUNTS[-1][0] else number == count
             if chosen.any():
-                yield name, chosen
+                groups.append((name, chosen))
+        return groups
+
+    @cached_property
+    def _single_and_empty(self) -> tuple[Bool, Bool]:
+        """(N,) bool: images that have one garment and nothing else, and those without annotations."""
+        one = [
+            len(image.category) == 1
+            and not image.crowd.any()
+            and bool((image.visibility > 0).any())
+            for image in self.images
+        ]
+        empty = [not len(image.category) for image in self.images]
+        return np.array(one, np.bool_), np.array(empty, np.bool_)
 
     def _shares(self, weights: Float64) -> dict[str, float | None]:
         """Return shares of the images that have one garment, or none, by what was found in them."""
-        one, none = [], []
-        for image in self.images:
-            real = len(image.category) == 1 and not image.crowd.any()
-            one.append(real and bool((image.visibility[0] > 0).any()))
-            none.append(not len(image.category))
+        one, none = self._single_and_empty
         n = len(self.images)
         right = np.bincount(self.all.image, self.all.right[0], n) > 0
         found = np.bincount(self.all.image, minlength=n)
         return {
-            FOUND: _share(right, weights * np.array(one)),
-            SECOND: _share(found > 1, weights * np.array(one)),
-            NONE_FOUND: _share(found == 0, weights * np.array(none)),
+            FOUND: _share(right, weights * one),
+            SECOND: _share(found > 1, weights * one),
+            NONE_FOUND: _share(found == 0, weights * none),
         }
 
 

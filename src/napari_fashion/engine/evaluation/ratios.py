@@ -21,6 +21,7 @@ class Ratios:
         self._names: list[str] = []
         self._over: list[Float64] = []
         self._under: list[Float64] = []
+        self._stacked: tuple[Float64, Float64] | None = None
         self._averages: list[tuple[str, slice]] = []
         self._medians: list[tuple[str, Float64, np.ndarray[tuple[int], np.dtype[np.int64]]]] = []
 
@@ -70,8 +71,9 @@ class Ratios:
         """
         if not self._names:
             return {}
-        over = np.array(self._over) @ weights
-        under = np.array(self._under) @ weights
+        if self._stacked is None or len(self._stacked[0]) != len(self._names):
+            self._stacked = np.array(self._over), np.array(self._under)
+        over, under = (part @ weights for part in self._stacked)
         with np.errstate(invalid="ignore", divide="ignore"):
             means = np.where(under > 0, over / under, np.nan)
         result = {
