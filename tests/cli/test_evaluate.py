@@ -103,6 +103,22 @@ def test_each_kept_checkpoint_is_evaluated(command, run, tmp_path, capsys):
     assert "--per-epoch needs the folder of a run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            ["--margins", "0,1", "--protocol", "whole"],
+            "whole images are shown, which have no margin",
+        ),
+        (["--skeleton-from", "x.json"], "add --fallback skeleton"),
+        (["--data-set", "deepfashion-c"], "add --report FOLDER"),
+    ],
+)
+def test_an_option_without_effect_is_refused(command, given, words, capsys):
+    assert main([*command, *given]) == status.FAILED
+    assert words in capsys.readouterr().err
+
+
 def test_rows_go_to_a_file_of_a_known_kind(command, tmp_path, capsys):
     path = tmp_path / "rows.csv"
     assert main([*command, "--protocol", "box", "--rows", str(path)]) == status.DONE

@@ -163,11 +163,7 @@ def run(options: argparse.Namespace) -> int:
     from napari_fashion.tally import Tally
 
     protocols = protocols_of(options)
-    if options.per_epoch and not Path(options.model).is_dir():
-        raise FashionError(
-            f"--per-epoch needs the folder of a run, and --model is {options.model}; expected a folder "
-            "with checkpoints/."
-        )
+    _refuse_without_effect(options, protocols)
     model = Model.load(options.model, options.device)
     left_out = Tally()
     with inputs.with_journal(options.data, options.with_journal) as file:
@@ -193,6 +189,28 @@ class _Target:
     path: Path
     option: str
     make: Callable[[_Work], bytes]
+
+
+def _refuse_without_effect(options: argparse.Namespace, protocols: list[Protocol]) -> None:
+    """Raise FashionError if an option asks for something that the others rule out."""
+    if options.per_epoch and not Path(options.model).is_dir():
+        raise FashionError(
+            f"--per-epoch needs the folder of a run, and --model is {options.model}; expected a folder "
+            "with checkpoints/."
+        )
+    if options.margins and all(p.whole for p in protocols):
+        raise FashionError(
+            "--margins is given, and whole images are shown, which have no margin; expected a protocol "
+            "that crops (--cut bbox or hull)."
+        )
+    if options.skeleton_from is not None and all(p.fallback != "skeleton" for p in protocols):
+        raise FashionError(
+            "--skeleton-from is given, and the artificial skeleton is not used; add --fallback skeleton."
+        )
+    if options.data_set is not None and options.report is None:
+        raise FashionError(
+            "--data-set says what to compare with on the report page; add --report FOLDER."
+        )
 
 
 def _claim(outputs: Outputs, options: argparse.Namespace) -> list[_Target]:
