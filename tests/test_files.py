@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -134,3 +135,24 @@ def test_paths_are_compared_by_where_they_lead(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     assert is_same_path(tmp_path / "loop", tmp_path / "loop")
     assert not is_same_path(tmp_path / "loop", tmp_path / "real")
+
+
+def test_streamed_chunks_are_taken_one_by_one_and_the_file_is_whole_or_the_old_one(tmp_path):
+    target = tmp_path / "file"
+    taken = []
+
+    def chunks(n, fail=False):
+        for i in range(n):
+            taken.append(i)
+            yield b"%d," % i
+        if fail:
+            raise RuntimeError("no more")
+
+    state = atomic_write(target, chunks(3), streamed=True)
+    assert target.read_bytes() == b"0,1,2,"
+    assert state.digest == hashlib.sha256(b"0,1,2,").hexdigest()
+    with pytest.raises(RuntimeError):
+        atomic_write(target, chunks(2, fail=True), streamed=True)
+    assert target.read_bytes() == b"0,1,2,"
+    assert taken == [0, 1, 2, 0, 1]
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

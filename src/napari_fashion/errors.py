@@ -48,6 +48,10 @@ class CocoError(FashionError):
         super().__init__(f"{text} {remedy}" if remedy else text)
 
 
+class ConvertError(FashionError):
+    """A data set cannot be converted: it is not laid out as expected, or has faults and none may be."""
+
+
 class ConflictError(CocoError):
     """Another program changed a file that is about to be saved; nothing was written.
 

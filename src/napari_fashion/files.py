@@ -11,7 +11,7 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -217,6 +217,7 @@ def atomic_write(
     data: bytes | Iterable[bytes | memoryview],
     *,
     overwrite: bool = True,
+    streamed: bool = False,
     before_replace: Callable[[FileState, Path], None] | None = None,
 ) -> FileState:
     """Write `data` to `path` so that the file is either the old one or the whole new one.
@@ -227,6 +228,8 @@ def atomic_write(
 
     Parameters
     ----------
+    streamed
+        Take the chunks one by one and keep none: for more than should be in memory at once.
     before_replace
         Called with the new file's state and the target when all is on the disk and before the name
         changes; what it raises stops the write.
@@ -256,16 +259,14 @@ def atomic_write(
     if old is not None and not old.st_mode & 0o222:
         raise PermissionError(errno.EACCES, "the file is read-only", str(target))
     temporary = target.parent / f".fashion-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    chunks = [data] if isinstance(data, (bytes, memoryview)) else list(data)
     try:
-        with open(temporary, "xb", opener=_private) as stream, ThreadPoolExecutor(1) as helper:
-            digest = helper.submit(_digest, chunks)  # hashing lets others run meanwhile
-            for chunk in chunks:
-                stream.write(chunk)
+        with open(temporary, "xb", opener=_private) as stream:
+            chunks = [data] if isinstance(data, (bytes, memoryview)) else data
+            digest = _write_once(stream, chunks) if streamed else _write_all(stream, list(chunks))
             stream.flush()
             note = _keep_attributes(temporary, target, old)
             os.fsync(stream.fileno())
-        state = FileState(digest.result(), _stamp(temporary.stat()), time.time_ns(), note)
+        state = FileState(digest, _stamp(temporary.stat()), time.time_ns(), note)
         if before_replace is not None:
             before_replace(state, target)
         if overwrite:
@@ -323,6 +324,24 @@ def sync_folder(folder: Path) -> None:
 def _private(name: str, flags: int) -> int:
     """Open a file that only we can read, until it has the target's permissions."""
     return os.open(name, flags, 0o600)
+
+
+def _write_all(stream: BinaryIO, chunks: Sequence[bytes | memoryview]) -> str:
+    """Write chunks and return their SHA-256; hashing lets others run meanwhile."""
+    with ThreadPoolExecutor(1) as helper:
+        digest = helper.submit(_digest, chunks)
+        for chunk in chunks:
+            stream.write(chunk)
+        return digest.result()
+
+
+def _write_once(stream: BinaryIO, chunks: Iterable[bytes | memoryview]) -> str:
+    """Write chunks as they come, keeping none, and return their SHA-256."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        stream.write(chunk)
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _digest(chunks: Iterable[bytes | memoryview]) -> str:

@@ -4,6 +4,9 @@ import pytest
 
 from napari_fashion.app.jobs import Task, _predict
 from napari_fashion.images import ImageFolder
+from napari_fashion.schema import Schema
+
+SCHEMA = Schema.load("garments")
 
 
 def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
@@ -12,6 +15,8 @@ def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
 
     class Looks:
+        schema = SCHEMA
+
         def predict_with_fields(self, images):
             return [(image.shape, "prediction") for image in images]
 
@@ -24,6 +29,8 @@ def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
 
 class Fails:
     """Predicts images; the first one that it is shown is too much for it."""
+
+    schema = SCHEMA
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -63,6 +70,8 @@ def test_a_first_prediction_that_compiles_the_decoder_says_so(tmp_path):
     Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
 
     class Compiles:
+        schema = SCHEMA
+
         def predict_with_fields(self, images):
             def loop(n):
                 return n + 1

@@ -50,7 +50,7 @@ def test_what_stays_as_it_is_in_the_form_is_left_to_the_engine(editor, tmp_path)
     assert set(own["data"]) == {"train"}
     shown = RetrainOptions()
     assert FINE_TUNING["optimiser"]["lr"] == shown.lr
-    assert FINE_TUNING["schedule"]["epochs"] == shown.epochs
+    assert shown.epochs is None
     assert FINE_TUNING["data"]["validation_share"] == shown.validation_share
 
 

@@ -47,6 +47,19 @@ def test_a_coco_file_is_fine_tuned_on_as_retrain_does(
     assert "Name another --run FOLDER" in capsys.readouterr().err
 
 
+def test_a_files_sides_are_kept_from_run_to_run(export, drawn, run, tmp_path):
+    split = export.with_name(f".{export.name}.fashion") / "split.json"
+    sides = []
+    for n in range(2):
+        command = ["train", str(export), "--run", str(tmp_path / f"run{n}"), "--set", f"seed={n}"]
+        assert main([*command, *options(drawn, run, "--epochs", "1")]) == 0
+        sides.append(json.loads(split.read_text()))
+    recipe = Recipe.load_json(tmp_path / "run1" / "recipe.json")
+    assert recipe.data.split == str(split)
+    assert sides[0]["validation"]
+    assert sides[0] == sides[1]
+
+
 def test_the_content_decides_where_the_name_does_not(export, drawn, run, tmp_path, toml, capsys):
     shutil.copy(export, tmp_path / "data.coco")
     (tmp_path / "recipe").write_text(

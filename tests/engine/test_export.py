@@ -55,8 +55,11 @@ def test_it_predicts_what_the_model_in_torch_does(trained_model, exported):
     ):
         assert one.grid == two.grid
         np.testing.assert_allclose(one.pif_confidence, two.pif_confidence, atol=1e-4)
-        np.testing.assert_allclose(one.pif_xy, two.pif_xy, rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(one.paf_xy2, two.paf_xy2, rtol=1e-4, atol=1e-4)
+        # Positions are averaged weighted by confidence: rounding moves those that have hardly any.
+        for name, confidence in (("pif_xy", one.pif_confidence), ("paf_xy2", one.paf_confidence)):
+            difference = getattr(one, name) - getattr(two, name)
+            assert np.abs(difference).max() < 1e-2
+            assert np.abs(difference * np.clip(10 * confidence, 0, 1)[:, None]).max() < 2e-4
         np.testing.assert_allclose(one.category, two.category, rtol=1e-4, atol=1e-4)
 
 

@@ -181,6 +181,7 @@ def process(folder: Path, model: Path, arguments: list[str], stdin: bytes, env: 
 def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
 
 # -- images --------------------------------------------------------------------------------------

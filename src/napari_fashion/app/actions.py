@@ -121,7 +121,7 @@ class Actions:
         """Remember in the file what becomes of the model's categories that it lacks."""
         if (editor := self._editor) and (model := self.session.model):
             edit = operations.remember_categories(
-                editor.dataset, model.schema, answer, editor.image_id
+                editor.dataset, model.schema.file_schema, answer, editor.image_id
             )
             if edit is not None:
                 editor.apply(edit)

@@ -19,6 +19,7 @@ from napari_fashion.crash import where_to_look, write_error_log
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import MergeResult, take_prediction
 from napari_fashion.engine.fields import Fields
+from napari_fashion.engine.places import unfold_fields, unfold_prediction
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import OUT_OF_MEMORY, FashionError, is_out_of_memory
 from napari_fashion.images import ImageFolder, read_image
@@ -175,14 +176,14 @@ class PredictJob:
             session.keep_fields(image_id, outcome.fields)
         try:
             taken = take_prediction(
-                editor.dataset, image_id, outcome.prediction, self._model.schema
+                editor.dataset, image_id, outcome.prediction, self._model.schema.file_schema
             )
             editor.apply(taken.edit)
         except FashionError as error:
             self._problems.append(str(error))
             self.cancel()
             return
-        open_names = CategoryRule.of(editor.dataset, self._model.schema).unknown
+        open_names = CategoryRule.of(editor.dataset, self._model.schema.file_schema).unknown
         if asked := [name for name in taken.left_out if name in open_names]:
             self._without[image_id] = asked
         self._last = taken
@@ -245,6 +246,8 @@ def _predict_image(model: Predictor, task: Task, folder: ImageFolder) -> Outcome
     try:
         image = read_image(folder.path(task.file_name), size=task.size, exact=True)
         ((fields, prediction),) = model.predict_with_fields([image])
+        fields = unfold_fields(fields, model.schema)
+        prediction = unfold_prediction(prediction, model.schema)
     except FashionError as error:
         return Outcome(task, problem=str(error))
     except Exception as error:

@@ -15,7 +15,6 @@ from napari_fashion.datasets.source import Source
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import PREDICT
 from napari_fashion.engine.train.fine_tuning import (
-    DEFAULT_EPOCHS,
     DEFAULT_LR,
     DEFAULT_VALIDATION_SHARE,
     FineTuning,
@@ -33,7 +32,7 @@ class RetrainOptions:
     Attributes
     ----------
     epochs
-        Passes over the images.
+        Passes over the images; None for as many as the engine thinks right.
     lr
         Peak learning rate.
     what
@@ -45,7 +44,7 @@ class RetrainOptions:
         ``"bundled"`` or the path of a model.
     """
 
-    epochs: int = DEFAULT_EPOCHS
+    epochs: int | None = None
     lr: float = DEFAULT_LR
     what: Literal["all", "corrected"] = "all"
     validation_share: float = DEFAULT_VALIDATION_SHARE
@@ -60,7 +59,7 @@ class RetrainOptions:
 
         return FineTuning(
             start_from=self.start_from,
-            epochs=own(self.epochs, DEFAULT_EPOCHS),
+            epochs=self.epochs,
             lr=own(self.lr, DEFAULT_LR),
             validation_share=own(self.validation_share, DEFAULT_VALIDATION_SHARE),
         )
@@ -95,25 +94,14 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     roots = _allowed(dataset.image_folder)
     file = str(data.resolve())
     require_images(Source(file=file, allow_roots=roots))
-    fine_tuning = replace(options.fine_tuning, split=_split_file(editor))
+    # It lies with the journal, so that every retraining of the data set keeps it.
+    split = editor.work.split_file() if editor.work is not None else None
+    fine_tuning = replace(options.fine_tuning, split=None if split is None else str(split))
     document = fine_tuning.document(file, allow_roots=roots)
     path = folder / "recipe.toml"
     text = "# Written by napari-fashion's Retrain dock.\n" + _toml(document)
     atomic_write(path, text.encode())
     return path
-
-
-def _split_file(editor: Editor) -> str | None:
-    """Return the file with the sides of the data set's images, which every retraining of it keeps.
-
-    It lies with the journal; None for a data set without one.
-    """
-    if editor.work is None:
-        return None
-    try:
-        return str(editor.work.folder() / "split.json")
-    except OSError:  # nowhere to write: then each run has a split of its own
-        return None
 
 
 def _allowed(folder: ImageFolder) -> list[str]:

@@ -147,7 +147,7 @@ class Session:
 
     def _default_schema(self) -> Schema:
         """Return what images without annotations are annotated with."""
-        return self.model.schema if self.model else Schema.load(DEFAULT_SCHEMA)
+        return self.model.schema.file_schema if self.model else Schema.load(DEFAULT_SCHEMA)
 
     def edit(self, dataset: Dataset) -> None:
         """Take a data set as the one to work on, in memory only: there is no journal.

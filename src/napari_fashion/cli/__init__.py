@@ -31,6 +31,8 @@ COMMANDS = (
     "train",
     "export-model",
     "pseudo-label",
+    "convert",
+    "init",
     "stats",
     "versions",
     "apply",

@@ -168,7 +168,7 @@ def run(options: argparse.Namespace) -> int:
     left_out = Tally()
     with inputs.with_journal(options.data, options.with_journal) as file:
         source = _source(file, options)
-        inputs.tell_problems_of([source], model.schema)
+        inputs.tell_problems_of([source], model.schema.file_schema)
         try:
             images = load_sources([source], model.schema, left_out, answer=answer)
         finally:

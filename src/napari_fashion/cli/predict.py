@@ -112,14 +112,14 @@ def run(options: argparse.Namespace) -> int:
     model = Model.load(options.model, options.device, options.runtime, threads=options.threads)
     with inputs.opened(
         given,
-        model.schema,
+        model.schema.file_schema,
         with_journal=options.with_journal,
         images=options.images,
         allow_roots=options.allow_root,
     ) as (dataset, own):
         _check_landmarks(given[0], dataset, model)
         inputs.tell_problems(dataset)
-        rule = CategoryRule.of(dataset, model.schema, answer)
+        rule = CategoryRule.of(dataset, model.schema.file_schema, answer)
         added = bool(rule.new) and own
         for record in rule.new if own else ():
             dataset.insert_record("categories", record)
@@ -165,10 +165,10 @@ def _kept(partial: Partial, total: int) -> Iterator[None]:
 def _check_landmarks(given: str, dataset: Dataset, model: Model) -> None:
     from napari_fashion.documents import listed
 
-    if dataset.schema.landmarks != model.schema.landmarks:
+    if dataset.schema.landmarks != model.schema.file_schema.landmarks:
         raise FashionError(
             f"{terminal.plain(given)} has the landmarks {listed(dataset.schema.landmarks)}; the "
-            f"model finds {listed(model.schema.landmarks)}. Use a model of that schema."
+            f"model finds {listed(model.schema.file_schema.landmarks)}. Use a model of that schema."
         )
 
 
@@ -285,6 +285,7 @@ def _predict(
     number of processes, the batches are the same.
     """
     from napari_fashion.coco.results import result_records
+    from napari_fashion.engine.places import unfold_prediction
 
     decoder = model.inference.decoder.model_copy(
         update={
@@ -302,13 +303,16 @@ def _predict(
             start = places.start
             while start < places.stop:
                 n, chunk, left_out = _read_batch(images[start : places.stop])
-                predictions = model.predict([pixels for _, pixels in chunk], inference)
+                predictions = [
+                    unfold_prediction(found, model.schema)
+                    for found in model.predict([pixels for _, pixels in chunk], inference)
+                ]
                 found = []
                 for (image, pixels), prediction in zip(chunk, predictions, strict=True):
                     records, unknown = result_records(dataset, image.id, prediction, rule)
                     found.append([image.id, records])
                     left_out += [(UNKNOWN, f"{image.file_name}: {name}") for name in unknown]
-                    if why := overlays.draw(image.id, pixels, prediction, model.schema):
+                    if why := overlays.draw(image.id, pixels, prediction, model.schema.file_schema):
                         left_out.append((UNDRAWN, why))
                 partial.add(start, n, found, left_out)
                 shown.advance(n)
@@ -401,8 +405,10 @@ def _annotate(model: Model, dataset: Dataset, partial: Partial, answer: Category
     for chunk in partial.chunks():
         for image_id, records in chunk["found"]:
             size = dataset.image(image_id).size
-            prediction = prediction_of_results(records, dataset, model.schema, size, model.id)
-            taken = take_prediction(dataset, image_id, prediction, model.schema, answer)
+            prediction = prediction_of_results(
+                records, dataset, model.schema.file_schema, size, model.id
+            )
+            taken = take_prediction(dataset, image_id, prediction, model.schema.file_schema, answer)
             if taken.edit is not None:
                 taken.edit.apply(dataset)
             added += taken.added

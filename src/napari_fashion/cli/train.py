@@ -163,7 +163,7 @@ def _named_schema(recipe: Recipe) -> Schema | None:
     name = recipe.schema_name
     if name is None and recipe.start_from is None:
         name = DEFAULT
-    return None if name in (None, FROM_DATA) else Schema.load(name)
+    return None if name in (None, FROM_DATA) else Schema.load(name).file_schema
 
 
 _ONLY_DATA = {
@@ -176,8 +176,10 @@ _ONLY_DATA = {
 
 def _read_recipe(options: argparse.Namespace) -> Recipe:
     """Return the recipe that was given, or the one of fine-tuning on the COCO file that was given."""
+    from napari_fashion.editing.workfiles import WorkFiles
     from napari_fashion.engine.train.fine_tuning import FineTuning, name_for
     from napari_fashion.engine.train.overrides import Override, load_recipe, make_recipe
+    from napari_fashion.files import is_file
 
     overrides = [Override.parse(text) for text in options.overrides]
     if options.tensorboard:
@@ -190,10 +192,13 @@ def _read_recipe(options: argparse.Namespace) -> Recipe:
                     "it instead."
                 )
         return load_recipe(options.recipe, overrides)
+    # What is not there gets no folder; it is reported later.
+    split = WorkFiles(options.recipe).split_file() if is_file(options.recipe) else None
     fine_tuning = FineTuning(
         start_from=options.start_from or "bundled",
         name=name_for(options.recipe),
         epochs=options.epochs,
+        split=None if split is None else str(split),
     )
     images = None if options.images is None else str(options.images)
     document = fine_tuning.document(str(options.recipe), images=images)

@@ -240,6 +240,28 @@ def with_human(
     return fashion
 
 
+def moved(fashion: Record, k: int, moves: Mapping[int, int]) -> dict[str, Any]:
+    """Return what a ``"fashion"`` value says of single landmarks after some became others.
+
+    Parameters
+    ----------
+    fashion
+        The value.
+    k
+        Number of landmarks of the schema.
+    moves
+        For the index of each such landmark its new one.
+    """
+    changed = {}
+    for key in ("keypoint_sources", "keypoint_scores"):
+        values = fashion.get(key)
+        if moves and isinstance(values, list) and len(values) == k:
+            changed[key] = list(values)
+            for old, new in moves.items():
+                changed[key][new], changed[key][old] = values[old], values[new]
+    return changed
+
+
 def of_model(
     source: str,
     score: float,

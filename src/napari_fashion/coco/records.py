@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,45 @@ def annotation_record(
         "keypoints": flat_keypoints(places.tolist(), seen.tolist(), order),
     }
     return record if fashion is None else {**record, provenance.KEY: dict(fashion)}
+
+
+def converted_record(
+    annotation_id: Any,
+    image_id: Any,
+    category_id: Any,
+    *,
+    keypoints: list[Any],
+    bbox: Sequence[float],
+    more: Mapping[str, Any],
+    fashion: Mapping[str, Any],
+) -> Record:
+    """Return the annotation record of a garment whose numbers are COCO's already; none is rounded.
+
+    Parameters
+    ----------
+    annotation_id, image_id, category_id
+        Ids of the file.
+    keypoints
+        Flat triplets x, y, v of the category's landmarks, pixels.
+    bbox
+        x, y, width, height in pixels.
+    more
+        Further fields, and other values of those that follow from the first.
+    fashion
+        What stands under our key; without any the key is left out.
+    """
+    record = {
+        "id": annotation_id,
+        "image_id": image_id,
+        "category_id": category_id,
+        "iscrowd": 0,
+        "bbox": list(bbox),
+        "area": bbox[2] * bbox[3],
+        "num_keypoints": sum(v > 0 for v in keypoints[2::3]),
+        "keypoints": keypoints,
+        **more,
+    }
+    return {**record, provenance.KEY: dict(fashion)} if fashion else record
 
 
 def predicted_record(

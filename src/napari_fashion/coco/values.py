@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -117,13 +118,20 @@ def _require_own_key(
             )
 
 
-def category_values(dataset: Dataset, garment_id: RecordId, category_id: RecordId) -> Values:
+def category_values(
+    dataset: Dataset,
+    garment_id: RecordId,
+    category_id: RecordId,
+    moves: Mapping[int, int] = MappingProxyType({}),
+) -> Values:
     """Return what an annotation has to have when a person chooses its category.
 
     Parameters
     ----------
     category_id
         The file's id of it; the category may be about to be added.
+    moves
+        Landmarks that become others, by index: the category has other ones at their places.
 
     Raises
     ------
@@ -139,9 +147,16 @@ def category_values(dataset: Dataset, garment_id: RecordId, category_id: RecordI
         provenance.KEY: provenance.with_human(record, schema.n_landmarks, category=True),
     }
     order, new_order = (dataset.landmark_order(c) for c in (garment.category_id, category_id))
-    if order != new_order and "keypoints" in record:  # categories with landmarks of their own
+    if (moves or order != new_order) and "keypoints" in record:
         landmark_values(dataset, garment_id, {})  # refuses keypoints of another form
-        flat = flat_keypoints(garment.xy.tolist(), garment.visibility.tolist(), new_order)
+        xy, visibility = garment.xy.copy(), garment.visibility.copy()
+        old, new = list(moves.keys()), list(moves.values())
+        for part in (xy, visibility):
+            part[new], part[old] = part[old], 0
+        values[provenance.KEY] |= provenance.moved(
+            values[provenance.KEY], schema.n_landmarks, moves
+        )
+        flat = flat_keypoints(xy.tolist(), visibility.tolist(), new_order)
         kept = parse_keypoints(flat, schema.n_landmarks, new_order)
         values["keypoints"] = flat
         if is_count(record.get("num_keypoints")):

@@ -20,6 +20,7 @@ def write_file(
     *,
     source: Path | None = None,
     overwrite: bool = False,
+    streamed: bool = False,
     before_replace: Callable[[FileState, Path], None] | None = None,
 ) -> FileState:
     """Write a file whole or not at all, never over an existing one unless told to (`atomic_write`).
@@ -42,7 +43,9 @@ def write_file(
                 remedy="Choose another name, or allow it to be overwritten.",
             )
         began = time.perf_counter()
-        state = atomic_write(path, chunks, overwrite=overwrite, before_replace=before_replace)
+        state = atomic_write(
+            path, chunks, overwrite=overwrite, streamed=streamed, before_replace=before_replace
+        )
     except OSError as error:
         raise CocoError(
             f"cannot be written ({error.strerror or error}); what was there before is unchanged.",

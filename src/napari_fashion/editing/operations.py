@@ -140,13 +140,16 @@ def delete_garment(dataset: Dataset, garment_id: RecordId) -> Edit:
 
 
 def set_category(dataset: Dataset, garment_id: RecordId, category: int) -> Edit | None:
-    """Set a garment's category (an index into the schema's)."""
+    """Set a garment's category (an index into the schema's).
+
+    Landmarks that the category lacks become its landmarks at the same place (`Schema.places`).
+    """
     garment = dataset.garment(garment_id)
     if garment.source == HUMAN and garment.category == category:
         return None
     schema = dataset.schema
     changes, category_id = category_change(dataset, category)
-    values = category_values(dataset, garment_id, category_id)
+    values = category_values(dataset, garment_id, category_id, _moves(garment, schema, category))
     if garment.body_type and garment.body_type not in schema.categories[category].body_types:
         present = [k for k, v in enumerate(garment.visibility) if v > 0]
         values["body_type"] = schema.body_type_for(category, present)  # the photos' extra field
@@ -155,6 +158,15 @@ def set_category(dataset: Dataset, garment_id: RecordId, category: int) -> Edit 
         return None
     label = f"Set category {schema.category_names[category]}"
     return Edit(label, garment.image_id, tuple(changes))
+
+
+def _moves(garment: Garment, schema: Schema, category: int) -> dict[int, int]:
+    """Return which landmarks of a garment become others if it gets a category."""
+    return {
+        i: j
+        for i, j in schema.counterparts(category).items()
+        if garment.visibility[i] and not garment.visibility[j]
+    }
 
 
 def set_reviewed(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Edit | None:

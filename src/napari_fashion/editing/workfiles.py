@@ -25,6 +25,8 @@ KEPT_VERSIONS = 5
 JOURNAL = "journal.jsonl"
 BASE = "base.json"
 """The document of a folder of images that has no file yet; its journal's edits are of it."""
+SPLIT = "split.json"
+"""Sides of the data set's images, which every training on it keeps (`DataOptions.split`)."""
 ANNOTATIONS = "annotations.json"
 """The one file that a folder of images is saved to."""
 
@@ -94,6 +96,13 @@ class WorkFiles:
                 return place
         assert problem is not None
         raise problem
+
+    def split_file(self) -> Path | None:
+        """Return where the sides of the images are kept; None if no folder can be written to."""
+        try:
+            return self.folder() / SPLIT
+        except OSError:  # then each run has a split of its own
+            return None
 
     def find(self, name: str) -> Path | None:
         """Return a file of that name in one of the folders, or None."""

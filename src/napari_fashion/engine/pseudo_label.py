@@ -19,6 +19,7 @@ from napari_fashion.documents import listed
 from napari_fashion.engine.data.sample import UNREADABLE
 from napari_fashion.engine.decode import PUBLISHED
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.places import unfold_garment
 from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.errors import CheckpointError, ImageError
 from napari_fashion.images import read_image
@@ -102,13 +103,15 @@ def read_garment(
         See `AgreementOptions`.
     """
     options = options or AgreementOptions()
-    full = [_read(teacher, image, flip_tta=False, crop=False) for teacher in teachers]
-    member = _members(teachers[0].schema, category, np.mean([g.scores for g in full], axis=0))
+    full = [_read(teacher, image, category, flip_tta=False, crop=False) for teacher in teachers]
+    member = _members(
+        teachers[0].schema.file_schema, category, np.mean([g.scores for g in full], axis=0)
+    )
     x0, y0, x1, y1 = _crop_around(
         np.mean([g.xy for g in full], axis=0)[member], options.margin, image.shape[1::-1]
     )
     crop = image[y0:y1, x0:x1]
-    close = [_read(teacher, crop, flip_tta=True, crop=True) for teacher in teachers]
+    close = [_read(teacher, crop, category, flip_tta=True, crop=True) for teacher in teachers]
     close_xy = np.array([g.xy + np.array([x0, y0], np.float32) for g in close])
     xy = close_xy[0] if options.place == "first" else close_xy.mean(0)
     readings = np.concatenate([close_xy, [g.xy for g in full]])
@@ -201,9 +204,10 @@ def pseudo_label(
 
 def _require_schema(teachers: Sequence[Model], dataset: Dataset) -> None:
     for teacher in teachers:
-        if teacher.schema.landmarks != dataset.schema.landmarks:
+        landmarks = teacher.schema.file_schema.landmarks
+        if landmarks != dataset.schema.landmarks:
             raise CheckpointError(
-                f"{teacher.id} finds the landmarks {listed(teacher.schema.landmarks)}; expected "
+                f"{teacher.id} finds the landmarks {listed(landmarks)}; expected "
                 f"those of the images: {listed(dataset.schema.landmarks)}."
             )
 
@@ -260,9 +264,12 @@ def _name_landmarks(dataset: Dataset, category_id: RecordId) -> None:
             dataset.set_value("categories", category_id, (key,), record[key])
 
 
-def _read(teacher: Model, image: RGBImage, *, flip_tta: bool, crop: bool) -> PredictedGarment:
+def _read(
+    teacher: Model, image: RGBImage, category: int, *, flip_tta: bool, crop: bool
+) -> PredictedGarment:
     options = teacher.inference.overridden(flip_tta=flip_tta, decoder=SINGLE_COMPLETE)
-    return teacher.predict([image], options, crop=crop)[0].garments[0]
+    garment = teacher.predict([image], options, crop=crop)[0].garments[0]
+    return unfold_garment(garment, teacher.schema, category)
 
 
 def _crop_around(

@@ -1,5 +1,6 @@
 """Landmark schemas: data that heads, decoder, losses, metrics and layers read."""
 
-from napari_fashion.schema._schema import BUNDLED, Category, Schema
+from napari_fashion.schema._queries import Category
+from napari_fashion.schema._schema import BUNDLED, Schema
 
 __all__ = ["BUNDLED", "Category", "Schema"]

@@ -109,6 +109,55 @@ def check_body_types(
             )
 
 
+def check_places(
+    name: str,
+    landmarks: Sequence[str],
+    places: Sequence[str],
+    flips: Sequence[int],
+    body_types: Mapping[str, Sequence[int]],
+) -> None:
+    """Check the places of K landmarks, if there are any.
+
+    No two landmarks of a body type share a place, and landmarks at one place flip to one place.
+    """
+    if not places:
+        return
+    if len(places) != len(landmarks):
+        raise SchemaError(
+            f"Schema {name!r}: expected {len(landmarks)} places, found {len(places)}."
+        )
+    for label, members in body_types.items():
+        first: dict[str, int] = {}
+        for i in members:
+            if (other := first.setdefault(places[i], i)) != i:
+                both = f"{shown(landmarks[other])} and {shown(landmarks[i])}"
+                raise SchemaError(
+                    f"Schema {name!r}, body type {label!r}: {both} are both at the place "
+                    f"{shown(places[i])}; expected places that landmarks of different body types share."
+                )
+    partner: dict[str, int] = {}
+    for i, j in enumerate(flips):
+        other = flips[partner.setdefault(places[i], i)]
+        if places[other] != places[j]:
+            raise SchemaError(
+                f"Schema {name!r}: a flip takes {shown(landmarks[i])}, at {shown(places[i])}, to "
+                f"{shown(places[j])}, and {shown(landmarks[partner[places[i]]])}, at the same place, to "
+                f"{shown(places[other])}; expected one mirror place for each place."
+            )
+
+
+def check_places_of(
+    name: str, landmarks: Sequence[str], parent: str, places: Sequence[str]
+) -> None:
+    """Check that landmarks are the places of the parent schema."""
+    theirs = tuple(dict.fromkeys(places))
+    if tuple(landmarks) != theirs:
+        raise SchemaError(
+            f"Schema {name!r}: its {len(landmarks)} landmarks are not the {len(theirs)} places of "
+            f"{parent!r} (places_of); expected the same, in the same order."
+        )
+
+
 def check_letters(names_of: Mapping[str, Iterable[str]]) -> None:
     """Check that names, by the key that they stand under, can be shown on one line."""
     for key, names in names_of.items():

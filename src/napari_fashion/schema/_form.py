@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_fashion.documents import shown, shown_path
 from napari_fashion.errors import SchemaError
+from napari_fashion.schema._flips import Flips, find_flips
 from napari_fashion.schema._limits import MAX_EDGES, MAX_LANDMARKS, MAX_SIGMA
 
 _MISSING = object()
@@ -107,3 +108,38 @@ class Form:
             if not isinstance(pair, list) or [type(end) for end in pair] != [int, int]:
                 raise self.wrong(pair, "pairs of landmarks' numbers")
         return [(a, b) for a, b in self.items]
+
+
+def read_flips(form: Form, names: Sequence[str]) -> tuple[tuple[int, ...], bool]:
+    """Return where each landmark goes under a flip, and whether that is known.
+
+    Parameters
+    ----------
+    form
+        The whole schema.
+    names
+        Of its K landmarks.
+    """
+    indices = {name: i for i, name in enumerate(names)}
+    flips = list(range(len(names)))
+    for pair in form.lists("flip_pairs", MAX_LANDMARKS, ()):
+        ends = pair.items
+        if len(ends) != 2 or any(not isinstance(e, str) or e not in indices for e in ends):
+            raise pair.wrong(ends, "the names of two landmarks")
+        a, b = (indices[end] for end in ends)
+        flips[a], flips[b] = b, a
+    mirrors = form.flag("mirrors")
+    if mirrors is None and not form.value.get("flip_pairs"):
+        found = find_flips(names) if len(indices) == len(names) else Flips(tuple(flips))
+        return found.order, not found.problem
+    return tuple(flips), mirrors is not False
+
+
+def read_places(landmarks: Sequence[Form], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the place of each landmark, its own name if it lacks one; empty if all do."""
+    if not any("place" in entry.value for entry in landmarks):
+        return ()
+    return tuple(
+        entry.text("place") if "place" in entry.value else name
+        for entry, name in zip(landmarks, names, strict=True)
+    )

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,44 +21,32 @@ from napari_fashion.schema._checks import (
     check_counts,
     check_flips,
     check_letters,
+    check_places,
+    check_places_of,
     check_sigmas,
     check_skeletons,
     check_unique,
 )
-from napari_fashion.schema._flips import Flips, find_flips
-from napari_fashion.schema._form import Form
+from napari_fashion.schema._derived import SUFFIX, category_parts, place_parts, slug
+from napari_fashion.schema._form import Form, read_flips, read_places
 from napari_fashion.schema._from_coco import hue, join_landmarks, listed_landmarks
 from napari_fashion.schema._limits import MAX_CATEGORIES, MAX_EDGES, MAX_LANDMARKS
+from napari_fashion.schema._queries import Category, Edge, Queries
 
 _log = logging.getLogger(__name__)
 
-Edge = tuple[int, int]
-
-BUNDLED = ("garments", "deepfashion")
+BUNDLED = ("garments", "deepfashion", "deepfashion2", "fashionai")
 """Names of the schemas that the package carries; `Schema.load` takes them."""
+_EXPECTED = (
+    f"one of {list(BUNDLED)}, one of them with a category of it (such as deepfashion2-skirt), or "
+    "deepfashion2-places"
+)
 DEFAULT_SIGMA = 0.08
 """Of every landmark of a schema that is made from a COCO file, which has no sigmas."""
 
 
 @dataclass(frozen=True)
-class Category:
-    """One garment category.
-
-    Attributes
-    ----------
-    name
-        As the COCO file writes it.
-    body_types
-        The body types that garments of this category have, the usual one first: a Dress is
-        ``("full",)``, Outwear ``("upper", "full")``.
-    """
-
-    name: str
-    body_types: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Schema:
+class Schema(Queries):
     """What a data set's landmarks mean; a new data set is a new schema and no new code.
 
     Hashable and compared by content. All indices are 0-based here; COCO files are 1-based.
@@ -86,6 +74,11 @@ class Schema:
     mirrors
         Whether the flips are known, so that a horizontally flipped image is labelled right: images
         are flipped in training and inference only then.
+    places
+        K names of the place on a garment that each landmark marks. Landmarks of different body types
+        may share one, those of one body type never do. Empty if the schema has none.
+    places_of
+        The schema whose places this one's landmarks are (`shared`); None if they are no places.
     """
 
     name: str
@@ -98,6 +91,8 @@ class Schema:
     categories: tuple[Category, ...]
     colors: tuple[str, ...] = field(default=())
     mirrors: bool = True
+    places: tuple[str, ...] = ()
+    places_of: Schema | None = None
 
     def __post_init__(self) -> None:
         name, k = self.name, len(self.landmarks)
@@ -121,6 +116,9 @@ class Schema:
         check_skeletons(name, self.skeletons, self.default_skeleton, k)
         categories = ((c.name, c.body_types) for c in self.categories)
         check_body_types(name, dict(self.body_types), categories, k)
+        check_places(name, self.landmarks, self.places, self.flips, dict(self.body_types))
+        if (parent := self.places_of) is not None:
+            check_places_of(name, self.landmarks, parent.name, parent.places)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -128,19 +126,22 @@ class Schema:
     def load(cls, source: str | Path) -> Schema:
         """Read a schema from the package by name, or from a ``.toml`` file.
 
+        The name of a bundled schema and one of its categories, such as ``deepfashion2-skirt``, is the
+        schema of that category alone (`of_category`), and ``deepfashion2-places`` that of the places that
+        its landmarks share (`shared`).
+
         Raises
         ------
         SchemaError
             If there is no such schema, or it is malformed.
         """
-        if str(source) in BUNDLED:
-            text = resources.files(__package__).joinpath(f"data/{source}.toml").read_text("utf-8")
-            return cls.from_dict(parse_toml(text, str(source), SchemaError))
+        if (found := _bundled(str(source))) is not None:
+            return found
         path = Path(source)
         if path.suffix.lower() != ".toml" or not is_file(path):
             raise SchemaError(
-                f"No schema {shown(str(source))}: expected one of {list(BUNDLED)} or the path of a "
-                "schema file ending in .toml."
+                f"No schema {shown(str(source))}: expected {_EXPECTED} or the path of a schema file "
+                "ending in .toml."
             )
         data = read_toml(path, SchemaError, expected="a landmark schema (TOML)")
         try:
@@ -148,7 +149,7 @@ class Schema:
             check_letters(
                 {
                     "name": (schema.name,),
-                    "landmarks": schema.landmarks,
+                    "landmarks": (*schema.landmarks, *schema.places),
                     "skeletons": (label for label, _ in schema.skeletons),
                     "body_types": schema.body_type_names,
                     "categories": schema.category_names,
@@ -179,18 +180,7 @@ class Schema:
         form = Form(data)
         landmarks = form.tables("landmarks", MAX_LANDMARKS)
         names = tuple(entry.text("name") for entry in landmarks)
-        places = {name: i for i, name in enumerate(names)}
-        flips = list(range(len(names)))
-        for pair in form.lists("flip_pairs", MAX_LANDMARKS, ()):
-            ends = pair.items
-            if len(ends) != 2 or any(not isinstance(e, str) or e not in places for e in ends):
-                raise pair.wrong(ends, "the names of two landmarks")
-            a, b = (places[end] for end in ends)
-            flips[a], flips[b] = b, a
-        mirrors = form.flag("mirrors")
-        if mirrors is None and not data.get("flip_pairs"):
-            found = find_flips(names) if len(set(names)) == len(names) else Flips(tuple(flips))
-            flips, mirrors = list(found.order), not found.problem
+        flips, mirrors = read_flips(form, names)
         return cls(
             name=form.text("name"),
             landmarks=names,
@@ -199,7 +189,7 @@ class Schema:
                 for label in form.table("skeletons")
             ),
             default_skeleton=form.text("default_skeleton"),
-            flips=tuple(flips),
+            flips=flips,
             sigmas=tuple(entry.number("sigma") for entry in landmarks),
             body_types=tuple(
                 (label, tuple(i - 1 for i in form.at("body_types", label).whole_numbers()))
@@ -210,7 +200,9 @@ class Schema:
                 for entry in form.tables("categories", MAX_CATEGORIES, ())
             ),
             colors=tuple(entry.text("color") for entry in landmarks),
-            mirrors=mirrors is not False,
+            mirrors=mirrors,
+            places=read_places(landmarks, names),
+            places_of=cls.from_note(data["places_of"]) if "places_of" in data else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -224,7 +216,10 @@ class Schema:
             "default_skeleton": self.default_skeleton,
             "landmarks": [
                 {"name": n, "sigma": s, "color": c}
-                for n, s, c in zip(self.landmarks, self.sigmas, self.colors, strict=True)
+                | ({"place": self.places[i]} if self.places else {})
+                for i, (n, s, c) in enumerate(
+                    zip(self.landmarks, self.sigmas, self.colors, strict=True)
+                )
             ],
             "flip_pairs": [
                 [self.landmarks[i], self.landmarks[j]] for i, j in enumerate(self.flips) if i < j
@@ -237,6 +232,7 @@ class Schema:
             "categories": [
                 {"name": c.name, "body_types": list(c.body_types)} for c in self.categories
             ],
+            **({} if self.places_of is None else {"places_of": self.places_of.to_note()}),
         }
 
     @classmethod
@@ -311,50 +307,17 @@ class Schema:
         SchemaError
             If it is neither the name of a bundled schema nor the dictionary of one.
         """
-        if isinstance(note, str) and note in BUNDLED:
-            return cls.load(note)
+        if isinstance(note, str) and (found := _bundled(note)) is not None:
+            return found
         if isinstance(note, dict):
             return cls.from_dict(note)
         raise SchemaError(
-            f"Found the schema {shown(note)}; expected one of {list(BUNDLED)} or a whole schema."
+            f"Found the schema {shown(note)}; expected {_EXPECTED} or a whole schema."
         )
 
     def to_note(self) -> str | dict[str, Any]:
         """Return the note of a schema in a file: a bundled one's name, else all of it."""
-        if self.name in BUNDLED and self == Schema.load(self.name):
-            return self.name
-        return self.to_dict()
-
-    # -- asking ----------------------------------------------------------------------------
-
-    @property
-    def n_landmarks(self) -> int:
-        """Number K of landmarks."""
-        return len(self.landmarks)
-
-    @cached_property
-    def mirror_problem(self) -> str:
-        """Why images must not be flipped horizontally, as a clause; empty if they may be."""
-        if self.mirrors:
-            return ""
-        return (
-            find_flips(self.landmarks).problem or "the schema says so, or lists of flips disagree"
-        )
-
-    @property
-    def edges(self) -> tuple[Edge, ...]:
-        """The E edges of the default skeleton, 0-based."""
-        return dict(self.skeletons)[self.default_skeleton]
-
-    @property
-    def body_type_names(self) -> tuple[str, ...]:
-        """Names of the body types."""
-        return tuple(label for label, _ in self.body_types)
-
-    @property
-    def category_names(self) -> tuple[str, ...]:
-        """Names of the C categories."""
-        return tuple(c.name for c in self.categories)
+        return self.name if self == _bundled(self.name) else self.to_dict()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -362,60 +325,7 @@ class Schema:
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    @cached_property
-    def _category_places(self) -> dict[str, int]:
-        return {c.name: i for i, c in enumerate(self.categories)}
-
-    def category_index(self, name: str) -> int:
-        """Return the index of the category called `name`.
-
-        Raises
-        ------
-        SchemaError
-            If the schema has no such category.
-        """
-        try:
-            return self._category_places[name]
-        except (KeyError, TypeError):
-            raise SchemaError(
-                f"Schema {self.name!r} has no category {shown(name)}; it has "
-                f"{_listed(self.category_names)}."
-            ) from None
-
-    def landmarks_of(self, body_type: str) -> tuple[int, ...]:
-        """Return the indices of the landmarks that a body type has."""
-        try:
-            return dict(self.body_types)[body_type]
-        except KeyError:
-            raise SchemaError(
-                f"Schema {self.name!r} has no body type {shown(body_type)}; it has "
-                f"{_listed(self.body_type_names)}."
-            ) from None
-
-    def landmarks_of_category(self, index: int) -> tuple[int, ...]:
-        """Return the landmarks that garments of a category can have (all its body types)."""
-        members = {i for b in self.categories[index].body_types for i in self.landmarks_of(b)}
-        return tuple(sorted(members))
-
-    def body_type_for(self, category: int, present: Iterable[int]) -> str:
-        """Return the category's body type that fits the `present` landmarks best.
-
-        Ranked by (1) fewest `present` landmarks outside the body type, (2) fewest landmarks of the
-        body type missing from `present`, (3) order in the category.
-
-        Examples
-        --------
-        >>> schema = Schema.load("garments")
-        >>> schema.body_type_for(schema.category_index("Dress"), [0, 1, 6, 7])
-        'full'
-        """
-        have = set(present)
-
-        def misfit(body_type: str) -> tuple[int, int]:
-            members = set(self.landmarks_of(body_type))
-            return len(have - members), len(members - have)
-
-        return min(self.categories[category].body_types, key=misfit)
+    # -- deriving --------------------------------------------------------------------------
 
     def with_skeleton(self, label: str) -> Schema:
         """Return this schema with another of its skeletons as the default."""
@@ -423,9 +333,100 @@ class Schema:
 
     def with_categories(self, categories: Iterable[Category]) -> Schema:
         """Return this schema with other categories."""
+        if self.places_of is not None:
+            return self.places_of.with_categories(categories).shared()
         return replace(self, categories=tuple(categories))
 
+    @property
+    def file_schema(self) -> Schema:
+        """The schema of the files: the one whose places these landmarks are, otherwise this one."""
+        return self.places_of or self
 
-def _listed(names: Sequence[str]) -> str:
-    few = ", ".join(name[:60] for name in names[:60])
-    return f"{few} and {len(names) - 60} more" if len(names) > 60 else few
+    def shared(self) -> Schema:
+        """Return the schema whose landmarks are the places that this one's landmarks share.
+
+        A network of that schema has one field for each place; files keep all landmarks
+        (`engine.places`). A place has the mean of its landmarks' sigmas.
+
+        Raises
+        ------
+        SchemaError
+            If the schema has no places.
+
+        Examples
+        --------
+        >>> schema = Schema.load("deepfashion2")
+        >>> schema.n_landmarks, schema.shared().n_landmarks
+        (294, 81)
+        """
+        of = self.place_indices
+        first = [of.index(place) for place in range(max(of) + 1)]
+        return self._taking(
+            first,
+            name=f"{self.name}{SUFFIX}",
+            landmarks=tuple(self.places[i] for i in first),
+            places=(),
+            places_of=self,
+            **place_parts(
+                of,
+                skeletons=self.skeletons,
+                flips=self.flips,
+                sigmas=self.sigmas,
+                body_types=dict(self.body_types),
+            ),
+        )
+
+    def of_category(self, name: str) -> Schema:
+        """Return the schema of one category: its landmarks, under their names, and what is said of them.
+
+        It is called after this one and the category, in small letters with hyphens. Without the mirror
+        partner of one of its landmarks it is not to be flipped.
+
+        Raises
+        ------
+        SchemaError
+            If the schema has no such category.
+
+        Examples
+        --------
+        >>> skirt = Schema.load("deepfashion2").of_category("skirt")
+        >>> skirt.name, skirt.n_landmarks, skirt.landmarks[0]
+        ('deepfashion2-skirt', 8, 'skirt_waist_left')
+        """
+        category = self.categories[self.category_index(name)]
+        kept = self.landmarks_of_category(self.category_index(name))
+        types = dict(self.body_types)
+        return self._taking(
+            kept,
+            name=f"{self.name}-{slug(name)}",
+            places=tuple(self.places[i] for i in kept) if self.places else (),
+            categories=(category,),
+            sigmas=tuple(self.sigmas[i] for i in kept),
+            **category_parts(
+                kept,
+                skeletons=self.skeletons,
+                flips=self.flips,
+                mirrors=self.mirrors,
+                body_types={label: types[label] for label in category.body_types},
+            ),
+        )
+
+    def _taking(self, kept: Sequence[int], **changes: Any) -> Schema:
+        """Return this schema with some of its landmarks, in an order, and changes."""
+        landmarks, colors = (tuple(all_[i] for i in kept) for all_ in (self.landmarks, self.colors))
+        return replace(self, **{"landmarks": landmarks, "colors": colors, **changes})
+
+
+@cache
+def _bundled(name: str) -> Schema | None:
+    """Return a schema that the package carries, or that of one of its categories; None if it is none."""
+    if name in BUNDLED:
+        text = resources.files(__package__).joinpath(f"data/{name}.toml").read_text("utf-8")
+        return Schema.from_dict(parse_toml(text, name, SchemaError))
+    whole, _, category = name.partition("-")
+    found = _bundled(whole) if category and whole in BUNDLED else None
+    if found and name == f"{whole}{SUFFIX}" and found.places:
+        return found.shared()
+    names = found.category_names if found else ()
+    own = next((label for label in names if slug(label) == category), None)
+    return found.of_category(own) if found and own else None

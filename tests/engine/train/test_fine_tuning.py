@@ -20,6 +20,7 @@ from napari_fashion.engine.train.events import CompareEvent, NoticeEvent, StartE
 from napari_fashion.engine.train.fine_tuning import (
     FineTuning,
     batch_for,
+    epochs_for,
     name_for,
     require_images,
 )
@@ -92,16 +93,26 @@ def test_the_batch_follows_from_the_images(images, batch):
     assert batch_for(images) == batch
 
 
+@pytest.mark.parametrize(
+    ("images", "batch", "epochs"),
+    [(1, 2, 30), (12, 6, 30), (24, 8, 20), (48, 8, 10), (1000, 8, 10)],
+)
+def test_few_images_are_passed_over_more_often(images, batch, epochs):
+    assert epochs_for(images, batch, 10) == epochs
+
+
 def test_a_run_picks_its_batch_unless_the_recipe_does(drawn, trained, tmp_path):
     few = tmp_path / "few.json"
     Dataset.load(drawn).subset(list(range(1, 13))).save(few)
     recipe = shortest(trained, few, images=drawn.parent / "images", data={"validation_share": 0.0})
     setup = prepared(recipe, tmp_path)
     assert setup.recipe.schedule.batch == 6
+    assert (setup.recipe.schedule.epochs, setup.recipe.schedule.warmup_epochs) == (30, 1.0)
     assert setup.averaged.info.recipe["schedule"]["batch"] == 6
     assert setup.recipe.optimiser.freeze_norms
-    recipe["schedule"] = {"batch": 5}
-    assert prepared(recipe, tmp_path).recipe.schedule.batch == 5
+    recipe["schedule"] = {"batch": 5, "epochs": 3}
+    own = prepared(recipe, tmp_path).recipe.schedule
+    assert (own.batch, own.epochs, own.warmup_epochs) == (5, 3, pytest.approx(0.3))
 
 
 def test_a_document_has_only_what_is_set():

@@ -657,7 +657,10 @@ def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypa
     trainer = Trainer(recipe, tmp_path / "run", resume=False, device="cpu", emit=lambda e: None)
     trainer.run(lambda: False)
     expected = category_rates(
-        trainer.train_images, trainer.batches.rates, len(trainer.schema.categories)
+        trainer.train_images,
+        trainer.batches.rates,
+        len(trainer.schema.categories),
+        unseen_is_rare=False,
     )
     assert seen["rates"].numpy() == pytest.approx(expected)
     assert seen["aspect"] == 0.4
@@ -672,6 +675,11 @@ def test_category_rates_are_what_is_drawn(drawn):
     plain = category_rates(images, np.ones(len(images)), 15)
     assert plain == pytest.approx((count + 1) / total)
     assert (plain > 0).all()
+    without_start = category_rates(images, np.ones(len(images)), 15, unseen_is_rare=False)
+    assert (without_start[count == 0] == without_start.max()).all()
+    assert without_start[count > 0] / without_start.max() == pytest.approx(
+        (count + 1)[count > 0] / (count + 1).max()
+    )
     first = images[0]
     rates = np.ones(len(images))
     rates[0] = 3.0

@@ -66,6 +66,8 @@ CANCEL_TIPS = {
     True: "End at once, without saving; what was saved before stays",
 }
 """By whether the training has been asked to stop already."""
+AS_NEEDED = "as needed"
+"""What the number of epochs says if the engine chooses it."""
 PROGRESS = 1000
 """Steps of the progress bar."""
 MESSAGE_LETTERS = 2000
@@ -110,8 +112,12 @@ class RetrainDock(Dock):
         self.what.addItem("All annotated images", "all")
         self.what.addItem("Corrected ones only", "corrected")
         self.epochs = QSpinBox()
-        self.epochs.setRange(1, 1000)
-        self.epochs.setValue(defaults.epochs)
+        self.epochs.setRange(0, 1000)
+        self.epochs.setSpecialValueText(AS_NEEDED)
+        self.epochs.setValue(defaults.epochs or 0)
+        self.epochs.setToolTip(
+            "Passes over the images. As needed: ten, and up to thirty for few images."
+        )
         self.rate = QDoubleSpinBox()
         self.rate.setDecimals(5)
         self.rate.setRange(0.00001, 0.1)
@@ -235,7 +241,7 @@ class RetrainDock(Dock):
     def options(self) -> RetrainOptions:
         """What the form says."""
         return RetrainOptions(
-            epochs=self.epochs.value(),
+            epochs=self.epochs.value() or None,
             lr=self.rate.value(),
             what=self.what.currentData(),
             validation_share=self.share.value() / 100,

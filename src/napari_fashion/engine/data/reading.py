@@ -24,6 +24,7 @@ from napari_fashion.datasets.opening import image_identity, open_source
 from napari_fashion.datasets.source import Source
 from napari_fashion.documents import listed
 from napari_fashion.engine.data.sample import UNREADABLE, AnnotatedImage
+from napari_fashion.engine.places import fold_landmarks
 from napari_fashion.errors import ImageError, RecipeError
 from napari_fashion.images import image_size
 from napari_fashion.schema import Schema
@@ -62,7 +63,8 @@ def load_sources(
     sources
         Where the annotations are.
     schema
-        The model's.
+        The model's. If its landmarks are the places of another (`Schema.shared`), the files have that
+        one's landmarks, and the images get the places.
     tally
         Counts what is left out, and why; without it, that is logged.
     answer
@@ -80,11 +82,12 @@ def load_sources(
     left_out = Tally() if tally is None else tally
     images: list[AnnotatedImage] = []
     for source in sources:
-        dataset = open_source(source, schema)
-        if dataset.schema.landmarks != schema.landmarks:
+        dataset = open_source(source, schema.file_schema)
+        expected = schema.file_schema
+        if dataset.schema.landmarks != expected.landmarks:
             raise RecipeError(
                 f"{source.file} has the landmarks {listed(dataset.schema.landmarks)}; expected "
-                f"those of schema {schema.name!r}: {listed(schema.landmarks)}."
+                f"those of schema {expected.name!r}: {listed(expected.landmarks)}."
             )
         own = answer if source.categories is None else read_category_map(source.categories)
         images += _SourceReader(source, dataset, schema, left_out, own).images()
@@ -230,8 +233,10 @@ class _SourceReader:
             crowd[i] = garment.is_crowd
             if (given := garment.area) is not None:
                 area[i] = given
-            xy[i], visibility[i] = self._landmarks(garment, truth, size)
             category[i] = self._category(garment, truth)
+            xy[i], visibility[i] = self._at_places(
+                *self._landmarks(garment, truth, size), int(category[i])
+            )
             present = np.flatnonzero(visibility[i] > 0)
             member[i, _members(schema, garment, int(category[i]), present)] = True
             box[i] = self._box(garment, truth, size) or _landmark_box(xy[i, present], size)
@@ -279,6 +284,15 @@ class _SourceReader:
         elif not (visibility > 0).any():
             self.tally.add("garments without landmarks, of which only the category counts")
         return xy, visibility
+
+    def _at_places(
+        self, xy: NDArray[np.float64], visibility: NDArray[np.int64], category: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the landmarks of a garment as the model has them."""
+        if self.schema.places_of is None:
+            return xy, visibility
+        own = self.schema.file_schema.landmarks_of_category(category) if category >= 0 else ()
+        return fold_landmarks(xy, visibility, self.schema, own)
 
     def _category(self, garment: Garment, truth: _Truth) -> int:
         index = self.rule.index_of(garment.category_id)

@@ -38,7 +38,11 @@ def sampling_rates(images: Sequence[AnnotatedImage], balance: float) -> NDArray[
 
 
 def category_rates(
-    images: Sequence[AnnotatedImage], rates: NDArray[np.float64], categories: int
+    images: Sequence[AnnotatedImage],
+    rates: NDArray[np.float64],
+    categories: int,
+    *,
+    unseen_is_rare: bool = True,
 ) -> NDArray[np.float64]:
     """Return the share of each category among the garments that are drawn.
 
@@ -50,6 +54,11 @@ def category_rates(
         (P,) how often each is drawn (`sampling_rates`).
     categories
         C, the number of categories.
+    unseen_is_rare
+        Whether a category without garments counts as rare. Logits learned with the log of these shares
+        added hardly move for a rare category, and are read as if it were common: right if a model has
+        learned the category before. Otherwise it counts like the most frequent one, so that a model
+        learns not to predict what it never saw.
 
     Returns
     -------
@@ -59,6 +68,8 @@ def category_rates(
     count = np.ones(categories)
     for image, rate in zip(images, rates, strict=True):
         np.add.at(count, _known_categories(image), rate)
+    if not unseen_is_rare and categories:
+        count[count == 1] = count.max()
     share: NDArray[np.float64] = count / count.sum()
     return share
 

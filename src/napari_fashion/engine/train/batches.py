@@ -112,7 +112,10 @@ class TrainBatches:
 
     def category_rates(self, categories: int) -> torch.Tensor:
         """Return (C,) float32 how often each category is drawn, on the run's device."""
-        drawn = category_rates(self.dataset.images, self.rates, categories)
+        has_start = self._recipe.start_from is not None
+        drawn = category_rates(
+            self.dataset.images, self.rates, categories, unseen_is_rare=has_start
+        )
         return torch.from_numpy(drawn).to(self._device, torch.float32)
 
     def of_epoch(self, epoch: int, first: int) -> Iterator[list[Canvases]]:

@@ -20,6 +20,12 @@ from napari_fashion.errors import FashionError
 MIN_IMAGES = 2
 """Number of images that a run needs: one to learn from, one to judge by."""
 
+MIN_STEPS = 60
+"""Number of steps that a run takes at least, unless that needs more than `MAX_EPOCHS`."""
+
+MAX_EPOCHS = 30
+"""Largest number of epochs of a run, if a recipe that starts from a model does not set it."""
+
 MAX_BATCH = 8
 """Largest number of images of a step, if a recipe that starts from a model does not set it."""
 
@@ -35,7 +41,7 @@ class FineTuning:
     name
         Of the new model.
     epochs
-        Passes over the images.
+        Passes over the images; None for `epochs_for`.
     lr
         Peak learning rate.
     validation_share
@@ -107,11 +113,16 @@ def batch_for(images: int) -> int:
     return max(2, min(MAX_BATCH, images // 2))
 
 
+def epochs_for(images: int, batch: int, usual: int) -> int:
+    """Return the epochs of a run: the usual number, or more if a few images would give few steps."""
+    steps = max(1, images // batch)
+    return max(usual, min(MAX_EPOCHS, -(-MIN_STEPS // steps)))
+
+
 def name_for(file: Path) -> str:
     """Return the name of a run by the file that it learns from, in the letters of a model's name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-.")[:100] or "retrained"
 
 
-DEFAULT_EPOCHS: int = FINE_TUNING["schedule"]["epochs"]
 DEFAULT_LR: float = FINE_TUNING["optimiser"]["lr"]
 DEFAULT_VALIDATION_SHARE: float = FINE_TUNING["data"]["validation_share"]

@@ -37,6 +37,11 @@ MOSTLY_NEW: dict[str, dict[str, Any]] = {
 backbone and neck have to learn as well."""
 
 
+def warmup_for(epochs: int) -> float:
+    """Return the epochs of the warm-up of a run that starts from a model."""
+    return min(1.0, epochs / 10)
+
+
 def fine_tuning_defaults(has_new: bool, share_of_new: float) -> dict[str, dict[str, Any]]:
     """Return the defaults of a run that starts from a model, by table and key.
 

@@ -37,6 +37,7 @@ from napari_fashion.engine.train.options import (
     ScheduleOptions,
     TeacherOptions,
     TensorBoardOptions,
+    warmup_for,
 )
 from napari_fashion.errors import RecipeError
 from napari_fashion.options import Options, told
@@ -348,7 +349,7 @@ class Recipe(Options):
         for table, values in defaults.items():
             whole[table] |= {k: v for k, v in values.items() if not self.sets(table, k)}
         if not self.sets("schedule", "warmup_epochs"):
-            whole["schedule"]["warmup_epochs"] = min(1.0, whole["schedule"]["epochs"] / 10)
+            whole["schedule"]["warmup_epochs"] = warmup_for(whole["schedule"]["epochs"])
         return Recipe.from_dict(whole, where="start_from's recipe")
 
     def sets(self, table: str, key: str) -> bool:

@@ -48,8 +48,8 @@ def choose_schema(name: str | None, sources: Sequence[Source], start: Schema | N
         return Schema.load(name)
     if start is None:
         return Schema.load(DEFAULT)
-    datasets = [open_source(source, start) for source in sources]
-    if any(dataset.schema.landmarks != start.landmarks for dataset in datasets):
+    datasets = [open_source(source, start.file_schema) for source in sources]
+    if any(dataset.schema.landmarks != start.file_schema.landmarks for dataset in datasets):
         return _of_data(datasets)
     schema = start
     for source, dataset in zip(sources, datasets, strict=True):
@@ -103,6 +103,8 @@ def extended(schema: Schema, other: Schema, names: Iterable[str]) -> Schema:
     names
         Of the categories; those that `schema` has already are passed over.
     """
+    if schema.places_of is not None:
+        return extended(schema.places_of, other, names).shared()
     types = dict(schema.body_types)
     by_members = {frozenset(members): label for label, members in schema.body_types}
     theirs = {category.name: category for category in other.categories}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,10 @@ from napari_fashion.engine.model_file import ModelInfo
 from napari_fashion.engine.network.folding import fold_norms
 from napari_fashion.engine.network.transfer import CategoryTeacher, Origin, SchemaMatch
 from napari_fashion.engine.train.events import NoticeEvent
-from napari_fashion.engine.train.fine_tuning import batch_for
+from napari_fashion.engine.train.fine_tuning import batch_for, epochs_for
 from napari_fashion.engine.train.notices import data_notices
 from napari_fashion.engine.train.old_runs import recipe_of, schema_of
-from napari_fashion.engine.train.options import fine_tuning_defaults
+from napari_fashion.engine.train.options import fine_tuning_defaults, warmup_for
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.engine.train.run_schema import choose_schema
 from napari_fashion.engine.train.runs import SPLIT, read_run_json, refuse_to_overwrite
@@ -108,10 +109,7 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
     teacher = _load_teacher(recipe, start, schema, place)
     data = _load_data(plan, _known_sides(recipe, folder, resume))
     split = data.split
-    if plan.picks_batch:
-        batch = batch_for(len({p.key for p in split.train}))
-        schedule = recipe.schedule.model_copy(update={"batch": batch})
-        recipe = recipe.model_copy(update={"schedule": schedule})
+    recipe = _with_picks(recipe, plan.picks, len({p.key for p in split.train}))
     info = ModelInfo(
         name=recipe.name,
         inference=recipe.inference,
@@ -145,15 +143,16 @@ class _Plan:
     ----------
     recipe, schema, start, match
         See `Setup`.
-    picks_batch
-        Whether the number of images of a step follows from the number of training images.
+    picks
+        Which of the schedule's ``batch``, ``epochs`` and ``warmup_epochs`` follow from the number of
+        training images.
     """
 
     recipe: Recipe
     schema: Schema
     start: Model | None
     match: SchemaMatch | None
-    picks_batch: bool
+    picks: tuple[str, ...]
 
 
 def _plan(recipe: Recipe, folder: Path, resume: bool) -> _Plan:
@@ -166,14 +165,28 @@ def _plan(recipe: Recipe, folder: Path, resume: bool) -> _Plan:
     old = None if start is None else start.schema
     schema = made or choose_schema(recipe.schema_name, recipe.data.train, old)
     if start is None:
-        return _Plan(recipe, schema, None, None, False)
+        return _Plan(recipe, schema, None, None, ())
     match = SchemaMatch.of(start.schema, schema)
-    picks_batch = not resume and not recipe.sets("schedule", "batch")
+    picks: tuple[str, ...] = ()
     if not resume:
+        picked = ("batch",) if match.has_new else ("batch", "epochs", "warmup_epochs")
+        picks = tuple(key for key in picked if not recipe.sets("schedule", key))
         defaults = fine_tuning_defaults(match.has_new, match.share_of_new)
         info = start.info
         recipe = recipe.going_on_from(start.config, info.recipe, info.inference, defaults)
-    return _Plan(recipe, schema, start, match, picks_batch)
+    return _Plan(recipe, schema, start, match, picks)
+
+
+def _with_picks(recipe: Recipe, picks: Sequence[str], images: int) -> Recipe:
+    """Return the recipe with what its schedule picks by the number of training images."""
+    schedule = recipe.schedule
+    batch = batch_for(images) if "batch" in picks else schedule.batch
+    epochs = schedule.epochs
+    if "epochs" in picks:
+        epochs = epochs_for(images, batch, epochs)
+    warmup = warmup_for(epochs) if "warmup_epochs" in picks else schedule.warmup_epochs
+    update = {"batch": batch, "epochs": epochs, "warmup_epochs": warmup}
+    return recipe.model_copy(update={"schedule": schedule.model_copy(update=update)})
 
 
 @dataclass(frozen=True, eq=False)

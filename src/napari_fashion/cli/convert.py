@@ -1,0 +1,119 @@
+"""Convert a fashion data set to COCO keypoint files, one for each of its parts.
+
+Images are left where they are, and the files note the folder; or they are linked or copied into
+OUT/images. What cannot be used is left out and reported by file, line, what was found and what was
+expected. Boxes and landmarks outside their image are reported and kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.cli.outputs import Outputs
+
+EXAMPLES = (
+    "napari-fashion convert deepfashion-c downloads/DeepFashion-C --out deepfashion",
+    "napari-fashion convert deepfashion2 downloads/DeepFashion2 --out deepfashion2 --image-files hardlink",
+)
+MOST_PROCESSES = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "format", metavar="FORMAT",
+        help="deepfashion-c, deepfashion-l, deepfashion2, fashionai or coco (any COCO-like file)",
+    )  # fmt: skip
+    parser.add_argument("source", type=parsing.path, help="folder of the data set; a COCO file")
+    parser.add_argument(
+        "--out", type=parsing.path, required=True, metavar="DIR",
+        help="folder of the COCO files; train.json, val.json and so on are written",
+    )  # fmt: skip
+    parser.add_argument(
+        "--image-files", choices=("leave", "hardlink", "symlink", "copy"), default="leave",
+        help="leave the images where they are, or put them into OUT/images",
+    )  # fmt: skip
+    parser.add_argument(
+        "--strict", action="store_true", help="write nothing, and fail, if anything is wrong"
+    )
+    _add_choices(parser)
+    parser.add_argument(
+        "--processes", type=parsing.whole(0, MOST_PROCESSES, "a number of processes"), metavar="N",
+        help="processes that read the sizes of images; 0: none beside this one (default: as many as there "
+        "are cores)",
+    )  # fmt: skip
+    parsing.add_overwrite(parser)
+    parsing.add_images(parser)
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    """Add the options that only some formats take."""
+    parser.add_argument(
+        "--annotations", choices=("auto", "old", "coarse", "fine"), default="auto",
+        help="deepfashion-c: the lists of Anno, Anno_coarse or Anno_fine; auto: Anno_coarse, else Anno",
+    )  # fmt: skip
+    parser.add_argument(
+        "--visibility", choices=("visible", "coarse"), default="visible",
+        help="deepfashion-c, Anno_fine, which has no visibility: all visible, or as in Anno_coarse",
+    )  # fmt: skip
+    parser.add_argument(
+        "--upper-last-pair", choices=("hem", "waistline"), default="hem",
+        help="deepfashion-c and -l: what the last pair of an upper garment is; waistline, as the report "
+        "has it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--landmarks", choices=("all", "category"), default="all",
+        help="deepfashion2: all 294 landmarks in each annotation, or those of its category",
+    )  # fmt: skip
+    parser.add_argument(
+        "--schema", metavar="NAME|FILE.toml",
+        help="coco: what the landmarks mean, if the file does not name them",
+    )  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Convert; return the exit status."""
+    from napari_fashion.coco.convert import ConvertOptions, Faults, convert
+
+    inputs.set_limits(options.max_pixels)
+    outputs = Outputs([options.source], overwrite=options.overwrite)
+    if options.source.is_dir():  # a folder of COCO files
+        outputs.reads(options.source.glob("*.json"))
+    outputs.folder(options.out, "--out")
+    processes = os.cpu_count() or 1 if options.processes is None else options.processes
+    choices = ConvertOptions(
+        annotations=options.annotations,
+        visibility=options.visibility,
+        upper_last_pair=options.upper_last_pair,
+        landmarks=options.landmarks,
+        schema=options.schema,
+        image_root=options.images,
+        image_files=options.image_files,
+        allow_roots=tuple(options.allow_root),
+        processes=min(processes, MOST_PROCESSES),
+    )
+    faults = Faults()
+    try:
+        with terminal.progress("converting") as progress:
+            written = convert(
+                options.format,
+                options.source,
+                options.out,
+                choices,
+                faults=faults,
+                strict=options.strict,
+                overwrite=options.overwrite,
+                watch=lambda text, done, total: progress.update(done, total, text),
+                claim=lambda path: outputs.file(path, "--out"),
+            )
+    finally:
+        terminal.tell(faults.tally)
+        for note in faults.notes:
+            terminal.warn(note)
+    for document in written:
+        terminal.notify(
+            f"{document.path}: {document.images:,} images, {document.garments:,} garments"
+        )
+    return status.DONE

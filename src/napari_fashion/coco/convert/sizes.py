@@ -1,0 +1,136 @@
+"""The sizes of the images of a data set, read from their headers by several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from itertools import groupby
+
+from napari_fashion.coco.convert.items import Item, Part
+from napari_fashion.errors import ConvertError, ImageError
+from napari_fashion.images import ImageFolder
+from napari_fashion.images.folder import Origin
+from napari_fashion.images.headers import quick_size
+
+BATCH = 2000
+"""Number of images whose sizes are asked for at a time."""
+
+Size = tuple[int, int]
+Place = tuple[str, tuple[str, ...], bool, Origin]
+"""What makes an `ImageFolder`: root, other folders that links may lead to, trust, origin."""
+Job = tuple[Place, list[str]]
+
+
+def with_sizes(
+    items: Iterable[Item], parts: list[Part], processes: int
+) -> Iterator[tuple[Item, Size | str]]:
+    """Yield images in their order, with width and height in pixels, or why they cannot be read.
+
+    Memory is bounded by a few batches of images.
+
+    Parameters
+    ----------
+    parts
+        The parts of the items: each has a folder of images.
+    processes
+        Number of processes that read headers; 0 reads them in this one, and so does a small data set.
+    """
+    with ExitStack() as stack:
+        pool: ProcessPoolExecutor | None = None
+        waiting: deque[tuple[list[Item], Future[list[Size | str]] | list[Size | str]]] = deque()
+        for batch in _batches(items):
+            if batch[0].size is not None:
+                waiting.append((batch, [item.size for item in batch if item.size is not None]))
+            elif pool is None and (not processes or len(batch) < BATCH):  # not worth processes
+                waiting.append((batch, _sizes(_job(batch, parts))))
+            else:
+                pool = pool or stack.enter_context(_pool(processes))
+                waiting.append((batch, pool.submit(_sizes, _job(batch, parts))))
+            while len(waiting) > 2 * processes:
+                yield from _finished(*waiting.popleft())
+        while waiting:
+            yield from _finished(*waiting.popleft())
+
+
+@contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Give processes that read sizes; they end with this one, however it ends."""
+    # Spawned: a fork would copy the threads' locks.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, initializer=_begin)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise ConvertError(
+            "A process that reads the sizes of images has died, perhaps for want of memory; nothing was "
+            "written. Give fewer --processes, or 0."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """Leave Ctrl+C to the process that started this one, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yield runs of images of one part, all with or all without a known size."""
+    for _, run in groupby(items, key=lambda item: (item.part, item.size is None)):
+        batch: list[Item] = []
+        for item in run:
+            batch.append(item)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+def _job(batch: list[Item], parts: list[Part]) -> Job:
+    part = parts[batch[0].part]
+    place = (str(part.images), tuple(map(str, part.allowed)), part.trusted, part.origin)
+    return place, [item.name for item in batch]
+
+
+def _finished(
+    batch: list[Item], sizes: Future[list[Size | str]] | list[Size | str]
+) -> Iterator[tuple[Item, Size | str]]:
+    found = sizes if isinstance(sizes, list) else sizes.result()
+    yield from zip(batch, found, strict=True)
+
+
+def _sizes(job: Job) -> list[Size | str]:
+    """Return the size of each image, or a sentence on why it cannot be read."""
+    place, names = job
+    folder = _folder(place)
+    found: list[Size | str] = []
+    for name in names:
+        try:
+            found.append(quick_size(folder.path(name)))
+        except ImageError as error:
+            found.append(str(error))
+    return found
+
+
+@cache
+def _folder(place: Place) -> ImageFolder:
+    """Return the folder of images; one for all batches, since it remembers what it has resolved."""
+    root, allowed, trusted, origin = place
+    return ImageFolder(root, allowed, trusted=trusted, origin=origin)
