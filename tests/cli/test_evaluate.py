@@ -119,6 +119,20 @@ def test_an_option_without_effect_is_refused(command, given, words, capsys):
     assert words in capsys.readouterr().err
 
 
+def test_a_converted_file_says_what_it_is(command, drawn, tmp_path):
+    document = json.loads(drawn.read_text())
+    document["info"] = {"fashion": {"converted": {"format": "deepfashion-c"}}}
+    path = tmp_path / "test.json"
+    path.write_text(json.dumps(document))
+    command[1] = str(path)
+    given = ["--images", str(drawn.parent / "images"), "--protocol", "published"]
+    assert main([*command, *given, "--report", str(tmp_path / "r")]) == status.DONE
+    root = ElementTree.fromstring((tmp_path / "r" / "index.html").read_text())
+    (verdict,) = ("".join(p.itertext()) for p in root.iter(f"{HTML}p")
+                  if "published: not comparable" in "".join(p.itertext()))  # fmt: skip
+    assert verdict == "published: not comparable: 24 images were judged, and 40,000 by them."
+
+
 def test_rows_go_to_a_file_of_a_known_kind(command, tmp_path, capsys):
     path = tmp_path / "rows.csv"
     assert main([*command, "--protocol", "box", "--rows", str(path)]) == status.DONE

@@ -119,7 +119,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-set", choices=DATA_SETS, metavar="NAME",
         help=f"what the data are, to compare with published figures: {' or '.join(DATA_SETS)}, the test "
-        "partition",
+        "partition (default: as a converted file says)",
     )  # fmt: skip
     parser.add_argument(
         "--rows", type=parsing.path, metavar="FILE",
@@ -358,16 +358,29 @@ class _Work:
                 }
         return found
 
+    def _data_set(self) -> tuple[str | None, str | None]:
+        """Return which data set and partition is judged: as was said, else as the file and its name say."""
+        from napari_fashion.datasets.opening import open_source
+
+        if self.options.data_set is not None:
+            return self.options.data_set, "test"
+        if not inputs.is_coco(self.options.data):
+            return None, None
+        file = open_source(_source(self.options.data, self.options), self.model.schema.file_schema)
+        name = Path(self.options.data).stem
+        return file.converted_from or None, name if name in ("train", "val", "test") else None
+
     def page(self) -> str:
         """Return the report page."""
         from napari_fashion.engine.evaluation.page import About, render
 
+        data_set, partition = self._data_set()
         about = About(
             model=self.model.id,
             data=self.options.data,
             date=datetime.date.today().isoformat(),
-            data_set=self.options.data_set,
-            partition=None if self.options.data_set is None else "test",
+            data_set=data_set,
+            partition=partition,
             left_out=[f"{kind}: {n:,}" for kind, n in self.left_out.counts.items()],
         )
         return render(
