@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import split_images
 from napari_fashion.engine.decode import DecoderOptions
-from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS, Evaluation, evaluate_images
+from napari_fashion.engine.evaluation.evaluation import Evaluation
+from napari_fashion.engine.evaluation.protocols import ONE_GARMENT, evaluate_images
 from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.model import Model
 
@@ -80,7 +80,7 @@ def _box_crops(model: Model, images: list[AnnotatedImage], all_sizes: list[list[
         _line(f"{margin}", evaluate_images(model, images, margin=margin, rounds=0))
     _head("box crops: weight of the PAF")
     for weight in (0.0, 0.05, 0.25, 1.0):
-        decoder = BOX_OPTIONS.model_copy(update={"paf_weight": weight})
+        decoder = ONE_GARMENT.model_copy(update={"paf_weight": weight})
         _line(f"{weight}", evaluate_images(model, images, decoder=decoder, rounds=0))
 
 
@@ -111,7 +111,7 @@ def _redetection(model: Model, images: list[AnnotatedImage]) -> None:
                 refined = _refined(model.inference, 0.2, 224, size)
                 result = evaluate_images(model, several, **WHOLE, inference=refined)
                 # Shares of the images with one garment: where there are several, of the last alone.
-                _line(f"{size or 'none'}", result if count == 1 else replace(result, images={}))
+                _line(f"{size or 'none'}", result, shares=count == 1)
 
 
 def _thresholds(model: Model, images: list[AnnotatedImage]) -> None:
@@ -135,25 +135,26 @@ def _head(title: str) -> None:
     )
 
 
-def _line(label: str, result: Evaluation) -> None:
+def _line(label: str, result: Evaluation, *, shares: bool = True) -> None:
     r = result.report
-    shares = [
+    images = r.images if shares else {}
+    cells = [
         "" if value is None else f"{100 * value:.1f} %"
         for value in (
             r.near["0.1"],
             r.near["0.05"],
             r.points_within,
             r.top1,
-            result.images.get("one garment: found"),
-            result.images.get("one garment: a second, false one found"),
+            images.get("one garment: found"),
+            images.get("one garment: a second, false one found"),
             r.recall,
             r.precision,
         )
     ]
-    by_box = np.nan if result.average_error_by_box is None else result.average_error_by_box
+    by_box = np.nan if r.average_error_by_box is None else r.average_error_by_box
     print(
         f"| {label} | {r.average_error:.4f} | {by_box:.4f} | {r.median_error:.4f} | "
-        + " | ".join(shares)
+        + " | ".join(cells)
         + " |",
         flush=True,
     )

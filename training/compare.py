@@ -28,8 +28,9 @@ import torch
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
+from napari_fashion.engine.evaluation.evaluation import Evaluation
 from napari_fashion.engine.evaluation.landmark_metrics import average_error, median_error
-from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_images
+from napari_fashion.engine.evaluation.protocols import evaluate_images
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.chain import train
 from napari_fashion.engine.train.recipe import Recipe

@@ -25,8 +25,10 @@ from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.category_metrics import category_ranks
+from napari_fashion.engine.evaluation.evaluation import Evaluation
 from napari_fashion.engine.evaluation.landmark_metrics import average_error, median_error
-from napari_fashion.engine.evaluation.protocols import Evaluation, evaluate_images
+from napari_fashion.engine.evaluation.protocols import Protocol, evaluate_images
+from napari_fashion.engine.evaluation.sweeps import over_margins
 from napari_fashion.engine.model import Model
 
 FOLDER = Path(__file__).resolve().parent
@@ -35,6 +37,22 @@ SEVERAL = 4
 """Photos that are laid out in one image for the column of images with several garments."""
 MARGIN = 0.25
 """Margin around the box in the column of crops with surroundings, as a share of the box."""
+OWN = {
+    "bbox, nearest": Protocol("bbox", "nearest", "corner"),
+    "bbox, best": Protocol("bbox", "best", "corner"),
+    "bbox, only": Protocol("bbox", "only", "corner"),
+    "none, nearest": Protocol("none", "nearest", "corner"),
+    "none, nearest, skeleton": Protocol("none", "nearest", "skeleton"),
+    "none, best": Protocol("none", "best", "corner"),
+    "none, inside": Protocol("none", "inside", "corner"),
+    "none, only": Protocol("none", "only", "corner"),
+    "none, matched": Protocol("none", "matched", "corner"),
+}
+"""Protocols of the card's own table; a comma separates cut, choice and fallback (the corner by default)."""
+MARGINS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
+"""Margins of crops at which the error is given against the crop's size."""
+DETAILS = ("curves", "by_category", "confusion", "error_by_landmark_with_hidden")
+"""What is left out of figures that no table shows."""
 Json = dict[str, Any]
 
 
@@ -46,10 +64,18 @@ def main() -> None:
     parser.add_argument("--card", type=Path, default=FOLDER / "model-card.md")
     parser.add_argument("--readme", type=Path, default=FOLDER.parent / "README.md")
     parser.add_argument("--tables-only", action="store_true")
+    parser.add_argument(
+        "--keep-times", action="store_true",
+        help="keep the times an image from the JSON that is there: on a busy machine they mean nothing",
+    )  # fmt: skip
     options = parser.parse_args()
     if not options.tables_only:
         figures = measure(Model.load(options.model, "cpu"))
         figures["bytes"] = _bytes(options.model)
+        if options.keep_times:
+            before = json.loads(options.figures.read_text("utf-8"))
+            for kind in KINDS:
+                figures[kind]["seconds_per_image"] = before[kind]["seconds_per_image"]
         options.figures.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     figures = json.loads(options.figures.read_text("utf-8"))
     _fill(options.card, tables(figures))
@@ -85,19 +111,38 @@ def measure(model: Model) -> Json:
         "inference": model.inference.model_dump(mode="json"),
         "box": box.to_dict(),
         "whole": whole.to_dict(),
-        "box_wide": evaluate_images(model, test, margin=MARGIN).to_dict(),
-        "box_once": evaluate_images(model, test, inference=once).to_dict(),
-        "whole_once": evaluate_images(model, test, protocol="whole", inference=once).to_dict(),
-        "samples_box": evaluate_images(model, drawn, protocol="box").to_dict(),
-        "samples_whole": evaluate_images(model, drawn, protocol="whole").to_dict(),
+        "box_wide": _few(evaluate_images(model, test, margin=MARGIN)),
+        "box_once": _few(evaluate_images(model, test, inference=once)),
+        "whole_once": _few(evaluate_images(model, test, protocol="whole", inference=once)),
+        "samples_box": _few(evaluate_images(model, drawn, protocol="box")),
+        "samples_whole": _few(evaluate_images(model, drawn, protocol="whole")),
         # Shares of the images with one garment would be those of the last one, with what is left.
-        "several": _several(model, test).to_dict() | {"images": {}},
+        "several": _few(_several(model, test)) | {"images": {}},
+        "protocols": {
+            name: _few(evaluate_images(model, test, protocol=protocol))
+            for name, protocol in OWN.items()
+        },
+        "margins": [
+            vars(point)
+            for point in over_margins(model, test, Protocol("hull", "only", "corner"), MARGINS)
+        ],
         "no_garment": {
             "in training": _none_found(model, [p for p in nothing if p.key in learned]),
             "held out": _none_found(model, held_out),
         },
         "garments": garment_rows(model, box),
     }
+
+
+def _few(evaluation: Evaluation) -> Json:
+    """Return an evaluation's figures without the details that no table shows."""
+    figures = evaluation.to_dict()
+    figures["intervals"] = {
+        name: bounds
+        for name, bounds in (figures["intervals"] or {}).items()
+        if "." not in name or name.startswith(("near.", "pck."))
+    }
+    return {name: value for name, value in figures.items() if name not in DETAILS}
 
 
 def _several(model: Model, photos: Sequence[AnnotatedImage]) -> Evaluation:
@@ -156,13 +201,18 @@ FOUND = "one garment: found"
 SECOND = "one garment: a second, false one found"
 ROWS: list[tuple[str, Callable[[Json], str]]] = [
     ("AVG NE, visible landmarks", lambda r: _interval(r, "average_error", _number)),
-    ("AVG NE by the garment's box", lambda r: _number(r["average_error_by_box"])),
+    ("AVG NE by the garment's box", lambda r: _interval(r, "average_error_by_box", _number)),
+    ("AVG NE, scores from 0.15", lambda r: _number(r["confident_error"])),
+    ("AVG NE, scores below 0.15", lambda r: _number(r["unconfident_error"])),
     ("pooled NE", lambda r: _interval(r, "pooled_error", _number)),
     ("median", lambda r: _number(r["median_error"])),
     ("PDL at 0.1", lambda r: _percent(r["near"]["0.1"])),
     ("PDL at 0.05", lambda r: _percent(r["near"]["0.05"])),
+    ("PCK at 0.1", lambda r: _percent(r["pck"]["0.1"])),
     ("landmarks within 0.02", lambda r: _interval(r, "points_within", _percent)),
     ("garments with all within 0.02", lambda r: _interval(r, "garments_within", _percent)),
+    ("detected landmarks that are not there", lambda r: _percent(r["not_present"])),
+    ("detected landmarks that are hidden", lambda r: _percent(r["not_visible"])),
     ("category top-1", lambda r: _interval(r, "top1", _percent)),
     ("category top-3", lambda r: _percent(r["top3"])),
     ("category top-5", lambda r: _percent(r["top5"])),
@@ -170,8 +220,11 @@ ROWS: list[tuple[str, Callable[[Json], str]]] = [
     ("a second, false one found", lambda r: _percent(r["images"].get(SECOND))),
     ("detection precision", lambda r: _percent(r["precision"])),
     ("detection recall", lambda r: _percent(r["recall"])),
-    ("OKS AP", lambda r: _number(r["ap"])),
+    ("OKS AP", lambda r: _interval(r, "ap", _number)),
     ("OKS AP at 0.5", lambda r: _number(r["ap50"])),
+    ("OKS AP, upper", lambda r: _group_ap(r, "upper")),
+    ("OKS AP, lower", lambda r: _group_ap(r, "lower")),
+    ("OKS AP, full", lambda r: _group_ap(r, "full")),
     ("milliseconds an image", lambda r: f"{1000 * r['seconds_per_image']:.0f}"),
 ]
 KINDS = (
@@ -200,6 +253,10 @@ def tables(f: Json) -> str:
         "",
         *_against(f),
         "",
+        *_by_protocol(f),
+        "",
+        *_by_margin(f),
+        "",
         "| NE by landmark | photos, box crops | photos, whole | procedural, box crops |",
         "|---|---|---|---|",
         *(
@@ -221,6 +278,48 @@ def tables(f: Json) -> str:
     return "\n".join(parts)
 
 
+def _by_protocol(f: Json) -> list[str]:
+    """Return the errors by protocol: what is seen, which find is compared, what counts if there is none."""
+    labels = ("AVG NE, visible landmarks", "AVG NE by the garment's box", "AVG NE, scores from 0.15",
+              "median", "PDL at 0.1", "PCK at 0.1", "category top-1", "category top-3",
+              "category top-5")  # fmt: skip
+    chosen = [(label, text) for label, text in ROWS if label in labels]
+    return [
+        "By protocol (cut, choice, fallback), photos; errors are divided by what the model was shown:",
+        "",
+        "| | " + " | ".join(label for label, _ in chosen) + " | not found |",
+        "|---" * (2 + len(chosen)) + "|",
+        *(
+            f"| {name} | {' | '.join(text(r) for _, text in chosen)} | {r['not_found']} |"
+            for name, r in f["protocols"].items()
+        ),
+    ]
+
+
+def _by_margin(f: Json) -> list[str]:
+    """Return the errors against the size of the crop."""
+
+    def between(bounds: list[float]) -> str:
+        return f" ({' to '.join(_number(bound) for bound in bounds)})"
+
+    return [
+        "Against the size of the crop (hull, only), photos:",
+        "",
+        "| margin | AVG NE | by the garment's box | top-1 |",
+        "|---|---|---|---|",
+        *(
+            f"| {_percent(p['at'])} | {_number(p['average_error'])}{between(p['interval'])} "
+            f"| {_number(p['average_error_by_box'])}{between(p['interval_by_box'])} "
+            f"| {_percent(p['top1'])} |"
+            for p in f["margins"]
+        ),
+    ]
+
+
+def _group_ap(report: Json, name: str) -> str:
+    return _number(report["by_body_type"].get(name, {}).get("ap"))
+
+
 def _against(f: Json) -> list[str]:
     """Return what was asked of the model beside what it reaches."""
     box, whole = f["box"], f["whole"]
@@ -230,7 +329,7 @@ def _against(f: Json) -> list[str]:
 
     by_box = whole["average_error_by_box"]
     rows = [
-        ("AVG NE, visible landmarks", "0.077", "0.030", _number(box["average_error"])),
+        ("AVG NE, by the garment's box", "0.077", "0.030", _number(box["average_error_by_box"])),
         ("median", "0.021", "0.010", _number(box["median_error"])),
         (
             "PDL at 0.1 / 0.05", "84.7 / 74.0 %", "96 / 90 %",
@@ -246,7 +345,7 @@ def _against(f: Json) -> list[str]:
         ),
         (
             "whole images: AVG NE by the garment's box", "0.078", "within 20 % of box crops",
-            f"{_number(by_box)} ({by_box / box['average_error'] - 1:+.0%})",
+            f"{_number(by_box)} ({by_box / box['average_error_by_box'] - 1:+.0%})",
         ),
         (
             "whole: one garment found / a second, false one", "94.8 / 0.5 %", "97 / under 3 %",
@@ -282,6 +381,10 @@ def summary(f: Json) -> str:
 
     rows: list[tuple[str, Callable[[Json], str]]] = [
         ("AVG NE over visible landmarks", lambda r: _interval(r, "average_error", number)),
+        (
+            "AVG NE by the garment's box",
+            lambda r: _interval(r, "average_error_by_box", number),
+        ),
         ("median error", lambda r: number(r["median_error"])),
         (
             "PDL at 0.1 / 0.05",

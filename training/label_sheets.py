@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
-from napari_fashion.engine.evaluation.protocols import BOX_OPTIONS
+from napari_fashion.engine.evaluation.protocols import ONE_GARMENT
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment
 
@@ -63,7 +63,7 @@ def read(model: Model, images: list[AnnotatedImage], batch: int = 16) -> list[Do
     for start in range(0, len(images), batch):
         chunk = images[start : start + batch]
         photos = [p.read() for p in chunk]
-        options = model.inference.overridden(flip_tta=False, decoder=BOX_OPTIONS)
+        options = model.inference.overridden(flip_tta=False, decoder=ONE_GARMENT)
         predictions = model.predict(photos, options, crop=False)
         for image, prediction in zip(chunk, predictions, strict=True):
             found = prediction.garments[0]

@@ -89,8 +89,10 @@ def test_evaluate_has_the_same_figures(drawn, model, tmp_path):
     command = ["evaluate", str(data), "--images", str(broken.parent), *model]
     try:
         broken.write_bytes(pixels[: len(pixels) // 2])  # the header is whole
-        assert main([*command, "--json", str(tmp_path / "1.json")]) == status.DONE
-        code, out, err = done(torchrun(2, *command, "--json", str(tmp_path / "2.json")))
+        written = ["--json", "{}.json", "--rows", "{}.csv", "--report", "{}"]
+        one, two = ([w.format(tmp_path / n) for w in written] for n in "12")
+        assert main([*command, *one]) == status.DONE
+        code, out, err = done(torchrun(2, *command, *two))
     finally:
         broken.write_bytes(pixels)
     assert code == status.DONE, err
@@ -101,6 +103,10 @@ def test_evaluate_has_the_same_figures(drawn, model, tmp_path):
         assert one[protocol].pop("seconds_per_image") > 0
         assert two[protocol].pop("seconds_per_image") > 0
     assert one == two
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
+    assert sorted(p.name for p in (tmp_path / "2").iterdir()) == [
+        "figures.json", "garments.csv", "index.html"
+    ]  # fmt: skip
 
 
 def test_commands_that_run_in_one_process_are_refused(drawn):

@@ -93,6 +93,13 @@ class Dataset(Records):
             f"{len(self.images)} images, {len(self.garments)} garments)"
         )
 
+    @property
+    def converted_from(self) -> str:
+        """The format of the data set that the file was converted from; empty if it does not say."""
+        converted = self._ours().get("converted")
+        found = converted.get("format") if isinstance(converted, dict) else None
+        return found if isinstance(found, str) else ""
+
     # -- reading ---------------------------------------------------------------------------
 
     @classmethod

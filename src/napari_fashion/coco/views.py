@@ -28,6 +28,8 @@ from napari_fashion.schema import Schema
 Id = Hashable
 """Ids are whatever the file has: mostly integers, sometimes text."""
 V = TypeVar("V", "Image", "Garment")
+_MOST_AREA = 1e18
+"""Square pixels; a number beyond it is no area."""
 
 
 class Frame:
@@ -375,6 +377,14 @@ class Garment(_View):
     def bbox_problem(self) -> str:
         """Why the record's box cannot be used; empty if it can, or if there is none."""
         return box_problem(self._record.get("bbox"))
+
+    @property
+    def area(self) -> float | None:
+        """The record's area in square pixels, or None if it is no number from 0."""
+        value = self._record.get("area")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return float(value) if 0 <= value <= _MOST_AREA else None
 
     @property
     def is_crowd(self) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from judged_garments import judged_garment
 from napari_fashion.coco.categories import FOREIGN
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.comparison import (
@@ -16,7 +17,6 @@ from napari_fashion.engine.evaluation.comparison import (
 )
 from napari_fashion.engine.evaluation.intervals import bootstrap_interval
 from napari_fashion.engine.evaluation.landmark_metrics import average_error
-from napari_fashion.engine.evaluation.report import Judged
 from napari_fashion.schema import Category, Schema
 
 K = 4
@@ -27,9 +27,7 @@ def judged(errors, keys=None):
     errors = np.asarray(errors, float)
     keys = keys or [f"{i}.png" for i in range(len(errors))]
     seen = np.full(errors.shape, 2)
-    return [
-        Judged(key, e, e, v, 0, np.ones(1)) for key, e, v in zip(keys, errors, seen, strict=True)
-    ]
+    return [judged_garment(e, v, key=key) for key, e, v in zip(keys, errors, seen, strict=True)]
 
 
 def before(n, seed=0):
@@ -158,4 +156,6 @@ def test_errors_of_some_landmarks_in_their_order():
     (one,) = judged(errors)
     (selected,) = select_landmarks([one], schema, [schema.landmarks[5], schema.landmarks[2]])
     assert selected.errors.tolist() == selected.box_errors.tolist() == [5.0, 2.0]
+    assert selected.side_errors.tolist() == [5.0, 2.0]
     assert selected.visibility.tolist() == [2, 2]
+    assert len(selected.scores) == len(selected.truth) == len(selected.predicted) == 2

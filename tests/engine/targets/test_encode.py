@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from garment_batches import SCHEMA, STRIDE, batch, on_cells, random_garments
+from napari_fashion.engine.inference.postprocess import category_probabilities
 from napari_fashion.engine.targets.encode import MARGIN, encode_targets
 from napari_fashion.engine.targets.options import TargetOptions
+from small import SHIRT_XY, fields_of
 
 
 def encode(garments, **options):
     return encode_targets(garments, SCHEMA, TargetOptions(**options), (12, 12), STRIDE)
+
+
+def fields_of_category(logits):
+    """Fields whose category field has (C, H, W) logits."""
+    made = fields_of(SHIRT_XY, (8 * logits.shape[2], 8 * logits.shape[1]), 8, 3.5)
+    return replace(made, category=logits)
 
 
 def cell_centre(i):
@@ -154,3 +163,25 @@ def test_an_image_without_garments_is_negative_everywhere():
     assert targets.pif.weight.min() == 1
     assert targets.pif.confidence.max() == 0
     assert targets.category.tolist() == [[-1]]
+
+
+def test_the_cells_that_vote_are_those_that_predictions_read():
+    """The box of the labelled landmarks, whatever the annotation's own box is."""
+    xy = np.zeros((1, 8, 2))
+    xy[0, [4, 5, 6, 7]] = [(30.0, 28.0), (55.0, 30.0), (26.0, 70.0), (60.0, 66.0)]
+    labels = np.array([[0, 0, 0, 0, 2, 1, 2, 2]])
+    garments = batch(xy, labels)
+    garments.box[:] = torch.tensor([0.0, 0.0, 95.0, 95.0])
+    cells = encode(garments).garment_cells[0, 0].numpy()
+    logits = np.zeros((2, *cells.shape), np.float32)
+    logits[0][cells] = 5.0  # says category 0 where training votes, and 1 elsewhere
+    logits[1][~cells] = 5.0
+    places = (xy[0, labels[0] > 0] + 0.5) / 8 - 0.5
+    fields = fields_of_category(logits)
+    for pool in ("max", "mean"):
+        read = category_probabilities(fields, places, pool)
+        assert read[0] == pytest.approx(1 / (1 + np.exp(-5.0)))
+    one = np.array([[0, 0, 0, 0, 2, 0, 0, 0]])
+    alone = batch(xy, one)
+    alone.box[:] = torch.tensor([0.0, 0.0, 95.0, 95.0])
+    assert encode(alone).garment_cells.all()  # a landmark alone has no box: the annotation's counts

@@ -228,8 +228,11 @@ class _SourceReader:
         box = np.zeros((n, 4), np.float32)
         category = np.full(n, UNCLEAR, np.int64)
         crowd = np.zeros(n, np.bool_)
+        area = np.full(n, np.nan)
         for i, garment in enumerate(truth.garments):
             crowd[i] = garment.is_crowd
+            if (given := garment.area) is not None:
+                area[i] = given
             category[i] = self._category(garment, truth)
             xy[i], visibility[i] = self._at_places(
                 *self._landmarks(garment, truth, size), int(category[i])
@@ -241,7 +244,17 @@ class _SourceReader:
             box[i], crowd[i] = region, True
         box[:, 2:] += box[:, :2]
         return AnnotatedImage(
-            key, group, truth.path, size, xy, visibility, member, box, category, crowd
+            key,
+            group,
+            truth.path,
+            size,
+            xy,
+            visibility,
+            member,
+            box,
+            category,
+            crowd,
+            given_area=area,
         )
 
     def _landmarks(

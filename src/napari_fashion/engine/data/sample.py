@@ -39,6 +39,9 @@ class AnnotatedImage:
         (N,) bool: crowds and regions to ignore.
     truth
         Whether a model may be judged by the image: not by what only models said.
+    given_area
+        (N,) float64: the areas that the file gives, square pixels; NaN where it gives none, None if it
+        gives no area at all.
     """
 
     key: str
@@ -52,6 +55,7 @@ class AnnotatedImage:
     category: NDArray[np.int64]
     crowd: NDArray[np.bool_]
     truth: bool = True
+    given_area: NDArray[np.float64] | None = None
 
     def read(self) -> RGBImage:
         """Read the image.
@@ -78,19 +82,29 @@ class AnnotatedImage:
         return [i for i in range(len(self.category)) if not self.why_not_judged(i)]
 
     @property
-    def box_area(self) -> NDArray[np.float64]:
-        """(N,) areas of the boxes, square pixels."""
-        sides = self.box[:, 2:] - self.box[:, :2]
-        return np.asarray(sides.prod(1), np.float64)
+    def area(self) -> NDArray[np.float64]:
+        """(N,) areas in square pixels: those that the file gives, else those of the boxes."""
+        sides = self.box[:, 2:].astype(np.float64) - self.box[:, :2]
+        boxes: NDArray[np.float64] = sides.prod(1)
+        if self.given_area is None:
+            return boxes
+        return np.where(np.isnan(self.given_area), boxes, self.given_area)
 
-    def why_not_judged(self, i: int) -> str:
+    def why_not_judged(self, i: int, least: int = 2) -> str:
         """Return why the error of garment `i` cannot be measured, as a plural; empty if it can.
 
-        It needs a box of labelled landmarks to divide by, and a visible landmark to compare.
+        Parameters
+        ----------
+        i
+            Index of the garment.
+        least
+            Number of labelled landmarks that it needs: two for a box of them. One of them has to be
+            visible, to be compared.
         """
         visibility = self.visibility[i]
         if self.crowd[i]:
             return "crowds and regions to ignore"
-        if (visibility > 0).sum() < 2:
-            return "garments with fewer than two labelled landmarks"
+        if (visibility > 0).sum() < least:
+            number = "two labelled landmarks" if least == 2 else "one labelled landmark"
+            return f"garments with fewer than {number}"
         return "" if (visibility == 2).any() else "garments without a visible landmark (v = 2)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -38,3 +40,41 @@ def category_ranks(probabilities: ArrayLike, truth: ArrayLike) -> NDArray[np.int
 def top(ranks: ArrayLike, n: int) -> float | None:
     """Return the share of garments whose true category is among the `n` likeliest."""
     return mean_or_none(np.asarray(ranks) < n)
+
+
+NOT_FOUND, OTHER = "not found", "other"
+"""Names of the column of garments that were not found, and of the row of the model's missing categories."""
+
+
+def confusion(
+    probabilities: ArrayLike, truth: ArrayLike, found: ArrayLike, names: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Count the garments of each true category by the likeliest predicted one.
+
+    Parameters
+    ----------
+    probabilities, truth
+        As for `category_ranks`.
+    found
+        (N,) bool: whether a garment was found; otherwise the prediction is `NOT_FOUND`.
+    names
+        C names of the categories. Those that the model lacks are `OTHER`.
+
+    Returns
+    -------
+    Numbers by the true, then by the predicted name, in the order of the categories; only those that
+    occur.
+    """
+    table = np.asarray(probabilities, np.float64).reshape(len(np.asarray(truth)), len(names))
+    counts: dict[tuple[int, int], int] = {}
+    c = len(names)
+    for row, true, there in zip(table, np.asarray(truth).tolist(), found, strict=True):  # type: ignore[arg-type]
+        if not c or (true < 0 and true != FOREIGN):
+            continue
+        place = (c if true == FOREIGN else true, int(row.argmax()) if there else c)
+        counts[place] = counts.get(place, 0) + 1
+    rows, columns = [*names, OTHER], [*names, NOT_FOUND]
+    result: dict[str, dict[str, int]] = {}
+    for (true, predicted), n in sorted(counts.items()):
+        result.setdefault(rows[true], {})[columns[predicted]] = n
+    return result

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_fashion.coco.categories import FOREIGN
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.intervals import bootstrap_interval
+from napari_fashion.engine.evaluation.judged import Judged
 from napari_fashion.engine.evaluation.landmark_metrics import average_error
-from napari_fashion.engine.evaluation.report import Judged
 from napari_fashion.schema import Schema
 
 MIN_IMAGES = 10
@@ -191,7 +191,11 @@ def select_landmarks(
             j,
             errors=j.errors[rows],
             box_errors=j.box_errors[rows],
+            side_errors=j.side_errors[rows],
             visibility=j.visibility[rows],
+            scores=j.scores[rows],
+            truth=j.truth[rows],
+            predicted=j.predicted[rows],
         )
         for j in judged
     ]

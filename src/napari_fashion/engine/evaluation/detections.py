@@ -1,175 +1,179 @@
-"""Predictions and the truth, compared garment by garment."""
+"""Predictions on whole images and the truth of these images, as COCO compares them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_fashion.engine.data.sample import AnnotatedImage
-from napari_fashion.engine.evaluation.average_precision import average_precision
-from napari_fashion.engine.evaluation.landmark_metrics import normalised_errors
-from napari_fashion.engine.evaluation.matching import match_garments, oks_matrix, precision_recall
-from napari_fashion.engine.evaluation.report import Judged
+from napari_fashion.engine.evaluation._arrays import Bool, Float64
+from napari_fashion.engine.evaluation.average_precision import Matches, match
+from napari_fashion.engine.evaluation.judged import body_type_of
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.schema import Schema
 
+FOUND = "one garment: found"
+SECOND = "one garment: a second, false one found"
+NONE_FOUND = "no garment: none found"
 
-@dataclass(frozen=True, eq=False)
-class Judgement:
-    """What a protocol found: garments compared, and shares of what was detected.
-
-    Attributes
-    ----------
-    judged
-        One per garment of the truth.
-    detection
-        ``precision``, ``recall`` and `average_precision`; empty if the protocol gives the garment.
-    images
-        See `Evaluation.images`.
-    """
-
-    judged: list[Judged]
-    detection: dict[str, float | None] = field(default_factory=dict)
-    images: dict[str, float | None] = field(default_factory=dict)
+COUNTS = ((1, "1 garment"), (2, "2 garments"), (3, "3 garments"), (4, "4 or more garments"))
+"""Numbers of garments in an image by which figures are grouped; the last one has all above."""
 
 
 class Detections:
-    """Predictions on whole images, matched with the truth as they come."""
+    """Predictions on whole images, with their truth."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.images: list[AnnotatedImage] = []
-        self.judged: list[Judged] = []
-        self.matches: list[NDArray[np.int64]] = []
         self.results: list[dict[str, Any]] = []
-        self.single_found: list[bool] = []
-        self.single_more: list[bool] = []
-        self.none_found: list[bool] = []
 
     def add(self, image: AnnotatedImage, prediction: Prediction) -> None:
-        """Match the predictions on one image with its garments."""
-        garments = prediction.garments
-        real = image.judgeable
-        similarity = oks_matrix(
-            np.array([g.xy for g in garments]).reshape(-1, *image.xy.shape[1:]),
-            image.xy[real],
-            image.visibility[real],
-            image.box_area[real],
-            self.schema.sigmas,
-        )
-        matches = match_garments(similarity, [g.score for g in garments])
-        nearest = _match_remaining(matches, similarity)
-        for row, i in enumerate(real):
-            found = np.flatnonzero(nearest == row)
-            garment = garments[int(found[0])] if len(found) else None
-            categories = len(self.schema.categories)
-            self.judged.append(
-                compare(image, i, garment, np.zeros(2), image.size, categories),
-            )
-        if len(real) == 1 and len(image.category) == 1:
-            self.single_found.append(bool((matches >= 0).any()))
-            self.single_more.append(len(garments) > 1)
-        elif not len(image.category):
-            self.none_found.append(not garments)
-        self.matches.append(matches)
-        self.results += [_result(len(self.images), garment) for garment in garments]
+        """Add an image with what was found in it."""
+        self.results += [_result(len(self.images), garment) for garment in prediction.garments]
         self.images.append(image)
 
-    def judgement(self) -> Judgement:
-        """Return what was found on all images."""
-        n = sum(len(image.judgeable) for image in self.images)
-        precision, recall = precision_recall(self.matches, n)
-        truth = _truth(self.images, self.schema)
-        return Judgement(
-            self.judged,
-            {
-                "precision": precision,
-                "recall": recall,
-                **average_precision(truth, self.results, self.schema.sigmas),
-            },
-            {
-                "one garment: found": _share(self.single_found),
-                "one garment: a second, false one found": _share(self.single_more),
-                "no garment: none found": _share(self.none_found),
-            },
-        )
+    def matched(self) -> MatchedImages:
+        """Match what was found with the garments of all images."""
+        truth, types = _truth(self.images, self.schema)
+        sigmas = self.schema.sigmas
+
+        def of(area: str = "all", only: list[int] | None = None) -> Matches:
+            return match(truth, self.results, sigmas, area=area, only=only)
+
+        by_type = {
+            name: of(only=types[name]) for name in self.schema.body_type_names if types[name]
+        }
+        return MatchedImages(self.images, of(), of("medium"), of("large"), by_type)
 
 
-def _match_remaining(
-    matches: NDArray[np.int64], similarity: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Match each garment that was not found with the most similar prediction that is left.
+@dataclass(frozen=True, eq=False)
+class MatchedImages:
+    """What was found in images, matched with their garments.
 
-    A prediction that is far off still has an error to count, but takes no garment from another.
-
-    Parameters
+    Attributes
     ----------
-    matches, similarity
-        (P,) of `match_garments`, and the (P, G) similarities.
-
-    Returns
-    -------
-    (P,) int64, -1 where nothing is left.
+    images
+        The N images.
+    all, medium, large
+        Of all garments, and of those of COCO's ranges of area.
+    by_body_type
+        Of the garments of each body type; all others are ignored.
     """
-    completed = matches.copy()
-    left = similarity.copy()
-    left[matches >= 0] = -1.0
-    left[:, matches[matches >= 0]] = -1.0
-    while left.size and left.max() > 0:
-        p, g = np.unravel_index(int(left.argmax()), left.shape)
-        completed[p] = g
-        left[p], left[:, g] = -1.0, -1.0
-    return completed
+
+    images: Sequence[AnnotatedImage]
+    all: Matches
+    medium: Matches
+    large: Matches
+    by_body_type: dict[str, Matches]
+
+    def figures(self, weights: Float64) -> dict[str, float | None]:
+        """Return all metrics of detection, by name.
+
+        Parameters
+        ----------
+        weights
+            (N,) how often each image counts.
+        """
+        precision, recall = self.all.precision_recall(weights)
+        figures: dict[str, float | None] = {
+            "precision": precision,
+            "recall": recall,
+            **self.all.average_precision(weights),
+            "ap_medium": self.medium.average_precision(weights)["ap"],
+            "ap_large": self.large.average_precision(weights)["ap"],
+        }
+        for name, matches in self.by_body_type.items():
+            figures |= _group(f"by_body_type.{name}", matches, weights, with_precision=False)
+        for name, chosen in self._by_count:
+            figures |= _group(f"by_count.{name}", self.all, weights * chosen)
+        for name, value in self._shares(weights).items():
+            figures[f"images.{name}"] = value
+        return figures
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of garments to be found in each group of `figures`."""
+        numbers = {
+            f"by_body_type.{name}": int(matches.garments.sum())
+            for name, matches in self.by_body_type.items()
+        }
+        for name, chosen in self._by_count:
+            numbers[f"by_count.{name}"] = int((self.all.garments * chosen).sum())
+        return numbers
+
+    @cached_property
+    def _by_count(self) -> list[tuple[str, Bool]]:
+        """The groups of images by their number of garments: a name, and which images."""
+        number = np.array([int((~image.crowd).sum()) for image in self.images], np.int64)
+        groups = []
+        for count, name in COUNTS:
+            chosen = number >= count if count == COUNTS[-1][0] else number == count
+            if chosen.any():
+                groups.append((name, chosen))
+        return groups
+
+    @cached_property
+    def _single_and_empty(self) -> tuple[Bool, Bool]:
+        """(N,) bool: images that have one garment and nothing else, and those without annotations."""
+        one = [
+            len(image.category) == 1
+            and not image.crowd.any()
+            and bool((image.visibility > 0).any())
+            for image in self.images
+        ]
+        empty = [not len(image.category) for image in self.images]
+        return np.array(one, np.bool_), np.array(empty, np.bool_)
+
+    def _shares(self, weights: Float64) -> dict[str, float | None]:
+        """Return shares of the images that have one garment, or none, by what was found in them."""
+        one, none = self._single_and_empty
+        n = len(self.images)
+        right = np.bincount(self.all.image, self.all.right[0], n) > 0
+        found = np.bincount(self.all.image, minlength=n)
+        return {
+            FOUND: _share(right, weights * one),
+            SECOND: _share(found > 1, weights * one),
+            NONE_FOUND: _share(found == 0, weights * none),
+        }
 
 
-def _share(values: list[bool]) -> float | None:
-    return sum(values) / len(values) if values else None
+def _group(
+    prefix: str, matches: Matches, weights: Float64, *, with_precision: bool = True
+) -> dict[str, float | None]:
+    """Return the figures of a group of garments or images, under its name.
 
-
-def compare(
-    image: AnnotatedImage,
-    i: int,
-    found: PredictedGarment | None,
-    origin: NDArray[np.float64],
-    size: tuple[float, float],
-    categories: int,
-) -> Judged:
-    """Compare garment `i` of an image with what was found in a view of it.
-
-    Parameters
-    ----------
-    found
-        The prediction, in the view's pixels; None if there is none.
-    origin
-        (2,) the view's corner in the image, xy pixels.
-    size
-        Width and height in pixels that errors are divided by.
-    categories
-        C, the number of the model's categories.
+    False finds are of no body type: they count in the average precision of each, and a body type has no
+    precision of its own.
     """
-    truth = image.xy[i].astype(np.float64)
-    labelled = truth[image.visibility[i] > 0]
-    extent = np.maximum(labelled.max(0) - labelled.min(0), 1.0)
-    predicted = np.zeros_like(truth) if found is None else found.xy.astype(np.float64)
-    predicted = predicted + origin
-    return Judged(
-        image.key,
-        normalised_errors(predicted, truth, size),
-        normalised_errors(predicted, truth, extent),
-        image.visibility[i],
-        int(image.category[i]),
-        np.zeros(categories) if found is None else found.category.astype(np.float64),
-    )
+    precision, recall = matches.precision_recall(weights)
+    found = matches.average_precision(weights)
+    figures = {"recall": recall, "ap": found["ap"], "ap50": found["ap50"]}
+    if with_precision:
+        figures["precision"] = precision
+    return {f"{prefix}.{name}": value for name, value in figures.items()}
 
 
-def _truth(images: Sequence[AnnotatedImage], schema: Schema) -> dict[str, Any]:
-    """Return the truth as the COCO document that `average_precision` takes; ids are positions."""
+def _share(values: Bool, weights: Float64) -> float | None:
+    total = float(weights.sum())
+    return float(weights @ values) / total if total else None
+
+
+def _truth(
+    images: Sequence[AnnotatedImage], schema: Schema
+) -> tuple[dict[str, Any], dict[str, list[int]]]:
+    """Return the truth as the COCO document that `match` takes, and ids by body type.
+
+    Ids are positions.
+    """
     annotations: list[dict[str, Any]] = []
+    types: dict[str, list[int]] = defaultdict(list)
     for number, image in enumerate(images):
+        area = image.area
         for i in range(len(image.category)):
             triplets = np.concatenate([image.xy[i], image.visibility[i][:, None]], axis=1)
             x0, y0, x1, y1 = image.box[i].tolist()
@@ -180,11 +184,13 @@ def _truth(images: Sequence[AnnotatedImage], schema: Schema) -> dict[str, Any]:
                     "category_id": 1,
                     "iscrowd": int(image.crowd[i]),
                     "bbox": [x0, y0, x1 - x0, y1 - y0],
-                    "area": float(image.box_area[i]),
+                    "area": float(area[i]),
                     "keypoints": triplets.ravel().tolist(),
                 }
             )
-    return {
+            if not image.crowd[i] and (image.visibility[i] > 0).any():
+                types[body_type_of(image, i, schema)].append(len(annotations))
+    document = {
         "images": [
             {"id": n, "width": image.size[0], "height": image.size[1]}
             for n, image in enumerate(images)
@@ -192,6 +198,7 @@ def _truth(images: Sequence[AnnotatedImage], schema: Schema) -> dict[str, Any]:
         "annotations": annotations,
         "categories": [{"id": 1, "name": "garment", "keypoints": list(schema.landmarks)}],
     }
+    return document, types
 
 
 def _result(image_id: int, garment: PredictedGarment) -> dict[str, Any]:

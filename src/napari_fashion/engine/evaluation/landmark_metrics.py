@@ -12,6 +12,12 @@ from napari_fashion.engine.evaluation._arrays import Bool, Float64, mean_or_none
 
 PDL_AT = (0.05, 0.1, 0.2)
 """Normalised distances at which PDL is reported; 0.1 is the usual one."""
+PDL_CURVE = tuple(round(0.01 * n, 2) for n in range(31))
+"""Normalised distances of the PDL curve."""
+PCK_AT = (0.05, 0.1, 0.2)
+"""Shares of the box's longer side at which PCK is reported (Yang and Ramanan 2013)."""
+CONFIDENCES = tuple(round(0.05 * n, 2) for n in range(1, 20))
+"""Thresholds on a landmark's score at which errors are split into confident and unconfident ones."""
 WITHIN = 0.02
 """Normalised error below which a person need not correct a landmark."""
 
@@ -127,6 +133,45 @@ def garments_within(errors: ArrayLike, counts: ArrayLike, distance: float) -> fl
     values, seen = _pair(errors, counts)
     fine = np.all((values <= distance) | ~seen, axis=1)
     return mean_or_none(np.asarray(fine)[seen.any(axis=1)])
+
+
+def errors_by_confidence(
+    errors: ArrayLike, counts: ArrayLike, scores: ArrayLike, threshold: float
+) -> tuple[float | None, float | None]:
+    """Return AVG NE over confident and over unconfident predictions.
+
+    Parameters
+    ----------
+    errors, counts, scores
+        (N, K) normalised errors, which of them count, and the scores of the predicted landmarks.
+    threshold
+        Least score of a confident prediction.
+    """
+    values, seen = _pair(errors, counts)
+    confident = np.asarray(scores, np.float64) >= threshold
+    return average_error(values, seen & confident), average_error(values, seen & ~confident)
+
+
+def detected_elsewhere(
+    scores: ArrayLike, visibility: ArrayLike, threshold: float
+) -> tuple[float | None, float | None]:
+    """Return the shares of detected landmarks that are not in the truth, and that are hidden in it.
+
+    Parameters
+    ----------
+    scores, visibility
+        (N, K) scores of the predicted landmarks, and the truth's visibility.
+    threshold
+        Least score of a detected landmark.
+
+    Returns
+    -------
+    Shares with v = 0 (cut off, not labelled, or none of the garment's) and with v = 1; None if nothing
+    is detected.
+    """
+    detected = np.asarray(scores, np.float64) >= threshold
+    seen = np.asarray(visibility)[detected]
+    return mean_or_none(seen == 0), mean_or_none(seen == 1)
 
 
 def _pair(errors: ArrayLike, counts: ArrayLike) -> tuple[Float64, Bool]:

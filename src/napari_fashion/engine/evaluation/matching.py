@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -121,28 +119,3 @@ def match_garments(
             matches[p] = g
             table[:, g] = -np.inf
     return matches
-
-
-def precision_recall(
-    matches: Iterable[NDArray[np.int64]], n_garments: int
-) -> tuple[float | None, float | None]:
-    """Return detection precision and recall.
-
-    Parameters
-    ----------
-    matches
-        Of each image: what `match_garments` returns.
-    n_garments
-        Number of garments in the truth.
-
-    Returns
-    -------
-    precision, recall
-        None where there is no prediction, or no garment.
-    """
-    found = [np.asarray(m) for m in matches]
-    n_predictions = sum(len(m) for m in found)
-    hits = sum(int((m >= 0).sum()) for m in found)
-    precision = hits / n_predictions if n_predictions else None
-    recall = hits / n_garments if n_garments else None
-    return precision, recall

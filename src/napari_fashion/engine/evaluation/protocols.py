@@ -1,157 +1,173 @@
 """Evaluation protocols: what a model is shown of annotated images, and what its answers are compared with.
 
-A protocol is a class registered under its name; `evaluate_images` runs one of them.
+A protocol is a cut, a choice and a fallback, each a name in its registry; usual combinations have names of
+their own. `evaluate_images` runs one.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from napari_fashion.documents import did_you_mean
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.decode import PUBLISHED, DecoderOptions
-from napari_fashion.engine.evaluation.detections import Detections, Judgement, compare
-from napari_fashion.engine.evaluation.landmark_metrics import average_error
+from napari_fashion.engine.evaluation.choices import CHOICES, Choice
+from napari_fashion.engine.evaluation.cuts import CUTS, Cut, show
+from napari_fashion.engine.evaluation.detections import Detections
+from napari_fashion.engine.evaluation.evaluation import Evaluation
+from napari_fashion.engine.evaluation.fallbacks import FALLBACKS, Fallback, Places, in_region
+from napari_fashion.engine.evaluation.judged import Judged, Region, compare
 from napari_fashion.engine.evaluation.predictor import Advance, Predictor
-from napari_fashion.engine.evaluation.report import Evaluation, build_report
+from napari_fashion.engine.evaluation.report import build_report
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError
-from napari_fashion.images.transforms import RGBImage, crop_to_box
-from napari_fashion.schema import Schema
+from napari_fashion.images.transforms import RGBImage
 from napari_fashion.tally import Tally
 
-Place = tuple[tuple[float, float], tuple[float, float]]
-"""Where a crop begins in its image, and the width and height of the box, in pixels."""
-
-BOX_OPTIONS = PUBLISHED.model_copy(update={"single_instance": True, "force_complete": True})
-"""A crop by the garment's box shows one garment, and every landmark gets a position.
+ONE_GARMENT = PUBLISHED.model_copy(update={"single_instance": True, "force_complete": True})
+"""There is one garment, and every landmark gets a position.
 
 The thresholds are the published ones, so that the errors of all runs stay comparable.
 """
 
 
-class EvaluationProtocol(ABC):
-    """What a model is shown, how its answers are decoded, and what they are compared with.
+@dataclass(frozen=True)
+class Protocol:
+    """What a model is shown, and what its answers are compared with.
 
     Attributes
     ----------
-    name, title
-        Its name in the registry, and what it measures in words.
-    divided_by_box
-        Whether errors are divided by the garment's box; otherwise by the image.
-    detects
-        Whether garments are detected: then images without any count, and the refinement pass applies.
+    cut
+        A name in `CUTS`: what is shown of an image.
+    choice
+        A name in `CHOICES`: which of the garments found is compared.
+    fallback
+        A name in `FALLBACKS`: where landmarks are said to be that were not found.
+    margin
+        Share of the box's width and height that a crop shows around it. Errors are divided by the width
+        and height of what is shown, with this margin.
+
+    Raises
+    ------
+    FashionError
+        If one of the names is not registered.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    divided_by_box: ClassVar[bool]
-    detects: ClassVar[bool]
+    cut: str
+    choice: str
+    fallback: str
+    margin: float = 0.0
 
-    @abstractmethod
+    def __post_init__(self) -> None:
+        for what, registry in (("cut", CUTS), ("choice", CHOICES), ("fallback", FALLBACKS)):
+            name = getattr(self, what)
+            if name not in registry:
+                raise FashionError(
+                    f"No {what} {name!r} of an evaluation protocol; {did_you_mean(name, list(registry))}"
+                )
+
+    @property
+    def shows(self) -> Cut:
+        """The cut."""
+        return CUTS[self.cut]
+
+    @property
+    def chooses(self) -> Choice:
+        """The choice."""
+        return CHOICES[self.choice]
+
+    @property
+    def falls_back_to(self) -> Fallback:
+        """The fallback."""
+        return FALLBACKS[self.fallback]
+
+    @property
+    def whole(self) -> bool:
+        """Whether whole images are shown."""
+        return self.cut == "none"
+
+    @property
+    def detects(self) -> bool:
+        """Whether garments are detected: then images without any count, and the refinement pass applies."""
+        return self.whole and not self.chooses.single
+
+    @property
+    def name(self) -> str:
+        """Its name among `PROTOCOLS`, else its parts."""
+        for name, protocol in PROTOCOLS.items():
+            if replace(self, margin=protocol.margin) == protocol:
+                return name
+        return f"{self.cut}-{self.choice}-{self.fallback}"
+
+    @property
+    def title(self) -> str:
+        """What it measures, in words."""
+        shown = self.shows.title
+        if self.margin and not self.whole:
+            shown += f" with {self.margin:.0%} around them"
+        divided = "image" if self.whole else "crop"
+        return (
+            f"{shown[0].upper()}{shown[1:]}: {self.chooses.title}, else {self.falls_back_to.title} "
+            f"(errors by the {divided})"
+        )
+
     def decoder_options(self, inference: InferenceOptions) -> DecoderOptions:
         """Return how fields are decoded by default, if a model is used with some options."""
-
-    @abstractmethod
-    def judge(
-        self, predictor: Predictor, images: Sequence[AnnotatedImage], margin: float
-    ) -> Judgement:
-        """Predict images and compare with the truth."""
+        if self.chooses.single:
+            return ONE_GARMENT
+        return inference.decoder.model_copy(update={"force_complete": True})
 
 
-PROTOCOLS: dict[str, EvaluationProtocol] = {}
-"""The protocols by name."""
+PROTOCOLS: dict[str, Protocol] = {}
+"""The usual combinations by name."""
 
 
-def register_protocol(kind: type[EvaluationProtocol]) -> type[EvaluationProtocol]:
-    """Register a protocol under its name; a decorator.
+def register_protocol(name: str, protocol: Protocol) -> None:
+    """Register a protocol under a name.
 
     Raises
     ------
     ValueError
         If the name is taken.
     """
-    if kind.name in PROTOCOLS:
-        raise ValueError(f"The protocol {kind.name!r} is registered twice; expected unique names.")
-    PROTOCOLS[kind.name] = kind()
-    return kind
+    if name in PROTOCOLS:
+        raise ValueError(f"The protocol {name!r} is registered twice; expected unique names.")
+    PROTOCOLS[name] = protocol
 
 
-@register_protocol
-class BoxProtocol(EvaluationProtocol):
-    """Crops by the box of each garment's labelled landmarks; one garment each."""
-
-    name = "box"
-    title = "Box crops (one garment, all landmarks; errors by the box)"
-    divided_by_box = True
-    detects = False
-
-    def decoder_options(self, inference: InferenceOptions) -> DecoderOptions:
-        """Return `BOX_OPTIONS`."""
-        return BOX_OPTIONS
-
-    def judge(
-        self, predictor: Predictor, images: Sequence[AnnotatedImage], margin: float
-    ) -> Judgement:
-        """Predict a crop per garment; the garment found is the one."""
-
-        def view(pixels: RGBImage, image: AnnotatedImage, i: int) -> tuple[RGBImage, Place]:
-            crop = crop_to_box(pixels, image.xy[i][image.visibility[i] > 0], margin)
-            return crop.image, (crop.origin, crop.extent)
-
-        categories = len(predictor.model.schema.categories)
-        jobs = ((image, i) for image in images for i in image.judgeable)
-        judged = []
-        for image, i, (corner, extent), prediction in predictor.predict(jobs, view, crop=True):
-            found = prediction.garments[0] if prediction.garments else None
-            origin = np.asarray(corner, np.float64)
-            judged.append(compare(image, i, found, origin, extent, categories))
-        return Judgement(judged)
+register_protocol("box", Protocol("hull", "only", "corner"))
+register_protocol("whole", Protocol("none", "matched", "corner"))
+register_protocol("published", Protocol("bbox", "only", "corner"))
 
 
-@register_protocol
-class WholeProtocol(EvaluationProtocol):
-    """Whole images; predictions are matched to garments by object keypoint similarity.
+def protocol_of(name: str) -> Protocol:
+    """Return a protocol by its name.
 
-    The prediction with the highest score chooses first; a garment that was not found is compared with the
-    most similar prediction that is left.
+    Raises
+    ------
+    FashionError
+        If there is none of that name.
     """
-
-    name = "whole"
-    title = "Whole images (no box given; errors by the image)"
-    divided_by_box = False
-    detects = True
-
-    def decoder_options(self, inference: InferenceOptions) -> DecoderOptions:
-        """Return the options' own, with every landmark of a garment given a position."""
-        return inference.decoder.model_copy(update={"force_complete": True})
-
-    def judge(
-        self, predictor: Predictor, images: Sequence[AnnotatedImage], margin: float
-    ) -> Judgement:
-        """Predict whole images, and match; `margin` has no meaning here."""
-        detections = Detections(predictor.model.schema)
-        jobs = ((image, None) for image in images)
-        for image, _, _, prediction in predictor.predict(
-            jobs, lambda pixels, _image, _job: (pixels, None), crop=False
-        ):
-            detections.add(image, prediction)
-        return detections.judgement()
+    if name not in PROTOCOLS:
+        raise FashionError(
+            f"No evaluation protocol {name!r}; {did_you_mean(name, list(PROTOCOLS))}"
+        )
+    return PROTOCOLS[name]
 
 
 def evaluate_images(
     model: Model,
     images: Sequence[AnnotatedImage],
     *,
-    protocol: str = "box",
+    protocol: str | Protocol = "box",
     inference: InferenceOptions | None = None,
     decoder: DecoderOptions | None = None,
-    margin: float = 0.0,
+    margin: float | None = None,
+    places: Places | None = None,
+    confidence: float | None = None,
     batch: int = 16,
     rounds: int = 1000,
     seed: int = 0,
@@ -170,14 +186,18 @@ def evaluate_images(
     images
         Annotated images (`load_sources`).
     protocol
-        A name in `PROTOCOLS`: ``"box"`` or ``"whole"``.
+        A name in `PROTOCOLS`, or a combination of one's own.
     inference
         How the model is used, given whole; None for its own options. Crops get no refinement pass.
     decoder
         How fields are decoded; None for the protocol's default.
     margin
-        Share of the box's width and height that a crop shows around it (``"box"`` only). Errors are
-        divided by the box itself.
+        Instead of the protocol's.
+    places
+        Relative places of the artificial skeleton; None for the package's own (`fallbacks`).
+    confidence
+        Score from which a landmark is confident, and counts as detected; None for the decoder's
+        `landmark_threshold`.
     batch
         Largest number of images or crops that the network gets at once.
     rounds, seed
@@ -195,80 +215,119 @@ def evaluate_images(
     ImageError
         If an image cannot be read, and there is no `tally`.
     """
-    if protocol not in PROTOCOLS:
-        raise FashionError(
-            f"No evaluation protocol {protocol!r}; {did_you_mean(protocol, list(PROTOCOLS))}"
-        )
-    chosen = PROTOCOLS[protocol]
+    chosen = protocol_of(protocol) if isinstance(protocol, str) else protocol
+    if margin is not None:
+        chosen = replace(chosen, margin=margin)
     _require_judgeable(images, chosen, tally)
     inference = inference or model.inference
-    predictor = Predictor(
-        model,
-        inference.overridden(decoder=decoder or chosen.decoder_options(inference)),
-        batch,
-        advance,
-        tally,
-    )
-    found = chosen.judge(predictor, images, margin)
+    options = decoder or chosen.decoder_options(inference)
+    predictor = Predictor(model, inference.overridden(decoder=options), batch, advance, tally)
+    judge = _Judge(chosen, predictor, places)
+    judge.run(images)
     unread = all(image.path in predictor.broken for image in images)
-    if not found.judged and predictor.broken and (unread or not chosen.detects):
+    if not judge.judged and predictor.broken and (unread or not chosen.detects):
         raise FashionError(
             f"No garment of the {len(images)} images could be judged: none of them can be read. Found "
             f"{tally or 'nothing else'}."
         )
-    return _evaluation(chosen, model.schema, found, predictor.seconds / len(images), rounds, seed)
-
-
-def _evaluation(
-    protocol: EvaluationProtocol,
-    schema: Schema,
-    found: Judgement,
-    seconds: float,
-    rounds: int,
-    seed: int,
-) -> Evaluation:
-    judged = found.judged
-    k, c = schema.n_landmarks, len(schema.categories)
-    visibility = np.array([j.visibility for j in judged]).reshape(-1, k)
     report = build_report(
-        np.array([j.errors for j in judged]).reshape(-1, k),
-        visibility,
-        schema.landmarks,
-        [j.key for j in judged],
-        probabilities=np.array([j.probabilities for j in judged]).reshape(-1, c),
-        categories=np.array([j.category for j in judged], dtype=np.int64),
-        detection=found.detection,
+        judge.judged,
+        model.schema,
+        detected=judge.detections.matched() if chosen.detects else None,
+        confidence=options.landmark_threshold if confidence is None else confidence,
         rounds=rounds,
         seed=seed,
     )
-    by_box = np.array([j.box_errors for j in judged]).reshape(-1, k)
+    parts: dict[str, str | float] = {
+        "cut": chosen.cut,
+        "margin": chosen.margin,
+        "choice": chosen.choice,
+    }
     return Evaluation(
-        protocol=protocol.name,
-        title=protocol.title,
+        protocol=chosen.name,
+        title=chosen.title,
+        parts={**parts, "fallback": chosen.fallback},
         report=report,
-        judged=judged,
-        seconds_per_image=seconds,
-        average_error_by_box=average_error(by_box, visibility == 2),
-        divided_by_box=protocol.divided_by_box,
-        images=found.images,
+        judged=judge.judged,
+        seconds_per_image=predictor.seconds / len(images),
     )
 
 
+class _Judge:
+    """Predicts images as a protocol shows them, and compares what is found with the truth."""
+
+    def __init__(self, protocol: Protocol, predictor: Predictor, places: Places | None) -> None:
+        self.protocol, self.predictor = protocol, predictor
+        self.schema = predictor.model.schema
+        self.relative = protocol.falls_back_to.relative(self.schema, places)
+        self.detections = Detections(self.schema)
+        self.judged: list[Judged] = []
+
+    def run(self, images: Sequence[AnnotatedImage]) -> None:
+        """Judge all images."""
+        protocol = self.protocol
+
+        def view(pixels: RGBImage, image: AnnotatedImage, i: int | None) -> tuple[RGBImage, Region]:
+            return show(protocol.shows, pixels, image, i, protocol.margin)
+
+        jobs: list[tuple[AnnotatedImage, int | None]] = []
+        for image in images:
+            garments = () if protocol.whole else _judgeable(image, protocol)
+            jobs += [(image, i) for i in garments] if not protocol.whole else [(image, None)]
+        crop = not protocol.whole
+        for image, i, region, prediction in self.predictor.predict(jobs, view, crop=crop):
+            garments = _judgeable(image, protocol) if i is None else [i]
+            self._judge(image, garments, region, prediction)
+
+    def _judge(
+        self,
+        image: AnnotatedImage,
+        garments: Sequence[int],
+        region: Region,
+        prediction: Prediction,
+    ) -> None:
+        """Compare what was found in a part of an image with garments of its truth."""
+        found = [_moved(garment, region) for garment in prediction.garments]
+        chosen = self.protocol.chooses.choose(image, garments, found, self.schema)
+        fallback = in_region(self.relative, region)
+        self.judged += [
+            compare(image, i, garment, region, fallback, self.schema)
+            for i, garment in zip(garments, chosen, strict=True)
+        ]
+        if self.protocol.detects:
+            self.detections.add(image, prediction)
+
+
+def _moved(garment: PredictedGarment, region: Region) -> PredictedGarment:
+    """Return a garment in pixels of the image."""
+    if not (region.left or region.top):
+        return garment
+    origin = (region.left, region.top)
+    return replace(garment, xy=(garment.xy.astype("f8") + origin).astype("f4"))
+
+
+def _judgeable(image: AnnotatedImage, protocol: Protocol) -> list[int]:
+    least = protocol.shows.least
+    return [i for i in range(len(image.category)) if not image.why_not_judged(i, least)]
+
+
 def _require_judgeable(
-    images: Sequence[AnnotatedImage], protocol: EvaluationProtocol, tally: Tally | None
+    images: Sequence[AnnotatedImage], protocol: Protocol, tally: Tally | None
 ) -> None:
     """Count the garments that cannot be judged; raise FashionError if none can."""
+    least = protocol.shows.least
     reasons = Tally()
     for image in images:
         for i in range(len(image.category)):
-            if reason := image.why_not_judged(i):
+            if reason := image.why_not_judged(i, least):
                 reasons.add(reason)
     garments = sum(len(image.category) for image in images)
     empty = any(not len(image.category) for image in images)
     if reasons.total == garments and not (protocol.detects and empty):
+        expected = "two labelled landmarks" if least == 2 else "a labelled landmark"
         raise FashionError(
             f"No landmark can be judged in {len(images)} images with {garments} garments: expected "
-            "garments with two labelled landmarks, of which one is visible (v = 2). Found "
+            f"garments with {expected}, of which one is visible (v = 2). Found "
             f"{reasons or 'no garment'}."
         )
     if tally is not None:

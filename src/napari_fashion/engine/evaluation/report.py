@@ -1,30 +1,40 @@
-"""The metrics of one evaluation, gathered: as data, and as rows of a table."""
+"""The metrics of one evaluation, gathered as data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from napari_fashion.engine.evaluation.category_metrics import category_ranks, top
-from napari_fashion.engine.evaluation.intervals import bootstrap_interval
+from napari_fashion.coco.categories import UNCLEAR
+from napari_fashion.engine.evaluation._arrays import Bool, Float64
+from napari_fashion.engine.evaluation.category_metrics import category_ranks, confusion, top
+from napari_fashion.engine.evaluation.detections import MatchedImages
+from napari_fashion.engine.evaluation.intervals import bootstrap_intervals
+from napari_fashion.engine.evaluation.judged import Judged
 from napari_fashion.engine.evaluation.landmark_metrics import (
+    CONFIDENCES,
+    PCK_AT,
     PDL_AT,
+    PDL_CURVE,
     WITHIN,
     average_error,
+    detected_elsewhere,
     error_by_landmark,
+    errors_by_confidence,
     garments_within,
     masked,
     median_error,
     pooled_error,
     share_within,
 )
+from napari_fashion.engine.evaluation.ratios import Ratios
+from napari_fashion.schema import Schema
 
-Row = tuple[str, str, str]
-"""A metric in words, its value, and its interval; empty where it has none."""
+Bounds = tuple[float, float] | None
+Figures = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -35,39 +45,73 @@ class Report:
     ----------
     n_images, n_garments, n_points
         Number of images, garments and visible landmarks that were judged.
+    not_found
+        Number of these garments of which nothing was found.
     error_by_landmark
         NE of each landmark by name, over visible ones.
     average_error
         AVG NE: the mean of `error_by_landmark`.
     pooled_error, median_error
         Over all visible landmarks.
-    pooled_error_with_hidden
-        Over visible and hidden landmarks.
+    error_by_landmark_with_hidden, average_error_with_hidden, pooled_error_with_hidden
+        The same over visible and hidden landmarks.
+    average_error_by_box
+        AVG NE with errors divided by the garment's box.
     near
         PDL: share of visible landmarks within each of `PDL_AT`, by the distance as text.
+    pck
+        PCK: share of visible landmarks within each of `PCK_AT` of the box's longer side.
     points_within, garments_within
         Share of visible landmarks within `WITHIN`, and of garments all of whose landmarks are.
+    confidence
+        Score from which a landmark is confident, and counts as detected.
+    confident_error, unconfident_error, confident_share
+        AVG NE over confident and over unconfident predictions of visible landmarks, and the share of the
+        first.
+    not_present, not_visible
+        Share of detected landmarks that are not in the truth, or hidden in it.
     top1, top3, top5
         Share of garments whose true category is among the likeliest.
     precision, recall
-        Of detecting garments; None if the protocol gives the garment.
-    ap, ap50, ap75, ar
+        Of detecting garments, at an OKS of 0.5; None if the protocol gives the garment.
+    ap, ap50, ap75, ap_medium, ap_large, ar
         OKS average precision and recall; None likewise.
+    images
+        Shares of images by what was detected in them, by their names; empty likewise.
+    by_category, by_body_type, by_count
+        Figures of each category, of each body type, and of images by their number of garments.
+    confusion
+        See `category_metrics.confusion`.
+    curves
+        ``pdl``: (distance, share) pairs; ``confidence``: (threshold, confident error, unconfident error,
+        confident share).
     intervals
-        95 % bootstrap intervals over images, of some of the metrics, by name.
+        95 % bootstrap intervals over images, by the metric's name, with dots within groups
+        (``near.0.1``); None if there are none.
     """
 
     n_images: int
     n_garments: int
     n_points: int
-    error_by_landmark: dict[str, float | None]
+    not_found: int
+    error_by_landmark: Figures
     average_error: float | None
     pooled_error: float | None
     median_error: float | None
+    error_by_landmark_with_hidden: Figures
+    average_error_with_hidden: float | None
     pooled_error_with_hidden: float | None
-    near: dict[str, float | None]
+    average_error_by_box: float | None
+    near: Figures
+    pck: Figures
     points_within: float | None
     garments_within: float | None
+    confidence: float
+    confident_error: float | None
+    unconfident_error: float | None
+    confident_share: float | None
+    not_present: float | None
+    not_visible: float | None
     top1: float | None
     top3: float | None
     top5: float | None
@@ -76,8 +120,16 @@ class Report:
     ap: float | None = None
     ap50: float | None = None
     ap75: float | None = None
+    ap_medium: float | None = None
+    ap_large: float | None = None
     ar: float | None = None
-    intervals: dict[str, tuple[float, float] | None] | None = None
+    images: Figures = field(default_factory=dict)
+    by_category: dict[str, Figures] = field(default_factory=dict)
+    by_body_type: dict[str, Figures] = field(default_factory=dict)
+    by_count: dict[str, Figures] = field(default_factory=dict)
+    confusion: dict[str, dict[str, int]] = field(default_factory=dict)
+    curves: dict[str, list[list[float | None]]] = field(default_factory=dict)
+    intervals: dict[str, Bounds] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data that JSON takes."""
@@ -90,15 +142,89 @@ class Report:
         return data
 
 
+class _Table:
+    """What was judged, as arrays of N garments."""
+
+    def __init__(self, judged: Sequence[Judged], schema: Schema, confidence: float) -> None:
+        n, k, c = len(judged), schema.n_landmarks, len(schema.categories)
+        self.schema, self.confidence = schema, confidence
+        self.keys = [j.key for j in judged]
+
+        def landmarks(name: str) -> Float64:
+            return np.array([getattr(j, name) for j in judged], np.float64).reshape(n, k)
+
+        self.errors, self.box, self.side = map(landmarks, ("errors", "box_errors", "side_errors"))
+        self.scores = landmarks("scores")
+        self.visibility = landmarks("visibility").astype(np.int64)
+        self.visible = masked(self.errors, self.visibility)
+        self.labelled = masked(self.errors, self.visibility, hidden=True)
+        self.probabilities = np.array([j.probabilities for j in judged]).reshape(n, c)
+        self.category = np.array([j.category for j in judged], np.int64)
+        self.found = np.array([j.found for j in judged], np.bool_)
+        self.body_type = np.array([j.body_type for j in judged], object)
+        self.ranked = (self.category != UNCLEAR) & (c > 0)
+        self.ranks = np.full(n, -1, np.int64)
+        self.ranks[self.ranked] = category_ranks(
+            self.probabilities[self.ranked], self.category[self.ranked]
+        )
+
+    def ratios(self) -> Ratios:
+        """Return all metrics of garments that get intervals."""
+        r = Ratios()
+        names = self.schema.landmarks
+        detected = self.scores >= self.confidence
+        within = (self.errors <= WITHIN) & self.visible
+        r.add_average(
+            "average_error", self.errors, self.visible, [f"error_by_landmark.{n}" for n in names]
+        )
+        r.add_average(
+            "average_error_with_hidden", self.errors, self.labelled,
+            [f"error_by_landmark_with_hidden.{n}" for n in names],
+        )  # fmt: skip
+        r.add_average("average_error_by_box", self.box, self.visible)
+        r.add_average("confident_error", self.errors, self.visible & detected)
+        r.add_average("unconfident_error", self.errors, self.visible & ~detected)
+        r.add("confident_share", detected.astype(np.float64), self.visible)
+        r.add("pooled_error", self.errors, self.visible)
+        r.add("pooled_error_with_hidden", self.errors, self.labelled)
+        r.add_median("median_error", self.errors, self.visible)
+        for at in PDL_AT:
+            r.add(f"near.{at}", (self.errors <= at).astype(np.float64), self.visible)
+        for at in PCK_AT:
+            r.add(f"pck.{at}", (self.side <= at).astype(np.float64), self.visible)
+        r.add("points_within", within.astype(np.float64), self.visible)
+        whole: Bool = np.all(within | ~self.visible, axis=1)
+        any_visible: Bool = np.any(self.visible, axis=1)
+        r.add("garments_within", whole.astype(np.float64), any_visible)
+        r.add("not_present", (self.visibility == 0).astype(np.float64), detected)
+        r.add("not_visible", (self.visibility == 1).astype(np.float64), detected)
+        for n in (1, 3, 5):
+            r.add(f"top{n}", (self.ranks < n).astype(np.float64), self.ranked)
+        for name, chosen in self.body_types():
+            r.add_average(
+                f"by_body_type.{name}.average_error", self.errors, self.visible & chosen[:, None]
+            )
+        return r
+
+    def body_types(self) -> list[tuple[str, Bool]]:
+        """Return the body types that occur, with their garments."""
+        chosen = [(name, self.body_type == name) for name in self.schema.body_type_names]
+        return [(name, rows) for name, rows in chosen if rows.any()]
+
+    def of_category(self, chosen: Bool) -> Ratios:
+        """Return the metrics of the garments of one category."""
+        r = Ratios()
+        r.add_average("average_error", self.errors[chosen], self.visible[chosen])
+        r.add("top1", (self.ranks[chosen] < 1).astype(np.float64), self.ranked[chosen])
+        return r
+
+
 def build_report(
-    errors: ArrayLike,
-    visibility: ArrayLike,
-    landmarks: Sequence[str],
-    groups: Sequence[Hashable],
+    judged: Sequence[Judged],
+    schema: Schema,
     *,
-    probabilities: ArrayLike | None = None,
-    categories: ArrayLike | None = None,
-    detection: dict[str, float | None] | None = None,
+    detected: MatchedImages | None = None,
+    confidence: float = 0.15,
     rounds: int = 1000,
     seed: int = 0,
 ) -> Report:
@@ -106,16 +232,14 @@ def build_report(
 
     Parameters
     ----------
-    errors, visibility
-        (N, K) of `normalised_errors`, and the truth's.
-    landmarks
-        K names.
-    groups
-        (N,) the image of each garment.
-    probabilities, categories
-        (N, C) predicted and (N,) true, as `category_ranks` takes them; without them there is no top-n.
-    detection
-        ``precision``, ``recall`` and what `average_precision` returns, if the protocol detects garments.
+    judged
+        The garments.
+    schema
+        The model's.
+    detected
+        What was found in whole images, if the protocol detects garments.
+    confidence
+        Score from which a landmark is confident, and counts as detected.
     rounds, seed
         Of the bootstrap; 0 rounds leave the intervals out.
 
@@ -124,173 +248,122 @@ def build_report(
     ValueError
         If an error that counts is not finite (`masked`).
     """
-    values = np.asarray(errors, np.float64).reshape(-1, len(landmarks))
-    seen = np.asarray(visibility).reshape(-1, len(landmarks))
-    visible = masked(values, seen)
-    labelled = masked(values, seen, hidden=True)
-
-    def ranked(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        if probabilities is None or categories is None:
-            return np.zeros(0, np.int64)
-        return category_ranks(np.asarray(probabilities)[rows], np.asarray(categories)[rows])
-
-    resampled: dict[str, Callable[[NDArray[np.int64]], float | None]] = {
-        "average_error": lambda rows: average_error(values[rows], visible[rows]),
-        "pooled_error": lambda rows: pooled_error(values[rows], visible[rows]),
-        "points_within": lambda rows: share_within(values[rows], visible[rows], WITHIN),
-        "garments_within": lambda rows: garments_within(values[rows], visible[rows], WITHIN),
-        "top1": lambda rows: top(ranked(rows), 1),
-        "top3": lambda rows: top(ranked(rows), 3),
-        "top5": lambda rows: top(ranked(rows), 5),
-    }
-    all_rows = np.arange(len(values))
-    intervals = None
+    table = _Table(judged, schema, confidence)
+    bootstrap = {"rounds": rounds, "seed": seed}
+    intervals: dict[str, Bounds] | None = None
     if rounds:
-        intervals = {
-            name: bootstrap_interval(metric, groups, rounds=rounds, seed=seed)
-            for name, metric in resampled.items()
-        }
+        intervals = dict(bootstrap_intervals(table.ratios().figures, table.keys, **bootstrap))
+    found: Figures = {}
+    if detected is not None:
+        found = detected.figures(np.ones(len(detected.images)))
+        if intervals is not None:
+            images = range(len(detected.images))
+            intervals |= bootstrap_intervals(detected.figures, images, **bootstrap)
+    by_category: dict[str, Figures] = {}
+    for index, name in enumerate(schema.category_names):
+        chosen = table.category == index
+        if not chosen.any():
+            continue
+        ratios = table.of_category(chosen)
+        by_category[name] = {"garments": int(chosen.sum()), **ratios.figures(np.ones(chosen.sum()))}
+        if intervals is not None:
+            keys = [table.keys[row] for row in np.flatnonzero(chosen)]
+            own = bootstrap_intervals(ratios.figures, keys, **bootstrap)
+            intervals |= {f"by_category.{name}.{metric}": bounds for metric, bounds in own.items()}
     return Report(
-        n_images=len(set(groups)),
-        n_garments=len(values),
-        n_points=int(visible.sum()),
-        error_by_landmark=dict(zip(landmarks, error_by_landmark(values, visible), strict=True)),
-        median_error=median_error(values, visible),
-        pooled_error_with_hidden=pooled_error(values, labelled),
-        near={str(at): share_within(values, visible, at) for at in PDL_AT},
+        **_landmark_figures(table),
+        **_category_figures(table),
+        **_plain(found),
+        images={n.removeprefix("images."): v for n, v in found.items() if n.startswith("images.")},
+        by_category=by_category,
+        by_body_type=_by_body_type(table, detected, found),
+        by_count=_groups("by_count.", detected, found),
         intervals=intervals,
-        **{name: metric(all_rows) for name, metric in resampled.items()},
-        **(detection or {}),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """One garment of the truth with what was predicted for it.
-
-    Attributes
-    ----------
-    key
-        The image's file name.
-    errors
-        (K,) float64: distance in coordinates divided by the width and height of the crop, or of
-        the whole image. Of a garment that was not found: to the image's corner.
-    box_errors
-        (K,) float64: the same, divided by the width and height of the garment's box.
-    visibility
-        (K,) of the truth.
-    category
-        Index of the true category, `UNCLEAR` or `FOREIGN` (`coco.categories`).
-    probabilities
-        (C,) predicted.
-    """
-
-    key: str
-    errors: NDArray[np.float64]
-    box_errors: NDArray[np.float64]
-    visibility: NDArray[np.int64]
-    category: int
-    probabilities: NDArray[np.float64]
+def _plain(found: Figures) -> dict[str, Any]:
+    """Return the metrics of detection that belong to no group."""
+    return {n: v for n, v in found.items() if not n.startswith(("by_", "images."))}
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """The metrics of a model on annotated images by one protocol.
+def _landmark_figures(t: _Table) -> dict[str, Any]:
+    """Return the metrics of landmarks by the names of `Report`."""
+    names = t.schema.landmarks
+    confident, unconfident = errors_by_confidence(t.errors, t.visible, t.scores, t.confidence)
+    not_present, not_visible = detected_elsewhere(t.scores, t.visibility, t.confidence)
+    return {
+        "n_images": len(set(t.keys)),
+        "n_garments": len(t.keys),
+        "n_points": int(t.visible.sum()),
+        "not_found": int((~t.found).sum()),
+        "error_by_landmark": dict(zip(names, error_by_landmark(t.errors, t.visible), strict=True)),
+        "average_error": average_error(t.errors, t.visible),
+        "pooled_error": pooled_error(t.errors, t.visible),
+        "median_error": median_error(t.errors, t.visible),
+        "error_by_landmark_with_hidden": dict(
+            zip(names, error_by_landmark(t.errors, t.labelled), strict=True)
+        ),
+        "average_error_with_hidden": average_error(t.errors, t.labelled),
+        "pooled_error_with_hidden": pooled_error(t.errors, t.labelled),
+        "average_error_by_box": average_error(t.box, t.visible),
+        "near": {str(at): share_within(t.errors, t.visible, at) for at in PDL_AT},
+        "pck": {str(at): share_within(t.side, t.visible, at) for at in PCK_AT},
+        "points_within": share_within(t.errors, t.visible, WITHIN),
+        "garments_within": garments_within(t.errors, t.visible, WITHIN),
+        "confidence": t.confidence,
+        "confident_error": confident,
+        "unconfident_error": unconfident,
+        "confident_share": _confident_share(t, t.confidence),
+        "not_present": not_present,
+        "not_visible": not_visible,
+        "curves": {
+            "pdl": [[at, share_within(t.errors, t.visible, at)] for at in PDL_CURVE],
+            "confidence": [
+                [
+                    at,
+                    *errors_by_confidence(t.errors, t.visible, t.scores, at),
+                    _confident_share(t, at),
+                ]
+                for at in CONFIDENCES
+            ],
+        },
+    }
 
-    Attributes
-    ----------
-    protocol, title
-        Name of the protocol, and what it measures in words.
-    report
-        See `Report`.
-    judged
-        What `report` was computed from, one per garment.
-    seconds_per_image
-        Of network, decoder and resizing, without reading files.
-    average_error_by_box
-        AVG NE with errors divided by the garment's box.
-    divided_by_box
-        Whether the report's errors are divided by the garment's box, too.
-    images
-        Shares of images by what was detected in them, by their names; empty if the protocol gives the
-        garment.
-    """
 
-    protocol: str
-    title: str
-    report: Report
-    judged: list[Judged]
-    seconds_per_image: float | None
-    average_error_by_box: float | None
-    divided_by_box: bool
-    images: dict[str, float | None]
+def _confident_share(t: _Table, threshold: float) -> float | None:
+    return share_within(-t.scores, t.visible, -threshold)
 
-    def summary(self) -> dict[str, float]:
-        """Return the few metrics that a training run shows."""
-        r = self.report
-        metrics = {
-            "ne": r.average_error,
-            "median": r.median_error,
-            "pdl": r.near["0.1"],
-            "top1": r.top1,
-            "top3": r.top3,
-            "top5": r.top5,
-        }
-        return {name: value for name, value in metrics.items() if value is not None}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data that JSON takes."""
-        return {
-            "protocol": self.protocol,
-            **self.report.to_dict(),
-            "average_error_by_box": self.average_error_by_box,
-            "images": self.images,
-            "seconds_per_image": self.seconds_per_image,
-        }
+def _category_figures(t: _Table) -> dict[str, Any]:
+    """Return the metrics of categories by the names of `Report`."""
+    ranks = t.ranks[t.ranked]
+    return {
+        **{f"top{n}": top(ranks, n) for n in (1, 3, 5)},
+        "confusion": confusion(t.probabilities, t.category, t.found, t.schema.category_names),
+    }
 
-    def rows(self) -> list[Row]:
-        """Return the metrics as a table for people; undefined ones are left out."""
-        r = self.report
-        counts = f"{r.n_garments} / {r.n_images} / {r.n_points}"
-        by_box = None if self.divided_by_box else self.average_error_by_box
-        rows: list[Row | None] = [
-            ("garments / images / points", counts, ""),
-            self._row("AVG NE, visible landmarks", r.average_error, "average_error"),
-            *(self._row(f"  {name}", error) for name, error in r.error_by_landmark.items()),
-            self._row("AVG NE, by the garment's box", by_box),
-            self._row("pooled NE", r.pooled_error, "pooled_error"),
-            self._row("pooled NE, hidden too", r.pooled_error_with_hidden),
-            self._row("median", r.median_error),
-            *(self._row(f"PDL at {at}", share, percent=True) for at, share in r.near.items()),
-            self._row(f"landmarks within {WITHIN}", r.points_within, "points_within", percent=True),
-            self._row(
-                f"garments with all within {WITHIN}",
-                r.garments_within,
-                "garments_within",
-                percent=True,
-            ),
-            *(
-                self._row(f"category top-{n}", getattr(r, f"top{n}"), f"top{n}", percent=True)
-                for n in (1, 3, 5)
-            ),
-            self._row("detection precision", r.precision, percent=True),
-            self._row("detection recall", r.recall, percent=True),
-            self._row("OKS AP", r.ap),
-            self._row("OKS AP at 0.5", r.ap50),
-            *(self._row(label, share, percent=True) for label, share in self.images.items()),
-        ]
-        if self.seconds_per_image is not None:
-            rows.append(("time an image", f"{1000 * self.seconds_per_image:.1f} ms", ""))
-        return [row for row in rows if row is not None]
 
-    def _row(
-        self, label: str, value: float | None, interval: str = "", *, percent: bool = False
-    ) -> Row | None:
-        if value is None:
-            return None
+def _by_body_type(t: _Table, detected: MatchedImages | None, found: Figures) -> dict[str, Figures]:
+    """Return the figures of each body type: of landmarks, and of detection if there is any."""
+    groups = _groups("by_body_type.", detected, found)
+    for name, chosen in t.body_types():
+        figures = groups.setdefault(name, {"garments": int(chosen.sum())})
+        figures["average_error"] = average_error(t.errors[chosen], t.visible[chosen])
+    return groups
 
-        def text(number: float) -> str:
-            return f"{100 * number:.1f} %" if percent else f"{number:.4f}"
 
-        bounds = (self.report.intervals or {}).get(interval)
-        return label, text(value), " to ".join(map(text, bounds)) if bounds else ""
+def _groups(prefix: str, detected: MatchedImages | None, found: Figures) -> dict[str, Figures]:
+    """Return the figures of groups, by the group's name."""
+    if detected is None:
+        return {}
+    groups: dict[str, Figures] = {
+        name.removeprefix(prefix): {"garments": n}
+        for name, n in detected.counts().items()
+        if name.startswith(prefix)
+    }
+    for name, value in found.items():
+        if name.startswith(prefix):
+            group, _, metric = name.removeprefix(prefix).rpartition(".")
+            groups[group][metric] = value
+    return groups

@@ -105,11 +105,14 @@ def predicted_garment(
     found = decoded.scores > 0
     # A landmark beyond the image's edge is moved to the edge.
     xy = fields.to_pixels(decoded.xy).clip(-0.5, np.array(size) - 0.5)
+    # Places that complete a garment say nothing of where it is; training votes where labels are.
+    sure = found & (decoded.scores >= options.landmark_threshold)
+    voting = decoded.xy[sure if sure.sum() > 1 else found]
     garment = PredictedGarment(
         xy=np.where(found[:, None], xy, 0.0).astype(np.float32),
         scores=decoded.scores,
         spread=np.where(found, decoded.spread * np.float32(np.sqrt(scale.prod())), 0.0),
-        category=category_probabilities(fields, decoded.xy[found], config.category_pool),
+        category=category_probabilities(fields, voting, config.category_pool),
         score=decoded.score,
     )
     return possible_garment(garment, schema, options)

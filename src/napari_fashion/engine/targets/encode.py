@@ -71,7 +71,9 @@ class Targets(NamedTuple):
     pif, paf
         Of the K landmarks and the E edges.
     garment_cells
-        (B, N, H, W) bool: the cells in each garment's box, which vote on its category.
+        (B, N, H, W) bool: the cells that vote on each garment's category: those in the box of its
+        labelled landmarks, which is where predictions read it (`inference.postprocess`), or in its own
+        box if fewer than two are labelled.
     category
         (B, N) int64: the garment's category, -1 if there is none to learn.
     """
@@ -141,7 +143,7 @@ def encode_targets(
     return Targets(
         pif,
         paf,
-        _inside_box(grid, box, 0.0) & inside_content[:, None],
+        _inside_box(grid, _voting_box(xy, labelled, box), 0.0) & inside_content[:, None],
         torch.where(real, garments.category, -1),
     )
 
@@ -271,6 +273,14 @@ def _weights(counts: Tensor, grown: Tensor, ignored: Tensor) -> Tensor:
         image, channel = torch.nonzero(ignored[:, garment], as_tuple=True)
         weight[image, channel] *= ~grown[image, garment]
     return weight
+
+
+def _voting_box(xy: Tensor, labelled: Tensor, box: Tensor) -> Tensor:
+    """(B, N, 4) the box of each garment's labelled landmarks; its own if fewer than two are."""
+    low = xy.masked_fill(~labelled[..., None], torch.inf).amin(2)
+    high = xy.masked_fill(~labelled[..., None], -torch.inf).amax(2)
+    enough = labelled.sum(-1, keepdim=True) > 1
+    return torch.where(enough, torch.cat([low, high], -1), box)
 
 
 def _inside_box(grid: Tensor, box: Tensor, margin: float) -> Tensor:

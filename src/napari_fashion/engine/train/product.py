@@ -19,8 +19,8 @@ from napari_fashion.engine.evaluation.comparison import (
     project_images,
     select_landmarks,
 )
+from napari_fashion.engine.evaluation.evaluation import Evaluation
 from napari_fashion.engine.evaluation.protocols import evaluate_images
-from napari_fashion.engine.evaluation.report import Evaluation
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_file import read_model_file
 from napari_fashion.engine.train.ema import MovingAverage, mix_states

@@ -1,0 +1,110 @@
+"""One row a garment that was judged, as CSV or Parquet, for one's own analysis."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_fashion.coco.categories import FOREIGN
+from napari_fashion.engine.evaluation.category_metrics import OTHER
+from napari_fashion.engine.evaluation.evaluation import Evaluation
+from napari_fashion.errors import FashionError
+from napari_fashion.schema import Schema
+
+Value = str | int | float | bool | None
+
+
+def garment_rows(evaluations: Sequence[Evaluation], schema: Schema) -> list[dict[str, Value]]:
+    """Return a row for every garment and protocol.
+
+    Parameters
+    ----------
+    evaluations
+        Of one model on the same images.
+    schema
+        The model's.
+
+    Returns
+    -------
+    Rows with the same keys in the same order: the protocol, the image and the garment, what was shown,
+    the category, the mean normalised error over visible landmarks, and of each landmark its visibility in
+    the truth, its error, its score and its predicted place. Errors are those of labelled landmarks.
+    """
+    return [_row(one.protocol, judged, schema) for one in evaluations for judged in one.judged]
+
+
+def _row(protocol: str, j: Any, schema: Schema) -> dict[str, Value]:
+    visible = j.visibility == 2
+    names = schema.category_names
+    likeliest = int(np.argmax(j.probabilities)) if j.found and len(names) else -1
+    row: dict[str, Value] = {
+        "protocol": protocol,
+        "file_name": j.key,
+        "garment": j.index,
+        "garments_in_image": j.garments,
+        "left": j.region.left,
+        "top": j.region.top,
+        "width": j.region.width,
+        "height": j.region.height,
+        "found": j.found,
+        "body_type": j.body_type or None,
+        "category": OTHER
+        if j.category == FOREIGN
+        else names[j.category]
+        if j.category >= 0
+        else None,
+        "predicted_category": names[likeliest] if likeliest >= 0 else None,
+        "probability": float(j.probabilities[likeliest]) if likeliest >= 0 else None,
+        "visible_landmarks": int(visible.sum()),
+        "error": float(j.errors[visible].mean()) if visible.any() else None,
+        "error_by_box": float(j.box_errors[visible].mean()) if visible.any() else None,
+    }
+    for k, name in enumerate(schema.landmarks):
+        labelled = j.visibility[k] > 0
+        row[f"{name}.visibility"] = int(j.visibility[k])
+        row[f"{name}.error"] = float(j.errors[k]) if labelled else None
+        row[f"{name}.score"] = float(j.scores[k])
+        row[f"{name}.x"] = float(j.predicted[k, 0])
+        row[f"{name}.y"] = float(j.predicted[k, 1])
+    return row
+
+
+def as_csv(rows: Sequence[dict[str, Value]]) -> bytes:
+    """Return rows as CSV in UTF-8; what is not known is an empty cell."""
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().encode("utf-8", "surrogateescape")
+
+
+def require_parquet() -> None:
+    """Raise FashionError if the library that writes Parquet is not installed."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise FashionError(
+            "Parquet is written by pyarrow, which is not installed. Install it (pip install "
+            "'napari-fashion[parquet]'), or name a file that ends in .csv."
+        ) from error
+
+
+def as_parquet(rows: Sequence[dict[str, Value]]) -> bytes:
+    """Return rows as Parquet; what is not known is null.
+
+    Raises
+    ------
+    FashionError
+        If pyarrow is not installed.
+    """
+    require_parquet()
+    import pyarrow
+    import pyarrow.parquet
+
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), buffer)
+    return buffer.getvalue()
