@@ -156,13 +156,11 @@ def _judge(options: argparse.Namespace, verdict: str | None) -> int:
 
 
 def _named_schema(recipe: Recipe) -> Schema | None:
-    """Return the schema that a recipe names, or has by default; None if the data or a model decide it."""
-    from napari_fashion.engine.train.run_schema import DEFAULT, FROM_DATA
+    """Return the schema that a recipe names; None if the data or a model decide it."""
+    from napari_fashion.engine.train.run_schema import FROM_DATA
     from napari_fashion.schema import Schema
 
     name = recipe.schema_name
-    if name is None and recipe.start_from is None:
-        name = DEFAULT
     return None if name in (None, FROM_DATA) else Schema.load(name).file_schema
 
 

@@ -34,6 +34,23 @@ def test_without_a_start_it_is_the_bundled_one(drawn):
     assert choose_schema(None, [Source(file=str(drawn))], None) == SCHEMA
 
 
+def test_without_a_start_it_is_the_datas(kilts, drawn, tmp_path):
+    assert {"Kilt", "Cape"} <= set(choose_schema(None, [kilts], None).category_names)
+    document = json.loads(drawn.read_text())
+    document["info"] = {"fashion": {"schema": "deepfashion"}}
+    for category in document["categories"]:
+        category["name"] = {"T-Shirt": "Tee", "Pants": "Jeans"}.get(category["name"], "Coat")
+    noted = tmp_path / "noted.json"
+    noted.write_text(json.dumps(document))
+    assert choose_schema(None, [Source(file=str(noted))], None) == Schema.load("deepfashion")
+    for category in document["categories"]:
+        del category["keypoints"], category["skeleton"]
+    del document["info"]
+    bare = tmp_path / "bare.json"
+    bare.write_text(json.dumps(document))
+    assert choose_schema(None, [Source(file=str(bare))], None).landmarks == SCHEMA.landmarks
+
+
 def test_the_starts_is_extended_by_the_categories_that_garments_have(kilts):
     schema = choose_schema(None, [kilts], SCHEMA)
     assert schema.category_names == (*SCHEMA.category_names, "Kilt")

@@ -143,8 +143,8 @@ class Recipe(Options):
         Of the model; its id is this and a digest of its weights.
     schema_name
         A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``. None, the
-        default, for ``"garments"``, or for what follows from the model that the run starts from and
-        from the data (`run_schema.choose_schema`).
+        default, for what follows from the data and from the model that the run starts from
+        (`run_schema.choose_schema`).
     start_from
         A model to start from (a path or ``"bundled"``), a recipe (``.toml``) that makes it, or
         None for random weights. The network is then the model's, and so are the input size and what

@@ -15,7 +15,7 @@ from napari_fashion.datasets.source import Source
 from napari_fashion.schema import Category, Schema
 
 DEFAULT = "garments"
-"""The schema of a run that starts from no model, if its recipe names none."""
+"""What landmarks mean in a run that starts from no model, if no file of its data says it."""
 
 FROM_DATA = "from-data"
 """`Recipe.schema_name` of the schema that the data have."""
@@ -24,9 +24,10 @@ FROM_DATA = "from-data"
 def choose_schema(name: str | None, sources: Sequence[Source], start: Schema | None) -> Schema:
     """Return the schema that a run has.
 
-    Without a name, a run that starts from a model has that model's schema with the categories that
-    garments of the data have and the model lacks, unless a map or the file's own answers say what they
-    stand for (`coco.categories`). If the data have other landmarks than the model, it has the data's.
+    Without a name, a run that starts from no model has the schema of its data. One that starts from a model
+    has that model's schema with the categories that garments of the data have and the model lacks, unless a
+    map or the file's own answers say what they stand for (`coco.categories`). If the data have other
+    landmarks than the model, it has the data's.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def choose_schema(name: str | None, sources: Sequence[Source], start: Schema | N
     if name is not None:
         return Schema.load(name)
     if start is None:
-        return Schema.load(DEFAULT)
+        return _of_data(open_source(source, Schema.load(DEFAULT)) for source in sources)
     datasets = [open_source(source, start.file_schema) for source in sources]
     if any(dataset.schema.landmarks != start.file_schema.landmarks for dataset in datasets):
         return _of_data(datasets)
