@@ -3,9 +3,9 @@
     python benchmarks/bench_convert.py [--count 289222] [--attributes 0] [--processes N] [--folder DIR]
 
 Writes a data set of that size (`tests/data/formats/big.py`: grey JPEG files, hard links), converts it
-with the command, compares a sample of each document, and prints seconds, peak memory of the largest
-process and of all together, and the machine's load before and after. The data set stays in --folder,
-where one is given, and is used again.
+with the command, compares a sample of each document, and prints seconds, CPU time, peak memory of the
+largest process and of all together, and the machine's load before and after. The data set stays in
+--folder, where one is given, and is used again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,12 @@ def peak_of(process: subprocess.Popen[bytes]) -> tuple[float, float]:
     return most, together
 
 
+def cpu_seconds() -> float:
+    """Return the CPU time of all processes that have ended and that this one waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def measure(folder: Path, count: int, attributes: int, processes: int | None) -> int:
     """Convert and print; return the exit status."""
     target = folder / f"big-{count}-{attributes}"
@@ -55,10 +62,10 @@ def measure(folder: Path, count: int, attributes: int, processes: int | None) ->
             str(target / "data"),
         ]
         command += ["--out", out] + ([] if processes is None else ["--processes", str(processes)])
-        before, began = os.getloadavg()[0], time.perf_counter()
+        before, began, used = os.getloadavg()[0], time.perf_counter(), cpu_seconds()
         process = subprocess.Popen(command)
         most, together = peak_of(process)
-        seconds = time.perf_counter() - began
+        seconds, used = time.perf_counter() - began, cpu_seconds() - used
         if process.returncode:
             return process.returncode
         same = [
@@ -68,6 +75,7 @@ def measure(folder: Path, count: int, attributes: int, processes: int | None) ->
         ]  # fmt: skip
     print(
         f"{count:,} images, {attributes:,} attributes: {seconds:.1f} s ({SECONDS} s allowed for 289,222), "
+        f"{used:.1f} s of CPU time, "
         f"largest process {most:.0f} MB ({MEGABYTES} MB allowed), all together {together:.0f} MB; load "
         f"{before:.1f} before, {os.getloadavg()[0]:.1f} after; {os.cpu_count()} cores"
     )

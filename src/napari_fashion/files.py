@@ -7,11 +7,12 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import socket
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -279,6 +280,71 @@ def atomic_write(
             temporary.unlink(missing_ok=True)
     sync_folder(target.parent)
     return state
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """Give a new folder to write into; it gets its name `path` when all of it is written.
+
+    Files in it are written directly: the disk is waited for once, at the end. Where the block raises,
+    everything goes again.
+
+    Parameters
+    ----------
+    path
+        A name that is free, or an empty folder's. Missing folders above it are made.
+
+    Raises
+    ------
+    OSError
+        If there is something else at `path`, or it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    require_free_folder(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale_folders(target.parent)
+    temporary = target.parent / f".fashion-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    temporary.mkdir()
+    try:
+        yield temporary
+        if hasattr(os, "sync"):
+            os.sync()
+        require_free_folder(target)
+        with contextlib.suppress(FileNotFoundError):
+            target.rmdir()  # only Windows refuses to rename onto an empty folder
+        os.rename(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(target.parent)
+
+
+def require_free_folder(path: Path) -> None:
+    """Check that a new folder can get this name.
+
+    Raises
+    ------
+    OSError
+        If there is something of that name other than an empty folder, or it is the folder that this
+        process works in.
+    """
+    if not os.path.lexists(path):
+        return
+    if not os.path.isdir(path):
+        raise NotADirectoryError(errno.ENOTDIR, "it is no folder", str(path))
+    if any(os.scandir(path)):
+        raise OSError(errno.ENOTEMPTY, "the folder is not empty", str(path))
+    if os.path.samefile(path, os.curdir):
+        raise OSError(errno.EBUSY, "it is the folder that the command runs in", str(path))
+
+
+def _remove_stale_folders(parent: Path) -> None:
+    """Remove what dead processes of this machine left of `atomic_folder`; links are not followed."""
+    with contextlib.suppress(OSError):
+        for path in parent.glob(f".fashion-{_HOST}-*-*.tmp"):
+            with contextlib.suppress(ValueError):
+                if path.is_dir() and not is_running(int(path.name.split("-")[2])):
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def remove_stale_files(folder: Path) -> list[Path]:

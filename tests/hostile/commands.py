@@ -116,6 +116,14 @@ refused("apply into its input", "apply", "a.json", "e.jsonl", "--out", "a.json",
         before=lambda f: (f / "e.jsonl").write_text("x"))  # fmt: skip
 refused("apply into its edits", "apply", "a.json", "e.json", "--out", "e.json",
         before=lambda f: (f / "e.json").write_text("x"))  # fmt: skip
+refused("convert into its input", "convert", "coco", "a.json", "--out", ".")
+refused("convert into its input by a hard link", "convert", "coco", "b.json", "--out", "there",
+        before=lambda f: ((f / "there").mkdir(), os.link(f / "a.json", f / "there" / "b.json"),
+                          os.link(f / "a.json", f / "b.json")))  # fmt: skip
+refused("convert a folder of files into itself by a link", "convert", "coco", ".", "--out", "there",
+        before=lambda f: (f / "there").symlink_to("."))  # fmt: skip
+refused("init a schema into its input", "init", "schema", "a.toml", "--out", "a.toml",
+        before=lambda f: (f / "a.json").rename(f / "a.toml"))  # fmt: skip
 refused("an output that is the list of the images of another", "predict", "photos", "--out", "r.json", "--annotations",
         "r.images.json", *FAST, says=("name the same file",))  # fmt: skip
 refused("two outputs of one name", "predict", "photos", "--out", "r.json", "--annotations", "./r.json", *FAST,

@@ -135,6 +135,21 @@ def test_an_unknown_category_is_refused_with_what_there_is(name):
         Schema.load(name)
 
 
+def test_a_file_of_own_landmarks_has_the_bundled_schema_without_a_note():
+    schema = Schema.load("deepfashion2")
+    records = [
+        {"id": i, "name": name, "keypoints": list(schema.own_landmarks(name))}
+        for i, name in enumerate(schema.category_names, 1)
+    ]
+    assert Schema.from_coco(records) is schema
+    assert Schema.from_coco(records[6:8]) is schema
+    assert Schema.from_coco(records[8:9]) == Schema.load("deepfashion2-skirt")
+    assert Schema.from_coco([{**records[8], "keypoints": list(schema.landmarks)}]) is schema
+    other = [{**records[8], "name": "kilt"}]
+    assert Schema.from_coco(other).landmarks == schema.own_landmarks("skirt")
+    assert Schema.from_coco(other).name == "data set"
+
+
 def placed(places, **changes):
     data = {
         "name": "two",

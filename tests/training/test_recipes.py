@@ -69,7 +69,7 @@ def test_a_long_training_that_starts_from_a_model_sets_its_batch_itself(name):
 
 
 def test_every_recipe_is_here():
-    assert {path.stem for path in RECIPES.glob("*.toml")} == {*RESOLVED, "report"}
+    assert {path.stem for path in RECIPES.glob("*.toml")} == {*RESOLVED, "report", "miniature"}
 
 
 def test_the_reports_recipe_trains(drawn, tmp_path):

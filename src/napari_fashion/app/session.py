@@ -100,6 +100,8 @@ class Session:
         """Folder of the images of the next COCO file that is opened; None: the one that it notes."""
         self.allow_roots: tuple[Path, ...] = ()
         """Folders beyond its own that images of the next data set that is opened may be read from."""
+        self.folder_schema: Schema | None = None
+        """What the landmarks of the next data set are if its file does not say; None: as the model has."""
         self._image_size: tuple[int, int] | None = None
         self._fields: OrderedDict[RecordId, Fields] = OrderedDict()
 
@@ -130,7 +132,7 @@ class Session:
         try:
             opening = open_editor(
                 path,
-                schema=self._default_schema(),
+                schema=self.folder_schema or self.default_schema(),
                 image_root=self.image_root,
                 allow_roots=self.allow_roots,
             )
@@ -141,11 +143,17 @@ class Session:
             if old is not None:
                 old.take_up()
             raise
-        self.image_root, self.allow_roots = None, ()
+        given, named = self.folder_schema, opening.editor.dataset.schema
+        if given is not None and given.landmarks != named.landmarks:
+            opening.note += (
+                f" Its landmarks are those that the file names ({named.name}), not those of "
+                f"{given.name}."
+            )
+        self.image_root, self.allow_roots, self.folder_schema = None, (), None
         self._show(opening.editor)
         return opening
 
-    def _default_schema(self) -> Schema:
+    def default_schema(self) -> Schema:
         """Return what images without annotations are annotated with."""
         return self.model.schema.file_schema if self.model else Schema.load(DEFAULT_SCHEMA)
 

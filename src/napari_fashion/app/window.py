@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_fashion.app import shortcuts
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.closing import CloseGuard
+from napari_fashion.app.export_job import ExportJob
 from napari_fashion.app.guard import Guard
 from napari_fashion.app.jobs import PredictJob, ProblemsJob, load_model
 from napari_fashion.app.layers import Layers
@@ -23,6 +24,7 @@ from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.category_map import ask_category_map
 from napari_fashion.app.widgets.saving import wait_until_saved
 from napari_fashion.engine.train.runs import EVENTS
+from napari_fashion.schema import Schema
 
 PLUGIN = "napari-fashion"
 ANNOTATOR = "Fashion annotator"
@@ -41,6 +43,7 @@ class FashionWindow:
         self.predicting = PredictJob(self.session)
         self.training = TrainJob()
         self.checking = ProblemsJob()
+        self.exporting = ExportJob(self.session)
         self.last_guard = Guard(lambda text: self.session.notify(text, "error"))
         self.may_discard: Callable[[], bool] = lambda: True
         """Whether edits that are not saved may go; the annotator dock asks the person."""
@@ -109,6 +112,7 @@ class FashionWindow:
     def _close(self) -> None:
         self.predicting.close()
         self.checking.close()
+        self.exporting.close()
         run, process = self.training.run, self.training.let_go()
         if self._stops_training and process is not None and run is not None:
             wait_until_saved(self._main_window, process, run / EVENTS)
@@ -140,6 +144,7 @@ def run_window(
     model: str = "bundled",
     images: Path | None = None,
     allow_roots: Sequence[Path] = (),
+    schema: Schema | None = None,
 ) -> None:
     """Open a file or a folder in a window of its own; return when it is closed.
 
@@ -153,6 +158,8 @@ def run_window(
         Folder of a COCO file's images, if it is not the one that the file notes.
     allow_roots
         Folders beyond the data set's that its images may lie in.
+    schema
+        What the landmarks of a folder of images are; by default the window asks.
     """
     import napari
 
@@ -161,6 +168,7 @@ def run_window(
     window.session.model_source = model
     window.session.image_root = images
     window.session.allow_roots = tuple(allow_roots)
+    window.session.folder_schema = schema
     window.open(path)
     napari.run()
 

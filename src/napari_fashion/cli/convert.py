@@ -44,8 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes that read the sizes of images; 0: none beside this one (default: as many as there "
         "are cores)",
     )  # fmt: skip
+    parser.add_argument(
+        "--images", type=parsing.path, metavar="FOLDER",
+        help="folder of the images, if it is not the data set's: the one that has img (DeepFashion), train "
+        "and validation (DeepFashion2) or Images (FashionAI); of a COCO file, what names are relative to",
+    )  # fmt: skip
     parsing.add_overwrite(parser)
-    parsing.add_images(parser)
+    parsing.add_limits(parser)
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +73,11 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="deepfashion2: all 294 landmarks in each annotation, or those of its category",
     )  # fmt: skip
     parser.add_argument(
+        "--category", metavar="NAME",
+        help="deepfashion2: only the garments of a category, with its own schema (deepfashion2-skirt), and "
+        "the images that show one",
+    )  # fmt: skip
+    parser.add_argument(
         "--schema", metavar="NAME|FILE.toml",
         help="coco: what the landmarks mean, if the file does not name them",
     )  # fmt: skip
@@ -88,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         visibility=options.visibility,
         upper_last_pair=options.upper_last_pair,
         landmarks=options.landmarks,
+        category=options.category,
         schema=options.schema,
         image_root=options.images,
         image_files=options.image_files,

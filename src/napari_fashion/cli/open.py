@@ -11,10 +11,11 @@ from typing import Any
 
 from napari_fashion.cli import inputs, parsing, status
 from napari_fashion.errors import FashionError
+from napari_fashion.schema import Schema
 
 EXAMPLES = (
     "napari-fashion open annotations.json",
-    "napari-fashion open photos/ --model runs/mine",
+    "napari-fashion open photos/ --model runs/mine --schema deepfashion",
 )
 
 
@@ -25,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", default="bundled", help="'bundled', a run folder or a model file"
+    )
+    parsing.add_schema(
+        parser, "of a folder of images that has no annotations yet: ", "the window asks"
     )
     parsing.add_images(parser)
 
@@ -39,11 +43,13 @@ def run(options: argparse.Namespace) -> int:
         )
     if not path.exists():
         raise FashionError(f"{path}: there is no such file or folder to open.")
+    schema = None if options.schema is None else Schema.load(options.schema)
     app("window").run_window(
         path.resolve(),
         model=options.model,
         images=options.images,
         allow_roots=options.allow_root,
+        schema=schema,
     )
     return status.DONE
 

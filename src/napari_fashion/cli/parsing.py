@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,6 +75,25 @@ def _name(action: argparse.Action) -> str:
 def _meant(text: str, known: Iterable[str]) -> str:
     near = closest(text, known)
     return "" if near is None else f" (did you mean {near}?)"
+
+
+class LazyChoices:
+    """The choices of an option, imported when they are needed: a command line starts faster so.
+
+    Parameters
+    ----------
+    read
+        Returns them.
+    """
+
+    def __init__(self, read: Callable[[], Iterable[str]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __contains__(self, value: object) -> bool:
+        return value in tuple(self)
 
 
 def whole(least: int, most: int, what: str) -> Callable[[str], int]:
@@ -193,6 +212,25 @@ def add_images(parser: argparse.ArgumentParser) -> None:
         help="folder of a COCO file's images (default: the one that the file notes, or beside it)",
     )  # fmt: skip
     add_limits(parser)
+
+
+def add_schema(
+    parser: argparse.ArgumentParser, of: str = "", default: str = "as the file says"
+) -> None:
+    """Add what the landmarks mean.
+
+    Parameters
+    ----------
+    of
+        Of which data, as the beginning of the help.
+    default
+        What holds without the option.
+    """
+    parser.add_argument(
+        "--schema", type=name, metavar="NAME|FILE.toml",
+        help=f"{of}what the landmarks mean, the name of a schema of the package or a schema file "
+        f"(default: {default})",
+    )  # fmt: skip
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:

@@ -75,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="go on with a prediction that was interrupted"
     )
     parsing.add_overwrite(parser)
+    parsing.add_schema(parser, "of images and folders: ", "as the model has it")
     parsing.add_images(parser)
     parsing.add_categories(parser)
     parsing.add_journal(parser)
@@ -112,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     model = Model.load(options.model, options.device, options.runtime, threads=options.threads)
     with inputs.opened(
         given,
-        model.schema.file_schema,
+        _file_schema(options, model),
         with_journal=options.with_journal,
         images=options.images,
         allow_roots=options.allow_root,
@@ -145,6 +146,14 @@ def run(options: argparse.Namespace) -> int:
         if not together.first:
             return status.DONE
         return _finish(model, dataset, answer, partial, out, listing, options)
+
+
+def _file_schema(options: argparse.Namespace, model: Model) -> Schema:
+    """Return the schema of images without annotations."""
+    from napari_fashion.schema import Schema
+
+    schema = model.schema if options.schema is None else Schema.load(options.schema)
+    return schema.file_schema
 
 
 @contextmanager

@@ -8,6 +8,8 @@ USAGE = 2
 """The command was not understood; nothing was begun."""
 NOT_BETTER = 3
 """``train --require-better``: trained and saved, but not shown to be better than its start."""
+INVALID = 4
+"""``validate``: the file has errors, or with ``--strict`` warnings."""
 INTERNAL = 70
 """A fault of the program itself; a log was written."""
 INTERRUPTED = 130
@@ -22,6 +24,7 @@ MEANINGS = {
     FAILED: "failed, or nothing was left to work on; the reason is on standard error",
     USAGE: "the command was not understood; nothing was begun",
     NOT_BETTER: "train --require-better: trained, but the new model is not shown to be better",
+    INVALID: "validate: the file has errors; with --strict, or warnings",
     INTERNAL: "a fault of the program itself; a log was written",
     INTERRUPTED: "interrupted by Ctrl+C: not done; predict and train keep what they reached",
     BROKEN_PIPE: "the reader of the output closed it",

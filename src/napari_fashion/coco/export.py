@@ -15,14 +15,68 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from napari_fashion.coco.dataset import Dataset
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.statistics import columns
 from napari_fashion.coco.views import Image
 from napari_fashion.coco.writing import write_file
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The records of a data set that an export has.
+
+    Attributes
+    ----------
+    images
+        Ids of the images, in order.
+    annotations
+        Ids of the garments.
+    ignored
+        Boxes of the garments that were left out of an image of which others are exported: garments
+        perhaps, and no background to learn. By image.
+    left_out
+        Number of predicted garments that nobody has reviewed and that are left out.
+    without_image
+        Number of chosen garments whose image the file does not have.
+    """
+
+    images: list[RecordId]
+    annotations: frozenset[RecordId]
+    ignored: dict[RecordId, list[list[float]]]
+    left_out: int
+    without_image: int
+
+
+def select(
+    dataset: Dataset, *, only_reviewed: bool = False, include_predictions: bool = False
+) -> Selection:
+    """Choose what an export has; the parameters are those of `export`."""
+    found = columns(dataset)
+    at = found.annotation_image
+    known = at >= 0
+    of_reviewed = np.zeros(len(at), np.bool_)
+    of_reviewed[known] = found.reviewed[at[known]]
+    # Of an image that is not in the file: kept in a full export, as it was in the source.
+    wanted = of_reviewed if only_reviewed else np.ones(len(at), np.bool_)
+    truth = wanted & (of_reviewed | found.by_human | include_predictions)
+    images = found.image_ids[found.reviewed] if only_reviewed else found.image_ids
+    kept = set(at[truth].tolist())
+    ignored: dict[RecordId, list[list[float]]] = {}
+    for key, row in zip(found.annotation_ids[wanted & ~truth], at[wanted & ~truth], strict=True):
+        box = dataset.garment(key).bbox
+        if box is not None and row in kept:
+            ignored.setdefault(found.image_ids[row], []).append(list(box))
+    return Selection(
+        images=images.tolist(),
+        annotations=frozenset(found.annotation_ids[truth].tolist()),
+        ignored=ignored,
+        left_out=int(wanted.sum() - truth.sum()),
+        without_image=int((truth & ~known).sum()),
+    )
 
 
 @dataclass(frozen=True)
@@ -79,29 +133,15 @@ def export(
         If the file exists and `overwrite` is not given, or it cannot be written.
     """
     path = Path(path)
-    found = columns(dataset)
-    at = found.annotation_image
-    known = at >= 0
-    of_reviewed = np.zeros(len(at), np.bool_)
-    of_reviewed[known] = found.reviewed[at[known]]
-    # Of an image that is not in the file: kept in a full export, as it was in the source.
-    wanted = of_reviewed if only_reviewed else np.ones(len(at), np.bool_)
-    truth = wanted & (of_reviewed | found.by_human | include_predictions)
-    images = found.image_ids[found.reviewed] if only_reviewed else found.image_ids
-    kept = set(at[truth].tolist())
-    ignored: dict[Any, list[Any]] = {}
-    for key, row in zip(found.annotation_ids[wanted & ~truth], at[wanted & ~truth], strict=True):
-        box = dataset.garment(key).bbox
-        if box is not None and row in kept:
-            ignored.setdefault(found.image_ids[row], []).append(list(box))
+    chosen = select(dataset, only_reviewed=only_reviewed, include_predictions=include_predictions)
     chunks = dataset.chunks(
         path,
-        images=set(images.tolist()),
-        annotations=set(found.annotation_ids[truth].tolist()),
-        ignored=ignored,
+        images=set(chosen.images),
+        annotations=chosen.annotations,
+        ignored=chosen.ignored,
     )
     write_file(chunks, path, source=dataset.path, overwrite=overwrite)
-    return ExportReport(path, len(images), int(truth.sum()), int(wanted.sum() - truth.sum()))
+    return ExportReport(path, len(chosen.images), len(chosen.annotations), chosen.left_out)
 
 
 def trainable_images(dataset: Dataset) -> list[Image]:

@@ -6,7 +6,7 @@ command line count alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.ids import other_form
 from napari_fashion.coco.keypoints import flag, parse_keypoints
+from napari_fashion.schema import Schema
 
 _BLOCK = 20_000
 
@@ -155,6 +156,8 @@ class Statistics:
         Garments of each category of the schema that occurs.
     landmarks
         For each landmark, how many garments have it visible, hidden and not labelled.
+    landmarks_by_category
+        The same for each category that occurs, with the landmarks that it can have or that are labelled.
     """
 
     images: int
@@ -166,6 +169,7 @@ class Statistics:
     crowds: int
     categories: dict[str, int]
     landmarks: dict[str, tuple[int, int, int]]
+    landmarks_by_category: dict[str, dict[str, tuple[int, int, int]]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts as JSON has them."""
@@ -186,28 +190,7 @@ def statistics(dataset: Dataset) -> Statistics:
     count = np.bincount(
         found.category[one & (found.category >= 0)], minlength=len(schema.categories)
     )
-    seen = np.zeros((schema.n_landmarks, 3), np.int64)
-    every = np.arange(schema.n_landmarks)
-    k = schema.n_landmarks
-    plain: list[Any] = []
-    order_of = _Once(dataset.landmark_order)
-    for category_id, flat in _keypoints(dataset, found.crowd):
-        order = order_of(category_id)
-        if order is None and isinstance(flat, list) and len(flat) == 3 * k:
-            plain.append(flat)
-        else:
-            seen[every, parse_keypoints(flat, k, order).visibility] += 1
-    for start in range(0, len(plain), _BLOCK):
-        block = plain[start : start + _BLOCK]
-        try:
-            triplets = np.array(block, dtype=np.float64).reshape(-1, k, 3)
-        except (TypeError, ValueError, OverflowError):
-            for flat in block:
-                seen[every, parse_keypoints(flat, k).visibility] += 1
-            continue
-        v = np.where(np.isfinite(triplets).all(axis=2), np.rint(triplets[:, :, 2]).clip(0, 2), 0)
-        for value in range(3):
-            seen[:, value] += (v == value).sum(axis=0)
+    seen = _visibilities(dataset, found)
     return Statistics(
         images=len(found.image_ids),
         reviewed=int(found.reviewed.sum()),
@@ -219,11 +202,60 @@ def statistics(dataset: Dataset) -> Statistics:
         categories={
             name: int(n) for name, n in zip(schema.category_names, count, strict=True) if n
         },
-        landmarks={
-            name: (int(row[2]), int(row[1]), int(row[0]))
-            for name, row in zip(schema.landmarks, seen, strict=True)
+        landmarks=_rows(schema, seen.sum(axis=0), range(schema.n_landmarks)),
+        landmarks_by_category={
+            schema.category_names[i]: _rows(schema, seen[i], _members(schema, i, seen[i]))
+            for i in np.flatnonzero(count).tolist()
         },
     )
+
+
+def _members(schema: Schema, category: int, seen: npt.NDArray[np.int64]) -> list[int]:
+    """Return the landmarks that a category can have, and those that some garment of it has."""
+    labelled = np.flatnonzero(seen[:, 1:].any(axis=1)).tolist()
+    return sorted({*schema.landmarks_of_category(category), *labelled})
+
+
+def _rows(
+    schema: Schema, seen: npt.NDArray[np.int64], members: Iterable[int]
+) -> dict[str, tuple[int, int, int]]:
+    """Return visible, hidden, not labelled by name; `seen` is (K, 3), by visibility."""
+    return {
+        schema.landmarks[i]: (int(seen[i, 2]), int(seen[i, 1]), int(seen[i, 0])) for i in members
+    }
+
+
+def _visibilities(dataset: Dataset, found: Columns) -> npt.NDArray[np.int64]:
+    """Return (C + 1, K, 3): garments by category, the last one none, landmark and visibility."""
+    k, c = dataset.schema.n_landmarks, len(dataset.schema.categories)
+    seen = np.zeros((c + 1, k, 3), np.int64)
+    every = np.arange(k)
+    plain: list[Any] = []
+    plain_category: list[int] = []
+    order_of = _Once(dataset.landmark_order)
+    categories = found.category[~found.crowd].tolist()
+    for (category_id, flat), category in zip(
+        _keypoints(dataset, found.crowd), categories, strict=True
+    ):
+        order = order_of(category_id)
+        if order is None and isinstance(flat, list) and len(flat) == 3 * k:
+            plain.append(flat)
+            plain_category.append(category)
+        else:
+            seen[category, every, parse_keypoints(flat, k, order).visibility] += 1
+    for start in range(0, len(plain), _BLOCK):
+        block = plain[start : start + _BLOCK]
+        of_block = np.array(plain_category[start : start + _BLOCK])
+        try:
+            triplets = np.array(block, dtype=np.float64).reshape(-1, k, 3)
+        except (TypeError, ValueError, OverflowError):
+            for flat, category in zip(block, of_block.tolist(), strict=True):
+                seen[category, every, parse_keypoints(flat, k).visibility] += 1
+            continue
+        v = np.where(np.isfinite(triplets).all(axis=2), np.rint(triplets[:, :, 2]).clip(0, 2), 0)
+        for value in range(3):
+            np.add.at(seen[:, :, value], of_block, v == value)
+    return seen
 
 
 class _Once:

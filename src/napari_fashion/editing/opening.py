@@ -222,6 +222,14 @@ def open_editor(
     return opening
 
 
+def is_new_folder(path: Path) -> bool:
+    """Whether a path is a folder of images that has neither a file of annotations nor a journal yet."""
+    if not os.path.isdir(path):
+        return False
+    target = _folder_file(path)
+    return not is_file(target) and WorkFiles(target).find(JOURNAL) is None
+
+
 def _changed_meanwhile(editor: Editor, target: Path) -> bool:
     if editor.state is not None:
         return not editor.state.is_at(target)

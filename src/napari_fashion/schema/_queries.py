@@ -107,11 +107,17 @@ class Queries:
         members = {i for b in self.categories[index].body_types for i in self.landmarks_of(b)}
         return tuple(sorted(members))
 
+    def own_landmarks(self, category: str) -> tuple[str, ...]:
+        """Return the names of the landmarks that garments of a category can have."""
+        members = self.landmarks_of_category(self.category_index(category))
+        return tuple(self.landmarks[i] for i in members)
+
     def counterparts(self, category: int) -> dict[int, int]:
         """Return for landmarks that a category lacks its landmark at the same place, if it has one.
 
         Examples
         --------
+        >>> from napari_fashion.schema import Schema
         >>> schema = Schema.load("deepfashion2")
         >>> schema.landmarks[25], schema.landmarks[schema.counterparts(0)[25]]
         ('long_sleeve_top_neckline_1', 'short_sleeve_top_neckline_1')
@@ -128,6 +134,7 @@ class Queries:
 
         Examples
         --------
+        >>> from napari_fashion.schema import Schema
         >>> schema = Schema.load("garments")
         >>> schema.body_type_for(schema.category_index("Dress"), [0, 1, 6, 7])
         'full'

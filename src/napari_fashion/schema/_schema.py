@@ -256,7 +256,7 @@ class Schema(Queries):
         entries = [c for c in categories if isinstance(c.get("keypoints"), list) and c["keypoints"]]
         listed = listed_landmarks(entries)
         labels = tuple(dict.fromkeys(label for label, _ in listed))
-        best = cls._best_bundled(labels, [points for _, points in listed])
+        best = cls._best_bundled(labels, listed)
         if best is not None:
             if set(labels) <= set(best.category_names):
                 return best
@@ -284,18 +284,26 @@ class Schema(Queries):
 
     @classmethod
     def _best_bundled(
-        cls, labels: Sequence[str], lists: Sequence[tuple[str, ...]]
+        cls, labels: Sequence[str], listed: Sequence[tuple[str, tuple[str, ...]]]
     ) -> Schema | None:
-        """Return the bundled schema with these landmarks that has the most of the names, if any."""
+        """Return the bundled schema with these landmarks that has the most of the names, if any.
+
+        Categories of a schema with places may list their own landmarks only.
+        """
         best: Schema | None = None
         fit: tuple[int, int] = (-1, 0)
         for bundled in BUNDLED:
             schema = cls.load(bundled)
-            if any(points != schema.landmarks for points in lists):
+            own = schema.places and {
+                c.name: schema.own_landmarks(c.name) for c in schema.categories
+            }
+            if any(p != schema.landmarks and (not own or own.get(n) != p) for n, p in listed):
                 continue
             known = set(schema.category_names) & set(labels)
             if (len(known), -len(schema.categories)) > fit:
                 best, fit = schema, (len(known), -len(schema.categories))
+        if best and len(listed) == 1 and listed[0][1] != best.landmarks:
+            return best.of_category(labels[0])
         return best
 
     @classmethod

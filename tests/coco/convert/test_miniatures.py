@@ -101,6 +101,34 @@ def test_own_landmarks_are_those_of_all_landmarks(formats, tmp_path):
     assert len(counts) > 1
 
 
+@pytest.mark.parametrize("given", ["short sleeve top", "short-sleeve-top", "Short_Sleeve_Top"])
+def test_one_category_can_be_converted_with_its_own_schema(formats, tmp_path, given):
+    source = formats / "deepfashion2" / "data"
+    convert("deepfashion2", source, tmp_path / "all")
+    convert("deepfashion2", source, tmp_path / "one", ConvertOptions(category=given))
+    whole, one = (Dataset.load(tmp_path / n / "train.json") for n in ("all", "one"))
+    assert one.schema == Schema.load("deepfashion2-short-sleeve-top")
+    tops = [g for g in whole.garments if g.category_name == "short sleeve top"]
+    assert len(tops) == len(one.garments) > 0
+    assert len(one.images) == len({g.image_id for g in tops})
+    for a, b in zip(tops, one.garments, strict=True):
+        assert a.xy[:25].tolist() == b.xy.tolist()
+        assert a.visibility[:25].tolist() == b.visibility.tolist()
+        assert a.bbox == b.bbox
+
+
+def test_an_unknown_category_is_refused(formats, tmp_path):
+    with pytest.raises(
+        ConvertError, match=r"--category is 'hat'; expected one of short-sleeve-top, "
+    ):
+        convert(
+            "deepfashion2",
+            formats / "deepfashion2" / "data",
+            tmp_path,
+            ConvertOptions(category="hat"),
+        )
+
+
 def test_the_last_pair_of_an_upper_garment_can_be_its_waistline(formats, tmp_path):
     source = formats / "deepfashion-c-old" / "data"
     convert("deepfashion-c", source, tmp_path / "hem")
@@ -157,6 +185,14 @@ def test_several_processes_find_the_same(formats, tmp_path, monkeypatch):
         assert one == other
     assert told[0] == told[1]
     assert "000004.jpg" in told[0][0]
+
+
+def test_partitions_in_one_folder_are_read_in_batches_together(formats, tmp_path, monkeypatch):
+    jobs = []
+    whole = sizes._sizes
+    monkeypatch.setattr(sizes, "_sizes", lambda job: jobs.append(len(job[1])) or whole(job))
+    convert("deepfashion-c", formats / "deepfashion-c-old" / "data", tmp_path)
+    assert jobs == [24]
 
 
 def test_a_process_that_dies_is_told(formats, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from napari_fashion.app.shortcuts import keys_of
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.data_row import DataRow
 from napari_fashion.app.widgets.dock import Dock
+from napari_fashion.app.widgets.export_dialog import ask_export
 from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.garments import GarmentList
 from napari_fashion.app.widgets.help import ShortcutHelp
@@ -25,17 +26,21 @@ from napari_fashion.app.widgets.navigation import Navigation
 from napari_fashion.app.widgets.offer_rows import OfferRows
 from napari_fashion.app.widgets.overlays import Overlays
 from napari_fashion.app.widgets.predict_row import PredictRow
+from napari_fashion.app.widgets.schema_question import ask_schema
 from napari_fashion.app.widgets.style import MARGIN, SPACING, quiet_button, rule, section
 from napari_fashion.app.window import RETRAIN
 from napari_fashion.coco import Dataset, Problems, columns, export
+from napari_fashion.coco.convert.out import ExportResult
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.opening import (
     Opening,
     adopt,
+    is_new_folder,
     merge_with_disk,
     take_theirs,
 )
 from napari_fashion.errors import ConflictError, FashionError
+from napari_fashion.schema import Schema
 
 SHOWN_KINDS = 4
 """Number of kinds of oddities named in the message; all are in its tooltip."""
@@ -67,6 +72,7 @@ class AnnotatorDock(Dock):
         self.help: ShortcutHelp | None = None
         self._editor: Editor | None = None
         self._opened_text = ""
+        self._last_schema: Schema | None = None
         self._lay_out()
         self._connect()
         self.window_state.may_discard = self._may_discard
@@ -110,6 +116,8 @@ class AnnotatorDock(Dock):
         self.data.versions.connect(self.restore_asked)
         self.data.export_all.connect(lambda: self.export_asked(only_reviewed=False))
         self.data.export_reviewed.connect(lambda: self.export_asked(only_reviewed=True))
+        self.data.export_format.connect(self.export_to_asked)
+        self.data.export_cancel.connect(self.window_state.exporting.cancel)
         self.predict.load_model.connect(self._load_model)
         self.predict.cancel.connect(self.window_state.predicting.cancel)
         self.retrain.clicked.connect(lambda: self.window_state.show_dock(RETRAIN))
@@ -120,6 +128,8 @@ class AnnotatorDock(Dock):
         follow(self, session.view.events.placing, lambda *_: self.landmarks.refresh())
         follow(self, self.window_state.checking.found, self._tell_problems)
         follow(self, self.window_state.predicting.progress, self.predict.show_progress)
+        follow(self, self.window_state.exporting.progress, self.data.show_export)
+        follow(self, self.window_state.exporting.done, self._tell_export)
         follow(self, actions.category_asked, self.garments.open_category)
         follow(self, actions.help_asked, self.show_help)
 
@@ -161,10 +171,14 @@ class AnnotatorDock(Dock):
         if not self._may_discard():
             return
         try:
+            if not self._has_schema(path):
+                return
             opening = self.session.open(path, self._decide)
         except _NotOpenedError:
+            self.session.folder_schema = None
             return
         except FashionError as error:
+            self.session.folder_schema = None
             self.session.notify(str(error), "error")
             return
         editor = opening.editor
@@ -175,6 +189,17 @@ class AnnotatorDock(Dock):
         self.session.notify(text.strip(), "warning" if editor.holder is not None else "info")
         self._opened_text = text.strip()
         self.window_state.checking.start(dataset)
+
+    def _has_schema(self, path: Path) -> bool:
+        """Ask for the schema of a folder that is opened for the first time; false: do not open it."""
+        session = self.session
+        if session.folder_schema is not None or not is_new_folder(path):
+            return True
+        session.folder_schema = ask_schema(
+            self, path, self._last_schema or session.default_schema()
+        )
+        self._last_schema = session.folder_schema or self._last_schema
+        return session.folder_schema is not None
 
     def _tell_problems(self, dataset: Dataset, found: Problems) -> None:
         editor = self.session.editor
@@ -343,6 +368,27 @@ class AnnotatorDock(Dock):
             return
         editor.replaced(path)
         self.session.notify(str(report))
+
+    def export_to_asked(self) -> None:
+        """Ask for a format and a folder, and export in the background."""
+        editor = self.session.editor
+        if editor is None:
+            return
+        choice = ask_export(self, self._proposal("export").with_suffix(""))
+        if choice is not None:
+            self.window_state.exporting.start(
+                editor.dataset, choice.folder, choice.form, choice.options
+            )
+
+    def _tell_export(self, result: ExportResult) -> None:
+        """Add what the format could not hold to the message."""
+        if not result.tally:
+            return
+        counts = result.tally.counts
+        kinds = [f"{kind}: {n:,}" for kind, n in list(counts.items())[:SHOWN_KINDS]]
+        more = [f"{len(counts) - SHOWN_KINDS} more kinds"] * (len(counts) > SHOWN_KINDS)
+        self.session.notify(f"{result} Not in it: {'; '.join(kinds + more)}.")
+        self.message.setToolTip("\n".join(result.tally.lines()))
 
     def _proposal(self, what: str) -> Path:
         editor = self.session.editor

@@ -19,6 +19,8 @@ class DataRow(QWidget):
     versions = Signal()
     export_all = Signal()
     export_reviewed = Signal()
+    export_format = Signal()
+    export_cancel = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -44,6 +46,10 @@ class DataRow(QWidget):
         menu.addAction("All images…", self.export_all.emit)
         menu.addAction("Reviewed images only…", self.export_reviewed.emit)
         menu.addSeparator()
+        self.other_format = menu.addAction("To another format…", self.export_format.emit)
+        self.cancel_export = menu.addAction("Cancel the export", self.export_cancel.emit)
+        self.cancel_export.setVisible(False)
+        menu.addSeparator()
         menu.addAction("Save as…", self.save_as.emit)
         self.export.setMenu(menu)
 
@@ -57,6 +63,12 @@ class DataRow(QWidget):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             row.addWidget(button, 1)
         layout.addLayout(row)
+
+    def show_export(self, done: int, total: int) -> None:
+        """Show how far an export is; 0 of 0: none runs."""
+        self.other_format.setEnabled(total == 0)
+        self.cancel_export.setVisible(total > 0)
+        self.cancel_export.setText(f"Cancel the export ({done:,} of {total:,} images)")
 
     def refresh(self) -> None:
         """Show which data set is open and whether it is saved."""

@@ -1,4 +1,4 @@
-"""Data sets in: a registry of formats that become COCO keypoint documents, one format a module."""
+"""Other formats: a registry of those that become COCO documents, and one of writers (`writers`)."""
 
 from napari_fashion.coco.convert import (  # noqa: F401  (each registers its formats)
     coco_file,

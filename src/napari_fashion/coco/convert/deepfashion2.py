@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from napari_fashion.documents import JSON_BYTES, shown
 from napari_fashion.errors import ConvertError
 from napari_fashion.files import read_regular, why_unreadable
 from napari_fashion.images import SUFFIXES
-from napari_fashion.schema import Schema
+from napari_fashion.schema import Schema, slug
 
 PARTS = ("train", "validation", "test")
 _ITEM = re.compile(r"item(\d{1,6})")
@@ -31,9 +32,13 @@ _IMAGE_LEFT_OUT = "images left out: no annotations"
 _LAYOUT = "the folder that has train and validation of DeepFashion2, each with image and annos"
 
 
-@register_format("deepfashion2", title="DeepFashion2", layout=_LAYOUT, options=("landmarks",))
+@register_format(
+    "deepfashion2", title="DeepFashion2", layout=_LAYOUT, options=("landmarks", "category")
+)
 def _plan(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
-    schema = Schema.load("deepfashion2")
+    whole = Schema.load("deepfashion2")
+    only = None if options.category is None else _category(whole, options.category)
+    schema = whole if only is None else whole.of_category(whole.category_names[only])
     own = options.landmarks == "category"
     parts: list[Part] = []
     folders: list[str] = []
@@ -48,15 +53,29 @@ def _plan(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
             faults.notes.append(f"{folder} has no annos: its images are left out.")
             continue
         images = options.image_root / name if options.image_root else source / folder / "image"
-        info = {"landmarks": options.landmarks}
+        info = {"landmarks": options.landmarks, "category": options.category}
         parts.append(Part(name, schema, images, name, own_landmarks=own, info={"converted": info}))
         folders.append(folder)
     if not parts:
         raise ConvertError(f"{source}: found no such folders; expected {_LAYOUT}.")
     names = [_image_names(source / folder) for folder in folders]
-    reader = _Reader(source, schema, faults)
+    reader = _Reader(source, whole, only, faults)
     items = (item for i, folder in enumerate(folders) for item in reader.items(i, folder, names[i]))
     return Plan(parts, items, sum(map(len, names)))
+
+
+def _category(schema: Schema, given: str) -> int:
+    """Return the index of a category by its name, in whatever form its words are joined."""
+    found = [
+        i
+        for i, name in enumerate(schema.category_names)
+        if slug(name) == slug(given.replace("-", " "))
+    ]
+    if not found:
+        raise ConvertError(
+            f"--category is {shown(given)}; expected one of {', '.join(map(slug, schema.category_names))}."
+        )
+    return found[0]
 
 
 def _image_names(folder: Path) -> list[str]:
@@ -66,10 +85,23 @@ def _image_names(folder: Path) -> list[str]:
 
 
 class _Reader:
-    """Makes images of annotation files."""
+    """Makes images of annotation files.
 
-    def __init__(self, source: Path, schema: Schema, faults: Faults) -> None:
+    Parameters
+    ----------
+    source
+        The data set's folder.
+    schema
+        Of all categories.
+    only
+        The category whose garments are wanted, with its landmarks alone; None for all.
+    faults
+        Gets what is wrong.
+    """
+
+    def __init__(self, source: Path, schema: Schema, only: int | None, faults: Faults) -> None:
         self._source = source
+        self._only = only
         self._faults = faults
         self._schema = schema
         self._own = [schema.landmarks_of_category(i) for i in range(len(schema.categories))]
@@ -80,6 +112,8 @@ class _Reader:
         for name in names:
             at = At(f"{folder}/annos/{os.path.splitext(name)[0]}.json")
             garments = self._garments(at, name)
+            if garments is not None and self._only is not None:
+                garments = self._of_category(garments, self._only) or None
             if garments is not None:
                 yield Item(part, name, at, garments)
         images = {os.path.splitext(name)[0] for name in names}
@@ -92,6 +126,16 @@ class _Reader:
                     "annotation files left out: no image", At(f"{folder}/annos/{file}"),
                     f"no image {stem}.jpg", "an image for each annotation file",
                 )  # fmt: skip
+
+    def _of_category(self, garments: list[Garment], only: int) -> list[Garment]:
+        """Return the garments of a category, with the landmarks of its own schema."""
+        members = self._own[only]
+        own = slice(3 * members[0], 3 * members[0] + 3 * len(members))
+        return [
+            replace(garment, category=0, keypoints=garment.keypoints[own])
+            for garment in garments
+            if garment.category == only
+        ]
 
     def _garments(self, at: At, name: str) -> list[Garment] | None:
         """Return the garments of an annotation file; None if it cannot be used."""

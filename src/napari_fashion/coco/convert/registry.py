@@ -17,7 +17,7 @@ ImageMode = Literal["leave", "hardlink", "symlink", "copy"]
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """How a data set is converted; a format takes those of the first five that it names.
+    """How a data set is converted; a format takes those of the first six that it names.
 
     Attributes
     ----------
@@ -31,6 +31,8 @@ class ConvertOptions:
         its ``waistline``.
     landmarks
         Whether an annotation of DeepFashion2 has ``all`` 294 landmarks or those of its ``category``.
+    category
+        The one category of DeepFashion2 whose garments are converted, with its own schema; all by default.
     schema
         What the landmarks of a COCO file mean that names none: a bundled schema or a file.
     image_root
@@ -47,6 +49,7 @@ class ConvertOptions:
     visibility: Literal["visible", "coarse"] = "visible"
     upper_last_pair: Literal["hem", "waistline"] = "hem"
     landmarks: Literal["all", "category"] = "all"
+    category: str | None = None
     schema: str | None = None
     image_root: Path | None = None
     image_files: ImageMode = "leave"
@@ -86,7 +89,7 @@ class Format:
 FORMATS: dict[str, Format] = {}
 """All formats by name."""
 
-_OWN = ("annotations", "visibility", "upper_last_pair", "landmarks", "schema")
+_OWN = ("annotations", "visibility", "upper_last_pair", "landmarks", "category", "schema")
 """Options that only some formats take."""
 
 

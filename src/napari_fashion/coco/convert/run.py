@@ -142,9 +142,10 @@ def _add_all(
 
 def _check_result(growing: list[Growing], chosen: Format, faults: Faults, strict: bool) -> None:
     if strict and faults:
+        n = faults.tally.total
         raise ConvertError(
-            f"{faults.tally.total:,} faults; nothing was written, as --strict asks. Mend the data set, or "
-            "leave --strict away: what is wrong is then left out."
+            f"{n:,} {'fault' if n == 1 else 'faults'}; nothing was written, as --strict asks. Mend the "
+            "data set, or leave --strict away: what is wrong is then left out."
         )
     if not any(document.images for document in growing):
         raise ConvertError(

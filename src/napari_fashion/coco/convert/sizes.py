@@ -43,17 +43,20 @@ def with_sizes(
     processes
         Number of processes that read headers; 0 reads them in this one, and so does a small data set.
     """
+    places = [_place(part) for part in parts]
     with ExitStack() as stack:
         pool: ProcessPoolExecutor | None = None
         waiting: deque[tuple[list[Item], Future[list[Size | str]] | list[Size | str]]] = deque()
-        for batch in _batches(items):
+        for batch in _batches(items, places):
+            job = (places[batch[0].part], [item.name for item in batch])
             if batch[0].size is not None:
                 waiting.append((batch, [item.size for item in batch if item.size is not None]))
             elif pool is None and (not processes or len(batch) < BATCH):  # not worth processes
-                waiting.append((batch, _sizes(_job(batch, parts))))
+                waiting.append((batch, _sizes(job)))
             else:
                 pool = pool or stack.enter_context(_pool(processes))
-                waiting.append((batch, pool.submit(_sizes, _job(batch, parts))))
+                with _without_interrupts():  # a submission may start a process
+                    waiting.append((batch, pool.submit(_sizes, job)))
             while len(waiting) > 2 * processes:
                 yield from _finished(*waiting.popleft())
         while waiting:
@@ -77,9 +80,27 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl+C and SIGTERM back until the end; processes that are started meanwhile do not get them.
+
+    One that is started and not told what to do, since this one was interrupted, would end in a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin() -> None:
     """Leave Ctrl+C to the process that started this one, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -90,9 +111,12 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Yield runs of images of one part, all with or all without a known size."""
-    for _, run in groupby(items, key=lambda item: (item.part, item.size is None)):
+def _batches(items: Iterable[Item], places: list[Place]) -> Iterator[list[Item]]:
+    """Yield runs of images in one place, all with or all without a known size.
+
+    Partitions often share a place, and their images come mixed.
+    """
+    for _, run in groupby(items, key=lambda item: (places[item.part], item.size is None)):
         batch: list[Item] = []
         for item in run:
             batch.append(item)
@@ -103,10 +127,8 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
             yield batch
 
 
-def _job(batch: list[Item], parts: list[Part]) -> Job:
-    part = parts[batch[0].part]
-    place = (str(part.images), tuple(map(str, part.allowed)), part.trusted, part.origin)
-    return place, [item.name for item in batch]
+def _place(part: Part) -> Place:
+    return str(part.images), tuple(map(str, part.allowed)), part.trusted, part.origin
 
 
 def _finished(

@@ -5,8 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
 from napari_fashion.tally import EXAMPLES, Tally
+
+Severity = Literal["error", "warning"]
+ERROR: Final = "error"
+WARNING: Final = "warning"
+ERRORS: Final = frozenset(
+    (
+        "annotations of no category",
+        "annotations of no image",
+        "boxes that are no four finite numbers",
+        "categories that the schema lacks",
+        "categories with other landmarks",
+        "files that are no images",
+        "images of another size than their record",
+        "images without a file's name",
+        "keypoints of another form",
+        "landmarks far outside their image",
+        "landmarks that all lie in 0..1",
+        "landmarks that are no finite numbers",
+        "missing images",
+        "records that cannot be read",
+        "schemas that do not fit",
+    )
+)
+"""Kinds of findings that are errors: records that cannot be used as they are. All others are warnings."""
+
+
+def severity(kind: str) -> Severity:
+    """Return how bad findings of a kind are.
+
+    >>> severity("missing images"), severity("boxes of text")
+    ('error', 'warning')
+    """
+    return ERROR if kind in ERRORS else WARNING
+
 
 Report = Callable[[str, str, str, str], None]
 """Takes a finding: its kind, the place, what was found and what was expected."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_fashion.coco.splitting import group_position
 from napari_fashion.documents import read_json, shown
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.errors import RecipeError
@@ -24,12 +25,6 @@ MIN_VALIDATION = 10
 """Number of validation images by which two models can be told apart at all."""
 MAX_SPLIT_BYTES = 1 << 30
 _EXPECTED = 'a split of a data set, {"train": [names of images], "validation": [...]}'
-
-
-def group_position(group: str, seed: int) -> float:
-    """Map a group to a stable number in [0, 1): groups are held out in this order."""
-    digest = hashlib.sha256(f"{seed}/{group}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 @dataclass(frozen=True)
