@@ -236,3 +236,18 @@ def test_hidden_landmarks_alone_cannot_be_judged(six) -> None:
     for protocol in ("box", "whole"):
         with pytest.raises(FashionError, match=r"No landmark.*without a visible landmark.*: 6"):
             evaluate_images(None, images, protocol=protocol, tally=tally)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(123.5, 123.5), (0, 0.0), (None, None), ("7", None), (-1, None), (True, None), (1e30, None)],
+)
+def test_the_area_is_the_files_own_else_that_of_the_box(six, given, expected) -> None:
+    images, _ = read(changed(six, annotation={"area": given}))
+    x0, y0, x1, y1 = images[0].box[0].astype(float)
+    assert images[0].area[0] == pytest.approx(
+        (x1 - x0) * (y1 - y0) if expected is None else expected
+    )
+    others = [float(i.area[0]) for i in images[1:]]
+    data = json.loads(six.read_text())
+    assert others == pytest.approx([a["area"] for a in data["annotations"][1:]])

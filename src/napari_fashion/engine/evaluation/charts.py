@@ -14,6 +14,8 @@ _INK, _GREY, _GRID = "#1f2933", "#5b6673", "#e4e7eb"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 18, 14, 46
 _LETTER = 6.4
 """Width of a letter at 12 pixels, on the average."""
+_MOST_LETTERS = 46
+"""Letters of a row's label; longer ones are shortened."""
 
 Text = Callable[[float], str]
 
@@ -192,7 +194,7 @@ def dot_chart(rows: Sequence[Dot], series: Sequence[str], x: Axis, *, width: int
         return ""
     legend = 22 * (len(series) > 1)
     pitch = 24 if len(series) < 3 else 10 * len(series) + 6
-    left = int(min(max(len(row.label) for row in rows), 30) * _LETTER) + 16
+    left = int(min(max(len(row.label) for row in rows), _MOST_LETTERS) * _LETTER) + 16
     top, right = 6 + legend, width - _RIGHT
     bottom = top + pitch * len(rows)
     numbers = [v for row in rows for v in row.values if v is not None]
@@ -237,7 +239,7 @@ def _range(axis: Axis, values: Sequence[float]) -> tuple[float, float]:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 30 else f"{label[:29]}…"
+    return label if len(label) <= _MOST_LETTERS else f"{label[: _MOST_LETTERS - 1]}…"
 
 
 def _cycle(n: int) -> list[str]:
