@@ -105,8 +105,9 @@ def test_a_conversion_that_is_ended_leaves_no_document_and_no_process(
     ]
     command += ["--out", str(out), "--processes", "2"]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=_takes_interrupts,
+    ) as process:  # fmt: skip
         started = psutil.Process(process.pid)
         while len(started.children()) < 3:  # two that read sizes, and multiprocessing's own
             assert process.poll() is None
@@ -116,3 +117,8 @@ def test_a_conversion_that_is_ended_leaves_no_document_and_no_process(
     assert number == signal.SIGKILL or "Traceback" not in error
     assert list(out.glob("*.json")) == []
     assert number == signal.SIGKILL or list(out.iterdir()) == []
+
+
+def _takes_interrupts() -> None:
+    """Let a process end on SIGINT: the background jobs of a shell, such as half of all tests, ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

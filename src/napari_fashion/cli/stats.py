@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "napari-fashion stats annotations.json",
-    "napari-fashion stats annotations.json --csv > counts.csv",
+    "napari-fashion stats annotations.json --csv",
 )
 VISIBILITY = ("visible", "hidden", "not labelled")
 COUNTS = ("images", "reviewed", "without_garments", "garments", "by_human", "by_model", "crowds")
