@@ -85,15 +85,29 @@ def _without_interrupts() -> Iterator[None]:
     """Hold Ctrl+C and SIGTERM back until the end; processes that are started meanwhile do not get them.
 
     One that is started and not told what to do, since this one was interrupted, would end in a traceback.
+    Processes inherit the mask. In this one another thread can get the signal, so that its handler waits, too.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    if (
+        not hasattr(signal, "pthread_sigmask")  # Windows
+        or threading.current_thread() is not threading.main_thread()
+    ):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    held: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {n: signal.getsignal(n) for n in numbers}
+    callables = [n for n, handler in handlers.items() if callable(handler)]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    for n in callables:
+        signal.signal(n, lambda number, frame: held.append(number))
     try:
         yield
     finally:
+        for n in callables:
+            signal.signal(n, handlers[n])
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number in held:
+            signal.raise_signal(number)
 
 
 def _begin() -> None:
