@@ -85,7 +85,7 @@ def _without_interrupts() -> Iterator[None]:
     """Hold Ctrl+C and SIGTERM back until the end; processes that are started meanwhile do not get them.
 
     One that is started and not told what to do, since this one was interrupted, would end in a traceback.
-    Processes inherit the mask. In this one another thread can get the signal, so that its handler waits, too.
+    Processes inherit the mask. Here another thread can get the signal, so that its handler waits, too.
     """
     if (
         not hasattr(signal, "pthread_sigmask")  # Windows
