@@ -36,9 +36,7 @@ def test_images_of_train_and_validation_with_one_name_stay_apart(formats, tmp_pa
     source = formats / "deepfashion2" / "data"
     convert("deepfashion2", source, tmp_path, ConvertOptions(image_files="copy"))
     for part in ("train", "validation"):
-        ours, theirs = (
-            f / "000001.jpg" for f in (tmp_path / "images" / part, source / part / "image")
-        )
+        ours, theirs = (f / part / "image" / "000001.jpg" for f in (tmp_path / "images", source))
         assert ours.read_bytes() == theirs.read_bytes()
 
 
@@ -49,13 +47,16 @@ def test_a_second_conversion_needs_overwrite_and_keeps_what_is_the_same(formats,
     assert main(command) == status.DONE
     assert main(command) == status.FAILED
     assert "train.json, which exists" in capsys.readouterr().err
-    before = os.lstat(tmp_path / "out" / "images" / "train" / "000001.jpg")
+    before = os.lstat(tmp_path / "out" / "images" / "train" / "image" / "000001.jpg")
     assert main([*command, "--overwrite"]) == status.DONE
-    assert os.lstat(tmp_path / "out" / "images" / "train" / "000001.jpg").st_ino == before.st_ino
+    assert (
+        os.lstat(tmp_path / "out" / "images" / "train" / "image" / "000001.jpg").st_ino
+        == before.st_ino
+    )
 
 
 def test_another_image_of_that_name_is_not_replaced_unasked(formats, tmp_path):
-    other = tmp_path / "images" / "train" / "000002.jpg"
+    other = tmp_path / "images" / "train" / "image" / "000002.jpg"
     other.parent.mkdir(parents=True)
     other.write_bytes(b"mine")
     source = formats / "deepfashion2" / "data"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from napari_fashion.engine.data.split import (
     split_images,
     with_learned,
 )
+from napari_fashion.engine.train.notices import data_notices
 from napari_fashion.errors import RecipeError
+from napari_fashion.schema import Schema
 
 
 def image(number: int, group: str, *, seen: bool = True) -> AnnotatedImage:
@@ -240,3 +243,24 @@ def test_the_fingerprint_is_of_the_annotations_in_any_order() -> None:
     assert fingerprint(images) == fingerprint(images[::-1])
     assert fingerprint(images) != fingerprint(images[:3])
     assert fingerprint(images) != fingerprint([image(0, "a", seen=False), *images[1:]])
+
+
+def test_namesakes_of_given_validation_images_are_told(tmp_path):
+    """Two data sets may both have an image 000001.jpg."""
+    folders = [tmp_path / "train", tmp_path / "validation"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "a.jpg").write_bytes(folder.name.encode())
+    ours, theirs = (replace(image(1, "1"), path=folder / "a.jpg") for folder in folders)
+    other = image(2, "2")
+    split = given_split([ours, other], [theirs])
+    assert split.train == [other]
+    assert (split.left_out, split.namesakes) == (1, (ours.path, theirs.path))
+    (notice,) = data_notices(Schema.load("garments"), split, share=0.0)
+    assert notice.level == "warning"
+    assert "1 images of data.train are left out" in notice.message
+    assert str(theirs.path) in notice.message
+    once = given_split([ours, other], [ours])
+    assert (once.left_out, once.namesakes) == (1, None)
+    (notice,) = data_notices(Schema.load("garments"), once, share=0.0)
+    assert notice.level == "info"

@@ -42,6 +42,7 @@ def _plan(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
     own = options.landmarks == "category"
     parts: list[Part] = []
     folders: list[str] = []
+    within: list[str] = []
     for name in PARTS:
         # Some archives unpack into a folder of their own name once more.
         folder = next(
@@ -52,15 +53,21 @@ def _plan(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
         if not (source / folder / "annos").is_dir():
             faults.notes.append(f"{folder} has no annos: its images are left out.")
             continue
-        images = options.image_root / name if options.image_root else source / folder / "image"
         info = {"landmarks": options.landmarks, "category": options.category}
-        parts.append(Part(name, schema, images, name, own_landmarks=own, info={"converted": info}))
+        root = options.image_root or source
+        parts.append(Part(name, schema, root, own_landmarks=own, info={"converted": info}))
         folders.append(folder)
+        # Both parts have an image 000001.jpg: names with the part tell them apart.
+        within.append(f"{name}/" if options.image_root else f"{folder}/image/")
     if not parts:
         raise ConvertError(f"{source}: found no such folders; expected {_LAYOUT}.")
     names = [_image_names(source / folder) for folder in folders]
     reader = _Reader(source, whole, only, faults)
-    items = (item for i, folder in enumerate(folders) for item in reader.items(i, folder, names[i]))
+    items = (
+        replace(item, name=within[i] + item.name)
+        for i, folder in enumerate(folders)
+        for item in reader.items(i, folder, names[i])
+    )
     return Plan(parts, items, sum(map(len, names)))
 
 

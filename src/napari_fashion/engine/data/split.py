@@ -43,6 +43,11 @@ class Split:
         Number of images that a model could be judged by, on either side.
     learned
         Number of those that the start has learned from: no model is judged by them.
+    left_out
+        Number of images to train on that are left out, since images to judge by that were given have
+        their name or group.
+    namesakes
+        Two files, if some of these share a name with another file alone.
     """
 
     train: list[AnnotatedImage]
@@ -50,6 +55,8 @@ class Split:
     held_out: frozenset[str]
     judgeable: int
     learned: int
+    left_out: int = 0
+    namesakes: tuple[Path, Path] | None = None
 
     @property
     def sides(self) -> Sides:
@@ -136,13 +143,28 @@ def given_split(
     groups = {image.group for image in validation}
     train = [image for image in images if image.group not in groups]
     judgeable = {image.key: image for image in validation if image.can_be_judged}
+    held_out = {image.key: image.path for image in validation}
+    namesakes = (
+        (image.path, held_out[image.key])
+        for image in images
+        if image.key in held_out and not _is_same(image.path, held_out[image.key])
+    )
     return Split(
         train,
         [image for key, image in judgeable.items() if key not in learned],
         frozenset(i.key for i in (*images, *validation)) - {i.key for i in train},
         judgeable=len(judgeable),
         learned=len(judgeable.keys() & learned),
+        left_out=len({i.key for i in images} - {i.key for i in train}),
+        namesakes=next(namesakes, None),
     )
+
+
+def _is_same(a: Path, b: Path) -> bool:
+    try:
+        return a == b or os.path.samefile(a, b)
+    except OSError:
+        return False
 
 
 def _settled_sides(

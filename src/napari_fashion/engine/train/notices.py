@@ -22,6 +22,9 @@ def data_notices(schema: Schema, split: Split, *, share: float) -> list[NoticeEv
     notices = []
     if not schema.mirrors:
         notices.append(NoticeEvent(level="warning", message=mirroring_off(schema)))
+    if split.left_out:
+        level = "info" if split.namesakes is None else "warning"
+        notices.append(NoticeEvent.model_validate({"level": level, "message": _left_out(split)}))
     n = len(split.validation)
     if split.learned and (n or share > 0):
         message = (
@@ -38,6 +41,20 @@ def data_notices(schema: Schema, split: Split, *, share: float) -> list[NoticeEv
         )
         notices.append(NoticeEvent(level="warning", message=message))
     return notices
+
+
+def _left_out(split: Split) -> str:
+    """Return how many training images are left out for those that were given to judge by, and why."""
+    message = (
+        f"{split.left_out} images of data.train are left out, because images of data.validation have "
+        "their name or group."
+    )
+    if split.namesakes is not None:
+        message += (
+            f" Some are other images of the same name, such as {split.namesakes[0]} and "
+            f"{split.namesakes[1]}: to use both, put a folder before their names (file_name)."
+        )
+    return message
 
 
 def mirroring_off(schema: Schema) -> str:
