@@ -97,7 +97,7 @@ class _Remembering(SpawnContext):
         super().__init__()
         self._made: list[SpawnProcess] = []
 
-    def Process(self, *args: Any, **options: Any) -> SpawnProcess:  # type: ignore[override] # noqa: N802
+    def Process(self, *args: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]
         """Return a new process."""
         self._made.append(SpawnProcess(*args, **options))
         return self._made[-1]
