@@ -252,14 +252,15 @@ class _Reader:
             self.changed.add("keypoints as x, y pairs, written as visible landmarks (0, 0: none)")
             pairs = zip(value[0::2], value[1::2], strict=True)
             value = [v for x, y in pairs for v in (x, y, 2 if number(x) or number(y) else 0)]
-        triplets = (self._triplet(*value[3 * i : 3 * i + 3], key, i + 1) for i in range(n))
+        triplets = (self._triplet(value[3 * i : 3 * i + 3], key, i + 1) for i in range(n))
         return [v for triplet in triplets for v in triplet]
 
-    def _triplet(self, x: Any, y: Any, v: Any, key: RecordId, n: int) -> tuple[Any, Any, int]:
+    def _triplet(self, given: list[Any], key: RecordId, n: int) -> tuple[Any, Any, int]:
         """Return the numbers of landmark N of an annotation; 0, 0, 0 if it is not labelled.
 
         So it is, and counted, where its place or its visibility is no finite number.
         """
+        x, y, v = given
         seen = number(v)
         label = min(max(round(seen), 0), 2) if math.isfinite(seen) else 0
         at = self._at(key, f", landmark {n}")

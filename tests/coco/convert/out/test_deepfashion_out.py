@@ -58,7 +58,7 @@ def test_the_lists_are_read_back_whole(tmp_path):
     faults = Faults()
     (written,) = convert("deepfashion-c", tmp_path / "out", tmp_path / "back", faults=faults)
     assert (written.images, written.garments) == (exported.images, exported.garments) == (3, 3)
-    assert not faults
+    assert list(faults.tally.counts) == ["garments kept as they are: the box leaves the image"]
     names = {garment.category_name for garment in Dataset.load(written.path).garments}
     assert names == {"my_Shirt", "my_Pants", "my_Dress"}
 
