@@ -136,6 +136,15 @@ def test_a_conversion_that_is_ended_leaves_no_document_and_no_process(
     assert number == signal.SIGKILL or list(out.iterdir()) == []
 
 
+def test_an_interrupt_while_the_command_line_is_read_is_a_sentence(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_fashion.cli.convert._formats", interrupted)
+    assert main(["convert", "coco", "a.json", "--out", "out"]) == status.INTERRUPTED
+    assert capsys.readouterr().err == "napari-fashion: interrupted; not done.\n"
+
+
 def _takes_interrupts() -> None:
     """Let a process end on SIGINT: the background jobs of a shell, such as half of all tests, ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)

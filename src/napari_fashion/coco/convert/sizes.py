@@ -79,7 +79,8 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
-        context.end()
+        with _without_interrupts():  # a second one would leave processes behind
+            context.end()
         if not isinstance(error, BrokenProcessPool):
             raise
         raise ConvertError(
