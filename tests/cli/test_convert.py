@@ -54,12 +54,29 @@ def test_options_reach_the_conversion(tmp_path, capsys):
     assert first.samefile(tmp_path / "pictures" / document["images"][0]["file_name"])
 
 
+def usage(command):
+    """Return the status of a command line that is not understood."""
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    return ended.value.code
+
+
 def test_a_wrong_format_and_an_option_of_another_are_refused(tmp_path, capsys):
     assert (
-        main(["convert", "deepfashion2c", str(OLD), "--out", str(tmp_path / "out")])
-        == status.FAILED
+        usage(["convert", "deepfashion2c", str(OLD), "--out", str(tmp_path / "out")])
+        == status.USAGE
     )
     assert "expected one of coco, deepfashion-c" in capsys.readouterr().err
+    for command, message in (
+        (["deepfashion2", "--category", "gloves"], "expected one of short-sleeve-top"),
+        (["coco", "--schema", "nosuch"], "No schema 'nosuch'"),
+    ):
+        options = [command[0], str(OLD), "--out", str(tmp_path / "out"), *command[1:]]
+        assert usage(["convert", *options]) == status.USAGE
+        assert message in capsys.readouterr().err
+    command = ["convert", "deepfashion-c", str(tmp_path / "none"), "--out", str(tmp_path / "out")]
+    assert main(command) == status.FAILED
+    assert "none: there is no such file or folder; expected the folder" in capsys.readouterr().err
     command = [
         "convert",
         "deepfashion-c",
@@ -117,6 +134,15 @@ def test_a_conversion_that_is_ended_leaves_no_document_and_no_process(
     assert number == signal.SIGKILL or "Traceback" not in error
     assert list(out.glob("*.json")) == []
     assert number == signal.SIGKILL or list(out.iterdir()) == []
+
+
+def test_an_interrupt_while_the_command_line_is_read_is_a_sentence(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_fashion.cli.convert._formats", interrupted)
+    assert main(["convert", "coco", "a.json", "--out", "out"]) == status.INTERRUPTED
+    assert capsys.readouterr().err == "napari-fashion: interrupted; not done.\n"
 
 
 def _takes_interrupts() -> None:

@@ -57,7 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status (`cli.status`)."""
     terminal.silence(_rank() > 0)
     parser, commands = _parser()
-    options, unknown = parser.parse_known_args(arguments)
+    try:
+        options, unknown = parser.parse_known_args(arguments)
+    except KeyboardInterrupt:  # choices are imported when an option needs them
+        terminal.warn(f"{parser.prog}: interrupted; not done.")
+        return status.INTERRUPTED
     if unknown:
         commands[options.command].refuse_unknown(unknown)
     level = terminal.QUIET if options.quiet else min(options.verbose, terminal.DEBUG)

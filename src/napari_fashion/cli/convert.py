@@ -23,7 +23,7 @@ MOST_PROCESSES = 64
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "format", metavar="FORMAT",
+        "format", metavar="FORMAT", choices=parsing.LazyChoices(_formats),
         help="deepfashion-c, deepfashion-l, deepfashion2, fashionai or coco (any COCO-like file)",
     )  # fmt: skip
     parser.add_argument("source", type=parsing.path, help="folder of the data set; a COCO file")
@@ -73,14 +73,33 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="deepfashion2: all 294 landmarks in each annotation, or those of its category",
     )  # fmt: skip
     parser.add_argument(
-        "--category", metavar="NAME",
+        "--category", type=_category, metavar="NAME",
         help="deepfashion2: only the garments of a category, with its own schema (deepfashion2-skirt), and "
         "the images that show one",
     )  # fmt: skip
     parser.add_argument(
-        "--schema", metavar="NAME|FILE.toml",
+        "--schema", type=parsing.schema, metavar="NAME|FILE.toml",
         help="coco: what the landmarks mean, if the file does not name them",
     )  # fmt: skip
+
+
+def _formats() -> list[str]:
+    from napari_fashion.coco.convert import FORMATS
+
+    return list(FORMATS)
+
+
+def _category(text: str) -> str:
+    """Read the name of a category of DeepFashion2."""
+    from napari_fashion.coco.convert.deepfashion2 import category_index
+    from napari_fashion.errors import ConvertError
+    from napari_fashion.schema import Schema
+
+    try:
+        category_index(Schema.load("deepfashion2"), text)
+    except ConvertError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def run(options: argparse.Namespace) -> int:

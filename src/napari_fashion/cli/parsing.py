@@ -153,6 +153,20 @@ def path(text: str) -> Path:
     return Path(name(text))
 
 
+def schema(text: str) -> str:
+    """Read the name of a schema of the package or of a schema file; a file is not looked into."""
+    from napari_fashion.errors import SchemaError
+    from napari_fashion.files import is_file
+    from napari_fashion.schema import Schema
+
+    if not is_file(Path(name(text))):
+        try:
+            Schema.load(text)
+        except SchemaError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
 positive = whole(1, 10**9, "a number")
 
 

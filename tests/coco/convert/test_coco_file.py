@@ -53,9 +53,7 @@ def clean(tmp_path, data, **options):
         ([1, 2, 3, 4, 0, 0], [1, 2, 2, 3, 4, 2, 0, 0, 0]),
         ([[1, 2, 2], [3, 4, 1], [0, 0, 0]], [1, 2, 2, 3, 4, 1, 0, 0, 0]),
         ([[1, 2], [3, 4], [5.5, 6]], [1, 2, 2, 3, 4, 2, 5.5, 6, 2]),
-        ([1, 2, 3, 3, 4, 1.0, None, 9, 2], [1, 2, 2, 3, 4, 1, 0, 0, 0]),
-        ([], [0] * 9),
-        (None, [0] * 9),
+        ([1, 2, 2, 3, 4, 1.0, None, None, 0], [1, 2, 2, 3, 4, 1, 0, 0, 0]),
     ],
 )
 def test_every_form_of_keypoints_becomes_triplets(tmp_path, keypoints, expected):
@@ -65,6 +63,53 @@ def test_every_form_of_keypoints_becomes_triplets(tmp_path, keypoints, expected)
     assert annotation["keypoints"] == expected
     assert [type(v) for v in annotation["keypoints"][2::3]] == [int] * 3
     assert annotation["num_keypoints"] == sum(v > 0 for v in expected[2::3])
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "expected", "told"),
+    [
+        ([1, 2, 7, 3, 4, 1, 0, 0, 0], [1, 2, 2, 3, 4, 1, 0, 0, 0],
+         ["landmarks of visibility 2, whose visibility makes no sense: theirs.json, annotation 5, "
+          "landmark 1: found visibility 7; expected 0, 1 or 2."]),
+        ([1, 2, 0.4, 3, 4, 1, 0, 0, 0], [0, 0, 0, 3, 4, 1, 0, 0, 0],
+         ["landmarks that are not labelled, whose visibility makes no sense: theirs.json, annotation 5, "
+          "landmark 1: found visibility 0.4; expected 0, 1 or 2."]),
+        ([1, 2, 2, 3, 4, 1, float("nan"), 9, 2], [1, 2, 2, 3, 4, 1, 0, 0, 0],
+         ["landmarks that are not labelled: their place makes no sense: theirs.json, annotation 5, "
+          "landmark 3: found x nan, y 9; expected finite numbers."]),
+        ([], [0] * 9,
+         ["garments kept without a landmark: no keypoints: theirs.json, annotation 5: found none; "
+          "expected 9 numbers, x, y and visibility of 3 landmarks."]),
+        (None, [0] * 9,
+         ["garments kept without a landmark: no keypoints: theirs.json, annotation 5: found none; "
+          "expected 9 numbers, x, y and visibility of 3 landmarks."]),
+    ],
+)  # fmt: skip
+def test_landmarks_whose_numbers_change_are_told(tmp_path, keypoints, expected, told):
+    found, faults = clean(tmp_path, document(keypoints))
+    assert found["annotations"][0]["keypoints"] == expected
+    assert list(faults.tally.lines()) == told
+
+
+def test_other_values_that_change_are_told(tmp_path):
+    Image.new("L", (33, 44)).save(tmp_path / "a.jpg")
+    data = document([1, 2, 2, 5, 9, 1, 0, 0, 0], iscrowd=2, area=-3, bbox=[1, 2, 0, 4])
+    data["images"][0]["width"] = 0
+    found, faults = clean(tmp_path, data)
+    annotation, image = found["annotations"][0], found["images"][0]
+    assert (annotation["iscrowd"], annotation["area"]) == (1, 28)
+    assert annotation["bbox"] == [1, 2, 4, 7]
+    assert (image["width"], image["height"]) == (33, 44)
+    assert sorted(faults.tally.lines()) == [
+        "garments with iscrowd 1 in place of what makes no sense: theirs.json, annotation 5: found "
+        "iscrowd 2; expected 0 or 1.",
+        "garments with the area of their box: theirs.json, annotation 5: found area -3; expected a "
+        "number of pixels.",
+        "garments with the box of their landmarks: theirs.json, annotation 5: found [1, 2, 0, 4], "
+        "without an area; expected x, y, width and height, four finite numbers with an area.",
+        "images with the width and height of the file, not of the record: theirs.json, image 7: found "
+        "width 0 and height 60; expected whole numbers above 0.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,9 +178,7 @@ def test_a_box_that_is_missing_is_that_of_the_landmarks(tmp_path):
     del data["annotations"][0]["bbox"]
     found, faults = clean(tmp_path, data)
     assert found["annotations"][0]["bbox"] == [1, 2, 4, 7]
-    assert faults.notes == [
-        "theirs.json: boxes that were missing or made no sense, made of the landmarks: 1"
-    ]
+    assert faults.notes == ["theirs.json: boxes that were missing, made of the landmarks: 1"]
 
 
 def test_sizes_that_are_missing_are_read_from_the_images(tmp_path):
@@ -170,7 +213,9 @@ def test_annotations_of_nothing_are_told(tmp_path):
     found, faults = clean(tmp_path, data)
     assert len(found["annotations"]) == 1
     lines = list(faults.tally.lines())
-    assert any("found 1 annotations whose image_id no image has" in line for line in lines)
+    assert any(
+        "annotation 6: found image_id 99; expected the id of an image" in line for line in lines
+    )
     assert any(
         "annotation 8: found category_id 9; expected the id of a category" in line for line in lines
     )

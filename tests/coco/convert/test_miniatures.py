@@ -225,3 +225,54 @@ def test_the_options_of_another_format_are_refused(formats, tmp_path):
             convert("deepfashion-c", formats / "deepfashion-c" / "data", tmp_path, options)
     with pytest.raises(ConvertError, match=r"did you mean deepfashion2.*expected one of"):
         convert("deepfashion-2", formats, tmp_path)
+
+
+def test_categories_that_the_fifty_lack_are_converted_with_their_type(formats, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(formats / "deepfashion-c-old" / "data", source)
+    cloth, labels = (source / "Anno" / f"list_category_{name}.txt" for name in ("cloth", "img"))
+    names = cloth.read_text().splitlines()
+    cloth.write_text("\n".join(["52", *names[1:], "jumper 1", "odd", ""]))
+    lines = labels.read_text().splitlines()
+    first, second = lines[2].split()[0], lines[3].split()[0]
+    labels.write_text("\n".join([*lines[:2], f"{first} 51", f"{second} 52", *lines[4:], ""]))
+    faults = Faults()
+    convert("deepfashion-c", source, tmp_path / "out", faults=faults)
+    found = {}
+    for part in ("train", "val", "test"):
+        dataset = Dataset.load(tmp_path / "out" / f"{part}.json")
+        assert dataset.schema.category_names[50:] == ("jumper",)
+        assert dataset.schema.landmarks == Schema.load("deepfashion").landmarks
+        names_of = {image.id: image.file_name for image in dataset.images}
+        found |= {names_of[g.image_id]: g.category_name for g in dataset.garments}
+    assert found[first] == "jumper"
+    assert second not in found
+    assert any("has jumper (upper), which the 50 categories" in note for note in faults.notes)
+    told = "\n".join(faults.tally.lines())
+    assert (
+        "found 'odd'; expected a category of the schema deepfashion, or one with its type" in told
+    )
+    assert "found the label 52 of a category that is left out; expected a label" in told
+
+
+def test_a_data_set_of_another_format_is_named(formats, tmp_path):
+    data = {name: formats / name / "data" for name in ("deepfashion-c-old", "deepfashion-l")}
+    with pytest.raises(ConvertError, match="deepfashion-l converts it"):
+        convert("deepfashion-c", data["deepfashion-l"], tmp_path / "a")
+    with pytest.raises(ConvertError, match="are of DeepFashion-C: deepfashion-c converts it"):
+        convert("deepfashion-l", formats / "deepfashion-c" / "data", tmp_path / "b")
+    faults = Faults()
+    convert("deepfashion-l", data["deepfashion-c-old"], tmp_path / "c", faults=faults)
+    assert any("deepfashion-c converts them" in note for note in faults.notes)
+    faults = Faults()
+    convert("deepfashion-l", data["deepfashion-l"], tmp_path / "d", faults=faults)
+    assert not faults.notes
+
+
+def test_a_part_of_deepfashion2_in_place_of_the_whole_is_told(formats, tmp_path):
+    part = formats / "deepfashion2" / "data" / "train"
+    with pytest.raises(ConvertError, match=r"found 'annos', 'image'; expected .* it is in, .*data"):
+        convert("deepfashion2", part, tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConvertError, match="found nothing in it; expected"):
+        convert("deepfashion2", tmp_path / "empty", tmp_path / "out")

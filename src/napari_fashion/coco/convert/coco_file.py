@@ -17,6 +17,7 @@ from napari_fashion.coco.ids import TABLES, RecordId, TableName
 from napari_fashion.coco.jsontext import loads
 from napari_fashion.coco.keypoints import box_problem, flag, number, parse_box
 from napari_fashion.coco.records import category_record
+from napari_fashion.coco.views import pixels
 from napari_fashion.documents import shown
 from napari_fashion.errors import ConvertError
 from napari_fashion.files import is_file
@@ -110,35 +111,56 @@ class _Reader:
 
     def items(self, part: int) -> Iterator[Item]:
         """Yield the images in file order; note at the end what was written in another form."""
-        dataset, found = self.dataset, 0
+        dataset = self.dataset
+        found: set[RecordId] = set()
         for image in dataset.images:
             record = dataset.store.record("images", image.id)
             at = At(self.file, 0, f"image {shown(image.id)}")
             garments = [g for view in image.garments if (g := self._garment(view.id)) is not None]
-            found += len(image.garments)
+            found.update(view.id for view in image.garments)
             if not image.file_name:
                 self.faults.add(
                     "images left out: no file_name", at, shown(record.get("file_name")), "a name"
                 )
                 continue
             more = {k: v for k, v in record.items() if k not in _IMAGE_KEYS}
+            size = image.known_size
+            if size is None:
+                self._measured(record, at)
             yield Item(
-                part, image.file_name, at, garments, image.known_size, more,
+                part, image.file_name, at, garments, size, more,
                 self._id("images", image.id),
             )  # fmt: skip
-        if lost := dataset.store.count("annotations") - found:
-            self.faults.tally.add(
-                "garments left out: of no image",
-                f"{self.file}: found {lost:,} annotations whose image_id no image has; expected images.",
-                lost,
-            )
+        for key in dataset.store.ids("annotations"):
+            if key not in found:
+                self.faults.add(
+                    "garments left out: of no image",
+                    self._at(key),
+                    f"image_id {shown(dataset.store.record('annotations', key).get('image_id'))}",
+                    "the id of an image of the file",
+                )
         self.faults.notes += [f"{self.file}: {line}" for line in self.changed.lines(examples=0)]
+
+    def _at(self, key: RecordId, more: str = "") -> At:
+        """Return the place of an annotation, or of something in it."""
+        return At(self.file, 0, f"annotation {shown(key)}{more}")
+
+    def _measured(self, record: Mapping[str, Any], at: At) -> None:
+        """Count an image without a size that can be used."""
+        given = {k: record[k] for k in ("width", "height") if record.get(k) is not None}
+        if all(map(pixels, given.values())):
+            self.changed.add("images without width and height, which are those of the file")
+            return
+        self.faults.add(
+            "images with the width and height of the file, not of the record", at,
+            " and ".join(f"{k} {shown(v)}" for k, v in given.items()), "whole numbers above 0",
+        )  # fmt: skip
 
     def _garment(self, key: RecordId) -> Garment | None:
         dataset = self.dataset
         record = dataset.store.record("annotations", key)
         view = dataset.garment(key)
-        at = At(self.file, 0, f"annotation {shown(key)}")
+        at = self._at(key)
         category = self._categories.get(view.category_id)
         if category is None:
             self.faults.add(
@@ -148,7 +170,7 @@ class _Reader:
             return None
         order = dataset.landmark_order(view.category_id)
         n = dataset.schema.n_landmarks if order is None else len(order)
-        flat = self._flat(record.get("keypoints"), n)
+        flat = self._flat(record.get("keypoints"), n, key)
         if isinstance(flat, str):
             self.faults.add(
                 "garments left out: keypoints make no sense", at, flat,
@@ -157,16 +179,32 @@ class _Reader:
             return None
         skipped = _GARMENT_KEYS if view.is_foreign else _GARMENT_KEYS | {provenance.KEY}
         more = {k: v for k, v in record.items() if k not in skipped}
-        more["iscrowd"] = int(flag(record.get("iscrowd")))
+        more["iscrowd"] = self._crowd(record.get("iscrowd"), at)
         area = number(record.get("area"))
         if math.isfinite(area) and area >= 0:
             more["area"] = _plain(record["area"])
+        elif record.get("area") is not None:
+            self.faults.add(
+                "garments with the area of their box", at, f"area {shown(record['area'])}",
+                "a number of pixels",
+            )  # fmt: skip
         return Garment(
-            category, flat, self._box(record, flat), provenance.of(record), more,
+            category, flat, self._box(record, flat, at), provenance.of(record), more,
             record_id=self._id("annotations", key),
         )  # fmt: skip
 
-    def _box(self, record: Mapping[str, Any], flat: list[Any]) -> tuple[Any, Any, Any, Any]:
+    def _crowd(self, value: Any, at: At) -> int:
+        """Return COCO's flag of a crowd."""
+        is_crowd = int(flag(value))
+        text = value.strip().lower() if isinstance(value, str) else None
+        if value is not None and number(value) not in (0, 1) and text not in ("true", "false"):
+            self.faults.add(
+                f"garments with iscrowd {is_crowd} in place of what makes no sense", at,
+                f"iscrowd {shown(value)}", "0 or 1",
+            )  # fmt: skip
+        return is_crowd
+
+    def _box(self, record: Mapping[str, Any], flat: list[Any], at: At) -> tuple[Any, Any, Any, Any]:
         """Return the record's box; that of the landmarks where it has none that can be used."""
         value: Any = record.get("bbox")
         if parse_box(value) is not None and not box_problem(value):
@@ -174,17 +212,28 @@ class _Reader:
             if any(isinstance(v, str) for v in value):
                 self.changed.add("boxes as text, written as numbers")
             return x, y, w, h
-        self.changed.add("boxes that were missing or made no sense, made of the landmarks")
+        if value is None or value == []:
+            self.changed.add("boxes that were missing, made of the landmarks")
+        else:
+            problem = box_problem(value) or f"bbox {shown(value)}"
+            self.faults.add(
+                "garments with the box of their landmarks", at, problem,
+                "x, y, width and height, four finite numbers with an area",
+            )  # fmt: skip
         xs = [x for x, v in zip(flat[0::3], flat[2::3], strict=True) if v]
         ys = [y for y, v in zip(flat[1::3], flat[2::3], strict=True) if v]
         return (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)) if xs else (0, 0, 0, 0)
 
-    def _flat(self, value: Any, n: int) -> list[Any] | str:
+    def _flat(self, value: Any, n: int, key: RecordId) -> list[Any] | str:
         """Return the flat triplets of N landmarks; as text what was found if it means none.
 
         Taken are triplets and x, y pairs, flat or as a list of lists, numbers as text, and nothing at all.
         """
         if value is None or value == []:
+            self.faults.add(
+                "garments kept without a landmark: no keypoints", self._at(key), "none",
+                f"{3 * n} numbers, x, y and visibility of {n} landmarks",
+            )  # fmt: skip
             return [0] * (3 * n)
         if not isinstance(value, list):
             return f"keypoints {shown(value)}"
@@ -203,15 +252,41 @@ class _Reader:
             self.changed.add("keypoints as x, y pairs, written as visible landmarks (0, 0: none)")
             pairs = zip(value[0::2], value[1::2], strict=True)
             value = [v for x, y in pairs for v in (x, y, 2 if number(x) or number(y) else 0)]
-        return [v for i in range(0, 3 * n, 3) for v in _triplet(*value[i : i + 3])]
+        triplets = (self._triplet(value[3 * i : 3 * i + 3], key, i + 1) for i in range(n))
+        return [v for triplet in triplets for v in triplet]
 
+    def _triplet(self, given: list[Any], key: RecordId, n: int) -> tuple[Any, Any, int]:
+        """Return the numbers of landmark N of an annotation; 0, 0, 0 if it is not labelled.
 
-def _triplet(x: Any, y: Any, v: Any) -> tuple[Any, Any, int]:
-    """Return a landmark's numbers; 0, 0, 0 if it is not labelled or its place is no finite number."""
-    seen = number(v)
-    if not (seen > 0 and math.isfinite(number(x)) and math.isfinite(number(y))):
-        return 0, 0, 0
-    return _plain(x), _plain(y), min(max(round(seen), 0), 2)
+        So it is, and counted, where its place or its visibility is no finite number.
+        """
+        x, y, v = given
+        seen = number(v)
+        label = min(max(round(seen), 0), 2) if math.isfinite(seen) else 0
+        at = self._at(key, f", landmark {n}")
+        if label != seen:
+            kind = (
+                "landmarks that are not labelled"
+                if not label
+                else f"landmarks of visibility {label}"
+            )
+            self.faults.add(
+                f"{kind}, whose visibility makes no sense",
+                at,
+                f"visibility {shown(v)}",
+                "0, 1 or 2",
+            )
+        if not label:
+            if label == seen and (number(x) or number(y)) and x is not None:
+                self.changed.add("landmarks that are not labelled, placed at 0, 0")
+            return 0, 0, 0
+        if not (math.isfinite(number(x)) and math.isfinite(number(y))):
+            self.faults.add(
+                "landmarks that are not labelled: their place makes no sense", at,
+                f"x {shown(x)}, y {shown(y)}", "finite numbers",
+            )  # fmt: skip
+            return 0, 0, 0
+        return _plain(x), _plain(y), label
 
 
 def _plain(value: Any) -> int | float:

@@ -26,6 +26,7 @@ from napari_fashion.coco.convert.items import Garment, Item, Part, Plan
 from napari_fashion.coco.convert.lists import BOX, ListFile, Number, Table, box_of, report_twice
 from napari_fashion.coco.convert.registry import ConvertOptions, register_format
 from napari_fashion.errors import ConvertError
+from napari_fashion.files import is_file
 from napari_fashion.schema import Schema
 
 
@@ -131,6 +132,8 @@ _C_LAYOUT = (
     "the folder that has Anno (or Anno_coarse, Anno_fine), Eval and img or Img/img of DeepFashion, "
     "Category and Attribute Prediction"
 )
+_L_LAYOUT = "the folder that has Anno, Eval and Img/img of DeepFashion, Fashion Landmark Detection"
+_CATEGORIES, _LANDMARKS = "Anno/list_category_cloth.txt", "Anno/list_landmarks.txt"
 
 
 @register_format(
@@ -151,10 +154,16 @@ def _plan_c(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
     folder = {"old": "Anno", "coarse": "Anno_coarse", "fine": "Anno_fine"}[chosen]
     if not (source / folder).is_dir():
         raise ConvertError(f"{source}: found no folder {folder}; expected {_C_LAYOUT}.")
+    if folder == "Anno" and not is_file(source / _CATEGORIES) and is_file(source / _LANDMARKS):
+        raise ConvertError(
+            f"{source}: found no {_CATEGORIES} beside {_LANDMARKS}; expected the lists of DeepFashion, "
+            "Category and Attribute Prediction. DeepFashion, Fashion Landmark Detection has no categories: "
+            "deepfashion-l converts it."
+        )
     if chosen == "fine":
         return fine_plan(source, options, faults)
-    schema = schema_of(options.upper_last_pair)
-    labels = category_labels(source, f"{folder}/list_category_cloth.txt", schema, faults)
+    known = schema_of(options.upper_last_pair)
+    schema, labels = category_labels(source, f"{folder}/list_category_cloth.txt", known, faults)
     images = ListFile(source, f"{folder}/list_category_img.txt", "image_name", faults).table(
         label_reader(labels), f"a label from 1 to {len(labels)}, a line of list_category_cloth.txt"
     )
@@ -170,10 +179,21 @@ def _plan_c(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
 @register_format(
     "deepfashion-l",
     title="DeepFashion, Fashion Landmark Detection",
-    layout="the folder that has Anno, Eval and Img/img of DeepFashion, Fashion Landmark Detection",
+    layout=_L_LAYOUT,
     options=("upper_last_pair",),
 )
 def _plan_l(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
+    if not (source / "Anno").is_dir():
+        others = [f for f in ("Anno_coarse", "Anno_fine") if (source / f).is_dir()]
+        hint = f" {' and '.join(others)} are of DeepFashion-C: deepfashion-c converts it."
+        raise ConvertError(
+            f"{source}: found no folder Anno; expected {_L_LAYOUT}.{hint if others else ''}"
+        )
+    if is_file(source / _CATEGORIES):
+        faults.notes.append(
+            f"{source} has {_CATEGORIES}, as DeepFashion-C has: its categories and attributes are left out "
+            "here, and deepfashion-c converts them."
+        )
     joints = read_joints(source, "Anno/list_joints.txt", faults)
     schema = landmark_schema(options.upper_last_pair)
     order = list(BODY_TYPES)

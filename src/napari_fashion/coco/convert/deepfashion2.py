@@ -15,7 +15,7 @@ from napari_fashion.coco.convert.faults import At, Faults, Wrong
 from napari_fashion.coco.convert.items import Garment, Item, Part, Plan
 from napari_fashion.coco.convert.registry import ConvertOptions, register_format
 from napari_fashion.coco.keypoints import all_numbers
-from napari_fashion.documents import JSON_BYTES, shown
+from napari_fashion.documents import JSON_BYTES, listed, shown
 from napari_fashion.errors import ConvertError
 from napari_fashion.files import read_regular, why_unreadable
 from napari_fashion.images import SUFFIXES
@@ -37,7 +37,7 @@ _LAYOUT = "the folder that has train and validation of DeepFashion2, each with i
 )
 def _plan(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
     whole = Schema.load("deepfashion2")
-    only = None if options.category is None else _category(whole, options.category)
+    only = None if options.category is None else category_index(whole, options.category)
     schema = whole if only is None else whole.of_category(whole.category_names[only])
     own = options.landmarks == "category"
     parts: list[Part] = []
@@ -60,7 +60,7 @@ def _plan(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
         # Both parts have an image 000001.jpg: names with the part tell them apart.
         within.append(f"{name}/" if options.image_root else f"{folder}/image/")
     if not parts:
-        raise ConvertError(f"{source}: found no such folders; expected {_LAYOUT}.")
+        raise ConvertError(_no_parts(source))
     names = [_image_names(source / folder) for folder in folders]
     reader = _Reader(source, whole, only, faults)
     items = (
@@ -71,8 +71,28 @@ def _plan(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
     return Plan(parts, items, sum(map(len, names)))
 
 
-def _category(schema: Schema, given: str) -> int:
-    """Return the index of a category by its name, in whatever form its words are joined."""
+def _no_parts(source: Path) -> str:
+    """Return what a folder has in place of the parts, and what to do."""
+    names = sorted(entry.name for entry in source.iterdir()) if source.is_dir() else []
+    found = f"found {listed([shown(n) for n in names])}" if names else "found nothing in it"
+    if not source.is_dir():
+        found = "found a file"
+    hint = ""
+    if {"image", "annos"} <= set(names):
+        hint = (
+            f" This is one of the parts: give the folder that it is in, {source.resolve().parent}."
+        )
+    return f"{source}: {found}; expected {_LAYOUT}.{hint}"
+
+
+def category_index(schema: Schema, given: str) -> int:
+    """Return the index of a category by its name, in whatever form its words are joined.
+
+    Raises
+    ------
+    ConvertError
+        If the schema has none of the name.
+    """
     found = [
         i
         for i, name in enumerate(schema.category_names)

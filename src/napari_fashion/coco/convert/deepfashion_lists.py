@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_fashion.coco.convert.faults import Faults, Wrong
 from napari_fashion.coco.convert.lists import ListFile, Number, Table, numbers
-from napari_fashion.documents import shown
+from napari_fashion.documents import listed, shown
 from napari_fashion.errors import ConvertError
 from napari_fashion.files import is_file
 from napari_fashion.schema import Category, Schema
@@ -140,24 +140,40 @@ def landmarks_of(
     return int(values[0]), variation, keypoints
 
 
-def category_labels(source: Path, name: str, schema: Schema, faults: Faults) -> list[int | None]:
-    """Return the index of the schema's category of each line of ``list_category_cloth.txt``.
+def category_labels(
+    source: Path, name: str, schema: Schema, faults: Faults
+) -> tuple[Schema, list[int | None]]:
+    """Return the index of the category of each line of ``list_category_cloth.txt``, and their schema.
 
-    A category that the schema lacks is counted; its images are left out.
+    A category that the schema lacks is added, with the body type that the list has for it; one without
+    a type is counted, and its images are left out.
     """
     index = {label.lower(): i for i, label in enumerate(schema.category_names)}
+    added: list[Category] = []
     labels: list[int | None] = []
     file = ListFile(source, name, "category_name", faults)
     for line, words in file.rows():
         label = " ".join(words[:-1]) if words[-1].isdecimal() else " ".join(words)
         found = index.get(label.lower())
+        body_type = BODY_TYPES.get(int(words[-1])) if words[-1] in ("1", "2", "3") else None
+        if found is None and label and body_type is not None:
+            found = index[label.lower()] = len(index)
+            added.append(Category(label, (body_type,)))
         if found is None:
             faults.add(
-                "categories that are left out", file.at(line), shown(label),
-                f"a category of the schema {schema.name}",
+                "categories that are left out", file.at(line), shown(" ".join(words)),
+                f"a category of the schema {schema.name}, or one with its type, 1, 2 or 3",
             )  # fmt: skip
         labels.append(found)
-    return labels
+    if not added:
+        return schema, labels
+    faults.notes.append(
+        f"{name} has {listed([f'{c.name} ({c.body_types[0]})' for c in added])}, which the "
+        f"{len(schema.categories)} categories of DeepFashion lack: converted like the others, in a "
+        "schema of its own."
+    )
+    own = replace(schema, name=f"{schema.name}-more", categories=(*schema.categories, *added))
+    return own, labels
 
 
 def label_reader(labels: Sequence[int | None]) -> Callable[[list[str]], int | str]:
@@ -166,7 +182,9 @@ def label_reader(labels: Sequence[int | None]) -> Callable[[list[str]], int | st
     def read(words: list[str]) -> int | str:
         is_label = len(words) == 1 and words[0].isdecimal() and len(words[0]) < 9
         label = int(words[0]) if is_label else 0
-        found = labels[label - 1] if 1 <= label <= len(labels) else None
-        return f"the label {' '.join(words) or 'missing'}" if found is None else found
+        if not 1 <= label <= len(labels):
+            return f"the label {' '.join(words) or 'missing'}"
+        found = labels[label - 1]
+        return f"the label {label} of a category that is left out" if found is None else found
 
     return read

@@ -82,8 +82,8 @@ def convert(
     Raises
     ------
     ConvertError
-        If the data set is not laid out as the format, nothing of it can be converted, or `strict` is set
-        and something is wrong.
+        If the data set is not there or not laid out as the format, nothing of it can be converted, or
+        `strict` is set and something is wrong.
     CocoError
         If a document cannot be written.
     """
@@ -91,8 +91,10 @@ def convert(
     options = options or ConvertOptions()
     check_options(chosen, options)
     faults = Faults() if faults is None else faults
-    out = Path(out)
-    plan = chosen.plan(Path(source), options, faults)
+    source, out = Path(source), Path(out)
+    if not source.exists():
+        raise ConvertError(f"{source}: there is no such file or folder; expected {chosen.layout}.")
+    plan = chosen.plan(source, options, faults)
     for part in plan.parts:
         part.allowed = (*part.allowed, *options.allow_roots)
         part.info = {**part.info, "converted": {"format": name, **part.info.get("converted", {})}}

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,6 +14,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import groupby
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
 
 from napari_fashion.coco.convert.items import Item, Part
 from napari_fashion.errors import ConvertError, ImageError
@@ -22,6 +26,9 @@ from napari_fashion.images.headers import quick_size
 
 BATCH = 2000
 """Number of images whose sizes are asked for at a time."""
+
+GRACE = 5.0
+"""Seconds that processes have to end in after an interrupt or an error; then they are killed."""
 
 Size = tuple[int, int]
 Place = tuple[str, tuple[str, ...], bool, Origin]
@@ -66,18 +73,46 @@ def with_sizes(
 @contextmanager
 def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Give processes that read sizes; they end with this one, however it ends."""
-    # Spawned: a fork would copy the threads' locks.
-    context = multiprocessing.get_context("spawn")
+    context = _Remembering()  # Spawned: a fork would copy the threads' locks.
     pool = ProcessPoolExecutor(processes, context, initializer=_begin)
     try:
         yield pool
-    except BrokenProcessPool as error:
+    except BaseException as error:
+        pool.shutdown(wait=False, cancel_futures=True)
+        with _without_interrupts():  # a second one would leave processes behind
+            context.end()
+        if not isinstance(error, BrokenProcessPool):
+            raise
         raise ConvertError(
             "A process that reads the sizes of images has died, perhaps for want of memory; nothing was "
             "written. Give fewer --processes, or 0."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Remembering(SpawnContext):
+    """Starts processes and knows them all, those as well that nobody else knows of any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **options: Any) -> SpawnProcess:  # type: ignore[override]
+        """Return a new process."""
+        self._made.append(SpawnProcess(*args, **options))
+        return self._made[-1]
+
+    def end(self) -> None:
+        """Wait `GRACE` for all processes to end; kill those that do not."""
+        running: dict[Any, SpawnProcess] = {p.sentinel: p for p in self._made if p.pid is not None}
+        until = time.monotonic() + GRACE
+        while running and (left := until - time.monotonic()) > 0:
+            for sentinel in wait(list(running), left):
+                del running[sentinel]
+        for process in running.values():
+            process.kill()
+            process.join()
 
 
 @contextmanager
@@ -87,25 +122,24 @@ def _without_interrupts() -> Iterator[None]:
     One that is started and not told what to do, since this one was interrupted, would end in a traceback.
     Processes inherit the mask. Here another thread can get the signal, so that its handler waits, too.
     """
-    if (
-        not hasattr(signal, "pthread_sigmask")  # Windows
-        or threading.current_thread() is not threading.main_thread()
-    ):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    masks = hasattr(signal, "pthread_sigmask")  # not Windows
     held: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     handlers = {n: signal.getsignal(n) for n in numbers}
     callables = [n for n, handler in handlers.items() if callable(handler)]
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     for n in callables:
         signal.signal(n, lambda number, frame: held.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers) if masks else set()
     try:
         yield
     finally:
+        if masks:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for n in callables:
             signal.signal(n, handlers[n])
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for number in held:
             signal.raise_signal(number)
 

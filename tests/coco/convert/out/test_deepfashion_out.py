@@ -6,6 +6,7 @@ import pytest
 
 from exported import document, export, write
 from napari_fashion.coco import Dataset
+from napari_fashion.coco.convert import Faults, convert
 from napari_fashion.coco.convert.out import deepfashion_out, export_data, format_of
 from napari_fashion.errors import CocoError
 
@@ -46,6 +47,20 @@ def test_lists_of_a_small_set(tmp_path):
     assert counts[deepfashion_out.EMPTY] == counts[deepfashion_out.OUTSIDE] == 1
     assert counts[deepfashion_out.ROUNDED] == 3
     assert (result.images, result.garments) == (3, 3)
+
+
+def test_the_lists_are_read_back_whole(tmp_path):
+    content = document()
+    for category in content["categories"]:
+        category["name"] = f"my {category['name']}"
+    source = write(tmp_path / "in", content)
+    exported = export({"train": source}, tmp_path / "out", "deepfashion", include_predictions=True)
+    faults = Faults()
+    (written,) = convert("deepfashion-c", tmp_path / "out", tmp_path / "back", faults=faults)
+    assert (written.images, written.garments) == (exported.images, exported.garments) == (3, 3)
+    assert list(faults.tally.counts) == ["garments kept as they are: the box leaves the image"]
+    names = {garment.category_name for garment in Dataset.load(written.path).garments}
+    assert names == {"my_Shirt", "my_Pants", "my_Dress"}
 
 
 def test_the_type_of_a_garment_with_several_follows_its_landmarks(tmp_path):
