@@ -121,6 +121,9 @@ def run(options: argparse.Namespace) -> int:
         _check_landmarks(given[0], dataset, model)
         inputs.tell_problems(dataset)
         rule = CategoryRule.of(dataset, model.schema.file_schema, answer)
+        spelled = Tally()
+        rule.count_spelled(spelled, terminal.plain(given[0]))
+        terminal.tell(spelled)
         added = bool(rule.new) and own
         for record in rule.new if own else ():
             dataset.insert_record("categories", record)

@@ -141,6 +141,7 @@ class _SourceReader:
     def images(self) -> list[AnnotatedImage]:
         """Return the images to learn from or to judge by, each as often as the source repeats it."""
         self._count_orphans()
+        self.rule.count_spelled(self.tally, self.source.file)
         truths = [t for image in self.dataset.images if (t := self._truth(image)) is not None]
         images: list[AnnotatedImage] = []
         with ThreadPoolExecutor(HEADER_THREADS) as pool:
