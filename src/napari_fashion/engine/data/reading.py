@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 from numpy.typing import NDArray
@@ -256,6 +257,9 @@ class _SourceReader:
             category,
             crowd,
             given_area=area,
+            image_id=truth.image.id,
+            annotation_ids=tuple(garment.id for garment in truth.garments),
+            category_names=tuple(intern(garment.category_name) for garment in truth.garments),
         )
 
     def _landmarks(
