@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from napari_fashion.cli import main, status
+from napari_fashion.schema import Schema
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 
@@ -199,3 +200,28 @@ def test_rows_can_be_joined_to_the_file(command, drawn, tmp_path, capsys):
     confusion = json.loads(figures.read_text())["published"]["confusion"]
     assert sum(confusion["Gown"].values()) == sum(row["category"] == "Gown" for row in found)
     assert "other" not in confusion
+
+
+def test_a_file_with_other_landmarks_is_refused_with_the_remedy(command, drawn, tmp_path, capsys):
+    """294 names make no wall of text."""
+    schema = Schema.load("deepfashion2")
+    document = json.loads(drawn.read_text())
+    document["annotations"] = []
+    document["categories"] = [
+        {"id": 1, "name": "thing", "keypoints": list(schema.landmarks), "skeleton": []}
+    ]
+    path = tmp_path / "many.json"
+    path.write_text(json.dumps(document))
+    command[1] = str(path)
+    assert main([*command, "--images", str(drawn.parent / "images")]) == status.FAILED
+    err = capsys.readouterr().err
+    first = ", ".join(schema.landmarks[:8])
+    assert f"many.json has 294 landmarks ({first} and 286 more); expected those of schema" in err
+    assert "Name a model that finds the file's landmarks (evaluate: --model)" in err
+    assert (
+        main(["predict", str(path), *command[2:6], "--out", str(tmp_path / "r.json")])
+        == status.FAILED
+    )
+    assert f"has 294 landmarks ({first} and 286 more); the model finds 8 landmarks" in (
+        capsys.readouterr().err
+    )

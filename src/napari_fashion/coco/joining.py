@@ -18,7 +18,7 @@ from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.ids import TABLES, RecordId, TableName, other_form
 from napari_fashion.coco.image_places import relative_root
 from napari_fashion.coco.jsontext import Layout
-from napari_fashion.documents import listed, shown
+from napari_fashion.documents import counted, listed, shown
 from napari_fashion.errors import CocoError
 from napari_fashion.images import remember_root
 from napari_fashion.images.roots import is_too_wide
@@ -357,8 +357,8 @@ def _places(
         return None
     if not set(marks) <= set(known):
         raise CocoError(
-            f"the category {name!r} has the landmarks {shown(marks)}; expected those of an earlier file, "
-            f"{shown(known)}.",
+            f"the category {shown(name)} has {counted(marks, 'landmarks')}; expected those of an earlier "
+            f"file, {counted(known, 'landmarks')}.",
             path=dataset.path,
             place="categories",
             remedy="Give the category another name, or name the file that has all of them first.",

@@ -23,7 +23,7 @@ from napari_fashion.coco.categories import (
 from napari_fashion.coco.keypoints import far_outside
 from napari_fashion.datasets.opening import image_identity, open_source
 from napari_fashion.datasets.source import Source
-from napari_fashion.documents import listed
+from napari_fashion.documents import counted
 from napari_fashion.engine.data.sample import UNREADABLE, AnnotatedImage
 from napari_fashion.engine.places import fold_landmarks
 from napari_fashion.errors import ImageError, RecipeError
@@ -87,8 +87,9 @@ def load_sources(
         expected = schema.file_schema
         if dataset.schema.landmarks != expected.landmarks:
             raise RecipeError(
-                f"{source.file} has the landmarks {listed(dataset.schema.landmarks)}; expected "
-                f"those of schema {expected.name!r}: {listed(expected.landmarks)}."
+                f"{source.file} has {counted(dataset.schema.landmarks, 'landmarks')}; expected those of "
+                f"schema {expected.name!r}: {counted(expected.landmarks, 'landmarks')}. Name a model that "
+                "finds the file's landmarks (evaluate: --model), or the file's schema (a recipe: schema)."
             )
         own = answer if source.categories is None else read_category_map(source.categories)
         images += _SourceReader(source, dataset, schema, left_out, own).images()
