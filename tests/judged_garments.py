@@ -20,7 +20,7 @@ def judged_garment(errors: Any, visibility: Any, **changes: Any) -> Judged:
         "visibility": np.asarray(visibility), "scores": np.ones(len(e)), "category": 0,
         "probabilities": np.ones(1), "found": True, "body_type": "", "index": 0, "garments": 1,
         "truth": np.zeros((len(e), 2)), "predicted": np.zeros((len(e), 2)),
-        "region": Region(0, 0, 100, 100),
+        "region": Region(0, 0, 100, 100), "box": np.array([10.0, 20.0, 60.5, 90.0]),
     }  # fmt: skip
     return Judged(**(made | changes))
 

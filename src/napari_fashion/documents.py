@@ -262,6 +262,15 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     return f"{first} and {more:,} more" if more > 0 else first
 
 
+def counted(names: Sequence[str], what: str, most: int = 8) -> str:
+    """Return how many names there are, and the first few.
+
+    >>> counted(["neck", "hem", "cuff"], "landmarks", 2)
+    '3 landmarks (neck, hem and 1 more)'
+    """
+    return f"{len(names):,} {what} ({listed(names, most)})" if names else f"no {what}"
+
+
 def _decoded(text: str | bytes, where: str, error: MakeError, expected: str) -> str:
     """Return a document's text without its byte order mark, or raise an error that names its bytes."""
     if isinstance(text, bytes):

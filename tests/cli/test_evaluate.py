@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from napari_fashion.cli import main, status
+from napari_fashion.schema import Schema
 
 HTML = "{http://www.w3.org/1999/xhtml}"
 
@@ -107,6 +108,10 @@ def test_each_kept_checkpoint_is_evaluated(command, run, tmp_path, capsys):
     ("given", "words"),
     [
         (
+            ["--margin", "0.2", "--protocol", "whole"],
+            "--margin is given, and whole images are shown, which have no margin",
+        ),
+        (
             ["--margins", "0,1", "--protocol", "whole"],
             "whole images are shown, which have no margin",
         ),
@@ -141,7 +146,8 @@ def test_rows_go_to_a_file_of_a_known_kind(command, tmp_path, capsys):
     assert first["protocol"] == "box"
     assert float(first["error"]) >= 0
     assert len(others) == 23
-    assert main([*command, "--rows", str(tmp_path / "rows.xlsx")]) == status.FAILED
+    with pytest.raises(SystemExit, match=str(status.USAGE)):
+        main([*command, "--rows", str(tmp_path / "rows.xlsx")])
     assert "expected a name that ends in .csv or .parquet" in capsys.readouterr().err
 
 
@@ -156,3 +162,66 @@ def test_what_is_written_is_never_an_input(command, drawn, tmp_path, capsys):
         assert main([*command, option, str(target), "--overwrite"]) == status.FAILED
         assert "inputs are never written over" in capsys.readouterr().err
         assert drawn.read_bytes() == before
+
+
+def test_rows_can_be_joined_to_the_file(command, drawn, tmp_path, capsys):
+    document = json.loads(drawn.read_text())
+    names = {"T-Shirt": "t shirt", "Pants": "Gown"}
+    for category in document["categories"]:
+        category["name"] = names.get(category["name"], category["name"])
+    command[1] = str(tmp_path / "renamed.json")
+    (tmp_path / "renamed.json").write_text(json.dumps(document))
+    rows, figures = tmp_path / "rows.csv", tmp_path / "f.json"
+    given = ["--images", str(drawn.parent / "images"), "--protocol", "published", "--rounds", "0"]
+    given += ["--rows", str(rows), "--json", str(figures)]
+    assert main([*command, *given]) == status.DONE
+    err = capsys.readouterr().err
+    assert "renamed.json: 't shirt' is the model's 'T-Shirt'" in err
+    by_id = {a["id"]: a for a in document["annotations"]}
+    category = {c["id"]: c for c in document["categories"]}
+    with rows.open() as stream:
+        found = list(csv.DictReader(stream))
+    assert len(found) == len(by_id)
+    for row in found:
+        annotation = by_id[int(row["annotation_id"])]
+        assert int(row["image_id"]) == annotation["image_id"]
+        own = category[annotation["category_id"]]
+        assert row["category"] == own["name"]
+        sides = [float(row[f"box_{side}"]) for side in ("left", "top", "width", "height")]
+        assert sides == pytest.approx(annotation["bbox"], abs=1e-3)
+        points = annotation["keypoints"]
+        for k, name in enumerate(own["keypoints"]):
+            if points[3 * k + 2]:
+                assert float(row[f"{name}.true_x"]) == pytest.approx(points[3 * k], abs=1e-3)
+                assert float(row[f"{name}.true_y"]) == pytest.approx(points[3 * k + 1], abs=1e-3)
+    model = {row["category"]: row["model_category"] for row in found}
+    assert model["t shirt"] == "T-Shirt"
+    assert model["Gown"] == ""
+    confusion = json.loads(figures.read_text())["published"]["confusion"]
+    assert sum(confusion["Gown"].values()) == sum(row["category"] == "Gown" for row in found)
+    assert "other" not in confusion
+
+
+def test_a_file_with_other_landmarks_is_refused_with_the_remedy(command, drawn, tmp_path, capsys):
+    """294 names make no wall of text."""
+    schema = Schema.load("deepfashion2")
+    document = json.loads(drawn.read_text())
+    document["annotations"] = []
+    document["categories"] = [
+        {"id": 1, "name": "thing", "keypoints": list(schema.landmarks), "skeleton": []}
+    ]
+    path = tmp_path / "many.json"
+    path.write_text(json.dumps(document))
+    command[1] = str(path)
+    assert main([*command, "--images", str(drawn.parent / "images")]) == status.FAILED
+    err = capsys.readouterr().err
+    first = ", ".join(schema.landmarks[:8])
+    assert f"many.json has 294 landmarks ({first} and 286 more); expected those of schema" in err
+    assert "Name a model that finds the file's landmarks (evaluate: --model)" in err
+    assert (
+        main(["predict", str(path), *command[2:6], "--out", str(tmp_path / "r.json")])
+        == status.FAILED
+    )
+    assert f"has 294 landmarks ({first} and 286 more); the model finds 8 landmarks" in (
+        capsys.readouterr().err
+    )

@@ -774,3 +774,25 @@ def test_a_map_of_names_that_nobody_has_is_refused(
     command = ["predict", str(path), "--out", str(tmp_path / "o.json"), *options]
     assert main([*command, "--categories", str(tmp_path / "map.toml")]) == status.FAILED
     assert "did you mean" in capsys.readouterr().err
+
+
+def test_a_category_that_the_file_spells_otherwise_is_the_same(run, drawn, tmp_path, capsys):
+    document = json.loads(drawn.read_text())
+    names = {"T-Shirt": "t_shirt", "Pants": "PANTS"}
+    for category in document["categories"]:
+        category["name"] = names.get(category["name"], category["name"])
+    path = tmp_path / "spelled.json"
+    path.write_text(json.dumps(document))
+    ids = []
+    for file in (drawn, path):
+        out = tmp_path / f"of-{file.name}"
+        given = ["--images", str(drawn.parent / "images"), "--out", str(out), "--device", "cpu"]
+        given += ["--single-instance", "--force-complete"]
+        assert main(["predict", str(file), "--model", str(run[0]), *given]) == status.DONE
+        ids.append(
+            [(found["image_id"], found["category_id"]) for found in json.loads(out.read_text())]
+        )
+        told = capsys.readouterr().err
+        assert ("spelled.json: 't_shirt' is the model's 'T-Shirt'" in told) == (file is path)
+    assert ids[0]
+    assert ids[1] == ids[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_fashion.coco import Dataset
+from napari_fashion.coco import Dataset, categories
 from napari_fashion.coco.categories import (
     FOREIGN,
     UNCLEAR,
@@ -15,6 +15,7 @@ from napari_fashion.coco.categories import (
 from napari_fashion.editing import operations
 from napari_fashion.errors import EditError, FashionError
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
 MODEL = Schema.load("garments")
 BLOUSE, DRESS, SHIRT = (MODEL.category_index(n) for n in ("Blouse", "Dress", "Shirt"))
@@ -204,3 +205,29 @@ def test_a_map_that_is_none(tmp_path, text, words) -> None:
         read_category_map(path)
     with pytest.raises(FashionError):
         read_category_map(tmp_path / "none.toml")
+
+
+def test_a_name_that_is_spelled_otherwise_is_the_same() -> None:
+    data = dataset("shirt", "dress", "t_shirt", "BLOUSE", "blouse")
+    rule = CategoryRule.of(data, MODEL)
+    assert (rule.id_of(SHIRT), rule.id_of(DRESS)) == (10, 11)
+    assert rule.id_of(MODEL.category_index("T-Shirt")) == 12
+    assert rule.id_of(BLOUSE) is None  # which of the two is not clear
+    assert "Blouse" in rule.unknown
+    found = [rule.index_of(10 + i) for i in range(5)]
+    assert found == [SHIRT, DRESS, MODEL.category_index("T-Shirt"), FOREIGN, FOREIGN]
+    tally = Tally()
+    rule.count_spelled(tally, "a.json")
+    assert tally.counts == {categories.SPELLED: 3}
+    assert "a.json: 'shirt' is the model's 'Shirt'" in tally.examples[categories.SPELLED]
+
+
+def test_the_very_name_and_an_answer_go_before_another_spelling() -> None:
+    exact = CategoryRule.of(dataset("shirt", "Shirt", "Dress"), MODEL)
+    assert exact.id_of(SHIRT) == 11
+    assert [exact.index_of(10), exact.index_of(11)] == [FOREIGN, SHIRT]
+    assert exact.spelled == {}
+    answer = CategoryAnswer("skip", {"Shirt": "Dress", "Blouse": "shirt"})
+    mapped = CategoryRule.of(dataset("shirt", "Dress"), MODEL, answer)
+    assert (mapped.id_of(SHIRT), mapped.id_of(BLOUSE)) == (11, 10)
+    assert mapped.index_of(10) == BLOUSE

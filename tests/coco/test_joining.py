@@ -149,7 +149,7 @@ def test_categories_with_other_orders_of_landmarks_are_brought_into_one(tmp_path
         [*xy, v] for xy, v in zip(garment.xy.tolist(), garment.visibility.tolist(), strict=True)
     ] == expected
     content["categories"][0]["keypoints"] = [f"elsewhere {i}" for i in range(8)]
-    with pytest.raises(CocoError, match="has the landmarks"):
+    with pytest.raises(CocoError, match="has 8 landmarks"):
         join(tmp_path, write(tmp_path / "in"), write(tmp_path / "in", content, "other.json"))
 
 
@@ -173,3 +173,27 @@ def test_what_belongs_to_nothing_is_counted(tmp_path):
     )
     assert tally.counts[joining.NO_IMAGE] == tally.counts[joining.NO_CATEGORY] == 1
     assert tally.counts[joining.OTHER_TOP] == 1
+
+
+def test_a_category_that_is_spelled_otherwise_is_the_same(tmp_path):
+    content = other()
+    for category in content["categories"]:
+        category["name"] = category["name"].upper()
+    one, two = write(tmp_path / "in"), write(tmp_path / "in", content, "other.json")
+    found, tally, again = join(tmp_path, one, two)
+    assert found["categories"] == document()["categories"]
+    names = [again.category_name(a["category_id"]) for a in found["annotations"][5:]]
+    assert names == ["Shirt", "Shirt", "Dress"]
+    assert tally.counts[joining.SPELLED] == len(content["categories"])
+    assert again.schema.category_names == Dataset.load(one).schema.category_names
+
+
+def test_another_spelling_with_other_landmarks_is_a_category_of_its_own(tmp_path):
+    content = other()
+    shirt = next(c for c in content["categories"] if c["name"] == "Shirt")
+    shirt["name"] = "shirt"
+    shirt["keypoints"] = [f"other {name}" for name in shirt["keypoints"]]
+    one, two = write(tmp_path / "in"), write(tmp_path / "in", content, "other.json")
+    found, tally, _ = join(tmp_path, one, two)
+    assert [c["name"] for c in found["categories"]].count("shirt") == 1
+    assert joining.SPELLED not in tally.counts

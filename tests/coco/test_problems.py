@@ -96,7 +96,7 @@ def test_a_sound_document_has_none(dataset):
             "categories",
             0,
             {"keypoints": ["a", "b"]},
-            "categories[0].keypoints: found 2 landmarks ['a', 'b']; expected the 8 of the schema "
+            "categories[0].keypoints: found 2 landmarks (a, b); expected the 8 of the schema "
             "'garments'.",
         ),
         (

@@ -152,7 +152,7 @@ def test_another_schema_is_refused(model, tmp_path):
         image_root=tmp_path,
     )
     assert other.schema.landmarks != Schema.load("garments").landmarks
-    with pytest.raises(CheckpointError, match="finds the landmarks"):
+    with pytest.raises(CheckpointError, match=r"finds \d+ landmarks"):
         pseudo_label([model], other)
 
 

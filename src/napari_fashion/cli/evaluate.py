@@ -122,7 +122,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "partition (default: as a converted file says)",
     )  # fmt: skip
     parser.add_argument(
-        "--rows", type=parsing.path, metavar="FILE",
+        "--rows", type=_rows, metavar="FILE",
         help="also write a row a garment to this file, CSV or Parquet by its name",
     )  # fmt: skip
     parser.add_argument(
@@ -145,6 +145,16 @@ def _margins(text: str) -> list[float]:
     if len(parts) > 50:
         raise argparse.ArgumentTypeError(f"found {len(parts)} margins; expected at most 50.")
     return [read(part.strip()) for part in parts]
+
+
+def _rows(text: str) -> Path:
+    """Read the name of a file of rows; its ending is its format."""
+    path = parsing.path(text)
+    if path.suffix.lower() not in ROW_FORMATS:
+        raise argparse.ArgumentTypeError(
+            f"found {text[:60]!r}; expected a name that ends in {' or '.join(ROW_FORMATS)}."
+        )
+    return path
 
 
 def run(options: argparse.Namespace) -> int:
@@ -198,9 +208,10 @@ def _refuse_without_effect(options: argparse.Namespace, protocols: list[Protocol
             f"--per-epoch needs the folder of a run, and --model is {options.model}; expected a folder "
             "with checkpoints/."
         )
-    if options.margins and all(p.whole for p in protocols):
+    given = "--margins" if options.margins else "--margin" if options.margin else None
+    if given and all(p.whole for p in protocols):
         raise FashionError(
-            "--margins is given, and whole images are shown, which have no margin; expected a protocol "
+            f"{given} is given, and whole images are shown, which have no margin; expected a protocol "
             "that crops (--cut bbox or hull)."
         )
     if options.skeleton_from is not None and all(p.fallback != "skeleton" for p in protocols):
@@ -220,10 +231,6 @@ def _claim(outputs: Outputs, options: argparse.Namespace) -> list[_Target]:
         targets.append(_Target(outputs.file(options.json, "--json"), "--json", _as_json))
     if options.rows is not None:
         suffix = options.rows.suffix.lower()
-        if suffix not in ROW_FORMATS:
-            raise FashionError(
-                f"--rows is {options.rows}; expected a name that ends in {' or '.join(ROW_FORMATS)}."
-            )
         if suffix == ".parquet":
             from napari_fashion.engine.evaluation.garment_rows import require_parquet
 

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 from napari_fashion.cli.terminal import plain, tell, warn
 from napari_fashion.errors import FashionError
 from napari_fashion.files import is_file
+from napari_fashion.tally import Tally
 
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
-    from napari_fashion.coco.categories import CategoryAnswer
+    from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
     from napari_fashion.datasets.source import Source
     from napari_fashion.schema import Schema
 
@@ -328,6 +329,13 @@ def tell_problems(dataset: Dataset) -> None:
     tally.counts.pop(NO_IMAGES, None)
     tell(tally)
     tell(dataset.passed_over)
+
+
+def tell_spelled(rule: CategoryRule, file: str) -> None:
+    """Report which of a file's categories the model spells otherwise."""
+    spelled = Tally()
+    rule.count_spelled(spelled, file)
+    tell(spelled)
 
 
 def tell_problems_of(sources: Iterable[Source], schema: Schema | None = None) -> None:

@@ -121,6 +121,7 @@ def run(options: argparse.Namespace) -> int:
         _check_landmarks(given[0], dataset, model)
         inputs.tell_problems(dataset)
         rule = CategoryRule.of(dataset, model.schema.file_schema, answer)
+        inputs.tell_spelled(rule, given[0])
         added = bool(rule.new) and own
         for record in rule.new if own else ():
             dataset.insert_record("categories", record)
@@ -172,12 +173,13 @@ def _kept(partial: Partial, total: int) -> Iterator[None]:
 
 
 def _check_landmarks(given: str, dataset: Dataset, model: Model) -> None:
-    from napari_fashion.documents import listed
+    from napari_fashion.documents import counted
 
     if dataset.schema.landmarks != model.schema.file_schema.landmarks:
         raise FashionError(
-            f"{terminal.plain(given)} has the landmarks {listed(dataset.schema.landmarks)}; the "
-            f"model finds {listed(model.schema.file_schema.landmarks)}. Use a model of that schema."
+            f"{terminal.plain(given)} has {counted(dataset.schema.landmarks, 'landmarks')}; the model "
+            f"finds {counted(model.schema.file_schema.landmarks, 'landmarks')}. Name a model that finds "
+            "the file's (--model)."
         )
 
 

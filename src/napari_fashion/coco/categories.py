@@ -1,8 +1,9 @@
 """Which of a file's categories each of a model's categories becomes: one rule, for window and commands.
 
 A file with exactly one category gives it to every garment. Else a category of the model becomes the file's
-of the same name. Otherwise nothing is guessed: a person answers once per file, and the answer is remembered
-on the file's category records, under our key::
+of the same name, or of the one name that differs only in case, spaces, hyphens and underscores
+(`other_spellings`). Otherwise nothing is guessed: a person answers once per file, and the answer is
+remembered on the file's category records, under our key::
 
     category["fashion"] = {
         "model_categories": ["Blouse"],  # categories of models that this one of the file stands for
@@ -12,6 +13,7 @@ on the file's category records, under our key::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +26,15 @@ from napari_fashion.coco.records import category_record
 from napari_fashion.documents import closest, read_toml, shown
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
+from napari_fashion.tally import Tally
 
 UNCLEAR: Final = -1
 """In place of a model's category: the record has none, or one that stands for several."""
 FOREIGN: Final = -2
 """In place of a model's category: the file's has a name that the model does not know."""
+SPELLED: Final = "categories of the file that the model spells otherwise, taken for the same"
+"""What `CategoryRule.spelled` is counted as (`Tally`)."""
+_BETWEEN: Final = re.compile(r"[\s_-]+")
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class CategoryRule:
         Names of the categories whose garments are left out, by an earlier answer.
     new
         Category records that the file lacks, and that garments may get by this rule.
+    spelled
+        Names of the model's categories with those of the file's that are the same but for the spelling.
     """
 
     schema: Schema
@@ -72,6 +80,7 @@ class CategoryRule:
     unknown: list[str]
     left_out: list[str]
     new: list[dict[str, Any]]
+    spelled: Mapping[str, str]
     _indices: Mapping[RecordId, int]
     _only: RecordId | None
 
@@ -96,6 +105,9 @@ class CategoryRule:
         _check(answer.names, schema, by_name, dataset)
         remembered, skipped = _remembered(dataset)
         only = next(iter(by_name.values())) if len(by_name) == 1 else None
+        answered = {*answer.names, *remembered, *skipped}
+        spellings = other_spellings(schema.category_names, by_name)
+        spelled = {ours: theirs for ours, theirs in spellings.items() if ours not in answered}
         add = answer.rest == "add" or not by_name
         first = dataset.next_id("categories")
         ids: list[RecordId | None] = []
@@ -117,6 +129,8 @@ class CategoryRule:
                 found = only
             elif name in by_name:
                 found = by_name[name]
+            elif name in spelled:
+                found = by_name[spelled[name]]
             elif add:
                 found = first + len(new)
                 record = category_record(schema, index, found)
@@ -129,8 +143,13 @@ class CategoryRule:
                 unknown.append(name)
             ids.append(found)
         stands = {n: by_name[theirs] for n, theirs in answer.names.items() if theirs}
-        indices = _indices(dataset, schema, {**remembered, **stands})
-        return cls(schema, tuple(ids), unknown, left_out, new, indices, only)
+        indices = _indices(dataset, schema, {**remembered, **stands}, spelled)
+        return cls(schema, tuple(ids), unknown, left_out, new, spelled, indices, only)
+
+    def count_spelled(self, tally: Tally, where: str) -> None:
+        """Count the categories that the model spells otherwise; `where` names the file."""
+        for ours, theirs in self.spelled.items():
+            tally.add(SPELLED, f"{where}: {shown(theirs)} is the model's {shown(ours)}")
 
     def id_of(self, index: int) -> RecordId | None:
         """Return the file's id of the model's category; None if its garments are left out.
@@ -145,6 +164,35 @@ class CategoryRule:
     def index_of(self, category_id: RecordId) -> int:
         """Return the model's category that the file's stands for; `UNCLEAR` or `FOREIGN` for none."""
         return self._indices.get(category_id, UNCLEAR)
+
+
+def other_spellings(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """Return the names that differ from one of the others only in case, spaces, hyphens and underscores.
+
+    Returns
+    -------
+    The one of the others by the name; only where a single name of each side is meant, and not the same.
+
+    Examples
+    --------
+    >>> other_spellings(["Skirt", "T-Shirt", "Top"], ["skirt", "t shirt", "TOP", "top"])
+    {'Skirt': 'skirt', 'T-Shirt': 't shirt'}
+    """
+    found = _by_letters(others)
+    pairs = {
+        one[0]: found[letters][0]
+        for letters, one in _by_letters(names).items()
+        if letters and len(one) == 1 == len(found.get(letters, []))
+    }
+    return {name: other for name, other in pairs.items() if name != other}
+
+
+def _by_letters(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return names by what is left of them without case, spaces, hyphens and underscores."""
+    found: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        found.setdefault(_BETWEEN.sub("", name).casefold(), []).append(name)
+    return found
 
 
 def file_categories(dataset: Dataset) -> list[str]:
@@ -243,9 +291,13 @@ def _remembered(dataset: Dataset) -> tuple[dict[str, RecordId], set[str]]:
 
 
 def _indices(
-    dataset: Dataset, schema: Schema, stands: Mapping[str, RecordId]
+    dataset: Dataset,
+    schema: Schema,
+    stands: Mapping[str, RecordId],
+    spelled: Mapping[str, str],
 ) -> dict[RecordId, int]:
     """Return the model's category of each of the file's."""
+    ours = {theirs: name for name, theirs in spelled.items()}
     index = {name: i for i, name in enumerate(schema.category_names)}
     names: dict[RecordId, list[str]] = {}
     for name, key in stands.items():
@@ -254,6 +306,7 @@ def _indices(
     found: dict[RecordId, int] = {}
     for key in dataset.ids("categories"):
         own = str(dataset.store.record("categories", key).get("name", "?"))
+        own = ours.get(own, own)
         of_key = names.get(key, [])
         if own in index and own not in stands:
             of_key = [*of_key, own]

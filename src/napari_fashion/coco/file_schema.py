@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fashion.coco import provenance
-from napari_fashion.documents import shown
+from napari_fashion.documents import counted, shown
 from napari_fashion.errors import CocoError, SchemaError
 from napari_fashion.schema import BUNDLED, Category, Schema
 
@@ -54,8 +54,8 @@ def find_schema(
     if named and not any(set(c["keypoints"]) <= known for _, c in named):
         i, category = named[0]
         raise CocoError(
-            f"found the landmarks {shown(category['keypoints'])}; expected those of the schema "
-            f"{schema.name!r}, {shown(list(schema.landmarks))}, in this order.",
+            f"found {counted(list(map(str, category['keypoints'])), 'landmarks')}; expected those of the "
+            f"schema {schema.name!r}, {counted(schema.landmarks, 'landmarks')}, in this order.",
             path=path,
             place=f"categories[{i}].keypoints",
             remedy="Give the schema that fits the file, or none to take the file's own.",

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from napari_fashion.coco import jsontext, provenance
+from napari_fashion.coco.categories import other_spellings
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.ids import TABLES, RecordId, TableName, other_form
 from napari_fashion.coco.image_places import relative_root
 from napari_fashion.coco.jsontext import Layout
-from napari_fashion.documents import listed, shown
+from napari_fashion.documents import counted, listed, shown
 from napari_fashion.errors import CocoError
 from napari_fashion.images import remember_root
 from napari_fashion.images.roots import is_too_wide
@@ -37,6 +38,7 @@ TWICE = "garments that an earlier file has exactly so, kept once"
 OTHER_TOP = "other keys at the top of a further file, left out"
 NO_IMAGE = "annotations of no image, left out"
 NO_CATEGORY = "annotations of no category, left out"
+SPELLED = "categories that an earlier file spells otherwise, taken for the same"
 _LINE: Final = Layout(separator=", ", colon=": ", comma=", ")
 
 
@@ -148,11 +150,15 @@ class Joined:
         """Return for each category of a file the result's, and where its landmarks are in that one."""
         result: dict[RecordId, tuple[_Category, list[int] | None]] = {}
         own: set[str] = set()
+        spelled = self._spelled(dataset)
         for key in dataset.store.ids("categories"):
             record = dataset.store.record("categories", key)
             names = record.get("keypoints")
             marks = list(map(str, names)) if isinstance(names, list) and names else None
-            name = str(record.get("name", f"category {key}"))
+            name = _category_name(record, key)
+            if (other := spelled.get(name)) is not None:
+                self.tally.add(SPELLED, f"{dataset.path}: {shown(name)} is {shown(other)}")
+                name = other
             known = self._categories.get(name)
             if known is None or name in own:  # of one name twice in a file: two, as they are
                 new = _Category(self._ids["categories"].new(key), marks)
@@ -164,6 +170,25 @@ class Joined:
                 continue
             result[key] = (known, _places(name, marks, known.landmarks, dataset))
         return result
+
+    def _spelled(self, dataset: Dataset) -> dict[str, str]:
+        """Return the earlier files' names of categories that this one spells otherwise.
+
+        Those that have other landmarks are categories of their own.
+        """
+        records = [
+            (key, dataset.store.record("categories", key))
+            for key in dataset.store.ids("categories")
+        ]
+        names = {_category_name(record, key): record.get("keypoints") for key, record in records}
+        found = other_spellings(names, self._categories)
+        return {
+            name: other
+            for name, other in found.items()
+            if not (marks := names[name])
+            or not (known := self._categories[other].landmarks)
+            or set(map(str, marks)) <= set(known)
+        }
 
     # -- images ----------------------------------------------------------------------------
 
@@ -305,6 +330,10 @@ def _common_root(datasets: Sequence[Dataset]) -> tuple[Path, list[str]]:
     return Path(common), [Path(os.path.relpath(root, common)).as_posix() for root in roots]
 
 
+def _category_name(record: Mapping[str, Any], key: RecordId) -> str:
+    return str(record.get("name", f"category {key}"))
+
+
 def _joined_schema(datasets: Sequence[Dataset]) -> Schema | None:
     """Return the schema of the first file with the categories of all; None where landmarks differ."""
     first = datasets[0].schema
@@ -312,8 +341,9 @@ def _joined_schema(datasets: Sequence[Dataset]) -> Schema | None:
         return None
     more: dict[str, Category] = {}
     for dataset in datasets[1:]:
+        spelled = other_spellings(dataset.schema.category_names, [*first.category_names, *more])
         for category in dataset.schema.categories:
-            if category.name not in first.category_names:
+            if category.name not in first.category_names and category.name not in spelled:
                 types = tuple(t for t in category.body_types if t in first.body_type_names)
                 more[category.name] = Category(category.name, types or first.body_type_names)
     return first.with_categories([*first.categories, *more.values()]) if more else first
@@ -327,8 +357,8 @@ def _places(
         return None
     if not set(marks) <= set(known):
         raise CocoError(
-            f"the category {name!r} has the landmarks {shown(marks)}; expected those of an earlier file, "
-            f"{shown(known)}.",
+            f"the category {shown(name)} has {counted(marks, 'landmarks')}; expected those of an earlier "
+            f"file, {counted(known, 'landmarks')}.",
             path=dataset.path,
             place="categories",
             remedy="Give the category another name, or name the file that has all of them first.",

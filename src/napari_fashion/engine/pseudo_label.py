@@ -15,7 +15,7 @@ from napari_fashion.coco.categories import FOREIGN, CategoryAnswer, CategoryRule
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.keypoints import landmark_box
 from napari_fashion.coco.records import annotation_record, category_record
-from napari_fashion.documents import listed
+from napari_fashion.documents import counted
 from napari_fashion.engine.data.sample import UNREADABLE
 from napari_fashion.engine.decode import PUBLISHED
 from napari_fashion.engine.model import Model
@@ -207,8 +207,8 @@ def _require_schema(teachers: Sequence[Model], dataset: Dataset) -> None:
         landmarks = teacher.schema.file_schema.landmarks
         if landmarks != dataset.schema.landmarks:
             raise CheckpointError(
-                f"{teacher.id} finds the landmarks {listed(landmarks)}; expected "
-                f"those of the images: {listed(dataset.schema.landmarks)}."
+                f"{teacher.id} finds {counted(landmarks, 'landmarks')}; expected those of the images: "
+                f"{counted(dataset.schema.landmarks, 'landmarks')}. Name a model that finds these."
             )
 
 

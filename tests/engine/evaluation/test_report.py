@@ -197,6 +197,10 @@ def test_confusion_counts_every_garment_that_has_a_category() -> None:
         OTHER: {"Top": 1},
     }
     assert confusion(np.zeros((1, 0)), [FOREIGN], [True], ()) == {}
+    own = ["top", "Top", "Dress", "Dress", "Kilt", "thing"]
+    assert list(confusion(table, truth, found, names, own)) == ["Top", "Dress", "Kilt"]
+    own[4] = "Dress"  # which the model has for another
+    assert confusion(table, truth, found, names, own)[OTHER] == {"Top": 1}
 
 
 def test_a_report_of_nothing_says_none() -> None:

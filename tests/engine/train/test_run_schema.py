@@ -125,3 +125,13 @@ def test_body_types_are_taken_over_by_their_landmarks():
     assert kinds["Scarf"] != ("upper",)  # the start's own has other landmarks
     assert set(kinds["Kilt"]) == set(SCHEMA.body_type_names)
     assert kinds["Dress"] == SCHEMA.categories[SCHEMA.category_index("Dress")].body_types
+
+
+def test_a_category_that_is_spelled_otherwise_is_not_new(drawn, tmp_path):
+    lower = renamed(drawn, tmp_path / "lower.json", {"Pants": "pants", "T-Shirt": "t shirt"})
+    assert choose_schema(None, [lower], SCHEMA) == SCHEMA
+    both = choose_schema("from-data", [Source(file=str(drawn)), lower], None)
+    assert (
+        both.category_names
+        == choose_schema("from-data", [Source(file=str(drawn))], None).category_names
+    )

@@ -16,7 +16,7 @@ from napari_fashion.coco.problems.annotations import AnnotationChecks
 from napari_fashion.coco.problems.findings import Problem, Problems
 from napari_fashion.coco.provenance import KEY
 from napari_fashion.coco.views import landmark_order, pixels
-from napari_fashion.documents import shown
+from napari_fashion.documents import counted, shown
 from napari_fashion.errors import CocoError
 
 NO_IMAGES = "files that are no images"
@@ -111,7 +111,7 @@ class Search:
                 self._report(
                     "categories with other landmarks",
                     f"{place}.keypoints",
-                    f"{len(names)} landmarks {shown(names)}",
+                    counted(list(map(str, names)), "landmarks"),
                     f"the {self._k} of the schema {dataset.schema.name!r}",
                 )
             self._skeleton(category, place, len(names))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from napari_fashion.coco.categories import (
 from napari_fashion.coco.keypoints import far_outside
 from napari_fashion.datasets.opening import image_identity, open_source
 from napari_fashion.datasets.source import Source
-from napari_fashion.documents import listed
+from napari_fashion.documents import counted
 from napari_fashion.engine.data.sample import UNREADABLE, AnnotatedImage
 from napari_fashion.engine.places import fold_landmarks
 from napari_fashion.errors import ImageError, RecipeError
@@ -86,8 +87,9 @@ def load_sources(
         expected = schema.file_schema
         if dataset.schema.landmarks != expected.landmarks:
             raise RecipeError(
-                f"{source.file} has the landmarks {listed(dataset.schema.landmarks)}; expected "
-                f"those of schema {expected.name!r}: {listed(expected.landmarks)}."
+                f"{source.file} has {counted(dataset.schema.landmarks, 'landmarks')}; expected those of "
+                f"schema {expected.name!r}: {counted(expected.landmarks, 'landmarks')}. Name a model that "
+                "finds the file's landmarks (evaluate: --model), or the file's schema (a recipe: schema)."
             )
         own = answer if source.categories is None else read_category_map(source.categories)
         images += _SourceReader(source, dataset, schema, left_out, own).images()
@@ -141,6 +143,7 @@ class _SourceReader:
     def images(self) -> list[AnnotatedImage]:
         """Return the images to learn from or to judge by, each as often as the source repeats it."""
         self._count_orphans()
+        self.rule.count_spelled(self.tally, self.source.file)
         truths = [t for image in self.dataset.images if (t := self._truth(image)) is not None]
         images: list[AnnotatedImage] = []
         with ThreadPoolExecutor(HEADER_THREADS) as pool:
@@ -255,6 +258,9 @@ class _SourceReader:
             category,
             crowd,
             given_area=area,
+            image_id=truth.image.id,
+            annotation_ids=tuple(garment.id for garment in truth.garments),
+            category_names=tuple(intern(garment.category_name) for garment in truth.garments),
         )
 
     def _landmarks(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.images import read_image
 from napari_fashion.images.transforms import RGBImage
 
@@ -42,6 +43,9 @@ class AnnotatedImage:
     given_area
         (N,) float64: the areas that the file gives, square pixels; NaN where it gives none, None if it
         gives no area at all.
+    image_id, annotation_ids, category_names
+        The file's id of the image, and of its garments before the regions to ignore the ids and the
+        names of their categories in the file.
     """
 
     key: str
@@ -56,6 +60,9 @@ class AnnotatedImage:
     crowd: NDArray[np.bool_]
     truth: bool = True
     given_area: NDArray[np.float64] | None = None
+    image_id: RecordId | None = None
+    annotation_ids: tuple[RecordId, ...] = ()
+    category_names: tuple[str, ...] = ()
 
     def read(self) -> RGBImage:
         """Read the image.

@@ -43,11 +43,16 @@ def top(ranks: ArrayLike, n: int) -> float | None:
 
 
 NOT_FOUND, OTHER = "not found", "other"
-"""Names of the column of garments that were not found, and of the row of the model's missing categories."""
+"""Names of the column of garments that were not found, and of the row of categories that the model lacks
+and that have no name, or one that the model has for another."""
 
 
 def confusion(
-    probabilities: ArrayLike, truth: ArrayLike, found: ArrayLike, names: Sequence[str]
+    probabilities: ArrayLike,
+    truth: ArrayLike,
+    found: ArrayLike,
+    names: Sequence[str],
+    foreign: Sequence[str] = (),
 ) -> dict[str, dict[str, int]]:
     """Count the garments of each true category by the likeliest predicted one.
 
@@ -58,22 +63,37 @@ def confusion(
     found
         (N,) bool: whether a garment was found; otherwise the prediction is `NOT_FOUND`.
     names
-        C names of the categories. Those that the model lacks are `OTHER`.
+        C names of the categories.
+    foreign
+        N names that the file has for the true categories, for those that the model lacks; `OTHER` where
+        there is none.
 
     Returns
     -------
-    Numbers by the true, then by the predicted name, in the order of the categories; only those that
-    occur.
+    Numbers by the true, then by the predicted name, in the order of the categories, those that the
+    model lacks at the end; only those that occur.
     """
     table = np.asarray(probabilities, np.float64).reshape(len(np.asarray(truth)), len(names))
     counts: dict[tuple[int, int], int] = {}
     c = len(names)
-    for row, true, there in zip(table, np.asarray(truth).tolist(), found, strict=True):  # type: ignore[arg-type]
+    own = foreign or [""] * len(table)
+    taken = {*names, ""}
+    of_file = [OTHER if name in taken else name for name in own]
+    rows, columns = [*names, *sorted(set(of_file))], [*names, NOT_FOUND]
+    for row, true, there, name in zip(
+        table,
+        np.asarray(truth).tolist(),
+        found,  # type: ignore[arg-type]
+        of_file,
+        strict=True,
+    ):
         if not c or (true < 0 and true != FOREIGN):
             continue
-        place = (c if true == FOREIGN else true, int(row.argmax()) if there else c)
+        place = (
+            rows.index(name, c) if true == FOREIGN else true,
+            int(row.argmax()) if there else c,
+        )
         counts[place] = counts.get(place, 0) + 1
-    rows, columns = [*names, OTHER], [*names, NOT_FOUND]
     result: dict[str, dict[str, int]] = {}
     for (true, predicted), n in sorted(counts.items()):
         result.setdefault(rows[true], {})[columns[predicted]] = n

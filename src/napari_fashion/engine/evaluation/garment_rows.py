@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_fashion.coco.categories import FOREIGN
-from napari_fashion.engine.evaluation.category_metrics import OTHER
 from napari_fashion.engine.evaluation.evaluation import Evaluation
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
 
 Value = str | int | float | bool | None
+_IDS = ("image_id", "annotation_id")
 
 
 def garment_rows(evaluations: Sequence[Evaluation], schema: Schema) -> list[dict[str, Value]]:
@@ -30,11 +29,19 @@ def garment_rows(evaluations: Sequence[Evaluation], schema: Schema) -> list[dict
 
     Returns
     -------
-    Rows with the same keys in the same order: the protocol, the image and the garment, what was shown,
-    the category, the mean normalised error over visible landmarks, and of each landmark its visibility in
-    the truth, its error, its score and its predicted place. Errors are those of labelled landmarks.
+    Rows with the same keys in the same order: the protocol, the image and the garment with their ids in
+    the file (text, unless all are whole numbers), what was shown, in whole pixels, the file's box, the
+    category by the file's name and the model's, the mean normalised error over visible landmarks, and of
+    each landmark its visibility and place in the truth, its error, its score and its predicted place.
+    Errors and true places are those of labelled landmarks.
     """
-    return [_row(one.protocol, judged, schema) for one in evaluations for judged in one.judged]
+    rows = [_row(one.protocol, judged, schema) for one in evaluations for judged in one.judged]
+    for name in _IDS:
+        values = [row[name] for row in rows if row[name] is not None]
+        if not all(type(value) is int and abs(value) < 2**63 for value in values):
+            for row in rows:
+                row[name] = None if row[name] is None else str(row[name])
+    return rows
 
 
 def _row(protocol: str, j: Any, schema: Schema) -> dict[str, Value]:
@@ -44,19 +51,22 @@ def _row(protocol: str, j: Any, schema: Schema) -> dict[str, Value]:
     row: dict[str, Value] = {
         "protocol": protocol,
         "file_name": j.key,
+        "image_id": j.image_id,
+        "annotation_id": j.annotation_id,
         "garment": j.index,
         "garments_in_image": j.garments,
         "left": j.region.left,
         "top": j.region.top,
         "width": j.region.width,
         "height": j.region.height,
+        "box_left": float(j.box[0]),
+        "box_top": float(j.box[1]),
+        "box_width": float(j.box[2] - j.box[0]),
+        "box_height": float(j.box[3] - j.box[1]),
         "found": j.found,
         "body_type": j.body_type or None,
-        "category": OTHER
-        if j.category == FOREIGN
-        else names[j.category]
-        if j.category >= 0
-        else None,
+        "category": j.category_name or None,
+        "model_category": names[j.category] if j.category >= 0 else None,
         "predicted_category": names[likeliest] if likeliest >= 0 else None,
         "probability": float(j.probabilities[likeliest]) if likeliest >= 0 else None,
         "visible_landmarks": int(visible.sum()),
@@ -66,6 +76,8 @@ def _row(protocol: str, j: Any, schema: Schema) -> dict[str, Value]:
     for k, name in enumerate(schema.landmarks):
         labelled = j.visibility[k] > 0
         row[f"{name}.visibility"] = int(j.visibility[k])
+        row[f"{name}.true_x"] = float(j.truth[k, 0]) if labelled else None
+        row[f"{name}.true_y"] = float(j.truth[k, 1]) if labelled else None
         row[f"{name}.error"] = float(j.errors[k]) if labelled else None
         row[f"{name}.score"] = float(j.scores[k])
         row[f"{name}.x"] = float(j.predicted[k, 0])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fashion.coco.categories import UNCLEAR
+from napari_fashion.coco.ids import RecordId
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.landmark_metrics import normalised_errors
 from napari_fashion.engine.prediction import PredictedGarment
@@ -61,6 +62,11 @@ class Judged:
         (K, 2) float64 xy, pixels of the image.
     region
         What the model was shown.
+    box
+        (4,) the file's box, or that of the landmarks if it gives none: x0, y0, x1, y1 in pixels.
+    image_id, annotation_id, category_name
+        The file's ids of the image and the garment, and its name of the category; None and empty for
+        what is from no file.
     """
 
     key: str
@@ -78,6 +84,10 @@ class Judged:
     truth: NDArray[np.float64]
     predicted: NDArray[np.float64]
     region: Region
+    box: NDArray[np.float64]
+    image_id: RecordId | None = None
+    annotation_id: RecordId | None = None
+    category_name: str = ""
 
 
 def compare(
@@ -127,6 +137,10 @@ def compare(
         truth=truth,
         predicted=predicted,
         region=region,
+        box=image.box[i].astype(np.float64),
+        image_id=image.image_id,
+        annotation_id=image.annotation_ids[i] if i < len(image.annotation_ids) else None,
+        category_name=image.category_names[i] if i < len(image.category_names) else "",
     )
 
 

@@ -160,6 +160,7 @@ class _Table:
         self.labelled = masked(self.errors, self.visibility, hidden=True)
         self.probabilities = np.array([j.probabilities for j in judged]).reshape(n, c)
         self.category = np.array([j.category for j in judged], np.int64)
+        self.category_names = [j.category_name for j in judged]
         self.found = np.array([j.found for j in judged], np.bool_)
         self.body_type = np.array([j.body_type for j in judged], object)
         self.ranked = (self.category != UNCLEAR) & (c > 0)
@@ -340,7 +341,9 @@ def _category_figures(t: _Table) -> dict[str, Any]:
     ranks = t.ranks[t.ranked]
     return {
         **{f"top{n}": top(ranks, n) for n in (1, 3, 5)},
-        "confusion": confusion(t.probabilities, t.category, t.found, t.schema.category_names),
+        "confusion": confusion(
+            t.probabilities, t.category, t.found, t.schema.category_names, t.category_names
+        ),
     }
 
 

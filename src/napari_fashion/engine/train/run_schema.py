@@ -9,7 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from napari_fashion.coco import Dataset
-from napari_fashion.coco.categories import FOREIGN, CategoryRule, read_category_map
+from napari_fashion.coco.categories import (
+    FOREIGN,
+    CategoryRule,
+    other_spellings,
+    read_category_map,
+)
 from napari_fashion.datasets.opening import open_source
 from napari_fashion.datasets.source import Source
 from napari_fashion.schema import Category, Schema
@@ -64,7 +69,9 @@ def _of_data(datasets: Iterable[Dataset]) -> Schema:
     schema = next(iter(schemas))
     for other in schemas:
         if other.landmarks == schema.landmarks:
-            schema = extended(schema, other, other.category_names)
+            names = other.category_names
+            same = other_spellings(names, schema.category_names)
+            schema = extended(schema, other, [name for name in names if name not in same])
     return schema
 
 

@@ -20,7 +20,7 @@ from napari_fashion.coco.convert.out.shared_schema import category_names
 from napari_fashion.coco.convert.writers import Part, Work, register_writer
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.views import Garment
-from napari_fashion.documents import listed, shown
+from napari_fashion.documents import counted, listed
 from napari_fashion.errors import CocoError
 from napari_fashion.schema import Schema
 
@@ -58,7 +58,7 @@ def check_deepfashion(datasets: Sequence[Dataset]) -> None:
     for dataset in datasets:
         if set(dataset.schema.landmarks) != set(LANDMARKS):
             raise CocoError(
-                f"has the landmarks {shown(list(dataset.schema.landmarks))}; DeepFashion's layout has "
+                f"has {counted(dataset.schema.landmarks, 'landmarks')}; DeepFashion's layout has "
                 f"these eight: {listed(LANDMARKS)}.",
                 path=dataset.path,
                 remedy="Export to another format, such as coco.",

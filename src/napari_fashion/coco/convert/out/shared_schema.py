@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from napari_fashion.coco.convert.writers import Work
 from napari_fashion.coco.dataset import Dataset
-from napari_fashion.documents import shown
+from napari_fashion.documents import counted
 from napari_fashion.errors import CocoError
 
 
@@ -23,8 +23,8 @@ def check_same_landmarks(datasets: Sequence[Dataset]) -> None:
     for other in datasets[1:]:
         if other.schema.landmarks != first.schema.landmarks:
             raise CocoError(
-                f"has the landmarks {shown(list(other.schema.landmarks))}; expected those of "
-                f"{first.path}, {shown(list(first.schema.landmarks))}.",
+                f"has {counted(other.schema.landmarks, 'landmarks')}; expected those of {first.path}, "
+                f"{counted(first.schema.landmarks, 'landmarks')}.",
                 path=other.path,
                 remedy="Export them one by one, or give the --schema that both have.",
             )
