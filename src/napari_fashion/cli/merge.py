@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
                     allow_roots=options.allow_root,
                 )
             )
+            inputs.tell_no_images(datasets[-1], path)
         joined = Joined(datasets, out, options.same_image)
         outputs.check(out, "--out")
         write_file(joined.chunks(), out, overwrite=options.overwrite)

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from napari_fashion.coco.store import Store
 from napari_fashion.coco.writing import write_file
 from napari_fashion.errors import CocoError, ImageError
 from napari_fashion.files import FileState, is_file, is_same_path, read_file
-from napari_fashion.images import EXPECTED, ImageFolder, image_files, remember_root
+from napari_fashion.images import EXPECTED, ImageFolder, image_files, remember_root, remember_root_of
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -306,9 +307,9 @@ class Dataset(Records):
 
     # -- asking ----------------------------------------------------------------------------
 
-    def missing_images(self) -> Iterator[tuple[int, str]]:
-        """Look for every image's file; yield place and sentence of those that cannot be read."""
-        for i, image in enumerate(self.images):
+    def missing_images(self, first: int | None = None) -> Iterator[tuple[int, str]]:
+        """Look for the file of every image, or the first; yield place and sentence of the missing."""
+        for i, image in enumerate(islice(self.images, first)):
             try:
                 path = image.path
             except ImageError as error:
@@ -380,6 +381,8 @@ class Dataset(Records):
         text = "{}" if not isinstance(self._info, dict) else self.store.top("info") or "{}"
         if self.image_folder.origin != "found":
             remember_root(self.image_root)
+        elif self.image_folder.usable:
+            remember_root_of(target, self.image_root)
         ours = {**self._ours(), "image_root": relative_root(self.image_root, folder)}
         ours.setdefault("schema", self.schema.to_note())
         layout = jsontext.layout_of(text, self.store.layout("images"))

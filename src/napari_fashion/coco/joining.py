@@ -19,7 +19,7 @@ from napari_fashion.coco.image_places import relative_root
 from napari_fashion.coco.jsontext import Layout
 from napari_fashion.documents import listed, shown
 from napari_fashion.errors import CocoError
-from napari_fashion.images import remember_root
+from napari_fashion.images import remember_root, remember_root_of
 from napari_fashion.images.roots import is_too_wide
 from napari_fashion.schema import Category, Schema
 from napari_fashion.tally import Tally
@@ -98,6 +98,7 @@ class Joined:
         self._category_texts: list[bytes] = []
         self._category_maps = [self._join_categories(dataset) for dataset in datasets]
         self._owners: dict[str, int] = {}
+        self._leads_out = False  # whether a name leads out of its own file's folder
         self._shared = self._find_shared()
         self._known: dict[str, _Image] = {}
         self._digests: dict[str, set[bytes]] = {}  # of garments, by shared image
@@ -135,8 +136,12 @@ class Joined:
         ours.pop("schema", None)
         if (schema := _joined_schema(self.datasets)) is not None:
             ours["schema"] = schema.to_note()
-        if all(dataset.image_folder.origin != "found" for dataset in self.datasets):
+        if self._leads_out:  # below the common folder it would no longer
+            pass
+        elif all(dataset.image_folder.origin != "found" for dataset in self.datasets):
             remember_root(self._root)
+        elif all(dataset.image_folder.usable for dataset in self.datasets):
+            remember_root_of(self._target, self._root)
         ours["image_root"] = relative_root(self._root, self._target.parent)
         return {**info, provenance.KEY: ours}
 
@@ -185,6 +190,7 @@ class Joined:
         prefix = self._prefixes[i]
         if not prefix or not file_name or posixpath.isabs(file_name) or "://" in file_name:
             return file_name
+        self._leads_out |= posixpath.normpath(file_name).startswith("..")
         return posixpath.normpath(posixpath.join(prefix, file_name))
 
     def _image_texts(self) -> Iterator[bytes]:
