@@ -36,6 +36,10 @@ NOT_CHOSEN = "garments on an image that is taken from another file, left out"
 TWICE = "garments that an earlier file has exactly so, kept once"
 OTHER_TOP = "other keys at the top of a further file, left out"
 NO_IMAGE = "annotations of no image, left out"
+OTHER_LANDMARKS = (
+    "files with other landmarks than the first: the result has no schema of its own, and few commands can "
+    "use it; merge files of one schema"
+)
 NO_CATEGORY = "annotations of no category, left out"
 _LINE: Final = Layout(separator=", ", colon=": ", comma=", ")
 
@@ -101,8 +105,17 @@ class Joined:
         self._leads_out = False  # whether a name leads out of its own file's folder
         self._shared = self._find_shared()
         self._known: dict[str, _Image] = {}
+        self._tell_landmarks()
         self._digests: dict[str, set[bytes]] = {}  # of garments, by shared image
         self._image_maps: list[dict[RecordId, str]] = []
+
+    def _tell_landmarks(self) -> None:
+        first = self.datasets[0].schema.landmarks
+        for dataset in self.datasets[1:]:
+            marks = dataset.schema.landmarks
+            if set(marks) != set(first):
+                some = f"{dataset.path}: {len(marks)} landmarks, {listed(marks[:3])} ..."
+                self.tally.add(OTHER_LANDMARKS, f"{some}; the first has {len(first)}")
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the document, once."""
@@ -129,11 +142,11 @@ class Joined:
     # -- the top ---------------------------------------------------------------------------
 
     def _info(self) -> dict[str, Any]:
-        text = self.datasets[0].store.top("info")
-        given = None if text is None else jsontext.loads(text)
-        info = dict(given) if isinstance(given, dict) else {}
+        info = _info_of(self.datasets[0])
         ours = dict(provenance.of(info))
         ours.pop("schema", None)
+        if any(_converted(dataset) != _converted(self.datasets[0]) for dataset in self.datasets):
+            ours.pop("converted", None)
         if (schema := _joined_schema(self.datasets)) is not None:
             ours["schema"] = schema.to_note()
         if self._leads_out:  # below the common folder it would no longer
@@ -309,6 +322,17 @@ def _common_root(datasets: Sequence[Dataset]) -> tuple[Path, list[str]]:
             remedy="Move them, or name their folder (in a command: --images).",
         )
     return Path(common), [Path(os.path.relpath(root, common)).as_posix() for root in roots]
+
+
+def _info_of(dataset: Dataset) -> dict[str, Any]:
+    text = dataset.store.top("info")
+    info = None if text is None else jsontext.loads(text)
+    return dict(info) if isinstance(info, dict) else {}
+
+
+def _converted(dataset: Dataset) -> object:
+    """Return the note of the data set that a file was converted from; None if there is none."""
+    return provenance.of(_info_of(dataset)).get("converted")
 
 
 def _joined_schema(datasets: Sequence[Dataset]) -> Schema | None:

@@ -153,8 +153,12 @@ def _plan_c(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
         raise ConvertError(f"{source}: found no folder {folder}; expected {_C_LAYOUT}.")
     if chosen == "fine":
         return fine_plan(source, options, faults)
-    schema = schema_of(options.upper_last_pair)
-    labels = category_labels(source, f"{folder}/list_category_cloth.txt", schema, faults)
+    labels, schema = category_labels(
+        source,
+        f"{folder}/list_category_cloth.txt",
+        schema_of(options.upper_last_pair),
+        faults,
+    )
     images = ListFile(source, f"{folder}/list_category_img.txt", "image_name", faults).table(
         label_reader(labels), f"a label from 1 to {len(labels)}, a line of list_category_cloth.txt"
     )

@@ -55,8 +55,9 @@ def fine_plan(source: Path, options: ConvertOptions, faults: Faults) -> Plan:
     ConvertError
         If there are no lists of any partition.
     """
-    schema = schema_of(options.upper_last_pair)
-    labels = category_labels(source, f"{FOLDER}/list_category_cloth.txt", schema, faults)
+    labels, schema = category_labels(
+        source, f"{FOLDER}/list_category_cloth.txt", schema_of(options.upper_last_pair), faults
+    )
     images = image_folder(source, options.image_root)
     found = [_read(source, i, faults) for i in range(len(PARTITIONS))]
     partitions = [partition for partition in found if partition is not None]

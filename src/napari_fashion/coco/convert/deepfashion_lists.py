@@ -140,24 +140,45 @@ def landmarks_of(
     return int(values[0]), variation, keypoints
 
 
-def category_labels(source: Path, name: str, schema: Schema, faults: Faults) -> list[int | None]:
-    """Return the index of the schema's category of each line of ``list_category_cloth.txt``.
+def category_labels(
+    source: Path, name: str, schema: Schema, faults: Faults
+) -> tuple[list[int | None], Schema]:
+    """Return the category of each line of ``list_category_cloth.txt``, and the schema that has it.
 
-    A category that the schema lacks is counted; its images are left out.
+    It is the schema that was given if that has all of the list's categories; else one with the list's
+    own, whose body types follow from the type in the list.
+
+    Returns
+    -------
+    Indices of categories, None for a line that names none; and the schema that they belong to.
     """
-    index = {label.lower(): i for i, label in enumerate(schema.category_names)}
-    labels: list[int | None] = []
+    known = {category.name.lower(): category for category in schema.categories}
+    listed: dict[str, Category] = {}
+    lines: list[str | None] = []
     file = ListFile(source, name, "category_name", faults)
     for line, words in file.rows():
+        kind = int(words[-1]) if words[-1] in ("1", "2", "3") else None
         label = " ".join(words[:-1]) if words[-1].isdecimal() else " ".join(words)
-        found = index.get(label.lower())
-        if found is None:
+        if not label:
             faults.add(
-                "categories that are left out", file.at(line), shown(label),
-                f"a category of the schema {schema.name}",
+                "categories that are left out", file.at(line), shown(" ".join(words)), "a name and a type"
             )  # fmt: skip
-        labels.append(found)
-    return labels
+            lines.append(None)
+            continue
+        types = tuple(BODY_TYPES.values()) if kind is None else (BODY_TYPES[kind],)
+        key = label.lower()
+        listed.setdefault(key, known.get(key) or Category(label, types))
+        lines.append(key)
+    new = [category.name for key, category in listed.items() if key not in known]
+    if new:
+        faults.notes.append(
+            f"{name}: {len(new)} of the categories are not among the {len(known)} of DeepFashion and are "
+            f"converted too, with the list's type: {shown(new)}."
+        )
+        own = schema.with_categories(listed.values())
+        schema = replace(own, name=f"{schema.name}-own-categories")
+    index = {category.name.lower(): i for i, category in enumerate(schema.categories)}
+    return [None if key is None else index[key] for key in lines], schema
 
 
 def label_reader(labels: Sequence[int | None]) -> Callable[[list[str]], int | str]:
@@ -166,7 +187,9 @@ def label_reader(labels: Sequence[int | None]) -> Callable[[list[str]], int | st
     def read(words: list[str]) -> int | str:
         is_label = len(words) == 1 and words[0].isdecimal() and len(words[0]) < 9
         label = int(words[0]) if is_label else 0
-        found = labels[label - 1] if 1 <= label <= len(labels) else None
-        return f"the label {' '.join(words) or 'missing'}" if found is None else found
+        if not 1 <= label <= len(labels):
+            return f"the label {' '.join(words) or 'missing'}"
+        found = labels[label - 1]
+        return f"the label {label}, whose line has no category" if found is None else found
 
     return read

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from exported import document, export, write
-from napari_fashion.coco import Dataset
+from napari_fashion.coco import Dataset, find_problems
+from napari_fashion.coco.convert import ConvertOptions, Faults, convert
 from napari_fashion.coco.convert.out import deepfashion_out, export_data, format_of
 from napari_fashion.errors import CocoError
 from napari_fashion.schema import Category, Schema
@@ -77,6 +78,23 @@ def test_a_category_has_the_type_that_most_of_its_garments_have(tmp_path):
     listed = (tmp_path / "out/Anno/list_category_cloth.txt").read_text().split()[3:]
     found = dict(zip(listed[::2], listed[1::2], strict=True))
     assert (found["Skirt"], found["Shirt"]) == ("2", "1")
+
+
+def test_categories_beside_the_fifty_are_read_back(tmp_path):
+    source = write(tmp_path / "in")
+    export(source, tmp_path / "out", "deepfashion")
+    faults = Faults()
+    (found,) = convert(
+        "deepfashion-c", tmp_path / "out", tmp_path / "back", ConvertOptions(processes=0), faults=faults
+    )
+    back, before = Dataset.load(found.path), Dataset.load(source)
+    assert found.garments == 2
+    assert {g.category_name for g in back.garments} == {"Shirt", "Dress"}
+    assert [c.name for c in back.schema.categories] == [c.name for c in before.schema.categories]
+    assert {c.name: c.body_types for c in back.schema.categories}["Shirt"] == ("upper",)
+    assert faults.tally.counts == {"garments kept as they are: the box leaves the image": 1}
+    assert any("'Shirt'" in note and "are not among the 50" in note for note in faults.notes)
+    assert not find_problems(back)
 
 
 def test_other_landmarks_are_refused(tmp_path):
