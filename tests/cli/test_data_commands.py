@@ -111,6 +111,26 @@ def test_validate_by_severity(source, tmp_path, capsys):
     }
 
 
+def test_validate_lists_ids_that_several_records_have(tmp_path, capsys):
+    content = document()
+    content["annotations"][1]["id"] = content["annotations"][2]["id"] = 11
+    content["images"][3]["id"] = 1
+    content["annotations"][4]["image_id"] = 99
+    bad = write(tmp_path / "in", content)
+    assert main(["validate", str(bad), "--json"]) == status.INVALID
+    found = {p["kind"]: p for p in json.loads(capsys.readouterr().out)["problems"]}
+    assert found["annotations of no image"]["count"] == 1
+    assert found["ids that another record has"]["count"] == 3
+    examples = [(e["place"], e["found"]) for e in found["ids that another record has"]["examples"]]
+    assert examples == [
+        ("images[3].id", "1, the id of images[0]"),
+        ("annotations[1].id", "11, the id of annotations[0]"),
+        ("annotations[2].id", "11, the id of annotations[0]"),
+    ]
+    assert main(["stats", str(bad)]) == status.FAILED
+    assert "is taken by" in capsys.readouterr().err
+
+
 def test_validate_reads_headers_when_asked(source, capsys):
     content = document()
     content["images"][0]["width"] = 121

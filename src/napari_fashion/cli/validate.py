@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
             fallback=Schema.load("garments"),
             image_root=options.images,
             allow_roots=options.allow_root,
+            may_repeat=True,
         )
         found = find_problems(dataset)
         if options.image_files:

@@ -112,6 +112,7 @@ class Dataset(Records):
         fallback: Schema | None = None,
         image_root: Path | str | ImageFolder | None = None,
         allow_roots: Iterable[Path | str] = (),
+        may_repeat: bool = False,
     ) -> Dataset:
         """Read a COCO keypoint file, or the results of `predict` with the image list beside them.
 
@@ -137,6 +138,8 @@ class Dataset(Records):
             Other folders that images may be read from. Without them they are read from the image root
             only, and from one that the file notes only where it lies in the file's folder or beside
             it, or is known on this account (`remember_root`).
+        may_repeat
+            Whether an id may be that of several records, to be found by `find_problems` instead of refused.
 
         Raises
         ------
@@ -152,7 +155,7 @@ class Dataset(Records):
             if is_file(listing):
                 return cls._of_results(path, data, listing, schema or fallback, root, allowed)
         began = time.perf_counter()
-        store = Store(data, path)
+        store = Store(data, path, may_repeat=may_repeat)
         del data
         made = cls(
             store,
