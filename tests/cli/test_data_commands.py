@@ -147,6 +147,16 @@ def test_validate_reads_headers_when_asked(source, capsys):
     assert kinds["images of another size than their record"]["examples"][0]["place"] == "images[0]"
 
 
+def test_validate_says_once_what_an_image_without_a_name_lacks(tmp_path, capsys):
+    content = document()
+    del content["images"][3]["file_name"]
+    bad = write(tmp_path / "in", content)
+    assert main(["validate", str(bad), "--image-files"]) == status.INVALID
+    told = capsys.readouterr().out
+    place = "images[3].file_name: found image 4: no file_name"
+    assert f"{place}; expected the name of an image file.\n" in told
+
+
 def test_stats_as_json_and_csv_have_the_same_numbers(source, capsys):
     assert main(["stats", str(source), "--json"]) == status.DONE
     found = json.loads(capsys.readouterr().out)
@@ -200,16 +210,22 @@ def test_what_split_and_merge_write_reads_the_images(tmp_path, capsys):
     parts, joined = tmp_path / "x" / "parts", tmp_path / "x" / "y" / "joined.json"
     assert main(["split", str(file), "--val", "0.4", "--out", str(parts)]) == status.DONE
     again = tmp_path / "z" / "u" / "v" / "joined.json"
-    assert main(["merge", str(parts / "train.json"), str(parts / "val.json"), "--out", str(joined)]) == 0
+    assert (
+        main(["merge", str(parts / "train.json"), str(parts / "val.json"), "--out", str(joined)])
+        == 0
+    )
     assert main(["merge", str(joined), "--out", str(again)]) == status.DONE
     assert "no image" not in capsys.readouterr().err
     for path in (parts / "train.json", parts / "val.json", joined, again):
         found = Dataset.load(path)
-        assert len(found.images) and not list(found.missing_images())
+        assert len(found.images)
+        assert not list(found.missing_images())
     assert source.is_file()
 
 
-@pytest.mark.parametrize("command", [["split", "--val", "0.4", "--out", "o"], ["merge", "--out", "o.json"]])
+@pytest.mark.parametrize(
+    "command", [["split", "--val", "0.4", "--out", "o"], ["merge", "--out", "o.json"]]
+)
 def test_images_that_are_not_where_the_file_says_are_told(tmp_path, monkeypatch, capsys, command):
     source = write(tmp_path / "photos")
     file = tmp_path / "a.json"

@@ -268,7 +268,7 @@ call(
     says=("glob",),
 )
 call(LISTS, "a name with the letters of globs", "predict", "[1].png", "--out", "r.json", *FAST,
-     before=lambda f: good(f, "[1].png"), makes=("r.json", "r.images.json"), says=("1 garments",))  # fmt: skip
+     before=lambda f: good(f, "[1].png"), makes=("r.json", "r.images.json"), says=("1 garment",))  # fmt: skip
 
 # -- arguments -----------------------------------------------------------------------------------
 

@@ -82,7 +82,9 @@ def run(options: argparse.Namespace) -> int:
             allow_roots=options.allow_root,
         )
         inputs.tell_no_images(dataset, options.data)
-        parts = split_by_group(dataset, shares, _group_of(options.group, dataset, tally), options.seed)
+        parts = split_by_group(
+            dataset, shares, _group_of(options.group, dataset, tally), options.seed
+        )
         terminal.tell(tally)
         rows = []
         for name, image_ids in parts.items():

@@ -25,7 +25,13 @@ from napari_fashion.coco.store import Store
 from napari_fashion.coco.writing import write_file
 from napari_fashion.errors import CocoError, ImageError
 from napari_fashion.files import FileState, is_file, is_same_path, read_file
-from napari_fashion.images import EXPECTED, ImageFolder, image_files, remember_root, remember_root_of
+from napari_fashion.images import (
+    EXPECTED,
+    ImageFolder,
+    image_files,
+    remember_root,
+    remember_root_of,
+)
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 

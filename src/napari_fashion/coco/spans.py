@@ -84,9 +84,7 @@ class Reader:
         With the place, what was found and what was expected.
     """
 
-    def __init__(
-        self, data: bytes, path: Path | None = None, *, may_repeat: bool = False
-    ) -> None:
+    def __init__(self, data: bytes, path: Path | None = None, *, may_repeat: bool = False) -> None:
         self.data = data
         self.path = path
         self.repeated: list[tuple[str, RecordId, str]] = []

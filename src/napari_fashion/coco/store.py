@@ -46,9 +46,7 @@ class Store:
         With the place, what was found and what was expected.
     """
 
-    def __init__(
-        self, data: bytes, path: Path | None = None, *, may_repeat: bool = False
-    ) -> None:
+    def __init__(self, data: bytes, path: Path | None = None, *, may_repeat: bool = False) -> None:
         self.path = path
         self.encoding, self.bom = find_encoding(data)
         self.data = as_utf8(data, self.encoding, self.bom, path)

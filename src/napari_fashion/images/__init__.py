@@ -25,6 +25,7 @@ __all__ = [
     "pixel_limit",
     "read_image",
     "remember_root",
+    "remember_root_of",
     "remembered_roots",
     "set_pixel_limit",
     "to_rgb",

@@ -7,7 +7,7 @@ import pytest
 from exported import document, export, write
 from napari_fashion.coco import Dataset, find_problems
 from napari_fashion.coco.convert import ConvertOptions, Faults, convert
-from napari_fashion.coco.convert.out import deepfashion_out, export_data, format_of
+from napari_fashion.coco.convert.out import deepfashion_out, export_data, format_of, placing
 from napari_fashion.errors import CocoError
 from napari_fashion.schema import Category, Schema
 
@@ -47,6 +47,7 @@ def test_lists_of_a_small_set(tmp_path):
     assert counts[deepfashion_out.FURTHER] == counts[deepfashion_out.CROWDS] == 1
     assert counts[deepfashion_out.EMPTY] == counts[deepfashion_out.OUTSIDE] == 1
     assert counts[deepfashion_out.ROUNDED] == 3
+    assert counts[placing.RENAMED] == 1  # b b.png; below img/ a name is as it was
     assert (result.images, result.garments) == (3, 3)
 
 
@@ -85,7 +86,11 @@ def test_categories_beside_the_fifty_are_read_back(tmp_path):
     export(source, tmp_path / "out", "deepfashion")
     faults = Faults()
     (found,) = convert(
-        "deepfashion-c", tmp_path / "out", tmp_path / "back", ConvertOptions(processes=0), faults=faults
+        "deepfashion-c",
+        tmp_path / "out",
+        tmp_path / "back",
+        ConvertOptions(processes=0),
+        faults=faults,
     )
     back, before = Dataset.load(found.path), Dataset.load(source)
     assert found.garments == 2
