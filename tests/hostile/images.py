@@ -356,7 +356,7 @@ def predict_list(kind: str, name: str, records: Callable[[Path], list[dict[str, 
         line = ["predict", "data/list.json", "--out", "r.json", "--annotations", "a.json", "--overlays",
                 "drawn", "--single-instance", "--force-complete", "--model", "MODEL", *arguments]  # fmt: skip
         makes = ("r.json", "a.json", "drawn", "drawn/*") if found else ()
-        told = (f"{found} garments in {found} (images|images)",) if found else ()
+        told = (f"{found} garments? in {found} images?,",) if found else ()
         return command(*line, status=status, says=(*says, *told), makes=makes, may_make=("drawn",))
 
     add("images", kind, name, make)
