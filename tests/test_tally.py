@@ -1,6 +1,6 @@
 """Counting what is left out."""
 
-from napari_fashion.tally import EXAMPLES, Tally
+from napari_fashion.tally import EXAMPLES, Tally, counted
 
 
 def test_a_tally_counts_by_kind_and_keeps_the_first_few() -> None:
@@ -39,3 +39,9 @@ def test_tallies_add_up_and_stay_bounded() -> None:
     assert one.counts == {"a": 10, "b": 9}
     assert one.examples["a"] == ["first", "x0", "x1"]
     assert len(one.examples["b"]) == EXAMPLES
+
+
+def test_one_is_no_plural():
+    assert (counted(0, "image"), counted(1, "image"), counted(1200, "image")) == (
+        "0 images", "1 image", "1,200 images",
+    )  # fmt: skip

@@ -91,3 +91,12 @@ class Tally:
             first = f" ({self.examples[kind][0]})" if self.examples[kind] else ""
             parts.append(f"{kind}: {n:,}{first}")
         return "; ".join(parts)
+
+
+def counted(n: int, thing: str) -> str:
+    """Return a number of things in words.
+
+    >>> counted(1, "image"), counted(2000, "garment")
+    ('1 image', '2,000 garments')
+    """
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"

@@ -74,6 +74,18 @@ def test_split_says_what_it_cannot_do(source, tmp_path, wrong, capsys):
     assert not (tmp_path / "parts").exists()
 
 
+def test_split_by_a_key_that_not_all_have(tmp_path, capsys):
+    content = document()
+    content["images"][1]["pair"] = content["images"][2]["pair"] = 5
+    file = write(tmp_path / "in", content)
+    command = ["split", str(file), "--val", "0.5", "--out", str(tmp_path / "parts"), "--group"]
+    assert main([*command, "key:pear"]) == status.FAILED
+    assert "no image and no garment has a number or text under 'pear'" in capsys.readouterr().err
+    assert not (tmp_path / "parts").exists()
+    assert main([*command, "key:pair"]) == status.DONE
+    assert "images without pair, each a group by itself: 2" in capsys.readouterr().err
+
+
 def test_validate_by_severity(source, tmp_path, capsys):
     assert main(["validate", str(source), "--image-files"]) == status.DONE
     assert capsys.readouterr().out.endswith("4 images, 5 garments, 0 errors, 0 warnings.\n")
@@ -99,6 +111,26 @@ def test_validate_by_severity(source, tmp_path, capsys):
     }
 
 
+def test_validate_lists_ids_that_several_records_have(tmp_path, capsys):
+    content = document()
+    content["annotations"][1]["id"] = content["annotations"][2]["id"] = 11
+    content["images"][3]["id"] = 1
+    content["annotations"][4]["image_id"] = 99
+    bad = write(tmp_path / "in", content)
+    assert main(["validate", str(bad), "--json"]) == status.INVALID
+    found = {p["kind"]: p for p in json.loads(capsys.readouterr().out)["problems"]}
+    assert found["annotations of no image"]["count"] == 1
+    assert found["ids that another record has"]["count"] == 3
+    examples = [(e["place"], e["found"]) for e in found["ids that another record has"]["examples"]]
+    assert examples == [
+        ("images[3].id", "1, the id of images[0]"),
+        ("annotations[1].id", "11, the id of annotations[0]"),
+        ("annotations[2].id", "11, the id of annotations[0]"),
+    ]
+    assert main(["stats", str(bad)]) == status.FAILED
+    assert "is taken by" in capsys.readouterr().err
+
+
 def test_validate_reads_headers_when_asked(source, capsys):
     content = document()
     content["images"][0]["width"] = 121
@@ -113,6 +145,16 @@ def test_validate_reads_headers_when_asked(source, capsys):
         "missing images", "files that are no images", "images of another size than their record"
     }  # fmt: skip
     assert kinds["images of another size than their record"]["examples"][0]["place"] == "images[0]"
+
+
+def test_validate_says_once_what_an_image_without_a_name_lacks(tmp_path, capsys):
+    content = document()
+    del content["images"][3]["file_name"]
+    bad = write(tmp_path / "in", content)
+    assert main(["validate", str(bad), "--image-files"]) == status.INVALID
+    told = capsys.readouterr().out
+    place = "images[3].file_name: found image 4: no file_name"
+    assert f"{place}; expected the name of an image file.\n" in told
 
 
 def test_stats_as_json_and_csv_have_the_same_numbers(source, capsys):
@@ -156,3 +198,45 @@ def test_stats_of_odd_records(tmp_path, capsys):
     assert found["sizes"]["garments_without_box"] == 1
     assert main(["stats", str(tmp_path / "in" / "garments.json")]) == status.DONE
     assert "garments: Pants" in capsys.readouterr().out
+
+
+def test_what_split_and_merge_write_reads_the_images(tmp_path, capsys):
+    source = write(tmp_path / "photos")
+    noted = document()
+    noted["info"]["fashion"] = {"image_root": "../photos"}
+    file = tmp_path / "notes" / "a.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(noted))
+    parts, joined = tmp_path / "x" / "parts", tmp_path / "x" / "y" / "joined.json"
+    assert main(["split", str(file), "--val", "0.4", "--out", str(parts)]) == status.DONE
+    again = tmp_path / "z" / "u" / "v" / "joined.json"
+    assert (
+        main(["merge", str(parts / "train.json"), str(parts / "val.json"), "--out", str(joined)])
+        == 0
+    )
+    assert main(["merge", str(joined), "--out", str(again)]) == status.DONE
+    assert "no image" not in capsys.readouterr().err
+    for path in (parts / "train.json", parts / "val.json", joined, again):
+        found = Dataset.load(path)
+        assert len(found.images)
+        assert not list(found.missing_images())
+    assert source.is_file()
+
+
+@pytest.mark.parametrize(
+    "command", [["split", "--val", "0.4", "--out", "o"], ["merge", "--out", "o.json"]]
+)
+def test_images_that_are_not_where_the_file_says_are_told(tmp_path, monkeypatch, capsys, command):
+    source = write(tmp_path / "photos")
+    file = tmp_path / "a.json"
+    source.rename(file)
+    monkeypatch.chdir(tmp_path)
+    assert main([command[0], str(file), *command[1:]]) == status.DONE
+    told = capsys.readouterr().err
+    assert "no image can be read where the file says" in told
+    assert "--images" in told
+    more = ["--images", "photos", "--overwrite"]
+    assert main([command[0], str(file), *command[1:], *more]) == status.DONE
+    assert "no image" not in capsys.readouterr().err
+    for path in [*tmp_path.glob("o/*.json"), *tmp_path.glob("o.json")]:
+        assert not list(Dataset.load(path).missing_images())

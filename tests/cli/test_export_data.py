@@ -27,7 +27,8 @@ def test_a_file_is_exported_with_what_is_left_out_said(source, tmp_path, capsys)
 
 def test_options_reach_the_export(source, tmp_path):
     out = tmp_path / "out"
-    command = ["export-data", str(source), "--val", str(source), "--to", "coco", "--out", str(out),
+    val = write(tmp_path / "in", name="val.json")
+    command = ["export-data", str(source), "--val", str(val), "--to", "coco", "--out", str(out),
                "--extras", "--predictions", "--image-files", "copy", "--schema", "deepfashion"]  # fmt: skip
     assert main(command) == status.DONE
     assert sorted(p.name for p in out.iterdir()) == ["images", "train.json", "val.json"]
@@ -35,6 +36,15 @@ def test_options_reach_the_export(source, tmp_path):
     assert again.schema.name == "deepfashion"
     assert again.garment(14).source == "model:m"
     assert again.image_root == out / "images"
+
+
+def test_one_file_is_no_two_parts(source, tmp_path, capsys):
+    (tmp_path / "link.json").symlink_to(source)
+    command = ["export-data", str(source), "--to", "coco", "--out", str(tmp_path / "out")]
+    for again in (source, tmp_path / "link.json"):
+        assert main([*command, "--val", str(again)]) == status.FAILED
+        assert "is given for train and for val" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_reviewed_images_only(tmp_path, capsys):

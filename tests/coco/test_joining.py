@@ -163,6 +163,23 @@ def test_new_categories_come_along_with_the_schema(tmp_path):
     assert not [kind for kind in find_problems(again).tally.counts if "schema" in kind]
 
 
+def test_files_of_other_landmarks_and_other_data_sets_are_told(tmp_path):
+    first, second = document(), other()
+    first["info"]["fashion"] = {"converted": {"format": "deepfashion-c"}}
+    second["info"]["fashion"] = {"converted": {"format": "deepfashion-c"}}
+    one, two = write(tmp_path / "in", first), write(tmp_path / "in", second, "other.json")
+    found, tally, _ = join(tmp_path, one, two)
+    assert found["info"]["fashion"]["converted"] == {"format": "deepfashion-c"}
+    assert joining.OTHER_LANDMARKS not in tally.counts
+    for record in second["categories"]:
+        record["keypoints"] = [f"point {i}" for i in range(8)]
+        record["name"] += " of another"
+    second["info"]["fashion"]["converted"]["format"] = "deepfashion2"
+    found, tally, _ = join(tmp_path, one, write(tmp_path / "in", second, "other.json"))
+    assert tally.counts[joining.OTHER_LANDMARKS] == 1
+    assert "converted" not in found["info"]["fashion"]
+
+
 def test_what_belongs_to_nothing_is_counted(tmp_path):
     content = other()
     content["annotations"][0]["image_id"] = 3  # an image of the first file only

@@ -356,7 +356,7 @@ def predict_list(kind: str, name: str, records: Callable[[Path], list[dict[str, 
         line = ["predict", "data/list.json", "--out", "r.json", "--annotations", "a.json", "--overlays",
                 "drawn", "--single-instance", "--force-complete", "--model", "MODEL", *arguments]  # fmt: skip
         makes = ("r.json", "a.json", "drawn", "drawn/*") if found else ()
-        told = (f"{found} garments in {found} (images|images)",) if found else ()
+        told = (f"{found} garments? in {found} images?,",) if found else ()
         return command(*line, status=status, says=(*says, *told), makes=makes, may_make=("drawn",))
 
     add("images", kind, name, make)
@@ -516,7 +516,7 @@ def _folder_of_links(folder: Path) -> Use:
     for i in range(30):
         (there / f"deep{i}").symlink_to("again")
     return command("predict", "photos", "--out", "r.json", "--model", "MODEL", "--single-instance", "--force-complete",
-                   says=("1 garments in 1 (images|images)", "is a link to /, outside"), makes=("r.json", "r.images.json"))  # fmt: skip
+                   says=("1 garment in 1 image", "is a link to /, outside"), makes=("r.json", "r.images.json"))  # fmt: skip
 
 
 add(

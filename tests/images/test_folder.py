@@ -589,3 +589,20 @@ def test_images_that_may_not_be_read_are_left_out_of_training_and_counted(root, 
     path.write_text(json.dumps({**doc, "categories": category_records(GARMENTS)}), "utf-8")
     with pytest.raises(RecipeError, match=r"secret\.png"):
         load_sources([Source(file=str(path))], GARMENTS)
+
+
+def test_a_file_of_ours_alone_may_read_a_folder_that_nobody_gave(root, tmp_path):
+    source = written(tmp_path / "set" / "a.json", "a.png", root="../" + root.name)
+    assert load(source).images[0].path.is_file()  # beside the file
+    for n, write in enumerate((lambda d, p: d.save(p), lambda d, p: export(d, p))):
+        target = tmp_path / "x" / "y" / f"{n}" / "out.json"
+        write(load(source), target)
+        assert load(target).images[0].path.is_file()
+        other = target.with_name("other.json")
+        other.write_bytes(target.read_bytes())
+        with pytest.raises(OutsideRootError):
+            _ = load(other).images[0].path
+        target.write_text(target.read_text().replace("/root", "/elsewhere"))
+        with pytest.raises(OutsideRootError):
+            _ = load(target).images[0].path
+    assert not remembered_roots()

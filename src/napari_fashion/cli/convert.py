@@ -12,6 +12,7 @@ import os
 
 from napari_fashion.cli import inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
+from napari_fashion.tally import counted
 
 EXAMPLES = (
     "napari-fashion convert deepfashion-c downloads/DeepFashion-C --out deepfashion",
@@ -144,6 +145,7 @@ def run(options: argparse.Namespace) -> int:
             terminal.warn(note)
     for document in written:
         terminal.notify(
-            f"{document.path}: {document.images:,} images, {document.garments:,} garments"
+            f"{document.path}: {counted(document.images, 'image')}, "
+            f"{counted(document.garments, 'garment')}"
         )
     return status.DONE

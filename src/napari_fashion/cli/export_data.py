@@ -7,11 +7,13 @@ or not at all. Guesses of a model that nobody has reviewed are left out, as in t
 from __future__ import annotations
 
 import argparse
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
 from napari_fashion.cli import inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
+from napari_fashion.errors import FashionError
 
 EXAMPLES = (
     "napari-fashion export-data annotations.json --to yolo --out yolo/",
@@ -82,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
         for name, path in (("train", options.data), ("val", options.val), ("test", options.test))
         if path is not None
     }
+    _check_different(files)
     Outputs(files.values()).folder(check_target(options.out), "--out")
     with ExitStack() as stack:
         datasets: dict[str, Dataset] = {}
@@ -112,3 +115,16 @@ def run(options: argparse.Namespace) -> int:
     terminal.tell(result.tally)
     terminal.notify(result)
     return status.DONE
+
+
+def _check_different(files: dict[str, Path]) -> None:
+    """Raise FashionError if a file is given for two parts: both would have the same images."""
+    known: dict[str, str] = {}
+    for part, path in files.items():
+        real = os.path.realpath(path)
+        if real in known:
+            raise FashionError(
+                f"{path} is given for {known[real]} and for {part}; expected another file for each part. "
+                "napari-fashion split makes them."
+            )
+        known[real] = part

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_fashion.schema import Schema
 
 STDIN = "-"
+_FIRST = 100
+"""Number of images that are looked for."""
 _SEPARATORS = re.escape(os.sep + (os.altsep or ""))
 _ANY_FOLDERS = re.compile(rf"(?:^|(?<=[{_SEPARATORS}]))(?:\*\*(?:[{_SEPARATORS}]+|$))+")
 """``**`` between separators, in a glob; several in a row are as one."""
@@ -336,6 +338,18 @@ def tell_spelled(rule: CategoryRule, file: str) -> None:
     spelled = Tally()
     rule.count_spelled(spelled, file)
     tell(spelled)
+
+
+def tell_no_images(dataset: Dataset, file: Path) -> None:
+    """Warn if no image is where a file says: what is made of it would have none either."""
+    first = min(len(dataset.images), _FIRST)
+    missing = list(dataset.missing_images(first))
+    if first and len(missing) == first:
+        which = "no image" if first == len(dataset.images) else f"none of the first {first} images"
+        warn(
+            f"{plain(str(file))}: {which} can be read where the file says ({plain(missing[0][1])}). The "
+            "records are copied all the same. --images names the folder that the names are relative to."
+        )
 
 
 def tell_problems_of(sources: Iterable[Source], schema: Schema | None = None) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 from napari_fashion.cli import inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
+from napari_fashion.tally import counted
 
 EXAMPLES = (
     "napari-fashion merge mine.json theirs.json --out both.json",
@@ -62,11 +63,13 @@ def run(options: argparse.Namespace) -> int:
                     allow_roots=options.allow_root,
                 )
             )
+            inputs.tell_no_images(datasets[-1], path)
         joined = Joined(datasets, out, options.same_image)
         outputs.check(out, "--out")
         write_file(joined.chunks(), out, overwrite=options.overwrite)
     terminal.tell(joined.tally)
     terminal.notify(
-        f"Wrote {joined.garments:,} garments in {joined.images:,} images of {len(datasets)} files to {out}."
+        f"Wrote {counted(joined.garments, 'garment')} in {counted(joined.images, 'image')} of "
+        f"{counted(len(datasets), 'file')} to {out}."
     )
     return status.DONE

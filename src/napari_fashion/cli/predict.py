@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from napari_fashion.cli import inputs, parsing, status, terminal
 from napari_fashion.cli.outputs import Outputs
 from napari_fashion.errors import FashionError, ImageError
-from napari_fashion.tally import Tally
+from napari_fashion.tally import Tally, counted
 
 if TYPE_CHECKING:
     from napari_fashion.cli.partial import Partial
@@ -396,7 +396,9 @@ def _finish(
         if listing is not None:
             dataset.save(listing, overwrite=options.overwrite)
             terminal.notify(f"{listing}: the images that the ids name")
-        terminal.notify(f"{out}: {garments:,} garments in {images:,} images, by {model.id}")
+        terminal.notify(
+            f"{out}: {counted(garments, 'garment')} in {counted(images, 'image')}, by {model.id}"
+        )
     if options.annotations is not None:
         taken = _annotate(model, dataset, partial, answer)
         dataset.save(options.annotations, overwrite=options.overwrite)

@@ -16,6 +16,7 @@ from napari_fashion.errors import FashionError
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
     from napari_fashion.coco.splitting import GroupOf
+    from napari_fashion.tally import Tally
 
 EXAMPLES = (
     "napari-fashion split annotations.json --val 0.1 --test 0.1 --out parts/",
@@ -62,6 +63,7 @@ def run(options: argparse.Namespace) -> int:
     from napari_fashion.coco.splitting import REST, split_by_group
     from napari_fashion.coco.writing import write_file
     from napari_fashion.schema import Schema
+    from napari_fashion.tally import Tally
 
     shares = {name: x for name in ("val", "test") if (x := getattr(options, name))}
     if not shares:
@@ -71,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
     targets = {
         name: outputs.file(options.out / f"{name}.json", "--out") for name in (REST, *shares)
     }
+    tally = Tally()
     with inputs.with_journal(str(options.data), options.with_journal) as file:
         dataset = Dataset.load(
             file,
@@ -78,7 +81,11 @@ def run(options: argparse.Namespace) -> int:
             image_root=options.images,
             allow_roots=options.allow_root,
         )
-        parts = split_by_group(dataset, shares, _group_of(options.group, dataset), options.seed)
+        inputs.tell_no_images(dataset, options.data)
+        parts = split_by_group(
+            dataset, shares, _group_of(options.group, dataset, tally), options.seed
+        )
+        terminal.tell(tally)
         rows = []
         for name, image_ids in parts.items():
             garments = {g.id for key in image_ids for g in dataset.garments_of(key)}
@@ -98,13 +105,13 @@ def run(options: argparse.Namespace) -> int:
     return status.DONE
 
 
-def _group_of(text: str, dataset: Dataset) -> GroupOf:
+def _group_of(text: str, dataset: Dataset, tally: Tally) -> GroupOf:
     """Return what groups images as ``--group`` says.
 
     Raises
     ------
     FashionError
-        If it is none of the ways.
+        If it is none of the ways, or a key that no image has.
     """
     from napari_fashion.coco.splitting import by_folder, by_key, by_pattern
     from napari_fashion.datasets.opening import image_identity
@@ -117,7 +124,7 @@ def _group_of(text: str, dataset: Dataset) -> GroupOf:
     if text == "folder":
         return by_folder
     if kind == "key" and argument:
-        return by_key(dataset, argument)
+        return by_key(dataset, argument, tally)
     if kind == "name" and argument:
         return by_pattern(argument)
     raise FashionError(

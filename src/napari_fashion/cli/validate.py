@@ -9,6 +9,7 @@ import argparse
 from typing import Any
 
 from napari_fashion.cli import inputs, parsing, status, terminal
+from napari_fashion.tally import counted
 
 EXAMPLES = (
     "napari-fashion validate annotations.json",
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
             fallback=Schema.load("garments"),
             image_root=options.images,
             allow_roots=options.allow_root,
+            may_repeat=True,
         )
         found = find_problems(dataset)
         if options.image_files:
@@ -83,14 +85,8 @@ def run(options: argparse.Namespace) -> int:
             }
         )
     else:
-        _show(
-            options.data,
-            rows,
-            len(dataset.images),
-            len(dataset.garments),
-            totals[ERROR],
-            totals[WARNING],
-        )
+        n_images, n_garments = len(dataset.images), len(dataset.garments)
+        _show(options.data, rows, n_images, n_garments, totals[ERROR], totals[WARNING])
     bad = totals[ERROR] or (options.strict and totals[WARNING])
     return status.INVALID if bad else status.DONE
 
@@ -110,5 +106,6 @@ def _show(
                 )
         terminal.give("")
     terminal.give(
-        f"{file}: {images:,} images, {garments:,} garments, {errors:,} errors, {warnings:,} warnings."
+        f"{file}: {counted(images, 'image')}, {counted(garments, 'garment')}, "
+        f"{counted(errors, 'error')}, {counted(warnings, 'warning')}."
     )

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,13 @@ from napari_fashion.coco.store import Store
 from napari_fashion.coco.writing import write_file
 from napari_fashion.errors import CocoError, ImageError
 from napari_fashion.files import FileState, is_file, is_same_path, read_file
-from napari_fashion.images import EXPECTED, ImageFolder, image_files, remember_root
+from napari_fashion.images import (
+    EXPECTED,
+    ImageFolder,
+    image_files,
+    remember_root,
+    remember_root_of,
+)
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -111,6 +118,7 @@ class Dataset(Records):
         fallback: Schema | None = None,
         image_root: Path | str | ImageFolder | None = None,
         allow_roots: Iterable[Path | str] = (),
+        may_repeat: bool = False,
     ) -> Dataset:
         """Read a COCO keypoint file, or the results of `predict` with the image list beside them.
 
@@ -136,6 +144,8 @@ class Dataset(Records):
             Other folders that images may be read from. Without them they are read from the image root
             only, and from one that the file notes only where it lies in the file's folder or beside
             it, or is known on this account (`remember_root`).
+        may_repeat
+            Whether an id may be that of several records, to be found by `find_problems` instead of refused.
 
         Raises
         ------
@@ -151,7 +161,7 @@ class Dataset(Records):
             if is_file(listing):
                 return cls._of_results(path, data, listing, schema or fallback, root, allowed)
         began = time.perf_counter()
-        store = Store(data, path)
+        store = Store(data, path, may_repeat=may_repeat)
         del data
         made = cls(
             store,
@@ -306,9 +316,9 @@ class Dataset(Records):
 
     # -- asking ----------------------------------------------------------------------------
 
-    def missing_images(self) -> Iterator[tuple[int, str]]:
-        """Look for every image's file; yield place and sentence of those that cannot be read."""
-        for i, image in enumerate(self.images):
+    def missing_images(self, first: int | None = None) -> Iterator[tuple[int, str]]:
+        """Look for the file of every image, or the first; yield place and sentence of the missing."""
+        for i, image in enumerate(islice(self.images, first)):
             try:
                 path = image.path
             except ImageError as error:
@@ -380,6 +390,8 @@ class Dataset(Records):
         text = "{}" if not isinstance(self._info, dict) else self.store.top("info") or "{}"
         if self.image_folder.origin != "found":
             remember_root(self.image_root)
+        elif self.image_folder.usable:
+            remember_root_of(target, self.image_root)
         ours = {**self._ours(), "image_root": relative_root(self.image_root, folder)}
         ours.setdefault("schema", self.schema.to_note())
         layout = jsontext.layout_of(text, self.store.layout("images"))

@@ -23,6 +23,7 @@ from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.statistics import columns
 from napari_fashion.coco.views import Image
 from napari_fashion.coco.writing import write_file
+from napari_fashion.tally import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,8 @@ class ExportReport:
     predictions_left_out: int
 
     def __str__(self) -> str:
-        text = f"Wrote {self.annotations} garments in {self.images} images to {self.path}."
+        garments, images = counted(self.annotations, "garment"), counted(self.images, "image")
+        text = f"Wrote {garments} in {images} to {self.path}."
         if self.predictions_left_out:
             text += (
                 f" Left out {self.predictions_left_out} predicted garments in images that nobody "

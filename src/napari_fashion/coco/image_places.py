@@ -9,7 +9,7 @@ from napari_fashion.coco.store import Store
 from napari_fashion.errors import ImageError
 from napari_fashion.files import is_file
 from napari_fashion.images.folder import ImageFolder, images_of_copy, is_believed
-from napari_fashion.images.roots import is_too_wide
+from napari_fashion.images.roots import is_root_of, is_too_wide
 
 
 def find_image_folder(
@@ -43,7 +43,7 @@ def find_image_folder(
         return ImageFolder(
             folder / noted,
             allowed,
-            trusted=is_believed(noted, folder),
+            trusted=is_believed(noted, folder) or is_root_of(path, noted),
             origin="own" if is_own else "found",
         )
     likeliest, trusted = _likeliest(path, store)

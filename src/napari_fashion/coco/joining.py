@@ -20,7 +20,7 @@ from napari_fashion.coco.image_places import relative_root
 from napari_fashion.coco.jsontext import Layout
 from napari_fashion.documents import counted, listed, shown
 from napari_fashion.errors import CocoError
-from napari_fashion.images import remember_root
+from napari_fashion.images import remember_root, remember_root_of
 from napari_fashion.images.roots import is_too_wide
 from napari_fashion.schema import Category, Schema
 from napari_fashion.tally import Tally
@@ -37,6 +37,10 @@ NOT_CHOSEN = "garments on an image that is taken from another file, left out"
 TWICE = "garments that an earlier file has exactly so, kept once"
 OTHER_TOP = "other keys at the top of a further file, left out"
 NO_IMAGE = "annotations of no image, left out"
+OTHER_LANDMARKS = (
+    "files with other landmarks than the first: the result has no schema of its own, and few commands can "
+    "use it; merge files of one schema"
+)
 NO_CATEGORY = "annotations of no category, left out"
 SPELLED = "categories that an earlier file spells otherwise, taken for the same"
 _LINE: Final = Layout(separator=", ", colon=": ", comma=", ")
@@ -100,10 +104,20 @@ class Joined:
         self._category_texts: list[bytes] = []
         self._category_maps = [self._join_categories(dataset) for dataset in datasets]
         self._owners: dict[str, int] = {}
+        self._leads_out = False  # whether a name leads out of its own file's folder
         self._shared = self._find_shared()
         self._known: dict[str, _Image] = {}
+        self._tell_landmarks()
         self._digests: dict[str, set[bytes]] = {}  # of garments, by shared image
         self._image_maps: list[dict[RecordId, str]] = []
+
+    def _tell_landmarks(self) -> None:
+        first = self.datasets[0].schema.landmarks
+        for dataset in self.datasets[1:]:
+            marks = dataset.schema.landmarks
+            if set(marks) != set(first):
+                some = f"{dataset.path}: {len(marks)} landmarks, {listed(marks[:3])} ..."
+                self.tally.add(OTHER_LANDMARKS, f"{some}; the first has {len(first)}")
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the document, once."""
@@ -130,15 +144,19 @@ class Joined:
     # -- the top ---------------------------------------------------------------------------
 
     def _info(self) -> dict[str, Any]:
-        text = self.datasets[0].store.top("info")
-        given = None if text is None else jsontext.loads(text)
-        info = dict(given) if isinstance(given, dict) else {}
+        info = _info_of(self.datasets[0])
         ours = dict(provenance.of(info))
         ours.pop("schema", None)
+        if any(_converted(dataset) != _converted(self.datasets[0]) for dataset in self.datasets):
+            ours.pop("converted", None)
         if (schema := _joined_schema(self.datasets)) is not None:
             ours["schema"] = schema.to_note()
-        if all(dataset.image_folder.origin != "found" for dataset in self.datasets):
+        if self._leads_out:  # below the common folder it would no longer
+            pass
+        elif all(dataset.image_folder.origin != "found" for dataset in self.datasets):
             remember_root(self._root)
+        elif all(dataset.image_folder.usable for dataset in self.datasets):
+            remember_root_of(self._target, self._root)
         ours["image_root"] = relative_root(self._root, self._target.parent)
         return {**info, provenance.KEY: ours}
 
@@ -210,6 +228,7 @@ class Joined:
         prefix = self._prefixes[i]
         if not prefix or not file_name or posixpath.isabs(file_name) or "://" in file_name:
             return file_name
+        self._leads_out |= posixpath.normpath(file_name).startswith("..")
         return posixpath.normpath(posixpath.join(prefix, file_name))
 
     def _image_texts(self) -> Iterator[bytes]:
@@ -332,6 +351,17 @@ def _common_root(datasets: Sequence[Dataset]) -> tuple[Path, list[str]]:
 
 def _category_name(record: Mapping[str, Any], key: RecordId) -> str:
     return str(record.get("name", f"category {key}"))
+
+
+def _info_of(dataset: Dataset) -> dict[str, Any]:
+    text = dataset.store.top("info")
+    info = None if text is None else jsontext.loads(text)
+    return dict(info) if isinstance(info, dict) else {}
+
+
+def _converted(dataset: Dataset) -> object:
+    """Return the note of the data set that a file was converted from; None if there is none."""
+    return provenance.of(_info_of(dataset)).get("converted")
 
 
 def _joined_schema(datasets: Sequence[Dataset]) -> Schema | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -63,9 +64,13 @@ class Reader:
         The document in UTF-8, without a byte order mark.
     path
         Named in errors.
+    may_repeat
+        Whether a record may have another's id; it is then known by a number that is free.
 
     Attributes
     ----------
+    repeated
+        Place and id of the records with an id of another one, and that one's place.
     members
         Keys at the top of the document, with their values' spans.
     tables
@@ -79,9 +84,11 @@ class Reader:
         With the place, what was found and what was expected.
     """
 
-    def __init__(self, data: bytes, path: Path | None = None) -> None:
+    def __init__(self, data: bytes, path: Path | None = None, *, may_repeat: bool = False) -> None:
         self.data = data
         self.path = path
+        self.repeated: list[tuple[str, RecordId, str]] = []
+        self._may_repeat = may_repeat
         self.members: list[jsontext.Member] = []
         self.tables: dict[TableName, Spans] = {name: Spans() for name in TABLES}
         self.image_ids: list[RecordId] = []
@@ -207,14 +214,26 @@ class Reader:
         if len(table.rows) != len(table.ids):
             first: dict[RecordId, int] = {}
             for i, key in enumerate(table.ids):
-                if key in first:
+                if key in first and self._may_repeat:
+                    self.repeated.append((f"{name}[{i}].id", key, f"{name}[{first[key]}]"))
+                elif key in first:
                     raise CocoError(
                         f"the id {shown(key)} is taken by {name}[{first[key]}]; expected every id once.",
                         path=self.path,
                         place=f"{name}[{i}].id",
                         remedy="Give one of the two another id.",
                     )
-                first[key] = i
+                first.setdefault(key, i)
+            self._renumber(table, first)
+
+    @staticmethod
+    def _renumber(table: Spans, first: Mapping[RecordId, int]) -> None:
+        numbers = (key for key in table.ids if isinstance(key, (int, float)) and math.isfinite(key))
+        free = int(max(numbers, default=0)) + 1
+        for i, key in enumerate(table.ids):
+            if first[key] != i:
+                table.ids[i], free = free, free + 1
+        table.rows = dict(zip(table.ids, range(len(table.ids)), strict=True))
 
     def _checked_ids(
         self, name: TableName, records: list[Any]

@@ -13,10 +13,12 @@ from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.coco.views import Image
 from napari_fashion.errors import CocoError
+from napari_fashion.tally import Tally
 
 GroupOf = Callable[[Image], str]
 """The group of an image: images of one group stay on one side."""
 REST = "train"
+NO_KEY = "images without {key}, each a group by itself"
 
 
 def group_position(group: str, seed: int) -> float:
@@ -109,13 +111,27 @@ def by_pattern(pattern: str) -> GroupOf:
     return group_of
 
 
-def by_key(dataset: Dataset, key: str) -> GroupOf:
+def by_key(dataset: Dataset, key: str, tally: Tally | None = None) -> GroupOf:
     """Return what groups images by a key of their record, of theirs under our key, or of a garment's.
 
     An image without it is a group by itself.
+
+    Parameters
+    ----------
+    dataset
+        The data set.
+    key
+        The key.
+    tally
+        Counts the images without it.
+
+    Raises
+    ------
+    CocoError
+        If no image has it.
     """
 
-    def group_of(image: Image) -> str:
+    def value_of(image: Image) -> str | None:
         record = dataset.store.record("images", image.id)
         garments = (dataset.store.record("annotations", g.id) for g in image.garments)
         for found in (record, *garments):
@@ -123,6 +139,20 @@ def by_key(dataset: Dataset, key: str) -> GroupOf:
             value = provenance.of(found).get(key) if value is None else value
             if value is not None and not isinstance(value, (list, dict)):
                 return f"value {value}"
-        return f"file {image.file_name}"
+        return None
+
+    if dataset.images and all(value_of(image) is None for image in dataset.images):
+        raise CocoError(
+            f"no image and no garment has a number or text under {key[:60]!r}; expected a key of theirs, "
+            "such as pair_id.",
+            path=dataset.path,
+            remedy="Name another key, or group by image, folder or name:REGEX.",
+        )
+
+    def group_of(image: Image) -> str:
+        found = value_of(image)
+        if found is None and tally is not None:
+            tally.add(NO_KEY.format(key=key[:60]), image.file_name)
+        return f"file {image.file_name}" if found is None else found
 
     return group_of

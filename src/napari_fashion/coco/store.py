@@ -46,12 +46,13 @@ class Store:
         With the place, what was found and what was expected.
     """
 
-    def __init__(self, data: bytes, path: Path | None = None) -> None:
+    def __init__(self, data: bytes, path: Path | None = None, *, may_repeat: bool = False) -> None:
         self.path = path
         self.encoding, self.bom = find_encoding(data)
         self.data = as_utf8(data, self.encoding, self.bom, path)
         del data
-        found = Reader(self.data, path)
+        found = Reader(self.data, path, may_repeat=may_repeat)
+        self.repeated = found.repeated
         self.members = found.members
         self._tables = {name: Table(spans) for name, spans in found.tables.items()}
         self._of_image: dict[RecordId, list[RecordId] | RecordId] = {}

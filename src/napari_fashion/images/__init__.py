@@ -9,7 +9,7 @@ from napari_fashion.images.limits import (
     set_pixel_limit,
 )
 from napari_fashion.images.reading import FORMATS, image_size, read_image
-from napari_fashion.images.roots import remember_root, remembered_roots
+from napari_fashion.images.roots import remember_root, remember_root_of, remembered_roots
 from napari_fashion.images.values import Rgb, to_rgb
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "pixel_limit",
     "read_image",
     "remember_root",
+    "remember_root_of",
     "remembered_roots",
     "set_pixel_limit",
     "to_rgb",

@@ -166,7 +166,7 @@ class ImageFolder:
     # -- on the disk -----------------------------------------------------------------------
 
     @property
-    def _usable(self) -> bool:
+    def usable(self) -> bool:
         """Whether the root may be accessed: one that only the file names may not."""
         return self.trusted or self._is_allowed_text(os.path.abspath(self._root_text))
 
@@ -179,7 +179,7 @@ class ImageFolder:
 
     def _find(self, name: str) -> str:
         """Return where a name lies that leads nowhere else as a text; ImageError if links do."""
-        if not self._usable and not os.path.isabs(name):
+        if not self.usable and not os.path.isabs(name):
             raise self._refusal(name, self._root_text, _ONLY_NAMED)
         head, leaf = os.path.split(name)
         folder = self._folder(head)

@@ -48,11 +48,20 @@ def find_problems(dataset: Dataset, *, stop: Event | None = None) -> Problems:
 
 def missing_images(dataset: Dataset) -> list[Problem]:
     """Return the images whose files are missing, as problems."""
-    kind, expected = "missing images", "an image file"
     return [
-        Problem(dataset.path, f"images[{i}].file_name", found, expected, kind)
-        for i, found in dataset.missing_images()
+        Problem(dataset.path, f"images[{i}].file_name", *_clauses(why), "missing images")
+        for i, why in dataset.missing_images()
     ]
+
+
+def _clauses(sentence: str) -> tuple[str, str]:
+    """Return what an error found and expected, as clauses without an end.
+
+    >>> _clauses("no file_name; expected the name of an image file.")
+    ('no file_name', 'the name of an image file')
+    """
+    found, _, expected = sentence.rstrip(".").partition("; expected ")
+    return found, expected or "an image file"
 
 
 def image_problems(dataset: Dataset, advance: Callable[[int], None]) -> Iterator[Problem]:
@@ -84,4 +93,4 @@ def image_problems(dataset: Dataset, advance: Callable[[int], None]) -> Iterator
                 continue
         except ImageError as error:
             kind, found = "files that are no images", str(error)
-        yield Problem(dataset.path, f"{place}.file_name", found, "an image file", kind)
+        yield Problem(dataset.path, f"{place}.file_name", *_clauses(found), kind)

@@ -20,6 +20,7 @@ ERRORS: Final = frozenset(
         "categories that the schema lacks",
         "categories with other landmarks",
         "files that are no images",
+        "ids that another record has",
         "images of another size than their record",
         "images without a file's name",
         "keypoints of another form",

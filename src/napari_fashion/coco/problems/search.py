@@ -60,6 +60,9 @@ class Search:
                 dataset.schema_problem,
                 "a schema that fits the file",
             )
+        for place, key, first in dataset.store.repeated:
+            found = f"{shown(key)}, the id of {first}"
+            self._report("ids that another record has", place, found, "every id once")
         self._search_categories()
         self._search_images()
         self._search_annotations()

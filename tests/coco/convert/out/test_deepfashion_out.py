@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from exported import document, export, write
-from napari_fashion.coco import Dataset
-from napari_fashion.coco.convert import Faults, convert
-from napari_fashion.coco.convert.out import deepfashion_out, export_data, format_of
+from napari_fashion.coco import Dataset, find_problems
+from napari_fashion.coco.convert import ConvertOptions, Faults, convert
+from napari_fashion.coco.convert.out import deepfashion_out, export_data, format_of, placing
 from napari_fashion.errors import CocoError
+from napari_fashion.schema import Category, Schema
 
 SHARED = Path(__file__).resolve().parents[5] / "shared" / "formats"
 LISTS = ("Anno/list_landmarks.txt", "Anno/list_bbox.txt", "Anno/list_category_img.txt",
@@ -46,6 +47,7 @@ def test_lists_of_a_small_set(tmp_path):
     assert counts[deepfashion_out.FURTHER] == counts[deepfashion_out.CROWDS] == 1
     assert counts[deepfashion_out.EMPTY] == counts[deepfashion_out.OUTSIDE] == 1
     assert counts[deepfashion_out.ROUNDED] == 3
+    assert counts[placing.RENAMED] == 1  # b b.png; below img/ a name is as it was
     assert (result.images, result.garments) == (3, 3)
 
 
@@ -70,6 +72,48 @@ def test_the_type_of_a_garment_with_several_follows_its_landmarks(tmp_path):
     export(write(tmp_path / "in", content), tmp_path / "out", "deepfashion")
     marks = rows(tmp_path / "out" / LISTS[0])
     assert (marks["img/a.png"][0], marks["img/a.jpg"][0]) == ("1", "3")
+
+
+def test_a_category_has_the_type_that_most_of_its_garments_have(tmp_path):
+    content = document()
+    skirt = {c["name"]: c["id"] for c in content["categories"]}["Skirt"]
+    dress = content["annotations"][4]
+    dress["category_id"] = content["annotations"][3]["category_id"] = skirt
+    del content["annotations"][3]["fashion"]
+    content["images"].append({"id": 9, "file_name": "more.png", "width": 60, "height": 80})
+    content["annotations"].append({**content["annotations"][3], "id": 90, "image_id": 9})
+    source = write(tmp_path / "in", content)
+    (source.parent / "more.png").write_bytes((source.parent / "sub/b b.png").read_bytes())
+    everything = Schema.load("garments")
+    everything = everything.with_categories(
+        [Category(c.name, ("upper", "lower", "full")) for c in everything.categories]
+    )
+    dataset = Dataset.load(source, schema=everything)
+    export_data({"train": dataset}, tmp_path / "out", format_of("deepfashion"))
+    listed = (tmp_path / "out/Anno/list_category_cloth.txt").read_text().split()[3:]
+    found = dict(zip(listed[::2], listed[1::2], strict=True))
+    assert (found["Skirt"], found["Shirt"]) == ("2", "1")
+
+
+def test_categories_beside_the_fifty_are_read_back(tmp_path):
+    source = write(tmp_path / "in")
+    export(source, tmp_path / "out", "deepfashion")
+    faults = Faults()
+    (found,) = convert(
+        "deepfashion-c",
+        tmp_path / "out",
+        tmp_path / "back",
+        ConvertOptions(processes=0),
+        faults=faults,
+    )
+    back, before = Dataset.load(found.path), Dataset.load(source)
+    assert found.garments == 2
+    assert {g.category_name for g in back.garments} == {"Shirt", "Dress"}
+    assert [c.name for c in back.schema.categories] == [c.name for c in before.schema.categories]
+    assert {c.name: c.body_types for c in back.schema.categories}["Shirt"] == ("upper",)
+    assert faults.tally.counts == {"garments kept as they are: the box leaves the image": 1}
+    assert any("'Shirt'" in note and "are not among the 50" in note for note in faults.notes)
+    assert not find_problems(back)
 
 
 def test_other_landmarks_are_refused(tmp_path):

@@ -36,6 +36,7 @@ def expected(image, garment, category, marks, members, **more):
             "image": name, "image_id": str(image), "width": SIZES[name][0], "height": SIZES[name][1],
             "reviewed": image == 1, "annotation_id": str(garment), "category": category,
             **dict(zip(("box_x", "box_y", "box_width", "box_height"), record["bbox"], strict=True)),
+            "area": record["area"], "body_type": None,
             "landmark": SCHEMA.landmarks[i], "x": x if v else None, "y": y if v else None, "visibility": v,
             "source": "human", "score": None, "garment_source": "human", "garment_score": None, **more,
         }  # fmt: skip
@@ -99,6 +100,21 @@ def test_without_pyarrow_parquet_says_what_to_install(source, tmp_path, monkeypa
     with pytest.raises(CocoError, match=r"pip install 'napari-fashion\[parquet\]'"):
         export(source, tmp_path / "out", "parquet")
     assert not (tmp_path / "out").exists()
+
+
+def test_body_type_and_a_source_of_another_word_are_in_the_table(tmp_path):
+    content = document()
+    sources = ["human", *[None] * 7]
+    content["annotations"][0] |= {
+        "body_type": "upper", "fashion": {"source": "tool:x", "keypoint_sources": sources}
+    }  # fmt: skip
+    result = export(write(tmp_path / "in", content), tmp_path / "out", "csv")
+    found = [r for r in read_csv(tmp_path / "out/landmarks.csv") if r["annotation_id"] == "11"]
+    assert {(r["body_type"], r["area"], r["garment_source"]) for r in found} == {
+        ("upper", 8000.5, "tool:x")
+    }
+    assert [r["source"] for r in found] == ["human", *["tool:x"] * (len(found) - 1)]
+    assert "body_type" not in str(result.tally)
 
 
 def test_odd_text_survives_csv(tmp_path):

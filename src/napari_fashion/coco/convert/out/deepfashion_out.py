@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,15 +93,16 @@ def write_deepfashion(work: Work) -> None:
     """
     names = category_names([part.dataset for part in work.parts])
     varied = all(_is_varied(part) for part in work.parts)
+    types = {name: Counter[int]() for name in names}
     with _open_lists(work.folder, varied) as lists:
         seen: set[int] = set()
         placer = Placer(work, ".", rename=_list_name)
         for part in work.parts:
-            _write_part(work, part, placer, lists, seen, names, varied=varied)
+            _write_part(work, part, placer, lists, seen, names, types, varied=varied)
     (work.folder / "Anno" / "list_category_cloth.txt").write_text(
         f"{len(names)}\ncategory_name  category_type\n"
         + "".join(
-            f"{_word(name):<{CATEGORY_WIDTH - 1}} {_usual_type(work.parts, name)}\n"
+            f"{_word(name):<{CATEGORY_WIDTH - 1}} {_usual_type(work.parts, name, types[name])}\n"
             for name in names
         ),
         "utf-8",
@@ -114,6 +116,7 @@ def _write_part(
     lists: _Lists,
     seen: set[int],
     names: Sequence[str],
+    types: Mapping[str, Counter[int]],
     *,
     varied: bool,
 ) -> None:
@@ -146,6 +149,7 @@ def _write_part(
         x, y, w, h = box_of(garment)
         corners = (x, y, x + w, y + h)
         lists.boxes.write(f"{padded} {' '.join(f'{round(v):03d}' for v in corners)}\n")
+        types[garment.category_name][kind] += 1
         lists.categories.write(f"{padded} {names.index(garment.category_name) + 1}\n")
         lists.partitions.write(f"{padded} {part.name}\n")
         if any(v != round(v) for v in (*corners, *garment.xy.ravel().tolist())):
@@ -187,7 +191,10 @@ def _type_of(schema: Schema, body_type: str) -> int:
     return (3 if has_waist else 1) if has_top else 2
 
 
-def _usual_type(parts: Sequence[Part], name: str) -> int:
+def _usual_type(parts: Sequence[Part], name: str, types: Counter[int]) -> int:
+    """Return the type that most written garments of a category have; of one without any its first."""
+    if types:
+        return max(types, key=lambda kind: (types[kind], -kind))
     for part in parts:
         schema = part.dataset.schema
         if name in schema.category_names:

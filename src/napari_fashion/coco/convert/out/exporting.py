@@ -11,7 +11,7 @@ from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.export import select
 from napari_fashion.errors import CocoError
 from napari_fashion.files import atomic_folder, checked_path, require_free_folder
-from napari_fashion.tally import Tally
+from napari_fashion.tally import Tally, counted
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class ExportResult:
     tally: Tally
 
     def __str__(self) -> str:
-        return f"Wrote {self.garments:,} garments in {self.images:,} images to {self.folder}."
+        garments, images = counted(self.garments, "garment"), counted(self.images, "image")
+        return f"Wrote {garments} in {images} to {self.folder}."
 
 
 def export_data(

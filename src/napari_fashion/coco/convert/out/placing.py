@@ -18,7 +18,7 @@ _DRIVE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 MISSING = "images whose files cannot be read, left out with their garments"
 UNSIZED = "images of unknown size, left out with their garments"
 COPIED = "images copied, since the disk cannot link them"
-RENAMED = "images under another name, to be unique and inside of the folder"
+RENAMED = "images under another name: unique, inside of the folder, and without what the format cannot have"
 
 
 class Placer:
@@ -96,7 +96,7 @@ class Placer:
         while self._taken.setdefault(hash(self._key(name).casefold()), identity) != identity:
             n += 1
             name = f"{stem}-{n}{suffix}"
-        if name != file_name:
+        if name != file_name and not name.endswith(f"/{file_name}"):  # img/a.jpg is a.jpg
             self._work.tally.add(RENAMED, f"{file_name} is {name}")
         return name
 

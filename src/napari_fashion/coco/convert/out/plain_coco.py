@@ -24,7 +24,7 @@ from napari_fashion.coco.keypoints import (
 from napari_fashion.coco.records import image_record
 from napari_fashion.coco.views import Garment, Image
 from napari_fashion.documents import listed, shown
-from napari_fashion.images import remember_root
+from napari_fashion.images import remember_root, remember_root_of
 
 IMAGE_KEYS: Final = ("license", "coco_url", "flickr_url", "date_captured")
 """Keys of an image that are COCO's own, besides those that every image has."""
@@ -129,6 +129,8 @@ class PlainCoco:
             root = self._dataset.image_root
             if self._dataset.image_folder.origin != "found":
                 remember_root(root)
+            elif self._dataset.image_folder.usable:
+                remember_root_of(self._work.target / name, root)
         else:
             root = self._work.target / image_folder
         info[provenance.KEY] = {

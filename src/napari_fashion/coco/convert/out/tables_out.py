@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from napari_fashion.coco import provenance
 from napari_fashion.coco.convert.out.other_keys import OtherKeys, images_keys
 from napari_fashion.coco.convert.out.placing import Placer
 from napari_fashion.coco.convert.out.plain_coco import HELD, TO_IGNORE, box_of
@@ -28,6 +29,8 @@ COLUMNS: Final[dict[str, str]] = {
     "box_y": "double",
     "box_width": "double",
     "box_height": "double",
+    "area": "double",
+    "body_type": "string",
     "landmark": "string",
     "x": "double",
     "y": "double",
@@ -46,7 +49,7 @@ GROUP_ROWS = 100_000
 
 _HELD: Final = frozenset(
     (*HELD["annotations"] - {"segmentation"}, "score", "source", "keypoint_scores", "fashion.source",
-     "fashion.score", "fashion.keypoint_scores", "fashion.keypoint_sources")
+     "fashion.score", "fashion.keypoint_scores", "fashion.keypoint_sources", "body_type")
 )  # fmt: skip
 NOT_HELD = "garments with keys that the table has no column for"
 
@@ -140,7 +143,8 @@ def _rows(work: Work, part: Part, placer: Placer) -> Iterator[Row]:
             if garment.is_crowd:
                 tally.add(CROWDS, f"annotation {garment.id} of {image.file_name}")
                 continue
-            others.count(part.dataset.store.record("annotations", garment.id))
+            record = part.dataset.store.record("annotations", garment.id)
+            others.count(record)
             labelled = np.flatnonzero(garment.visibility).tolist()
             can = schema.landmarks_of_category(garment.category) if garment.category >= 0 else ()
             members = sorted({*can, *labelled})
@@ -148,22 +152,45 @@ def _rows(work: Work, part: Part, placer: Placer) -> Iterator[Row]:
                 tally.add(NO_ROWS, f"annotation {garment.id} of {image.file_name}")
                 continue
             work.n_garments += 1
-            yield from _garment_rows(garment, of_image, members, schema.landmarks)
+            yield from _garment_rows(garment, record, of_image, members, schema.landmarks)
 
 
 def _garment_rows(
-    garment: Garment, of_image: Row, members: Sequence[int], names: Sequence[str]
+    garment: Garment,
+    record: Mapping[str, Any],
+    of_image: Row,
+    members: Sequence[int],
+    names: Sequence[str],
 ) -> Iterator[Row]:
     xy, seen = garment.xy.tolist(), garment.visibility.tolist()
-    sources, scores = garment.landmark_sources, garment.landmark_scores.tolist()
+    source, sources = _sources(garment, record)
+    scores = garment.landmark_scores.tolist()
     box = box_of(garment)
     shown_box = box if any(box) else (None,) * 4
-    before = (*of_image, _text(garment.id), _text(garment.category_name), *shown_box)
-    after = (_text(garment.source), garment.score)
+    body_type = record.get("body_type")
+    before = (
+        *of_image, _text(garment.id), _text(garment.category_name), *shown_box, garment.area,
+        None if body_type is None else _text(body_type),
+    )  # fmt: skip
+    after = (_text(source), garment.score)
     for i in members:
         x, y = xy[i] if seen[i] else (None, None)
         score = None if scores[i] != scores[i] else scores[i]
         yield (*before, _text(names[i]), x, y, seen[i], _text(sources[i]), score, *after)
+
+
+def _sources(garment: Garment, record: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
+    """Return who made a garment and who each landmark, in the file's words where it has some."""
+    ours = provenance.of(record)
+    noted = next(
+        (v for v in (ours.get("source"), record.get("source")) if isinstance(v, str) and v), None
+    )
+    if noted is None or garment.source != provenance.HUMAN:
+        return garment.source, garment.landmark_sources
+    own = ours.get("keypoint_sources")
+    k = len(garment.landmark_sources)
+    listed = own if isinstance(own, list) and len(own) == k else [None] * k
+    return noted, [v if isinstance(v, str) and v else noted for v in listed]
 
 
 def _text(value: object) -> str:
