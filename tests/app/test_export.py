@@ -102,6 +102,10 @@ def test_a_folder_that_is_taken_cannot_be_exported_to(opened, tmp_path):
     def look(dialog):
         type_into(opened.person, dialog.folder, str(tmp_path))
         seen.append((dialog.problem.text(), ok(dialog).isEnabled()))
+        QApplication.processEvents()
+        for widget in (dialog.format, dialog.folder, dialog.problem):  # nothing is squeezed
+            needed = widget.heightForWidth(widget.width())
+            assert widget.height() >= (needed if needed > 0 else widget.minimumSizeHint().height())
         dialog.reject()
 
     seen = []

@@ -143,6 +143,11 @@ class ExportDialog(QDialog):
         self.problem.setText(text)
         self.problem.setVisible(bool(text))
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(not text)
+        layout = self.layout()
+        if layout is not None:  # a dialog does not grow by itself with a text that takes more lines
+            layout.activate()
+            width = max(self.width(), layout.minimumSize().width())
+            self.resize(width, layout.totalHeightForWidth(width))
 
     def _browse(self) -> None:
         name = QFileDialog.getExistingDirectory(self, "A new or empty folder", self.folder.text())
