@@ -20,6 +20,7 @@ from napari_fashion.app.window import ANNOTATOR, RETRAIN, FashionWindow, window_
 from napari_fashion.coco import Dataset
 from napari_fashion.datasets.photos import locate
 from napari_fashion.datasets.procedural import demo_files
+from napari_fashion.editing.workfiles import WorkFiles
 from napari_fashion.errors import FashionError
 
 HEADLESS = "NAPARI_FASHION_HEADLESS"
@@ -82,6 +83,10 @@ def run(
         napari.run()
         return None
 
+    for folder in WorkFiles(
+        path
+    ).folders:  # edits that a demo which was killed left; nobody could be asked
+        shutil.rmtree(folder)
     from napari.settings import get_settings
 
     application = get_settings().application

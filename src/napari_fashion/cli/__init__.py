@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -47,6 +48,10 @@ COMMANDS = (
 
 SHARED = ("predict", "evaluate", "train")
 """Commands that several processes can share."""
+
+
+WAIT_FOR_FIRST = 10.0
+"""Seconds that other processes wait for the first one to report; torchrun ends them before."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -90,6 +95,8 @@ def _shared(options: argparse.Namespace) -> Iterator[None]:
         yield
         return
     if options.command not in SHARED:
+        if launch.rank > 0:  # torchrun ends all as soon as one ends: the first one has to have told
+            time.sleep(WAIT_FOR_FIRST)
         raise FashionError(
             f"torchrun started {launch.size} processes; this command runs in one. {', '.join(SHARED)} can "
             "be shared."
