@@ -50,7 +50,7 @@ torture: setup ## Fuzz files, bytes, journals, TOML and models for ten minutes e
 	@$(BIN)/python tests/torture/training_kills.py --kills all --full-disk all --moments 200
 
 screenshots: setup ## Take the images in docs/img again
-	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img --epochs 80 --overwrite
+	@scripts/with-display --virtual $(BIN)/napari-fashion demo --samples --headless --images docs/img --epochs 40 --overwrite
 
 train: setup ## Train the bundled model again, all four runs (hours on a CPU; needs the photos)
 	@$(BIN)/napari-fashion train training/recipes/bundled.toml --run runs/bundled
