@@ -103,14 +103,15 @@ def test_a_folder_that_is_taken_cannot_be_exported_to(opened, tmp_path):
         type_into(opened.person, dialog.folder, str(tmp_path))
         seen.append((dialog.problem.text(), ok(dialog).isEnabled()))
         QApplication.processEvents()
-        for widget in (dialog.format, dialog.folder, dialog.problem):  # nothing is squeezed
-            needed = widget.heightForWidth(widget.width())
-            assert widget.height() >= (needed if needed > 0 else widget.minimumSizeHint().height())
+        for widget in (dialog.format, dialog.folder, dialog.problem):
+            needed = max(widget.heightForWidth(widget.width()), widget.minimumSizeHint().height())
+            squeezed.append(max(0, needed - widget.height()))
         dialog.reject()
 
-    seen = []
+    seen, squeezed = [], []
     in_dialog(ExportDialog, look)
     opened.dock.data.other_format.trigger()
+    assert squeezed == [0, 0, 0]
     ((text, enabled),) = seen
     assert "expected a new or empty folder" in text
     assert not enabled
