@@ -11,6 +11,7 @@ from napari_fashion.datasets import photos
 from napari_fashion.datasets.opening import _KINDS, image_identity, open_source, register_source
 from napari_fashion.datasets.source import Source
 from napari_fashion.errors import CocoError, RecipeError
+from napari_fashion.registry import Registry
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,9 @@ def test_a_file_whose_name_looks_like_a_kind_is_a_file(drawn, tmp_path, monkeypa
 
 
 def test_a_kind_is_registered_once_and_opens(monkeypatch) -> None:
-    monkeypatch.setattr("napari_fashion.datasets.opening._KINDS", dict(_KINDS))
+    kinds = Registry("source kind")
+    kinds.update(_KINDS)
+    monkeypatch.setattr("napari_fashion.datasets.opening._KINDS", kinds)
 
     @register_source("nothing-yet", expected="nothing-yet:NAME", numbered=True)
     def opener(argument: str, source: Source) -> Dataset:
@@ -72,7 +75,7 @@ def test_a_kind_is_registered_once_and_opens(monkeypatch) -> None:
     assert open_source(source).images[0].file_name == "a.png"
     assert image_identity(source, "a.png") == ("nothing-yet:a.png/a.png",) * 2
     with pytest.raises(ValueError, match="'nothing-yet' is registered twice"):
-        register_source("nothing-yet", expected="")
+        register_source("nothing-yet", expected="")(opener)
 
 
 def test_images_are_known_by_name_and_grouped_by_sender(drawn) -> None:

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--test", type=parsing.path, metavar="FILE", help="COCO file of the test images"
     )
     parser.add_argument(
-        "--image-files", choices=parsing.LazyChoices(_placements), metavar="link|copy|leave",
+        "--image-files", choices=parsing.LazyChoices(_placements), metavar="hardlink|copy|leave",
         help="image files are linked (hard links) or copied into the folder, or left where they are "
         "(default: linked for yolo, deepfashion, openpifpaf and mmpose, else left)",
     )  # fmt: skip

@@ -15,6 +15,7 @@ from napari_fashion.documents import closest, shown
 from napari_fashion.errors import RecipeError
 from napari_fashion.files import is_file
 from napari_fashion.paths import cache_folder
+from napari_fashion.registry import Registry
 from napari_fashion.schema import Schema
 
 MAX_SAMPLES = 100_000
@@ -43,7 +44,7 @@ class SourceKind:
     numbered: bool
 
 
-_KINDS: dict[str, SourceKind] = {}
+_KINDS: Registry[SourceKind] = Registry("source kind")
 
 
 def register_source(
@@ -61,11 +62,9 @@ def register_source(
     ValueError
         If the kind is registered already.
     """
-    if kind in _KINDS:
-        raise ValueError(f"The source kind {kind!r} is registered twice; expected unique kinds.")
 
     def register(opener: Opener) -> Opener:
-        _KINDS[kind] = SourceKind(expected, opener, numbered)
+        _KINDS.register(kind, SourceKind(expected, opener, numbered))
         return opener
 
     return register

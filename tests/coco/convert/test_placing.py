@@ -151,7 +151,7 @@ def test_what_breaks_in_the_middle_leaves_nothing(formats, tmp_path):
 
 def test_a_format_is_registered_once_and_with_options_that_there_are():
     with pytest.raises(ValueError, match="registered twice"):
-        register_format("coco", title="", layout="")
+        register_format("coco", title="", layout="")(lambda source, options, faults: None)
     with pytest.raises(ValueError, match="takes"):
         register_format("new", title="", layout="", options=("colour",))
     assert list(FORMATS) == ["coco", "deepfashion-c", "deepfashion-l", "deepfashion2", "fashionai"]

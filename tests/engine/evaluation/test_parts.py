@@ -10,13 +10,12 @@ import pytest
 
 from drawn import SCHEMA
 from napari_fashion.engine.data.sample import AnnotatedImage
-from napari_fashion.engine.evaluation.choices import CHOICES, register_choice
-from napari_fashion.engine.evaluation.cuts import CUTS, register_cut, show
+from napari_fashion.engine.evaluation.choices import CHOICES
+from napari_fashion.engine.evaluation.cuts import CUTS, show
 from napari_fashion.engine.evaluation.fallbacks import (
     FALLBACKS,
     in_region,
     mean_places,
-    register_fallback,
 )
 from napari_fashion.engine.evaluation.judged import Region, compare
 from napari_fashion.engine.prediction import PredictedGarment
@@ -47,13 +46,11 @@ def garment(shift: float, score: float, found=None) -> PredictedGarment:
 
 
 def test_a_name_is_registered_once() -> None:
-    for register, registry in (
-        (register_cut, CUTS), (register_choice, CHOICES), (register_fallback, FALLBACKS)
-    ):  # fmt: skip
+    for registry in (CUTS, CHOICES, FALLBACKS):
         name, part = next(iter(registry.items()))
         assert part.name == name
         with pytest.raises(ValueError, match=f"'{name}' is registered twice"):
-            register(part)
+            registry.register(name, part)
 
 
 def test_a_cut_shows_its_box_and_says_where_it_lies() -> None:

@@ -18,7 +18,6 @@ from napari_fashion.engine.evaluation.protocols import (
     PROTOCOLS,
     Protocol,
     evaluate_images,
-    register_protocol,
 )
 from napari_fashion.engine.model import Model
 from napari_fashion.errors import FashionError
@@ -86,7 +85,7 @@ def test_an_unknown_protocol_is_refused(images) -> None:
 
 def test_a_name_is_registered_once() -> None:
     with pytest.raises(ValueError, match="'box' is registered twice"):
-        register_protocol("box", PROTOCOLS["whole"])
+        PROTOCOLS.register("box", PROTOCOLS["whole"])
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from napari_fashion.errors import CocoError
 
 WIDTH = 520
 IMAGES = {
-    "link": "Hard links in the folder (no further space)",
+    "hardlink": "Hard links in the folder (no further space)",
     "copy": "Copies in the folder",
     "leave": "Left where they are",
 }

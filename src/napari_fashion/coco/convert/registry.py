@@ -11,6 +11,7 @@ from napari_fashion.coco.convert.faults import Faults
 from napari_fashion.coco.convert.items import Plan
 from napari_fashion.documents import closest, shown
 from napari_fashion.errors import ConvertError
+from napari_fashion.registry import Registry
 
 ImageMode = Literal["leave", "hardlink", "symlink", "copy"]
 
@@ -86,7 +87,7 @@ class Format:
     plan: Planner
 
 
-FORMATS: dict[str, Format] = {}
+FORMATS: Registry[Format] = Registry("format")
 """All formats by name."""
 
 _OWN = ("annotations", "visibility", "upper_last_pair", "landmarks", "category", "schema")
@@ -108,13 +109,11 @@ def register_format(
     ValueError
         If the name is registered already, or an option is none of `ConvertOptions`.
     """
-    if name in FORMATS:
-        raise ValueError(f"The format {name!r} is registered twice; expected unique names.")
     if unknown := set(options) - set(_OWN):
         raise ValueError(f"The format {name!r} takes {unknown}; expected some of {_OWN}.")
 
     def register(planner: Planner) -> Planner:
-        FORMATS[name] = Format(name, title, layout, options, planner)
+        FORMATS.register(name, Format(name, title, layout, options, planner))
         return planner
 
     return register

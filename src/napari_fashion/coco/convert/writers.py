@@ -12,10 +12,11 @@ from napari_fashion.coco.export import Selection
 from napari_fashion.coco.views import Garment, Image
 from napari_fashion.documents import did_you_mean, shown
 from napari_fashion.errors import CocoError
+from napari_fashion.registry import Registry
 from napari_fashion.tally import Tally
 
-Placement = Literal["link", "copy", "leave"]
-PLACEMENTS: Final[tuple[Placement, ...]] = ("link", "copy", "leave")
+Placement = Literal["hardlink", "copy", "leave"]
+PLACEMENTS: Final[tuple[Placement, ...]] = ("hardlink", "copy", "leave")
 """What becomes of the image files: hard links in the export, copies, or they stay where they are."""
 
 
@@ -132,7 +133,7 @@ class Format:
     check: Check
 
 
-_FORMATS: dict[str, Format] = {}
+_FORMATS: Registry[Format] = Registry("format")
 
 
 def register_writer(
@@ -150,11 +151,10 @@ def register_writer(
     ValueError
         If the name is registered already.
     """
-    if name in _FORMATS:
-        raise ValueError(f"The format {name!r} is registered twice; expected unique names.")
 
     def register(writer: Writer) -> Writer:
-        _FORMATS[name] = Format(name, title, images, writer, check or (lambda datasets: None))
+        check_all = check or (lambda datasets: None)
+        _FORMATS.register(name, Format(name, title, images, writer, check_all))
         return writer
 
     return register

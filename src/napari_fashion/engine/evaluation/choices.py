@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.matching import match_garments, oks_matrix
 from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.registry import Registry
 from napari_fashion.schema import Schema
 
 Found = Sequence[PredictedGarment]
@@ -130,25 +131,12 @@ class Matched:
         return [by_row.get(row) for row in range(len(real))]
 
 
-CHOICES: dict[str, Choice] = {}
+CHOICES: Registry[Choice] = Registry("choice")
 """The choices by name."""
 
 
-def register_choice(choice: Choice) -> None:
-    """Register a choice under its name.
-
-    Raises
-    ------
-    ValueError
-        If the name is taken.
-    """
-    if choice.name in CHOICES:
-        raise ValueError(f"The choice {choice.name!r} is registered twice; expected unique names.")
-    CHOICES[choice.name] = choice
-
-
 for _choice in (Nearest(), Best(), Inside(), Only(), Matched()):
-    register_choice(_choice)
+    CHOICES.register(_choice.name, _choice)
 
 
 def _least(found: Found, values: Sequence[float]) -> PredictedGarment | None:

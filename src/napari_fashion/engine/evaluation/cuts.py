@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.judged import Region
 from napari_fashion.images.transforms import RGBImage, crop_to_box
+from napari_fashion.registry import Registry
 
 
 class Cut(Protocol):
@@ -69,25 +70,12 @@ class Hull:
         return labelled
 
 
-CUTS: dict[str, Cut] = {}
+CUTS: Registry[Cut] = Registry("cut")
 """The cuts by name."""
 
 
-def register_cut(cut: Cut) -> None:
-    """Register a cut under its name.
-
-    Raises
-    ------
-    ValueError
-        If the name is taken.
-    """
-    if cut.name in CUTS:
-        raise ValueError(f"The cut {cut.name!r} is registered twice; expected unique names.")
-    CUTS[cut.name] = cut
-
-
 for _cut in (WholeImage(), FileBox(), Hull()):
-    register_cut(_cut)
+    CUTS.register(_cut.name, _cut)
 
 
 def show(

@@ -20,6 +20,7 @@ from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.cuts import CUTS
 from napari_fashion.engine.evaluation.judged import Region
 from napari_fashion.errors import FashionError
+from napari_fashion.registry import Registry
 from napari_fashion.schema import Schema
 
 Places = Mapping[str, tuple[float, float]]
@@ -85,27 +86,12 @@ class Skeleton:
         return np.array([known[name] for name in schema.landmarks], np.float64).reshape(-1, 2)
 
 
-FALLBACKS: dict[str, Fallback] = {}
+FALLBACKS: Registry[Fallback] = Registry("fallback")
 """The fallbacks by name."""
 
 
-def register_fallback(fallback: Fallback) -> None:
-    """Register a fallback under its name.
-
-    Raises
-    ------
-    ValueError
-        If the name is taken.
-    """
-    if fallback.name in FALLBACKS:
-        raise ValueError(
-            f"The fallback {fallback.name!r} is registered twice; expected unique names."
-        )
-    FALLBACKS[fallback.name] = fallback
-
-
 for _fallback in (Corner(), Skeleton()):
-    register_fallback(_fallback)
+    FALLBACKS.register(_fallback.name, _fallback)
 
 
 def in_region(relative: NDArray[np.float64], region: Region) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError
 from napari_fashion.images.transforms import RGBImage
+from napari_fashion.registry import Registry
 from napari_fashion.tally import Tally
 
 ONE_GARMENT = PUBLISHED.model_copy(update={"single_instance": True, "force_complete": True})
@@ -121,26 +122,13 @@ class Protocol:
         return inference.decoder.model_copy(update={"force_complete": True})
 
 
-PROTOCOLS: dict[str, Protocol] = {}
+PROTOCOLS: Registry[Protocol] = Registry("protocol")
 """The usual combinations by name."""
 
 
-def register_protocol(name: str, protocol: Protocol) -> None:
-    """Register a protocol under a name.
-
-    Raises
-    ------
-    ValueError
-        If the name is taken.
-    """
-    if name in PROTOCOLS:
-        raise ValueError(f"The protocol {name!r} is registered twice; expected unique names.")
-    PROTOCOLS[name] = protocol
-
-
-register_protocol("box", Protocol("hull", "only", "corner"))
-register_protocol("whole", Protocol("none", "matched", "corner"))
-register_protocol("published", Protocol("bbox", "only", "corner"))
+PROTOCOLS.register("box", Protocol("hull", "only", "corner"))
+PROTOCOLS.register("whole", Protocol("none", "matched", "corner"))
+PROTOCOLS.register("published", Protocol("bbox", "only", "corner"))
 
 
 def protocol_of(name: str) -> Protocol:

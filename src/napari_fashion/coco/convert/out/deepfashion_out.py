@@ -84,7 +84,9 @@ class _Lists:
     partitions: TextIO
 
 
-@register_writer("deepfashion", title="DeepFashion lists", images="link", check=check_deepfashion)
+@register_writer(
+    "deepfashion", title="DeepFashion lists", images="hardlink", check=check_deepfashion
+)
 def write_deepfashion(work: Work) -> None:
     """Write the old layout: ``Anno/list_*.txt``, ``Eval/list_eval_partition.txt``, ``img/``.
 

@@ -15,7 +15,7 @@ from napari_fashion.coco.convert.writers import Work, register_writer
 from napari_fashion.schema import Schema
 
 
-@register_writer("mmpose", title="MMPose folder", images="link", check=check_same_landmarks)
+@register_writer("mmpose", title="MMPose folder", images="hardlink", check=check_same_landmarks)
 def write_mmpose(work: Work) -> None:
     """Write ``annotations/PART.json``, ``images/``, ``NAME.py`` (the metainfo) and a README.
 

@@ -21,7 +21,9 @@ NO_CATEGORIES = "garments whose category OpenPifPaf's landmark heads cannot hold
 _TEMPLATES: Final = "napari_fashion.coco.convert.out"
 
 
-@register_writer("openpifpaf", title="OpenPifPaf plugin", images="link", check=check_same_landmarks)
+@register_writer(
+    "openpifpaf", title="OpenPifPaf plugin", images="hardlink", check=check_same_landmarks
+)
 def write_openpifpaf(work: Work) -> None:
     """Write ``annotations/PART.json``, ``images/``, the module ``openpifpaf_NAME`` and a README.
 

@@ -101,7 +101,7 @@ class Placer:
         return name
 
     def _put(self, source: Path, target: Path) -> None:
-        if self._work.options.images == "link":
+        if self._work.options.images == "hardlink":
             try:
                 os.link(os.path.realpath(source), target)
                 return

@@ -30,7 +30,7 @@ NOT_HELD = "garments with keys that YOLO cannot hold"
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
-@register_writer("yolo", title="YOLO-pose", images="link", check=check_same_landmarks)
+@register_writer("yolo", title="YOLO-pose", images="hardlink", check=check_same_landmarks)
 def write_yolo(work: Work) -> None:
     """Write ``images/PART``, ``labels/PART`` and ``data.yaml``.
 
