@@ -25,6 +25,14 @@ class PredictedGarment:
         (C,) float32 probabilities, in the order of the schema's categories.
     score
         Score of the whole garment, 0..1.
+    present
+        (K,) float32 probabilities that each landmark is there at all, 0 for those that were not
+        found; None if the model does not say so.
+    visible
+        (K,) float32 probabilities that each landmark, if it is there, is visible and not hidden; None
+        if the model does not say so.
+    visible_threshold
+        A landmark counts as visible from this probability on (`VisibilityOptions`).
     """
 
     xy: NDArray[np.float32]
@@ -32,11 +40,25 @@ class PredictedGarment:
     spread: NDArray[np.float32]
     category: NDArray[np.float32]
     score: float
+    present: NDArray[np.float32] | None = None
+    visible: NDArray[np.float32] | None = None
+    visible_threshold: float = 0.5
 
     @property
     def found(self) -> NDArray[np.bool_]:
         """(K,) bool: which landmarks were found."""
         return self.scores > 0
+
+    @property
+    def visibility(self) -> NDArray[np.int64]:
+        """(K,) int64, COCO's: 0 not found, 1 hidden, 2 visible.
+
+        What a model that tells nothing of visibility found counts as visible.
+        """
+        if self.visible is None:
+            return np.where(self.found, 2, 0)
+        seen = np.where(self.visible >= self.visible_threshold, 2, 1)
+        return np.where(self.found, seen, 0)
 
     @property
     def category_index(self) -> int:

@@ -35,6 +35,33 @@ class RefinementOptions(Options):
     redetect_size: int | None = Field(default=None, ge=32, le=MAX_SIZE)
 
 
+class VisibilityOptions(Options):
+    """From what a model says of each landmark to present or not, and visible or hidden.
+
+    A calibration is Platt's (1999): the probability is ``sigmoid(scale * logit(p) + offset)`` of what
+    the network says, with values fitted on images that it did not learn from.
+
+    Attributes
+    ----------
+    present_threshold
+        Landmarks that are less probably there are not found, unless every landmark is to be given a
+        position (`DecoderOptions.force_complete`).
+    visible_threshold
+        Landmarks that are found are visible from this probability on, and hidden below.
+    present_scale, present_offset
+        Calibration of a landmark's score, as the probability that it is there.
+    visible_scale, visible_offset
+        Calibration of the probability that it is visible.
+    """
+
+    present_threshold: float = Field(default=0.0, ge=0, le=1)
+    visible_threshold: float = Field(default=0.5, ge=0, le=1)
+    present_scale: float = Field(default=1.0, ge=0, le=100)
+    present_offset: float = Field(default=0.0, ge=-100, le=100)
+    visible_scale: float = Field(default=1.0, ge=0, le=100)
+    visible_offset: float = Field(default=0.0, ge=-100, le=100)
+
+
 class InferenceOptions(Options):
     """Options of inference, given whole: a model uses its own unless it is given others.
 
@@ -57,6 +84,8 @@ class InferenceOptions(Options):
         stands for the default options and ``false`` for None.
     decoder
         Thresholds and modes of the decoder (`DecoderOptions`).
+    visibility
+        Thresholds and calibration of what is there and what is visible (`VisibilityOptions`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,6 +98,7 @@ class InferenceOptions(Options):
     crop_aspect: float = Field(default=0.75, ge=0, le=1)
     refinement: RefinementOptions | None = RefinementOptions()
     decoder: DecoderOptions = DecoderOptions()
+    visibility: VisibilityOptions = VisibilityOptions()
 
     @field_validator("refinement", mode="before")
     @classmethod
