@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._render import CATEGORIES, render, render_scene
 from .dataset import ANNOTATIONS, demo_dataset, demo_files, write_dataset
-from .scenes import Sample, SampleGarment
+from .stage import Sample, SampleGarment
 
 __all__ = [
     "ANNOTATIONS",

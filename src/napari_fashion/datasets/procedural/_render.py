@@ -9,7 +9,8 @@ import numpy as np
 from napari_fashion.errors import FashionError
 
 from .cuts import CUTS
-from .scenes import Sample, compose
+from .scenes import compose
+from .stage import Sample
 
 CATEGORIES = tuple(sorted(CUTS))
 """The categories that can be rendered: those of the schema ``garments``."""

@@ -16,7 +16,7 @@ from napari_fashion.files import atomic_write
 from napari_fashion.schema import Schema
 
 from ._render import render, render_scene
-from .scenes import Sample, SampleGarment
+from .stage import Sample, SampleGarment
 
 ANNOTATIONS = "annotations.json"
 """Name of the COCO file that `write_dataset` and `demo_dataset` write beside ``images/``."""
