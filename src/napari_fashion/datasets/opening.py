@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from napari_fashion.coco import Dataset
 from napari_fashion.datasets import photos
@@ -14,9 +17,13 @@ from napari_fashion.datasets.source import Source
 from napari_fashion.documents import closest, shown
 from napari_fashion.errors import RecipeError
 from napari_fashion.files import is_file
+from napari_fashion.options import told
 from napari_fashion.paths import cache_folder
 from napari_fashion.registry import Registry
 from napari_fashion.schema import Schema
+
+if TYPE_CHECKING:
+    from napari_fashion.datasets.procedural import LayoutOptions
 
 MAX_SAMPLES = 100_000
 """Largest number of procedural garments that a source may ask for."""
@@ -171,16 +178,81 @@ def _open_samples(argument: str, source: Source) -> Dataset:
         )
     from napari_fashion.datasets import procedural  # imports SciPy
 
-    cache = cache_folder()
+    return _rendered(
+        f"samples-{count}-{seed}",
+        lambda folder: procedural.write_dataset(folder, count, seed),
+    )
+
+
+@register_source(
+    "layouts", expected="layouts:COUNT:SEED or layouts:COUNT:SEED:SETTING=VALUE,...", numbered=True
+)
+def _open_layouts(argument: str, source: Source) -> Dataset:
+    """Render images of several procedural garments once; they are kept in the user's cache folder."""
+    from napari_fashion.datasets import procedural
+
+    numbers, _, settings = argument.rpartition(":") if "=" in argument else (argument, "", "")
+    parts = numbers.split(":")
+    try:
+        count, seed = (int(part) for part in (parts if len(parts) > 1 else [*parts, "0"]))
+    except ValueError:
+        count = seed = -1
+    if not (1 <= count <= MAX_SAMPLES and 0 <= seed < 1 << 32):
+        raise RecipeError(
+            f"layouts:{shown(argument)[1:-1]}: expected {_KINDS['layouts'].expected}, such as "
+            f"layouts:500:1:garments=2-3,overlap=0.4, with 1 to {MAX_SAMPLES:,} images and a seed below "
+            "2^32."
+        )
+    options = _layout_options(argument, settings)
+    name = "-".join(
+        ["layouts", str(count), str(seed), _digest([options.model_dump_json().encode()])]
+    )
+    return _rendered(name, lambda folder: procedural.write_layouts(folder, count, seed, options))
+
+
+def _layout_options(argument: str, settings: str) -> LayoutOptions:
+    """Read settings such as ``garments=2-3,overlap=0.4``: a range, or one number for both ends."""
+    from napari_fashion.datasets.procedural import LayoutOptions
+
+    values: dict[str, object] = {}
+    for setting in filter(None, settings.split(",")):
+        key, _, text = setting.partition("=")
+        bounds = text.split("-")
+        values[key] = text if key in _SHARES else bounds * 2 if len(bounds) == 1 else bounds
+    try:
+        return LayoutOptions.model_validate(values)
+    except ValidationError as error:
+        raise RecipeError(
+            f"layouts:{shown(argument)[1:-1]}: {told(error, LayoutOptions)}"
+        ) from None
+
+
+_SHARES = ("worn", "cut_off")
+"""Settings of layouts that are one number; the others are ranges."""
+
+
+def _digest(parts: Iterable[bytes]) -> str:
     code = hashlib.sha256()
-    for file in sorted(Path(procedural.__file__).parent.glob("*.[pt][yo]*")):
-        code.update(file.read_bytes())
-    folder = cache / f"samples-{count}-{seed}-{code.hexdigest()[:8]}"
+    for part in parts:
+        code.update(part)
+    return code.hexdigest()[:8]
+
+
+def _rendered(name: str, write: Callable[[Path], Path]) -> Dataset:
+    """Return a data set of the cache folder; `write` makes it there if it is not.
+
+    Other code that draws other images has a folder of its own.
+    """
+    from napari_fashion.datasets import procedural
+
+    cache = cache_folder()
+    files = sorted(Path(procedural.__file__).parent.glob("*.[pt][yo]*"))
+    folder = cache / f"{name}-{_digest(file.read_bytes() for file in files)}"
     found = folder / procedural.ANNOTATIONS
     if not found.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as temporary:
-            made = procedural.write_dataset(Path(temporary) / "made", count, seed)
+            made = write(Path(temporary) / "made")
             try:
                 made.parent.rename(folder)
             except OSError:

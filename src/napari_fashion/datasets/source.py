@@ -22,7 +22,9 @@ class Source(Options):
         A COCO keypoint file, relative to the recipe; or a kind and its argument (`datasets.opening`):
         ``photos:train``, ``photos:test``, ``photos:unlabelled``, ``photos:pseudo`` (the same with landmarks
         on which models agreed) and ``photos:no_garment`` are the CC0 photos; ``samples:COUNT`` and
-        ``samples:COUNT:SEED`` are procedural garments.
+        ``samples:COUNT:SEED`` are procedural garments; ``layouts:COUNT:SEED`` are two to six of them in an
+        image, and ``layouts:COUNT:SEED:garments=3,overlap=0.2-0.4`` sets how they lie
+        (`datasets.procedural.LayoutOptions`).
     images
         Folder of the images, if it is not the file's own.
     repeat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,15 @@ from napari_fashion.files import atomic_write
 from napari_fashion.schema import Schema
 
 from ._render import render, render_scene
+from .layouts import LayoutOptions, render_layout
+from .placing import shared_boxes
 from .stage import Sample, SampleGarment
 
 ANNOTATIONS = "annotations.json"
 """Name of the COCO file that `write_dataset` and `demo_dataset` write beside ``images/``."""
+
+_COVERED = 0.97
+"""A garment of whose cloth more is covered cannot be seen."""
 
 _DEMO: tuple[tuple[int, tuple[str, ...]], ...] = (
     (23, ("T-Shirt",)),
@@ -74,7 +79,44 @@ def write_dataset(
             else:
                 yield render(seed + i, size=size)
 
-    return _write(Path(folder), samples(), file_format)
+    return _write(Path(folder), ((sample, {}) for sample in samples()), file_format)
+
+
+def write_layouts(
+    folder: Path | str,
+    n: int,
+    seed: int = 0,
+    options: LayoutOptions | None = None,
+    *,
+    size: tuple[int, int] = (400, 533),
+    file_format: str = "jpg",
+) -> Path:
+    """Render `n` images of several garments into ``folder/images``; return the path of their COCO file.
+
+    Image records say under ``layout`` whether outfits are ``worn``, and the overlap that was asked for;
+    annotations what it came to: ``overlap``, the largest share that the box of the garment's landmarks has
+    in common with another's (`shared_boxes`), and ``occlusion``, the share of its cloth that others cover.
+    Garments of which next to nothing shows are regions to ignore (``iscrowd``).
+
+    Parameters
+    ----------
+    seed
+        Image i has the seed ``seed + i``.
+    options
+        Number, scale, overlap and occlusion of the garments.
+    size
+        Width and height in pixels.
+    file_format
+        ``jpg`` or ``png``.
+    """
+
+    def samples() -> Iterator[tuple[Sample, dict[str, Any]]]:
+        for i in range(n):
+            layout = render_layout(seed + i, options, size=size)
+            asked = None if layout.overlap is None else round(layout.overlap, 3)
+            yield layout.sample, {"layout": {"worn": layout.worn, "overlap": asked}}
+
+    return _write(Path(folder), samples(), file_format, laid=True)
 
 
 def demo_dataset(folder: Path | str, *, size: tuple[int, int] = (600, 800)) -> Path:
@@ -85,7 +127,7 @@ def demo_dataset(folder: Path | str, *, size: tuple[int, int] = (600, 800)) -> P
         else render_scene(seed, categories=categories, size=size)
         for seed, categories in _DEMO
     )
-    return _write(Path(folder), samples, "png")
+    return _write(Path(folder), ((sample, {}) for sample in samples), "png")
 
 
 def demo_files() -> list[str]:
@@ -97,19 +139,32 @@ def _image_name(number: int, file_format: str) -> str:
     return f"images/sample_{number:05d}.{file_format}"
 
 
-def _write(folder: Path, samples: Iterable[Sample], file_format: str) -> Path:
+def _write(
+    folder: Path,
+    samples: Iterable[tuple[Sample, dict[str, Any]]],
+    file_format: str,
+    *,
+    laid: bool = False,
+) -> Path:
+    """Write samples, each with further keys of its image record, as a COCO data set.
+
+    `laid`: annotations tell overlap and occlusion.
+    """
     schema = Schema.load("garments")
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, sample in enumerate(samples, start=1):
+    for number, (sample, more) in enumerate(samples, start=1):
         height, width = sample.image.shape[:2]
         name = _image_name(number, file_format)
         atomic_write(folder / name, _encoded(sample.image, file_format))
-        images.append(image_record(number, name, width, height))
-        for garment in sample.garments:
-            if (garment.visibility > 0).any():
-                record = _annotation(garment, len(annotations) + 1, number, schema)
-                annotations.append(record)
+        images.append({**image_record(number, name, width, height), **more})
+        first = len(annotations)
+        shown = [g for g in sample.garments if (g.visibility > 0).any()]
+        for garment in shown:
+            record = _annotation(garment, len(annotations) + 1, number, schema)
+            annotations.append(record)
+        if laid:
+            _record_layout(annotations[first:], shown)
     document = {
         "info": {"description": "Procedural garments with exact landmarks", "version": "1.0"},
         "licenses": [],
@@ -133,6 +188,16 @@ def _annotation(
         visibility=garment.visibility,
     )
     return {**record, "body_type": garment.body_type}
+
+
+def _record_layout(records: Sequence[dict[str, Any]], garments: Sequence[SampleGarment]) -> None:
+    """Add what overlap and occlusion came to, to the annotations of one image."""
+    corners = [[x, y, x + w, y + h] for x, y, w, h in (record["bbox"] for record in records)]
+    shared = shared_boxes(corners)
+    for record, garment, shares in zip(records, garments, shared, strict=True):
+        record["overlap"] = round(float(shares.max(initial=0.0)), 3)
+        record["occlusion"] = round(garment.occlusion, 3)
+        record["iscrowd"] = int(garment.occlusion > _COVERED)
 
 
 def _encoded(image: np.ndarray, file_format: str) -> bytes:

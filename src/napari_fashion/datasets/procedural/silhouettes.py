@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from .cuts import CUTS, Upper
@@ -10,10 +13,10 @@ from .pieces import Garment, Points
 from .uppers import upper
 
 
-def cut_garment(category: str, rng: np.random.Generator) -> Garment:
-    """Cut a garment of a category, one of the keys of `CUTS`."""
+def cut_garment(category: str, rng: np.random.Generator, **changes: Any) -> Garment:
+    """Cut a garment of a category, one of the keys of `CUTS`; `changes` replace values of its cut."""
     cuts = CUTS[category]
-    cut = cuts[int(rng.integers(len(cuts)))]
+    cut = replace(cuts[int(rng.integers(len(cuts)))], **changes)
     if isinstance(cut, Upper):
         garment = upper(category, cut, rng)
     elif cut.shape == "trousers":
