@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -36,13 +37,16 @@ from napari_fashion.engine.data.batch import GarmentBatch
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.decode import DecoderOptions, DecodeTrace, decode_fields
-from napari_fashion.engine.decode.trace import Placed, Seed, Taken
+from napari_fashion.engine.decode.trace import Placed, Seed, Step, Taken
 from napari_fashion.engine.evaluation.association import Association, associate
 from napari_fashion.engine.fields import Fields
-from napari_fashion.engine.inference.postprocess import predicted_garment
+from napari_fashion.engine.inference.pipeline import Pipeline
+from napari_fashion.engine.inference.runtime import Runtime
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.engine.targets.encode import FieldTargets, encode_targets
+from napari_fashion.engine.targets.layers import in_layers
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.schema import Schema
 
@@ -56,22 +60,33 @@ SHIFTS = (0.25, 0.5, 1, 1.5, 2, 3, 4, 6)
 _SURE = 10.0  # logit of a category where its garment is
 
 
-def perfect_fields(image: AnnotatedImage, schema: Schema, side: int) -> Fields:
+LAYERS = {"lower": ["Pants", "Shorts", "Skirt"], "outer": ["Blazer", "Outwear"]}
+"""Layers of clothing that are compared with one layer of all (`NetworkConfig.layers`)."""
+VARIANTS: dict[str, tuple[bool, dict[str, list[str]]]] = {
+    "PAF": (True, {}),
+    "PAF, in layers": (True, LAYERS),
+    "nearness": (False, {}),
+}
+"""Whether landmarks are joined by the PAF, and in which layers."""
+
+
+def perfect_fields(image: AnnotatedImage, layers: Layers, side: int) -> Fields:
     """Return the targets of an image's garments as fields.
 
     Parameters
     ----------
     image
         The truth; pixels are not read.
-    schema
-        Of the landmarks.
+    layers
+        Which landmarks have fields of their own.
     side
         Longer side in the network's input, pixels; a cell is `STRIDE` of them wide.
     """
     factor = side / max(image.size)
     width, height = (max(round(s * factor), STRIDE) for s in image.size)
     shape = -(-height // STRIDE), -(-width // STRIDE)
-    garments = _batch(image, factor, (width, height))
+    schema = layers.field_schema
+    garments = in_layers(_batch(image, factor, (width, height)), layers)
     targets = encode_targets(garments, schema, TargetOptions(), shape, STRIDE)
     k, e, (h, w) = schema.n_landmarks, len(schema.edges), shape
     category = np.zeros((len(schema.categories), h, w), np.float32)
@@ -134,36 +149,55 @@ def _dense(field: FieldTargets, end: int, n: int) -> tuple[NDArray[np.float32], 
 
 
 def decoded(
-    image: AnnotatedImage, fields: Fields, schema: Schema
+    image: AnnotatedImage, fields: Fields, layers: Layers, names: dict[str, list[str]]
 ) -> tuple[Prediction, Association, Counter[str]]:
-    """Decode fields; return what was found, what became of the garments, and why landmarks lack."""
-    trace = DecodeTrace()
+    """Decode fields; return what was found, what became of the garments, and why landmarks lack.
+
+    `names` are those of the layers, as a network's options have them.
+    """
+    config = NetworkConfig(layers=names)
+    # Decoding runs no network.
+    pipeline = Pipeline(cast(Runtime, None), layers.schema, config, lambda: "perfect fields")
     options = DecoderOptions()
-    found = decode_fields(fields, schema, options, trace=trace)
-    network = NetworkConfig()
-    garments = [predicted_garment(fields, d, image.size, schema, network, options) for d in found]
-    kept = tuple(garment for garment in garments if garment is not None)
-    prediction = Prediction(kept, *image.size, "perfect fields")
-    association = associate(image, prediction, schema)
-    return prediction, association, _reasons(image, fields, association, trace)
+    prediction = pipeline.find(fields, image.size, options)
+    association = associate(image, prediction, layers.schema)
+    steps: list[tuple[int, Step]] = []
+    for n, layer in enumerate(layers.layers):
+        trace = DecodeTrace()
+        part = layers.part_of(fields, n)
+        decode_fields(part, None, options, landmark_sets=layer.sets, trace=trace)
+        steps += [(n, step) for step in trace.steps]
+    return prediction, association, _reasons(image, fields, layers, association, steps)
 
 
 def _reasons(
-    image: AnnotatedImage, fields: Fields, found: Association, trace: DecodeTrace
+    image: AnnotatedImage,
+    fields: Fields,
+    layers: Layers,
+    found: Association,
+    steps: Sequence[tuple[int, Step]],
 ) -> Counter[str]:
     """Count why labelled landmarks are not their garment's, by `REASONS`."""
-    placed = [step for step in trace.steps if isinstance(step, Seed | Placed)]
-    taken = {(s.garment, s.landmark) for s in trace.steps if isinstance(s, Taken)}
+    placed = [(n, step) for n, step in steps if isinstance(step, Seed | Placed)]
+    taken = {(n, s.garment, s.landmark) for n, s in steps if isinstance(s, Taken)}
     counts: Counter[str] = Counter()
     for place, g in enumerate(found.garments.tolist()):
         cells = fields.to_cells(image.xy[g])
-        for k in np.flatnonzero(found.labelled[place] & ~found.own[place]).tolist():
-            points = fields.pif_xy[k][:, fields.pif_confidence[k] > 0]
+        n = layers.of_category[image.category[g]] if image.category[g] >= 0 else 0
+        layer = layers.layers[n]
+        for own, k in enumerate(layer.landmarks):
+            if not found.labelled[place, k] or found.own[place, k]:
+                continue
+            field = layer.first + own
+            points = fields.pif_xy[field][:, fields.pif_confidence[field] > 0]
             if not (np.linalg.norm(points.T - cells[k], axis=1) < 0.05).any():
                 counts["no cell"] += 1
                 continue
-            here = [s for s in placed if s.landmark == k and np.hypot(*(cells[k] - s.xy)) < 0.75]
-            if any((s.garment, k) in taken for s in here):
+            here = [
+                s for m, s in placed
+                if (m, s.landmark) == (n, own) and np.hypot(*(cells[k] - s.xy)) < 0.75
+            ]  # fmt: skip
+            if any((n, s.garment, own) in taken for s in here):
                 counts["taken"] += 1
             else:
                 counts["dropped" if here else "not joined"] += 1
@@ -198,13 +232,14 @@ def main() -> None:
     parser.add_argument("--data", action="append", default=[], help="a COCO file; may be repeated")
     parser.add_argument("--no-layouts", action="store_true", help="without procedural garments")
     parser.add_argument("--images", help="folder of the images of --data")
+    parser.add_argument("--categories", help="map of the categories of --data (TOML)")
     options = parser.parse_args()
     schema = Schema.load("garments")
     print("| two upper garments, cells apart | found | lacking, of 12 |\n|---|---|---|")
     for shift in SHIFTS:
         image = pair(schema, shift)
-        fields = perfect_fields(image, schema, 256)
-        _, association, reasons = decoded(image, fields, schema)
+        one = Layers.of(schema, {})
+        _, association, reasons = decoded(image, perfect_fields(image, one, 256), one, {})
         lacking = ", ".join(f"{n} {why}" for why, n in reasons.items()) or "none"
         print(f"| {shift:g} | {association.found.sum()} | {lacking} |")
     print(
@@ -216,8 +251,8 @@ def main() -> None:
     )
     for title, images in _sets(options, schema):
         for side in SIDES:
-            for paf in (True, False):
-                print(_line(title, images, schema, side, paf), flush=True)
+            for variant in VARIANTS:
+                print(_line(title, images, schema, side, variant), flush=True)
 
 
 def _sets(
@@ -233,20 +268,22 @@ def _sets(
     for title, name in names.items() if not options.no_layouts else ():
         yield title, load_sources([Source(file=name)], schema)
     for file in options.data:
-        source = Source(file=file, images=options.images)
+        source = Source(file=file, images=options.images, categories=options.categories)
         yield Path(file).stem, load_sources([source], schema)
 
 
 def _line(
-    title: str, images: Sequence[AnnotatedImage], schema: Schema, side: int, paf: bool
+    title: str, images: Sequence[AnnotatedImage], schema: Schema, side: int, variant: str
 ) -> str:
     """Return a row of the table."""
+    paf, names = VARIANTS[variant]
+    layers = Layers.of(schema, names)
     totals: Counter[str] = Counter()
     for image in images:
-        fields = perfect_fields(image, schema, side)
+        fields = perfect_fields(image, layers, side)
         if not paf:
             fields = joined_by_nearness(fields)
-        prediction, a, reasons = decoded(image, fields, schema)
+        prediction, a, reasons = decoded(image, fields, layers, names)
         totals += reasons
         for name, n in (
             ("garments", len(a.garments)), ("found", a.found.sum()), ("own", a.own.sum()),
@@ -265,7 +302,7 @@ def _line(
         title,
         f"{len(images)} / {totals['garments']}",
         str(side),
-        "PAF" if paf else "nearness",
+        variant,
         share("found", "garments"),
         share("own", "own", "astray"),
         share("own", "labelled"),

@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=70000)
     parser.add_argument("--data", action="append", default=[], help="a COCO file; may be repeated")
     parser.add_argument("--images", help="folder of the images of --data")
+    parser.add_argument("--categories", help="map of the categories of --data (TOML)")
     parser.add_argument("--photos", help="such as photos:test, to be laid side by side")
     parser.add_argument("--no-layouts", action="store_true", help="without procedural garments")
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
@@ -118,8 +119,8 @@ def main() -> None:
 def _sets(options: argparse.Namespace, model: Model) -> Iterator[tuple[str, list[AnnotatedImage]]]:
     """Yield the title and the images of each set."""
 
-    def load(file: str, images: str | None = None) -> list[AnnotatedImage]:
-        return load_sources([Source(file=file, images=images)], model.schema)
+    def load(file: str, **more: str | None) -> list[AnnotatedImage]:
+        return load_sources([Source(file=file, **more)], model.schema)
 
     start = f"layouts:{options.count}:{options.seed}"
     if not options.no_layouts:
@@ -139,7 +140,10 @@ def _sets(options: argparse.Namespace, model: Model) -> Iterator[tuple[str, list
                 file = lay_out(some, n, Path(folder), model.schema)
                 yield f"number, photos: {n}", load(str(file))
     for file in options.data:
-        yield f"data: {Path(file).stem}", load(file, options.images)
+        yield (
+            f"data: {Path(file).stem}",
+            load(file, images=options.images, categories=options.categories),
+        )
 
 
 def rows_of(

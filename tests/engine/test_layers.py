@@ -42,9 +42,7 @@ def test_each_layer_has_the_landmarks_of_its_categories():
     assert LAYERS.of_category[index("Skirt")] == 1
     assert LAYERS.of_category[index("Dress")] == 2
     assert lower.sets == ((0, 1, 2, 3),)
-    assert lower.edges == tuple(
-        (a - 4, b - 4) for a, b in SCHEMA.edges if min(a, b) >= 4
-    )
+    assert lower.edges == tuple((a - 4, b - 4) for a, b in SCHEMA.edges if min(a, b) >= 4)
 
 
 def test_the_network_has_fields_by_layer():
