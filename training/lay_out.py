@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from napari_fashion.coco.records import category_records
+from napari_fashion.coco.records import annotation_record, category_records, image_record
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.sample import AnnotatedImage
@@ -62,13 +62,17 @@ def lay_out(
         Image.fromarray(image).save(folder / name, quality=95)
         image_id = len(images) + 1
         height, width = image.shape[:2]
-        images.append({"id": image_id, "file_name": name, "width": width, "height": height})
+        images.append(image_record(image_id, name, width, height))
         for photo, xy in placed:
-            annotations += [
-                _annotation(len(annotations) + 1, image_id, photo, i, xy[i])
-                for i in range(len(photo.category))
-                if (photo.visibility[i] > 0).any()
-            ]
+            for i in np.flatnonzero((photo.visibility > 0).any(axis=1)).tolist():
+                record = annotation_record(
+                    len(annotations) + 1,
+                    image_id,
+                    int(photo.category[i]) + 1,
+                    xy=xy[i],
+                    visibility=photo.visibility[i],
+                )
+                annotations.append(record)
     document = {
         "images": images,
         "annotations": annotations,
@@ -105,26 +109,6 @@ def _together(
             left += s.shape[1]
         top += max(map(len, row))
     return image, placed
-
-
-def _annotation(
-    annotation_id: int, image_id: int, photo: AnnotatedImage, i: int, xy: np.ndarray
-) -> dict[str, Any]:
-    labelled = photo.visibility[i] > 0
-    places = np.where(labelled[:, None], xy, 0.0)
-    x0, y0 = xy[labelled].min(0)
-    width, height = xy[labelled].max(0) - (x0, y0)
-    triplets = np.column_stack([places.round(2), photo.visibility[i]])
-    return {
-        "id": annotation_id,
-        "image_id": image_id,
-        "category_id": int(photo.category[i]) + 1,
-        "iscrowd": 0,
-        "bbox": [round(float(v), 2) for v in (x0, y0, width, height)],
-        "area": round(float(width * height), 2),
-        "num_keypoints": int(labelled.sum()),
-        "keypoints": triplets.ravel().tolist(),
-    }
 
 
 if __name__ == "__main__":
