@@ -42,9 +42,7 @@ def test_each_layer_has_the_landmarks_of_its_categories():
     assert LAYERS.of_category[index("Skirt")] == 1
     assert LAYERS.of_category[index("Dress")] == 2
     assert lower.sets == ((0, 1, 2, 3),)
-    assert lower.edges == tuple(
-        (a - 4, b - 4) for a, b in SCHEMA.edges if min(a, b) >= 4
-    )
+    assert lower.edges == tuple((a - 4, b - 4) for a, b in SCHEMA.edges if min(a, b) >= 4)
 
 
 def test_the_network_has_fields_by_layer():
@@ -143,7 +141,7 @@ def pipeline(layers) -> Pipeline:
 
 
 def test_layers_tell_garments_apart_that_share_a_cell():
-    """Perfect fields: with layers all three are found where they are; without, the shirt is lost."""
+    """Perfect fields: with layers all three are found where they are; without, two."""
     truth, garments = worn(gap=2)
     found = {}
     for name, names in (("layers", NAMES), ("one", {})):
@@ -160,7 +158,7 @@ def test_layers_tell_garments_apart_that_share_a_cell():
 
     assert len(found["layers"]) == 3
     assert [off("layers", i) for i in range(3)] == pytest.approx([0, 0, 0], abs=0.2)
-    assert off("one", 1) > 100  # no garment has the shirt's collars alone
+    assert len(found["one"]) == 2  # jacket and shirt have grown together
 
 
 def test_a_garment_gets_a_category_of_its_layer():
@@ -239,7 +237,7 @@ def test_places_that_complete_a_garment_do_not_make_it_another_one():
     assert found_once([again, jacket], SCHEMA.sigmas, 0.15) == [jacket]
     collar = predicted(xy + 1, np.where(np.arange(8) < 2, 0.8, 0), 0.3, layer=2)
     assert found_once([collar, jacket], SCHEMA.sigmas, 0.15) == [jacket, collar]
-    other = predicted(xy + (30, 0), np.where(np.arange(8) < 5, 0.8, 0.05), 0.3, layer=2)
+    other = predicted(xy + np.array((30, 0)), np.where(np.arange(8) < 5, 0.8, 0.05), 0.3, layer=2)
     assert found_once([other, jacket], SCHEMA.sigmas, 0.15) == [jacket, other]
 
 
