@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_fashion.datasets import fetching
 from napari_fashion.datasets.photos import fetch, locate
 from napari_fashion.datasets.photos.locate import DATA
 from napari_fashion.errors import FetchError
@@ -43,7 +44,7 @@ def package_data(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(module, "_pause", slept.append)
+    monkeypatch.setattr(fetching, "_pause", slept.append)
     return slept
 
 
@@ -206,7 +207,7 @@ def test_no_link_is_written_through(server, tmp_path, folder, from_folder, make)
 
 
 def test_what_is_not_the_photo_is_not_counted_when_giving_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_GIVE_UP_AFTER", 2)
+    monkeypatch.setattr(fetching, "_GIVE_UP_AFTER", 2)
     images = tmp_path / "t" / "images"
     images.mkdir(parents=True)
     for path in (*LABELLED[2:], *OTHERS):
@@ -322,7 +323,7 @@ def test_a_refusal_is_not_repeated(server, tmp_path, pauses):
 
 
 def test_a_source_that_is_not_there_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_GIVE_UP_AFTER", 2)
+    monkeypatch.setattr(fetching, "_GIVE_UP_AFTER", 2)
     report = fetch(tmp_path / "t", connections=1, what="all")  # port 9 of this machine
     assert set(report.failed) == set(PHOTOS)
     assert (report.present, report.fetched) == (0, 0)
