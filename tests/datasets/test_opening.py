@@ -66,7 +66,7 @@ def test_a_kind_is_registered_once_and_opens(monkeypatch) -> None:
     kinds.update(_KINDS)
     monkeypatch.setattr("napari_fashion.datasets.opening._KINDS", kinds)
 
-    @register_source("nothing-yet", expected="nothing-yet:NAME", numbered=True)
+    @register_source("nothing-yet", expected="nothing-yet:NAME", names="source")
     def opener(argument: str, source: Source) -> Dataset:
         document = {"images": [{"id": 1, "file_name": argument}], "annotations": []}
         return Dataset.from_document(document | {"categories": []}, fallback=SCHEMA)

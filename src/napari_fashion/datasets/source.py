@@ -21,7 +21,10 @@ class Source(Options):
     file
         A COCO keypoint file, relative to the recipe; or a kind and its argument (`datasets.opening`):
         ``photos:train``, ``photos:test``, ``photos:unlabelled``, ``photos:pseudo`` (the same with landmarks
-        on which models agreed) and ``photos:no_garment`` are the CC0 photos; ``samples:COUNT`` and
+        on which models agreed) and ``photos:no_garment`` are the CC0 photos; ``people:train``,
+        ``people:validation``, ``people:train+validation``, ``people:test`` and ``people:tagged`` are the
+        street photos, with the categories of `garments`, or with other ones (``people:test:tags``,
+        ``people:test:deepfashion``); ``samples:COUNT`` and
         ``samples:COUNT:SEED`` are procedural garments.
     images
         Folder of the images, if it is not the file's own.
