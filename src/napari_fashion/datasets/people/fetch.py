@@ -33,7 +33,7 @@ _QUALITY: Final = {IMAGES: 84}
 _OTHER_QUALITY: Final = 80
 """JPEG quality of photos scaled here, as of those that the landmarks were read off."""
 _SCALED = ".scaled"
-_BESIDE = ("train.json", "test.json", "tags.csv", "categories.csv")
+_BESIDE = ("train.json", "test.json", "tags.csv", "categories.csv", "README.md")
 
 
 def look(image: Rgb) -> npt.NDArray[np.uint8]:
@@ -82,14 +82,13 @@ class ScaledPhoto:
             if hashlib.file_digest(stream, "sha256").hexdigest() == self.sha256:
                 return ""
         try:
-            size = image_size(file)
-            if size != self.size:
-                return (
-                    f"{_by(size)} pixels large (expected {_by(self.size)}, or larger in that shape)"
-                )
-            found = look(read_image(file)).astype(float)
+            image = read_image(file)
         except ImageError:
             return "no image that can be read"
+        size = image.shape[1], image.shape[0]
+        if size != self.size:
+            return f"{_by(size)} pixels large (expected {_by(self.size)}, or larger in that shape)"
+        found = look(image).astype(float)
         differences = np.abs(found - np.frombuffer(base64.b64decode(self.look), np.uint8))
         if differences.mean() > MEAN_DIFFERENCE or differences.max() > LARGEST_DIFFERENCE:
             return (
