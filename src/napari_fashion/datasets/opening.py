@@ -72,6 +72,11 @@ def register_source(
     return register
 
 
+def is_named(text: str) -> bool:
+    """Whether a text names a data set by a kind that is registered, such as ``people:test``."""
+    return Source(file=text).kind in _KINDS
+
+
 def open_source(source: Source, fallback: Schema | None = None) -> Dataset:
     """Open the data set that a source names.
 
