@@ -22,6 +22,8 @@ from napari_fashion.schema import Schema
 MAX_SAMPLES = 100_000
 """Largest number of procedural garments that a source may ask for."""
 
+Names = Literal["anywhere", "kind", "source"]
+Unlabelled = Literal["absent", "unknown"]
 Opener = Callable[[str, Source], Dataset]
 """Opens a source, given the argument in its name and the source."""
 
@@ -39,24 +41,32 @@ class SourceKind:
     names
         Among which images a name is one image's: ``"anywhere"``; ``"kind"`` and ``"source"`` if images are
         named by number, so that only the name of the kind, or of the source, makes a name unique.
+    unlabelled
+        What visibility 0 means, given the argument in the source's name: that the landmark is not there
+        (cut off, or its place cannot be told), or that nobody labelled it.
     """
 
     expected: str
     open: Opener
-    names: Literal["anywhere", "kind", "source"] = "anywhere"
+    names: Names = "anywhere"
+    unlabelled: Callable[[str], Unlabelled] = lambda argument: "unknown"
 
 
 _KINDS: Registry[SourceKind] = Registry("source kind")
 
 
 def register_source(
-    kind: str, *, expected: str, names: Literal["anywhere", "kind", "source"] = "anywhere"
+    kind: str,
+    *,
+    expected: str,
+    names: Names = "anywhere",
+    unlabelled: Callable[[str], Unlabelled] = lambda argument: "unknown",
 ) -> Callable[[Opener], Opener]:
     """Register what opens sources named ``kind:argument``; a decorator.
 
     Parameters
     ----------
-    kind, expected, names
+    kind, expected, names, unlabelled
         See `SourceKind`; `kind` is of two or more lower-case letters.
 
     Raises
@@ -66,7 +76,7 @@ def register_source(
     """
 
     def register(opener: Opener) -> Opener:
-        _KINDS.register(kind, SourceKind(expected, opener, names))
+        _KINDS.register(kind, SourceKind(expected, opener, names, unlabelled))
         return opener
 
     return register
@@ -75,6 +85,16 @@ def register_source(
 def is_named(text: str) -> bool:
     """Whether a text names a data set by a kind that is registered, such as ``people:test``."""
     return Source(file=text).kind in _KINDS
+
+
+def unlabelled_of(source: Source) -> Unlabelled:
+    """Return what visibility 0 means in a source; of a file nobody knows.
+
+    >>> unlabelled_of(Source(file="people:train")), unlabelled_of(Source(file="a.json"))
+    ('absent', 'unknown')
+    """
+    kind = _KINDS.get(source.kind)
+    return "unknown" if kind is None else kind.unlabelled(source.argument)
 
 
 def open_source(source: Source, fallback: Schema | None = None) -> Dataset:
@@ -142,8 +162,11 @@ def image_identity(source: Source, file_name: str) -> tuple[str, str]:
     return (file_name, file_name) if sender is None else (Path(file_name).name, sender)
 
 
-@register_source("photos", expected="photos:train, photos:test, photos:unlabelled, photos:pseudo or "
-                 "photos:no_garment")  # fmt: skip
+@register_source(
+    "photos",
+    expected="photos:train, photos:test, photos:unlabelled, photos:pseudo or photos:no_garment",
+    unlabelled=lambda split: "absent" if split in ("train", "test") else "unknown",
+)
 def _open_photos(split: str, source: Source) -> Dataset:
     folder = Path(source.images) if source.images else photos.locate()
     if folder is None:
@@ -167,8 +190,13 @@ def _open_photos(split: str, source: Source) -> Dataset:
     )
 
 
-@register_source("people", expected="people:train, people:validation, people:train+validation, people:test "
-                 "or people:tagged, alone or with :tags or :deepfashion", names="kind")  # fmt: skip
+@register_source(
+    "people",
+    expected="people:train, people:validation, people:train+validation, people:test or people:tagged, "
+    "alone or with :tags or :deepfashion",
+    names="kind",
+    unlabelled=lambda argument: people.UNLABELLED.get(argument.partition(":")[0], "unknown"),
+)
 def _open_people(argument: str, source: Source) -> Dataset:
     split, _, kind = argument.partition(":")
     kind = kind or "garments"
@@ -191,7 +219,12 @@ def _open_people(argument: str, source: Source) -> Dataset:
     return Dataset.from_document(document, image_root=root)
 
 
-@register_source("samples", expected="samples:COUNT or samples:COUNT:SEED", names="source")
+@register_source(
+    "samples",
+    expected="samples:COUNT or samples:COUNT:SEED",
+    names="source",
+    unlabelled=lambda argument: "absent",
+)
 def _open_samples(argument: str, source: Source) -> Dataset:
     """Render procedural garments once; they are kept in the user's cache folder."""
     try:
