@@ -211,6 +211,7 @@ def test_looks_tell_the_photos_apart():
         distance[i] = np.inf
         nearest.append(distance.min())
     assert min(nearest) > 5 * MEAN_DIFFERENCE
+    assert round(min(nearest)) == 12  # the figure in data/README.md
 
 
 @pytest.mark.shared
@@ -234,6 +235,10 @@ def test_the_real_photos_are_known_again_however_they_are_scaled(people_dir, tmp
         ready = photo.prepared(file)
         assert image_size(ready) == photo.size
         assert not photo.problem(ready)
+        seen = np.frombuffer(base64.b64decode(photo.look), np.uint8).astype(int)
+        differences = np.abs(look(read_image(ready)) - seen)
+        assert differences.mean() <= 0.3  # the figures in data/README.md
+        assert differences.max() <= 2
         other_here = jpeg(Image.open(people_dir / other.path).convert("RGB").resize(photo.size))
         file.write_bytes(other_here)
         assert photo.problem(file).startswith("another picture")
