@@ -1,7 +1,7 @@
 """What the decoder makes of fields without any error, where landmarks of several garments fall together.
 
     python training/perfect_fields.py
-    python training/perfect_fields.py --data people/train.json --images people/images
+    python training/perfect_fields.py --data people:train+validation
 
 Fields are the targets of training themselves (`engine.targets`), of known garments: what the best network
 there could be would say. What is not found in them the fields cannot say, or the decoder does not read.
@@ -229,7 +229,12 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=40, help="images of each layout")
     parser.add_argument("--seed", type=int, default=70000)
-    parser.add_argument("--data", action="append", default=[], help="a COCO file; may be repeated")
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        help="a COCO file or another source, such as people:train; may be repeated",
+    )
     parser.add_argument("--no-layouts", action="store_true", help="without procedural garments")
     parser.add_argument("--images", help="folder of the images of --data")
     parser.add_argument("--categories", help="map of the categories of --data (TOML)")

@@ -2,7 +2,7 @@
 
     python training/several.py                                       # the bundled model, small sets
     python training/several.py --model runs/mine --count 100 --out runs/several
-    python training/several.py --data people/test.json --images people/images
+    python training/several.py --data people:test --no-layouts
     python training/several.py --photos photos:test                  # CC0 photos laid side by side as well
 
 Sets are procedural garments (`layouts:COUNT:SEED:...`), CC0 photos laid side by side, and COCO files. Every
@@ -96,7 +96,12 @@ def main() -> None:
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--count", type=int, default=12, help="images of each layout (default: 12)")
     parser.add_argument("--seed", type=int, default=70000)
-    parser.add_argument("--data", action="append", default=[], help="a COCO file; may be repeated")
+    parser.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        help="a COCO file or another source, such as people:test; may be repeated",
+    )
     parser.add_argument("--images", help="folder of the images of --data")
     parser.add_argument("--categories", help="map of the categories of --data (TOML)")
     parser.add_argument("--photos", help="such as photos:test, to be laid side by side")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -141,7 +143,7 @@ def pipeline(layers) -> Pipeline:
 
 
 def test_layers_tell_garments_apart_that_share_a_cell():
-    """Perfect fields: with layers all three are found where they are; without, the shirt is lost."""
+    """Perfect fields: with layers all three are found where they are; without, two."""
     truth, garments = worn(gap=2)
     found = {}
     for name, names in (("layers", NAMES), ("one", {})):
@@ -158,7 +160,7 @@ def test_layers_tell_garments_apart_that_share_a_cell():
 
     assert len(found["layers"]) == 3
     assert [off("layers", i) for i in range(3)] == pytest.approx([0, 0, 0], abs=0.2)
-    assert off("one", 1) > 100  # no garment has the shirt's collars alone
+    assert len(found["one"]) == 2  # jacket and shirt have grown together
 
 
 def test_a_garment_gets_a_category_of_its_layer():
@@ -237,7 +239,7 @@ def test_places_that_complete_a_garment_do_not_make_it_another_one():
     assert found_once([again, jacket], SCHEMA.sigmas, 0.15) == [jacket]
     collar = predicted(xy + 1, np.where(np.arange(8) < 2, 0.8, 0), 0.3, layer=2)
     assert found_once([collar, jacket], SCHEMA.sigmas, 0.15) == [jacket, collar]
-    other = predicted(xy + (30, 0), np.where(np.arange(8) < 5, 0.8, 0.05), 0.3, layer=2)
+    other = predicted(xy + np.array((30, 0)), np.where(np.arange(8) < 5, 0.8, 0.05), 0.3, layer=2)
     assert found_once([other, jacket], SCHEMA.sigmas, 0.15) == [jacket, other]
 
 
@@ -246,10 +248,26 @@ def test_what_fills_a_crop_counts_by_its_sure_landmarks():
     guessed = predicted(wide, [0.05] * 4 + [0] * 4, 0.05)
     small = predicted(np.array(wide) * 0.2, [0.9] * 4 + [0] * 4, 0.6, layer=1)
     large = predicted(np.array(wide) * 0.9, [0.9] * 4 + [0] * 4, 0.6, layer=2)
-    assert filling_most([guessed, small, large], (101, 101), 0.15) == [large]
-    assert filling_most([], (101, 101), 0.15) == []
+    every = [1.0, 1.0, 1.0]
+    (found,) = filling_most([guessed, small, large], (101, 101), 0.15, every)
+    assert found.layer == 2
+    np.testing.assert_array_equal(found.xy, large.xy)
+    (found,) = filling_most([guessed, small, large], (101, 101), 0.15, [1.0, 1.0, 0.1])
+    assert found.layer == 1  # whose categories are seen
+    assert filling_most([], (101, 101), 0.15, every) == []
     nothing = predicted(np.zeros((8, 2)), [0] * 8, 0.0)
-    assert filling_most([nothing], (101, 101), 0.15) == [nothing]
+    assert filling_most([nothing], (101, 101), 0.15, every) == [nothing]
+
+
+def test_the_category_of_a_crop_is_that_of_all_layers_by_what_fills_it():
+    wide = [(0, 0), (100, 0), (0, 100), (100, 100), (0, 0), (0, 0), (0, 0), (0, 0)]
+    scores = [0.9] * 4 + [0] * 4
+    jacket = replace(predicted(wide, scores, 0.6, layer=0), category=np.eye(15)[index("Outwear")])
+    shirt = replace(predicted(wide, scores, 0.4, layer=2), category=np.eye(15)[index("Shirt")])
+    (found,) = filling_most([shirt, jacket], (101, 101), 0.15, [1.0, 1.0, 1.0])
+    assert found.layer == 0
+    assert found.category[index("Outwear")] == pytest.approx(0.6)
+    assert found.category[index("Shirt")] == pytest.approx(0.4)
 
 
 def test_an_ordinary_model_is_found_in_as_before():

@@ -19,6 +19,7 @@ an image. These stand under one key of ours, so that a file stays plain COCO for
     }
     category["fashion"] = {
         "model_categories": [...],           # names of a model's categories that it stands for
+        "read_as": [...],                    # names of further ones that its garments count as
         "left_out": [...],                   # names of those whose garments are left out of the file
     }
     info["fashion"] = {
@@ -46,6 +47,7 @@ MODEL = "model:"
 """What the source of a model's garment begins with; every other source is a person's."""
 
 MODEL_CATEGORIES = "model_categories"
+READ_AS = "read_as"
 LEFT_OUT = "left_out"
 
 Record = Mapping[str, Any]
@@ -80,7 +82,7 @@ def form_problem(field: str, value: object, k: int) -> str:
         case "rejected":
             fits = isinstance(value, list) and all(isinstance(v, dict) for v in value)
             return "" if fits else "a list of objects"
-        case "model_categories" | "left_out":
+        case "model_categories" | "read_as" | "left_out":
             fits = isinstance(value, list) and all(isinstance(v, str) for v in value)
             return "" if fits else "a list of names"
         case "ignore":
