@@ -177,8 +177,8 @@ def read_model_file(source: Path | str) -> ModelFile:
     Parameters
     ----------
     source
-        The name of a packaged model (`PACKAGED_MODELS`), a folder that holds ``model.json``, or the path of a model's ``.json``,
-        ``.safetensors`` or ``.onnx``.
+        The name of a packaged model (`PACKAGED_MODELS`), a folder that holds ``model.json``, or the path
+        of a model's ``.json``, ``.safetensors`` or ``.onnx``.
 
     Raises
     ------
