@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_fashion.datasets.procedural import render
+from napari_fashion.datasets.procedural import LayoutOptions, render, render_layout, render_scene
 
 GOLDEN = [
     (
@@ -53,3 +53,42 @@ def test_a_seed_renders_what_it_always_did(seed, category, mean, xy) -> None:
     places = [[float(v) for v in place.split(",")] for place in xy.split()]
     np.testing.assert_allclose(garment.xy[garment.visibility > 0], places, atol=0.02)
     np.testing.assert_allclose(sample.image.reshape(-1, 3).mean(0), mean, atol=0.3)
+
+
+LAYOUTS = [
+    (
+        0, 0.0, [126.0, 131.4, 121.8],
+        [
+            ("Shorts", "00001212", (111.73, 123.05)),
+            ("Hoodie", "22220022", (67.07, 152.59)),
+            ("Polo", "22220022", (63.41, 88.68)),
+        ],
+    ),
+    (
+        1, 1.0, [89.6, 115.2, 125.7],
+        [
+            ("Skirt", "00001122", (96.65, 138.9)),
+            ("Longsleeve", "22110011", (74.78, 93.96)),
+            ("Hoodie", "22220022", (81.59, 99.35)),
+        ],
+    ),
+]  # fmt: skip
+"""Seed, share of outfits, mean colour; of each garment its category, visibility and the right hem in pixels."""
+
+
+@pytest.mark.parametrize(("seed", "worn", "mean", "garments"), LAYOUTS)
+def test_a_seed_lays_out_what_it_always_did(seed, worn, mean, garments) -> None:
+    options = LayoutOptions(garments=(3, 3), worn=worn, cut_off=0)
+    sample = render_layout(seed, options, size=(120, 160)).sample
+    for garment, (category, visibility, hem) in zip(sample.garments, garments, strict=True):
+        assert garment.category == category
+        assert "".join(map(str, garment.visibility)) == visibility
+        np.testing.assert_allclose(garment.xy[7], hem, atol=0.02)
+    np.testing.assert_allclose(sample.image.reshape(-1, 3).mean(0), mean, atol=0.3)
+
+
+def test_a_scene_is_what_it_always_was() -> None:
+    below, above = render_scene(3, 2, size=(120, 160)).garments
+    assert (below.category, above.category) == ("T-Shirt", "Blazer")
+    np.testing.assert_allclose(below.xy[7], (102.45, 80.64), atol=0.02)
+    np.testing.assert_allclose(above.xy[7], (83.72, 146.93), atol=0.02)
