@@ -73,7 +73,7 @@ LAYOUTS = [
         ],
     ),
 ]  # fmt: skip
-"""Seed, share of outfits, mean colour; of each garment its category, visibility and the right hem in pixels."""
+"""Seed, share of outfits, mean colour; of each garment category, visibility and right hem in pixels."""
 
 
 @pytest.mark.parametrize(("seed", "worn", "mean", "garments"), LAYOUTS)
