@@ -24,6 +24,8 @@ from napari_fashion.coco import Garment
 from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.schema import Schema
 
+_LEAST = 40
+"""Pixels that a score takes; a probability of visibility takes more."""
 MEANING = ("not there", "hidden under cloth", "visible")
 
 
@@ -39,7 +41,6 @@ class LandmarkRow(QFrame):
         self.swatch = QLabel()
         self.name = shrinking(QLabel())
         self.score = faint()
-        self.score.setFixedWidth(40)
         self.score.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.source = faint()
         self.source.setFixedWidth(58)
@@ -77,9 +78,11 @@ class LandmarkRow(QFrame):
         self.name.setText(layer_data.title(schema, landmark))
         self.name.setEnabled(v > 0)
         self.name.setToolTip(MEANING[v])
-        score = float(garment.landmark_scores[landmark])
         mine = garment.landmark_sources[landmark] == HUMAN
-        self.score.setText("" if mine or not score > 0 else f"{score:.2f}")
+        short, full = layer_data.told(garment, landmark)
+        self.score.setText(short)
+        self.score.setToolTip(full)
+        self.score.setFixedWidth(_LEAST if len(short) < 5 else self.score.sizeHint().width())
         self.source.setText(("human" if mine else "model") if v else "")
         self.source.setToolTip(garment.landmark_sources[landmark])
         self.visibility.button(v).setChecked(True)
