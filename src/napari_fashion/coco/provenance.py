@@ -293,7 +293,10 @@ def of_model(
         Probabilities of categories by name.
     present, visible
         (K,) probabilities of each landmark (`PredictedGarment`); None where the model says nothing.
+        Where landmarks are there as probably as they score, the scores alone are written.
     """
+    if present is not None and np.array_equal(present, keypoint_scores):
+        present = None
     value: dict[str, Any] = {"source": source, "score": round(float(score), 4)}
     for name, numbers in ((SCORES, keypoint_scores), (PRESENT, present), (VISIBLE, visible)):
         if numbers is not None:

@@ -30,6 +30,9 @@ class Source(Options):
     empty
         Images without annotations: ``"skip"`` those that nobody reviewed (the default), or
         ``"negative"``: they show no garment.
+    unlabelled
+        Landmarks of a garment's body type that have no label (visibility 0): ``"unknown"``, they may be
+        there (the default), or ``"absent"``: who labelled says that they are not to be seen or told.
     pseudo
         Learn from what models predicted as well, as ``napari-fashion pseudo-label`` writes it. No model is
         judged by it: such images are left out if they fall to the held-out share.
@@ -43,6 +46,7 @@ class Source(Options):
     images: str | None = None
     repeat: int = Field(default=1, ge=1, le=10_000)
     empty: Literal["skip", "negative"] = "skip"
+    unlabelled: Literal["unknown", "absent"] = "unknown"
     pseudo: bool = False
     categories: str | None = None
     allow_roots: list[str] = Field(default_factory=list)

@@ -24,8 +24,8 @@ from napari_fashion.coco import Garment
 from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.schema import Schema
 
-_LEAST = 40
-"""Pixels that a score takes; a probability of visibility takes more."""
+_SCORE, _SOURCE = 40, 58
+"""Pixels of the score and of who placed the landmark. "hidden, 83 %" takes both: it is a model's."""
 MEANING = ("not there", "hidden under cloth", "visible")
 
 
@@ -43,7 +43,7 @@ class LandmarkRow(QFrame):
         self.score = faint()
         self.score.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.source = faint()
-        self.source.setFixedWidth(58)
+        self.source.setFixedWidth(_SOURCE)
         self.visibility = QButtonGroup(self)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 0, 6, 0)
@@ -82,7 +82,9 @@ class LandmarkRow(QFrame):
         short, full = layer_data.told(garment, landmark)
         self.score.setText(short)
         self.score.setToolTip(full)
-        self.score.setFixedWidth(_LEAST if len(short) < 5 else self.score.sizeHint().width())
+        wide = "," in short
+        self.score.setFixedWidth(_SCORE + SPACING + _SOURCE if wide else _SCORE)
+        self.source.setVisible(not wide)
         self.source.setText(("human" if mine else "model") if v else "")
         self.source.setToolTip(garment.landmark_sources[landmark])
         self.visibility.button(v).setChecked(True)

@@ -160,7 +160,11 @@ class _SourceReader:
                     )
                     continue
                 is_truth = truth.image.reviewed or all(g.touched_by_human for g in truth.garments)
-                annotated = replace(self._annotated(truth, size), truth=is_truth)
+                annotated = replace(
+                    self._annotated(truth, size),
+                    truth=is_truth,
+                    absent=self.source.unlabelled == "absent",
+                )
                 images += [annotated] * self.source.repeat
         return images
 

@@ -40,6 +40,8 @@ class AnnotatedImage:
         (N,) bool: crowds and regions to ignore.
     truth
         Whether a model may be judged by the image: not by what only models said.
+    absent
+        Whether a landmark without a label is known to be absent; otherwise it may be there.
     given_area
         (N,) float64: the areas that the file gives, square pixels; NaN where it gives none, None if it
         gives no area at all.
@@ -59,6 +61,7 @@ class AnnotatedImage:
     category: NDArray[np.int64]
     crowd: NDArray[np.bool_]
     truth: bool = True
+    absent: bool = False
     given_area: NDArray[np.float64] | None = None
     image_id: RecordId | None = None
     annotation_ids: tuple[RecordId, ...] = ()
