@@ -90,7 +90,7 @@ def slow(judged):
     rated = [
         (j.scores[k] if j.present is None else j.present[k], j.visibility[k] > 0)
         for j, k in ours
-        if j.scores[k] > 0
+        if j.scores[k] >= CONFIDENCE
     ]
 
     def errors(v):
@@ -104,6 +104,8 @@ def slow(judged):
     return {
         "found_error_visible": errors(2),
         "found_error_hidden": errors(1),
+        "found_pooled_visible": mean([error(j, k) for j, k in ours if j.visibility[k] == 2]),
+        "found_pooled_hidden": mean([error(j, k) for j, k in ours if j.visibility[k] == 1]),
         "absent_per_image": absent / images if images else None,
         "missed": mean([not detected(j, k) for j, k in ours if j.visibility[k] > 0]),
         "visibility_right": mean(seen + hidden),
@@ -243,7 +245,8 @@ def test_one_garment_by_hand() -> None:
     present = np.array([0.9, 0.9, 0.9, 0.9, 0, 0, 0.9, 0.2])
     visible = np.array([0.9, 0.1, 0.1, 0.9, 0, 0, 0.9, 0.9])
     one = replace(
-        j, found=True, oks=0.5, truth=xy, predicted=xy + np.array([10.0, 0]), box=np.array([0.0, 0, 40, 90]),
+        j, found=True, oks=0.5, truth=xy, predicted=xy + np.array([10.0, 0]),
+        box=np.array([0.0, 0, 40, 90]),
         visibility=v, scores=scores, present=present, visible=visible,
         present_threshold=0.3, visible_threshold=0.5,
     )  # fmt: skip

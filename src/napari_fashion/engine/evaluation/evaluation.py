@@ -15,6 +15,8 @@ Row = tuple[str, str, str]
 PRESENCE_ROWS = {
     "found_error_visible": ("of these: AVG NE by the file's box, visible", False),
     "found_error_hidden": ("of these: AVG NE by the file's box, hidden", False),
+    "found_pooled_visible": ("of these: pooled NE by the file's box, visible", False),
+    "found_pooled_hidden": ("of these: pooled NE by the file's box, hidden", False),
     "absent_per_image": ("detected landmarks that are not there, an image", False),
     "missed": ("of these: landmarks that are there and not detected", True),
     "visibility_right": ("of these: visible or hidden right", True),

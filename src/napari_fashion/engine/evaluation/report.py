@@ -86,7 +86,8 @@ class Report:
         Whether the model tells which landmarks are hidden; otherwise all count as visible.
     presence
         Of landmarks in matched garments: ``found_error_visible`` and ``found_error_hidden``, AVG NE by
-        the file's box; ``missed``, the share of those there that were not detected;
+        the file's box, ``found_pooled_visible`` and ``found_pooled_hidden``, the same over all points;
+        ``missed``, the share of those there that were not detected;
         ``visibility_right``, the share of detected ones rightly said to be visible or hidden, beside
         ``visibility_commoner``, the share of the commoner answer, and ``visibility_balanced``, the mean
         of the shares of both answers; Brier scores and expected calibration errors of the probabilities

@@ -67,7 +67,7 @@ class Presence:
         self.tells_visibility = any(j.visible is not None for j in judged)
         threshold = np.array([j.visible_threshold for j in judged], np.float32).reshape(n, 1)
         self._told_visible: Bool = ~(self._visible.astype(np.float32) < threshold)  # NaN is visible
-        self._known: Bool = scores > 0
+        self._scored: Bool = scores >= confidence
         self._blocks: dict[str, slice] = {}
         self._sums = self._stack(_share_of_image([j.key for j in judged]))
 
@@ -78,7 +78,7 @@ class Presence:
         visible = self._v == 2
         right = self._told_visible == visible
         told = counted & ~np.isnan(self._visible)
-        rated = self._known & self.matched[:, None]
+        rated = self._scored & self.matched[:, None]
         blocks: dict[str, Float64 | Bool] = {
             "image": share_of_image[:, None],
             "absent": self.detected & (self._v == 0),
@@ -178,6 +178,8 @@ class Presence:
         return {
             "found_error_visible": _mean(_each(total["error_visible"], total["n_visible"])),
             "found_error_hidden": _mean(_each(total["error_hidden"], total["n_hidden"])),
+            "found_pooled_visible": _over(n["error_visible"], n["n_visible"]),
+            "found_pooled_hidden": _over(n["error_hidden"], n["n_hidden"]),
             "absent_per_image": _over(n["absent"], n["image"]),
             "missed": _over(n["missed"], n["there"]),
             "visibility_right": _over(n["right"], n["counted"]),
