@@ -109,7 +109,7 @@ def test_too_few_landmarks_leave_what_was_there() -> None:
     before = VisibilityOptions(present_threshold=0.25, visible_offset=0.5)
     found = fit(judged(1, LEAST // K), SCHEMA, 0.15, before)
     assert (found.options, found.changed) == (before, False)
-    assert "present: not calibrated" in found.notes[0]
+    assert "present: kept as it was" in found.notes[0]
     assert f"expected {LEAST} of either" in found.notes[1]
 
 

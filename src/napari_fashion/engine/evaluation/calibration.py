@@ -147,7 +147,7 @@ def _fitted(name: str, p: Float64, y: Bool, yes: str, no: str) -> tuple[dict[str
     counts = f"{n_yes:,} {yes} and {n_no:,} {no}"
     if min(n_yes, n_no) < LEAST:
         return {}, (
-            f"{name}: not calibrated; found {counts} among the landmarks of matched garments, expected "
+            f"{name}: kept as it was; found {counts} among the landmarks of matched garments, expected "
             f"{LEAST} of either."
         )
     scale, offset = (round(value, _DECIMALS) for value in fit_platt(p, y))
@@ -179,7 +179,7 @@ def fit_platt(p: Float64, y: Bool, prior: float = PRIOR) -> tuple[float, float]:
     --------
     >>> p, y = np.array([0.2, 0.4, 0.6, 0.8] * 100), np.array([False, False, True, False] * 100)
     >>> [round(value, 2) for value in fit_platt(p, y)]
-    [0.61, -1.2]
+    [0.55, -1.16]
     """
     x = logit(p)
     design = np.stack([x, np.ones_like(x)], axis=1)
