@@ -48,7 +48,7 @@ def test_a_model_gets_thresholds_and_keeps_its_weights(trained, half_labelled, t
     old, new = Model.load(folder, "cpu"), Model.load(out, "cpu")
     options = new.inference.visibility
     assert old.inference.visibility == VisibilityOptions()
-    assert 0 < options.present_threshold < 1
+    assert options.present_scale < 0.5  # no score tells which half was taken away
     assert options.visible_threshold == 0.5
     assert new.id == old.id
     assert new.info.history["calibrated"]["data"] == str(half_labelled)
@@ -76,7 +76,7 @@ def test_an_exported_model_carries_the_options_and_is_calibrated_too(
     assert calibrate(exported, half_labelled, again, *absent) == status.DONE
     assert again.read_bytes() == exported.read_bytes()
     found = Model.load(again).inference.visibility
-    assert found.present_threshold == pytest.approx(expected.present_threshold, abs=1e-3)
+    assert found.present_offset == pytest.approx(expected.present_offset, abs=1e-3)
 
 
 def test_nothing_is_written_where_nothing_can_be_fitted(trained, half_labelled, tmp_path, capsys):

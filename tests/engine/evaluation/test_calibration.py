@@ -68,6 +68,13 @@ def test_the_threshold_is_the_lowest_of_those_with_the_fewest_errors(pairs) -> N
     assert best_threshold(p, y) == min(t for t, n in each.items() if n == least)
 
 
+def test_probabilities_that_mean_the_contrary_tell_nothing() -> None:
+    p, y = answers(0, 2000, offset=0.3)
+    scale, offset = fit_platt(p, ~y)
+    assert scale == 0
+    assert platt(np.zeros(1), scale, offset) == pytest.approx((~y).mean(), abs=1e-3)
+
+
 def judged(seed, n, *, absent=True, tells=True, per_image=1):
     rng = np.random.default_rng(seed)
     made = []

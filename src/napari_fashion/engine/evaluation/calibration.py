@@ -205,9 +205,9 @@ def fit_platt(p: Float64, y: Bool, prior: float = PRIOR) -> tuple[float, float]:
             break
         at, value = moved, value - fallen
     scale, offset = at.tolist()
-    return float(np.clip(scale, 0, _MOST_SCALE)), float(
-        np.clip(offset, -_MOST_OFFSET, _MOST_OFFSET)
-    )
+    if scale < 0:  # less so where the probability is higher: it tells nothing
+        return 0.0, fit_platt(np.full_like(p, 0.5), y, prior)[1]
+    return min(scale, _MOST_SCALE), float(np.clip(offset, -_MOST_OFFSET, _MOST_OFFSET))
 
 
 def best_threshold(p: NDArray[np.floating], y: Bool) -> float:

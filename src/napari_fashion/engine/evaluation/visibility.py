@@ -158,7 +158,7 @@ class Presence:
         there. Empty if the model does not tell it.
         """
         total = self._totals(np.ones(len(self._sums)))
-        curves = {}
+        curves: dict[str, list[list[float | None]]] = {}
         for name in ("visible", "present"):
             n, p, y = (total[f"{name}_{what}"] for what in ("n", "p", "y"))
             curves[name] = [
@@ -217,7 +217,8 @@ def _share_of_image(keys: Sequence[str]) -> Float64:
 
 def _squared(p: Float64, y: Bool, which: Bool) -> Float64:
     """Return (N, 1) sums of squared differences (Brier 1950) over what counts."""
-    return np.where(which, (np.nan_to_num(p) - y) ** 2, 0.0).sum(1, keepdims=True)
+    squares: Float64 = np.where(which, (np.nan_to_num(p) - y) ** 2, 0.0)
+    return np.asarray(squares.sum(1, keepdims=True))
 
 
 def _binned(p: Float64, y: Bool, which: Bool) -> dict[str, Float64]:
@@ -228,7 +229,7 @@ def _binned(p: Float64, y: Bool, which: Bool) -> dict[str, Float64]:
     at = rows * BINS + bins
 
     def summed(weights: Float64) -> Float64:
-        flat = np.bincount(at, weights, len(p) * BINS)
+        flat = np.bincount(at, weights, len(p) * BINS).astype(np.float64)
         return flat.reshape(len(p), BINS)
 
     return {"n": summed(np.ones(len(at))), "p": summed(values), "y": summed(true.astype(float))}
