@@ -199,9 +199,21 @@ def test_an_export_that_computes_other_fields_is_not_written(trained_model, tmp_
     assert not list(tmp_path.iterdir())
 
 
-def test_other_networks_are_exported_as_well(tmp_path):
+@pytest.mark.parametrize(
+    "heads", [{}, {"visibility": True, "layers": {"outer": ["Outwear"], "lower": ["Pants"]}}]
+)
+def test_other_networks_are_exported_as_well(heads, tmp_path):
     torch.manual_seed(0)
-    config = NetworkConfig(backbone="shufflenet_v2_x0_5", neck="plain", upsample=2)
+    config = NetworkConfig(backbone="shufflenet_v2_x0_5", neck="plain", upsample=2, **heads)
     model = Model.create(config, SCHEMA, ModelInfo(), torch.device("cpu"))
     export.export_model(model, tmp_path / "x.onnx")
-    assert Model.load(tmp_path / "x.onnx").id == model.id
+    loaded = Model.load(tmp_path / "x.onnx")
+    assert loaded.id == model.id
+    assert loaded.config == config
+    image = np.random.default_rng(0).integers(0, 256, (64, 90, 3), np.uint8)
+    fields = loaded.fields(image)
+    assert fields.n_landmarks == len(model.layers.landmark_of)
+    assert (fields.pif_visible is not None) == config.visibility
+    if config.visibility:
+        theirs = model.fields(image).pif_visible
+        np.testing.assert_allclose(fields.pif_visible, theirs, atol=1e-3)

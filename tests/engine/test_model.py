@@ -230,7 +230,7 @@ def test_a_false_detection_takes_no_garment_from_the_right_ones(model, images, m
         return Prediction(tuple(garments), *size, "perfect")
 
     todo = iter(pair)
-    monkeypatch.setattr(model.pipeline, "decode", perfect)
+    monkeypatch.setattr(model.pipeline, "find", perfect)
     report = evaluate_images(model, pair, protocol="whole", rounds=0).report
     assert report.average_error == pytest.approx(0, abs=1e-6)
     assert report.top1 == 1

@@ -246,7 +246,7 @@ def _predict_image(model: Predictor, task: Task, folder: ImageFolder) -> Outcome
     try:
         image = read_image(folder.path(task.file_name), size=task.size, exact=True)
         ((fields, prediction),) = model.predict_with_fields([image])
-        fields = unfold_fields(fields, model.schema)
+        fields = unfold_fields(model.layers.together(fields), model.schema)
         prediction = unfold_prediction(prediction, model.schema)
     except FashionError as error:
         return Outcome(task, problem=str(error))

@@ -175,7 +175,7 @@ def _with_metadata(data: bytes, model: Model) -> bytes:
 def _check(model: Model, data: bytes, path: Path) -> None:
     """Run the exported network and torch's on random images; compare their fields."""
     sizes = model.network.sizes
-    exported = OnnxRuntime(data, sizes, model.config.stride, path)
+    exported = OnnxRuntime(data, sizes, model.config, path)
     trained = TorchRuntime(model.network, torch.device("cpu"))
     random = np.random.default_rng(0)
     for batch, height, width in _SHAPES:

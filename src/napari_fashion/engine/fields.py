@@ -39,6 +39,9 @@ class Fields:
         (C, H, W): logits.
     edges
         E pairs of landmark indices, 0-based.
+    pif_visible
+        (K, H, W): logits of the landmark being visible and not hidden; None if the network does not
+        say so.
     scale, offset
         Length 2, x then y: ``xy_pixels = xy_cells * scale + offset``.
 
@@ -61,6 +64,7 @@ class Fields:
     edges: tuple[tuple[int, int], ...]
     scale: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
+    pif_visible: Float32 | None = None
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
@@ -71,6 +75,12 @@ class Fields:
                 f"pif_confidence has shape {self.pif_confidence.shape}; expected (K, H, W)."
             )
         k, h, w = self.pif_confidence.shape
+        if (visible := self.pif_visible) is not None:
+            object.__setattr__(self, "pif_visible", np.ascontiguousarray(visible, np.float32))
+            if np.shape(visible) != (k, h, w):
+                raise ValueError(
+                    f"pif_visible has shape {np.shape(visible)}; expected {(k, h, w)}."
+                )
         e = len(self.edges)
         vector = ("pif_xy", "paf_xy1", "paf_xy2")
         for name in _ARRAYS[1:-1]:
@@ -148,7 +158,8 @@ def average_fields(looks: Sequence[Fields]) -> Fields:
     averaged: dict[str, Any] = {
         name: plain(name) for name in ("pif_confidence", "paf_confidence", "category")
     }
-    for name in _ARRAYS:
+    visible = () if first.pif_visible is None else ("pif_visible",)
+    for name in (*_ARRAYS, *visible):
         if name not in averaged:
             end = name[-1] if name[-1] in "12" else ""
             averaged[name] = weighed(name, f"{name[:3]}_confidence", f"{name[:3]}_spread{end}")
@@ -172,7 +183,8 @@ def _on_cells_of(first: Fields, other: Fields) -> Fields:
             return np.moveaxis(to_first, -1, 1).astype(np.float32)
         return values * wider if "spread" in name or "size" in name else values
 
-    values: dict[str, Any] = {name: move(name) for name in _ARRAYS}
+    visible = () if other.pif_visible is None else ("pif_visible",)
+    values: dict[str, Any] = {name: move(name) for name in (*_ARRAYS, *visible)}
     return replace(other, scale=first.scale, offset=first.offset, **values)
 
 

@@ -17,6 +17,7 @@ from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.inference.pipeline import Pipeline
 from napari_fashion.engine.inference.runtime import Runtime, RuntimeName
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.model_file import (
     ModelFile,
     ModelInfo,
@@ -47,7 +48,7 @@ class Model:
     runtime
         Runs the network.
     schema
-        The schema of its channels.
+        Of what it predicts.
     config
         The network's shape.
     info
@@ -89,7 +90,8 @@ class Model:
         """Return a model with random weights (of torch's global seed)."""
         from napari_fashion.engine.network.network import Network
 
-        network = Network(config, schema.n_landmarks, len(schema.edges), len(schema.categories))
+        fields = Layers.of(schema, config.layers).field_schema
+        network = Network(config, fields.n_landmarks, len(fields.edges), len(fields.categories))
         return cls.of_network(network, schema, info, device)
 
     @property
@@ -113,6 +115,11 @@ class Model:
                 "model that it was exported from."
             )
         return network
+
+    @property
+    def layers(self) -> Layers:
+        """Which of the network's fields are of which landmarks."""
+        return self.pipeline.layers
 
     @property
     def inference(self) -> InferenceOptions:
@@ -329,7 +336,10 @@ class Model:
         options
             Of the decoder; the model's own by default.
         """
-        return self.pipeline.decode(fields, size, options or self.inference.decoder)
+        inference = self.inference
+        if options is not None:
+            inference = inference.overridden(decoder=options)
+        return self.pipeline.decode(fields, size, inference)
 
 
 __all__ = ["Model", "ModelInfo"]

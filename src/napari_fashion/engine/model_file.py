@@ -12,12 +12,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from napari_fashion.documents import ended, read_json, shown, shown_path
 from napari_fashion.engine.inference.options import InferenceOptions
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.network.config import NetworkConfig
-from napari_fashion.engine.network.heads import CATEGORY, HEADS, PAF, PIF
+from napari_fashion.engine.network.heads import heads_of
 from napari_fashion.engine.renamed import FORMAT as VERSION
 from napari_fashion.engine.renamed import translate_model
 from napari_fashion.engine.train.runs import has_state
@@ -35,7 +43,6 @@ MAX_FIELD_BYTES = 1 << 30
 
 TOGETHER = "Keep the two files of one model together."
 
-_HEADS = [spec.to_dict() for spec in HEADS]
 _PICKLES = (".pt", ".pth", ".pkl", ".ckpt", ".bin")
 
 
@@ -87,7 +94,8 @@ class Description(Options):
     network, inference
         See there.
     heads
-        The layout of the network's output (`HeadSpec.to_dict`): the one of `heads.HEADS`.
+        The layout of the network's output (`HeadSpec.to_dict`): that of `heads.heads_of`. It may be
+        missing.
     """
 
     model_config = ConfigDict(extra="ignore", str_max_length=None)
@@ -97,7 +105,7 @@ class Description(Options):
     id: str = Field(default="", max_length=200)
     schema_: dict[str, Any] = Field(alias="schema")
     network: NetworkConfig
-    heads: list[dict[str, Any]] = Field(default_factory=lambda: list(_HEADS))
+    heads: list[dict[str, Any]] | None = None
     name: str = Field(max_length=100)
     inference: InferenceOptions
     recipe: dict[str, Any]
@@ -107,12 +115,18 @@ class Description(Options):
 
     @field_validator("heads")
     @classmethod
-    def _known_layout(cls, value: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        for found, expected in zip(value, _HEADS, strict=False):
+    def _known_layout(
+        cls, value: list[dict[str, Any]] | None, info: ValidationInfo
+    ) -> list[dict[str, Any]] | None:
+        network = info.data.get("network")
+        if value is None or network is None:
+            return value
+        layout = _layout(network)
+        for found, expected in zip(value, layout, strict=False):
             if found != expected:
                 raise ValueError(f"found {shown(found, 200)}; expected {expected}")
-        if len(value) != len(_HEADS):
-            raise ValueError(f"found {len(value)} heads; expected {len(_HEADS)}")
+        if len(value) != len(layout):
+            raise ValueError(f"found {len(value)} heads; expected {len(layout)}")
         return value
 
     @model_validator(mode="after")
@@ -256,11 +270,15 @@ def write_description(
         "parameters": parameters,
         "schema": schema.to_dict(),
         "network": config.model_dump(mode="json"),
-        "heads": _HEADS,
+        "heads": _layout(config),
         "inference": info.inference.model_dump(mode="json"),
         **{key: getattr(info, key) for key in INFO_KEYS},
     }
     atomic_write(path, json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def _layout(config: NetworkConfig) -> list[dict[str, Any]]:
+    return [spec.to_dict() for spec in heads_of(visibility=config.visibility)]
 
 
 def _check_memory(description: Description, schema: Schema, path: Path) -> None:
@@ -269,10 +287,12 @@ def _check_memory(description: Description, schema: Schema, path: Path) -> None:
     sizes = [inference.input_size, *inference.multi_scale]
     if (refinement := inference.refinement) is not None:
         sizes += [size for size in (refinement.detection_size, refinement.redetect_size) if size]
+    pif, paf, category = heads_of(visibility=description.network.visibility)
+    fields = Layers.of(schema, description.network.layers).field_schema
     channels = (
-        schema.n_landmarks * len(PIF)
-        + len(schema.edges) * len(PAF)
-        + len(schema.categories) * len(CATEGORY)
+        fields.n_landmarks * len(pif)
+        + len(fields.edges) * len(paf)
+        + len(fields.categories) * len(category)
     )
     side = max(sizes)
     taken = channels * (side // stride) ** 2 * 4

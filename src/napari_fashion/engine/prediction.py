@@ -31,6 +31,8 @@ class PredictedGarment:
     visible
         (K,) float32 probabilities that each landmark, if it is there, is visible and not hidden; None
         if the model does not say so.
+    layer
+        In whose fields it was found (`engine.layers`); 0 without layers.
     visible_threshold
         A landmark counts as visible from this probability on (`VisibilityOptions`).
     """
@@ -43,6 +45,7 @@ class PredictedGarment:
     present: NDArray[np.float32] | None = None
     visible: NDArray[np.float32] | None = None
     visible_threshold: float = 0.5
+    layer: int = 0
 
     @property
     def found(self) -> NDArray[np.bool_]:

@@ -329,13 +329,13 @@ def test_landmarks_that_the_category_of_both_looks_lacks_are_left_out(model, dra
     xy = np.array([(20, 20), (40, 20), (10, 40), (50, 40), (20, 50), (40, 50), (20, 80), (40, 80)])
     looks = iter([(shirt, [0, 1, 2, 3, 6, 7]), (0.2 * shirt + 0.8 * pants, [4, 5, 6, 7])])
 
-    def decode(fields, size, options):
+    def find(fields, size, options, layer=None):
         category, found = next(looks)
         scores = np.isin(np.arange(8), found) * 0.9
         origin = np.array([0, 0]) if size == image.shape[1::-1] else np.array([2, 0])
         return Prediction((garment(xy - origin, scores, category),), *size, model.id)
 
-    monkeypatch.setattr(model.pipeline, "decode", decode)
+    monkeypatch.setattr(model.pipeline, "find", find)
     (both,) = predict(model, [image], refine=True)[0].garments
     assert both.category.argmax() == SCHEMA.category_index("T-Shirt")
     assert both.found.all()  # 0.6 for an upper garment, 0.4 for a lower one

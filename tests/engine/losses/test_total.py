@@ -65,11 +65,11 @@ def test_focal_without_gamma_is_cross_entropy_and_forgives_the_easy():
 
 
 @pytest.mark.parametrize("vector", ["laplace", "smooth_l1"])
-@pytest.mark.parametrize("confidence", ["focal", "smooth_l1"])
-def test_losses_fall_when_trained_on_their_targets(vector, confidence):
+@pytest.mark.parametrize(("confidence", "channels"), [("focal", 5), ("smooth_l1", 6)])
+def test_losses_fall_when_trained_on_their_targets(vector, confidence, channels):
     targets = encode_targets(random_garments(0), SCHEMA, TargetOptions(), (12, 12), 8)
     torch.manual_seed(0)
-    heads = Heads(*(torch.zeros(1, n, c, 12, 12, requires_grad=True) for n, c in ((8, 5), (11, 9))),
+    heads = Heads(*(torch.zeros(1, n, c, 12, 12, requires_grad=True) for n, c in ((8, channels), (11, 9))),
                   torch.zeros(1, 15, 12, 12, requires_grad=True))  # fmt: skip
     optimiser = torch.optim.Adam(list(heads), lr=0.1)
     options = PLAIN.model_copy(update={"vector": vector, "confidence": confidence})
@@ -87,6 +87,28 @@ def test_losses_fall_when_trained_on_their_targets(vector, confidence):
     vectors = on_cells(targets.pif, targets.pif.points[0].vector)[0].movedim(-1, 1)
     error = (heads.pif.detach()[0, :, 1:3] - vectors).norm(dim=1)[positive]
     assert float(error.max()) < 0.3
+    assert ("pif.visible" in history[0]) == (channels == 6)
+
+
+def test_visibility_is_learned_where_a_landmark_is_labelled():
+    """Hidden and visible from the cells that point at each; what is not labelled says nothing."""
+    garments = random_garments(0)
+    targets = encode_targets(garments, SCHEMA, TargetOptions(), (12, 12), 8)
+    image, landmark, y, x = targets.pif.cells.unbind(1)
+    at = torch.stack([x, y], 1) + targets.pif.points[0].vector
+    apart = (((garments.xy[0] + 0.5) / 8 - 0.5)[:, landmark] - at).norm(dim=-1)
+    labels = garments.visibility[0][:, landmark]
+    nearest = apart.masked_fill(labels == 0, torch.inf).argmin(0)
+    expected = torch.where(labels[nearest, torch.arange(len(at))] == 2, 1.0, 0.0)
+    assert torch.equal(targets.pif.visible, expected)
+    assert 0 < expected.mean() < 1
+    heads = Heads(
+        torch.randn(1, 8, 6, 12, 12), torch.zeros(1, 11, 9, 12, 12), torch.zeros(1, 15, 12, 12)
+    )
+    logits = heads.pif[image, landmark, 5, y, x]
+    loss = compute_losses(heads, targets, PLAIN, "max")["pif.visible"]
+    likelihood = torch.where(expected == 1, logits.sigmoid(), 1 - logits.sigmoid())
+    torch.testing.assert_close(loss, -likelihood.log().mean())
 
 
 def test_weights_scale_components_and_ignored_cells_do_not_count():

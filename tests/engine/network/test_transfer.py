@@ -5,10 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.network.config import NetworkConfig
-from napari_fashion.engine.network.heads import PAF, PIF
+from napari_fashion.engine.network.heads import PAF, PIF, PIF_VISIBLE
 from napari_fashion.engine.network.network import Network
-from napari_fashion.engine.network.transfer import CategoryTeacher, Origin, SchemaMatch
+from napari_fashion.engine.network.transfer import (
+    CategoryTeacher,
+    Origin,
+    SchemaMatch,
+    match_fields,
+)
 from napari_fashion.schema import Category, Schema
 
 GARMENTS = Schema.load("garments")
@@ -153,3 +159,54 @@ def test_a_teacher_speaks_of_the_runs_categories():
     torch.testing.assert_close(logits[:, 1], own[:, GARMENTS.category_index("Dress")])
     torch.testing.assert_close(logits[:, 2], own[:, GARMENTS.category_index("Shirt")])
     assert logits.softmax(1)[:, 0].max() == 0
+
+
+# -- layers and visibility -----------------------------------------------------------------
+
+PLAIN = Layers.of(GARMENTS, {})
+WORN = Layers.of(GARMENTS, {"outer": ["Blazer", "Outwear"], "lower": ["Pants", "Shorts", "Skirt"]})
+
+
+def test_each_layer_starts_as_the_one_that_there_was():
+    torch.manual_seed(1)
+    start = network_of(PLAIN.field_schema)
+    network = network_of(WORN.field_schema, visibility=True)
+    origin = Origin.of(start, network, match_fields(PLAIN, WORN))
+    network.load_state_dict(origin.state)
+    image = 255 * torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        before, after = start(image), network(image)
+    assert after.pif.shape[1:3] == (20, len(PIF_VISIBLE))
+    for i, landmark in enumerate(WORN.landmark_of):
+        torch.testing.assert_close(after.pif[:, i, : len(PIF)], before.pif[:, landmark])
+    for i, (a, b) in enumerate(WORN.field_schema.edges):
+        theirs = GARMENTS.edges.index((WORN.landmark_of[a], WORN.landmark_of[b]))
+        torch.testing.assert_close(after.paf[:, i], before.paf[:, theirs])
+    torch.testing.assert_close(after.category, before.category)
+    new = origin.new_rows["pif.conv.weight"].nonzero().flatten().tolist()
+    assert new == [i * 6 + 5 for i in range(20)]  # the channel of visibility
+    assert "paf.conv.weight" not in origin.new_rows
+
+
+def test_a_layer_is_found_again_by_its_name_then_by_its_categories():
+    other = Layers.of(GARMENTS, {"lower": ["Pants", "Shorts"], "jackets": ["Outwear", "Hoodie"]})
+    match = match_fields(WORN, other)
+    lower, jackets, rest = (
+        match.landmarks.source[layer.first : layer.first + len(layer.landmarks)]
+        for layer in other.layers
+    )
+    assert lower == tuple(range(8, 12))
+    assert jackets == tuple(range(8))  # those of "outer", which has Outwear
+    assert rest == tuple(range(12, 20))
+    assert -1 not in match.edges.source
+
+
+def test_one_layer_again_takes_the_fields_of_most_categories():
+    start = network_of(WORN.field_schema, visibility=True)
+    network = network_of(PLAIN.field_schema)
+    match = match_fields(WORN, PLAIN)
+    assert match.landmarks.source == tuple(range(12, 20))
+    origin = Origin.of(start, network, match)
+    assert not origin.new_rows
+    theirs = start.pif.conv.weight.view(20, 6, -1)
+    torch.testing.assert_close(origin.state["pif.conv.weight"].view(8, 5, -1), theirs[12:, :5])

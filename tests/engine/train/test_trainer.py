@@ -249,6 +249,36 @@ def test_a_run_that_goes_on_can_have_another_size_and_other_regularisers(drawn, 
     assert (kept.network, kept.inference) == (old.config, old.info.inference)
 
 
+def test_a_run_can_give_its_heads_layers_and_visibility(drawn, trained, tmp_path):
+    """They start as the fields that there were, learn, and are used, saved and gone on from."""
+    old = Model.load(trained[0], "cpu")
+    layers = {"outer": ["Outwear", "Blazer"], "lower": ["Pants", "Shorts", "Skirt"]}
+    recipe = tiny_recipe(
+        drawn,
+        start_from=str(trained[0]),
+        network={"visibility": True, "layers": layers},
+        schedule={"epochs": 6},
+        optimiser={"lr": 5e-4},
+    )
+    path, events = run(recipe, tmp_path / "layers")
+    model = Model.load(path, "cpu")
+    assert model.config == old.config.model_copy(update={"visibility": True, "layers": layers})
+    assert model.schema == old.schema
+    steps = [e for e in events if isinstance(e, StepEvent)]
+    assert steps[-1].losses["pif.visible"] < steps[0].losses["pif.visible"]
+    compare = next(e for e in events if isinstance(e, CompareEvent))
+    assert compare.new["ne"] < compare.old["ne"] + 0.02
+    image = load_sources([Source(file=str(drawn))], model.schema)[0]
+    (garment, *_) = model.predict([image.read()])[0].garments
+    assert garment.xy.shape == (8, 2)
+    assert garment.visible.shape == (8,)
+    assert (garment.visible[garment.found] > 0.5).all()  # all of them are, in these images
+    assert model.layers.of_category[garment.category_index] == garment.layer
+    plain = tiny_recipe(drawn, start_from=str(path), schedule={"epochs": 1})
+    again, _ = run(plain, tmp_path / "again")
+    assert Model.load(again, "cpu").config == model.config
+
+
 def test_another_shape_of_the_network_is_refused(drawn, trained, tmp_path):
     for network, said in (
         ({"width": 64}, "network.width is 64; expected 32, as the model has it"),

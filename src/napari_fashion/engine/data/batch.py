@@ -20,7 +20,8 @@ class GarmentBatch:
     visibility
         (B, N, K) int64: 0 not labelled, 1 hidden, 2 visible.
     member
-        (B, N, K) bool: the garment's body type has this landmark.
+        (B, N, K) bool: the garment has this landmark or may have it: its body type does, and it is
+        labelled or its source does not say that it is absent.
     box
         (B, N, 4) float32: x0, y0, x1, y1.
     area

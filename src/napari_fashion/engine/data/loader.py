@@ -180,7 +180,8 @@ class CanvasDataset(TorchDataset[Item]):
             scale = torch.tensor([sx, sy])
             xy[row, :m] = (torch.from_numpy(p.xy) + 0.5) * scale - 0.5
             visibility[row, :m] = torch.from_numpy(p.visibility)
-            member[row, :m] = torch.from_numpy(p.member)
+            there = p.member & ((p.visibility > 0) | (not p.absent))
+            member[row, :m] = torch.from_numpy(there)
             box[row, :m] = (torch.from_numpy(p.box) + 0.5) * scale.repeat(2) - 0.5
             area[row, :m] = (box[row, :m, 2:] - box[row, :m, :2]).clamp(min=1.0).prod(-1)
             category[row, :m] = torch.from_numpy(p.category)

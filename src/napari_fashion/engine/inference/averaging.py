@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fashion.engine.inference.runtime import FieldArrays, Float32
-from napari_fashion.engine.network.heads import CONFIDENCE, PAF, PIF, HeadSpec
+from napari_fashion.engine.network.heads import CONFIDENCE, PAF, HeadSpec, pif_spec
 from napari_fashion.schema import Schema
 
 _LEAST = np.float32(1e-6)  # two confidences of 0 weigh alike
@@ -72,7 +72,8 @@ def average_flipped(
         others; positions are corrected for it exactly.
     """
     flips = tuple(schema.flips)
-    pif = _blend(PIF, fields.pif, _unflip(PIF, flipped.pif[list(flips)], mirror))
+    spec = pif_spec(fields.pif.shape[1])
+    pif = _blend(spec, fields.pif, _unflip(spec, flipped.pif[list(flips)], mirror))
     paf = fields.paf.copy()
     if paf.size:
         edges = _flipped_edges(schema.edges, flips)

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from napari_fashion.documents import shown, shown_path
 from napari_fashion.engine.inference.runtime import FieldArrays
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.model_file import ModelFile
-from napari_fashion.engine.network.heads import PAF, PIF
+from napari_fashion.engine.network.config import NetworkConfig
+from napari_fashion.engine.network.heads import HeadSpec, heads_of
 from napari_fashion.errors import CheckpointError
 from napari_fashion.files import read_regular, why_unreadable
 
@@ -57,8 +59,8 @@ class OnnxRuntime:
         The file's bytes.
     sizes
         Numbers K, E and C of landmarks, edges and categories.
-    stride
-        Input pixels per cell of the fields.
+    config
+        The network's shape.
     path
         Named in errors.
     threads
@@ -76,13 +78,16 @@ class OnnxRuntime:
         self,
         data: bytes,
         sizes: tuple[int, int, int],
-        stride: int,
+        config: NetworkConfig,
         path: Path,
         threads: int | None = None,
     ) -> None:
         self._path = path
         self._sizes = sizes
-        self._stride = stride
+        self._stride = config.stride
+        self._pif: HeadSpec
+        self._paf: HeadSpec
+        self._pif, self._paf, _ = heads_of(visibility=config.visibility)
         _refuse_external_data(data, path)
         ort = import_onnx("onnxruntime")
         options = ort.SessionOptions()
@@ -106,9 +111,10 @@ class OnnxRuntime:
                 f"{shown_path(path)}: cannot be read ({why_unreadable(error)}); expected {EXPECTED}."
             ) from error
         file.check_digest(hashlib.sha256(data).hexdigest())
-        schema = file.schema
-        sizes = (schema.n_landmarks, len(schema.edges), len(schema.categories))
-        return cls(data, sizes, file.description.network.stride, path, threads)
+        config = file.description.network
+        fields = Layers.of(file.schema, config.layers).field_schema
+        sizes = (fields.n_landmarks, len(fields.edges), len(fields.categories))
+        return cls(data, sizes, config, path, threads)
 
     def run(self, images: NDArray[np.uint8]) -> FieldArrays:
         """Compute the fields of a batch; see `Runtime`."""
@@ -121,8 +127,8 @@ class OnnxRuntime:
         landmarks, edges, categories = self._sizes
         batch, cells = len(images), tuple(side // self._stride for side in images.shape[1:3])
         expected = (
-            (batch, landmarks, len(PIF), *cells),
-            (batch, edges, len(PAF), *cells),
+            (batch, landmarks, len(self._pif), *cells),
+            (batch, edges, len(self._paf), *cells),
             (batch, categories, *cells),
         )
         for name, array, shape in zip(OUTPUTS, arrays, expected, strict=True):
@@ -135,8 +141,8 @@ class OnnxRuntime:
         landmarks, edges, categories = self._sizes
         expected = {
             INPUT: ("tensor(uint8)", {3: 3}, 4),
-            "pif": ("tensor(float)", {1: landmarks, 2: len(PIF)}, 5),
-            "paf": ("tensor(float)", {1: edges, 2: len(PAF)}, 5),
+            "pif": ("tensor(float)", {1: landmarks, 2: len(self._pif)}, 5),
+            "paf": ("tensor(float)", {1: edges, 2: len(self._paf)}, 5),
             "category": ("tensor(float)", {1: categories}, 4),
         }
         ends = [*self._session.get_inputs(), *self._session.get_outputs()]

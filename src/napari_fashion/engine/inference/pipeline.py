@@ -13,9 +13,11 @@ from dataclasses import replace
 
 from napari_fashion.engine.decode import DecoderOptions, decode_fields
 from napari_fashion.engine.fields import Fields, average_fields
+from napari_fashion.engine.inference.layering import filling_most, found_once
 from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.inference.postprocess import (
     fields_of,
+    judged_presence,
     possible_garment,
     predicted_garment,
 )
@@ -27,6 +29,7 @@ from napari_fashion.engine.inference.refinement import (
     sees_more,
 )
 from napari_fashion.engine.inference.runtime import FieldArrays, Runtime
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.images.transforms import Crop, RGBImage
@@ -67,6 +70,7 @@ class Pipeline:
         self.schema = schema
         self.config = config
         self.identify = identify
+        self.layers = Layers.of(schema, config.layers)
         self._said_no_flips = False
 
     def fields(
@@ -114,13 +118,15 @@ class Pipeline:
                 found[index] = fields_of(
                     FieldArrays(*one),
                     placement,
-                    self.schema,
+                    self.layers.field_schema,
                     self.config.stride,
                     None if other is None else FieldArrays(*other),
                 )
         return [found[i] for i in range(len(images))]
 
-    def decode(self, fields: Fields, size: tuple[int, int], options: DecoderOptions) -> Prediction:
+    def decode(
+        self, fields: Fields, size: tuple[int, int], options: InferenceOptions
+    ) -> Prediction:
         """Find the garments in an image's fields.
 
         Parameters
@@ -130,14 +136,61 @@ class Pipeline:
         size
             The image's width and height; no landmark lies beyond its edges.
         options
-            Of the decoder.
+            Decoder and visibility count.
         """
-        decoded = decode_fields(fields, self.schema, options)
+        return self._judged(self.find(fields, size, options.decoder), options)
+
+    def find(
+        self,
+        fields: Fields,
+        size: tuple[int, int],
+        options: DecoderOptions,
+        layer: int | None = None,
+    ) -> Prediction:
+        """Find the garments, before what is there and what is visible is told apart.
+
+        Parameters
+        ----------
+        fields, size
+            As for `decode`.
+        options
+            Of the decoder.
+        layer
+            In whose fields; None for all, in which no garment is found twice.
+        """
+        found: list[PredictedGarment] = []
+        for n in range(len(self.layers.layers)) if layer is None else [layer]:
+            found += self._decode_layer(fields, size, options, n)
+        if len(self.layers.layers) > 1 and layer is None:
+            if options.single_instance:
+                found = filling_most(found, size, options.landmark_threshold)
+            else:
+                found = found_once(found, self.schema.sigmas, options.landmark_threshold)
+        return Prediction(tuple(found), size[0], size[1], self.identify())
+
+    def _decode_layer(
+        self, fields: Fields, size: tuple[int, int], options: DecoderOptions, layer: int
+    ) -> list[PredictedGarment]:
+        part = self.layers.part_of(fields, layer)
+        if self.layers.is_one:
+            decoded = decode_fields(part, self.schema, options)
+        else:
+            sets = self.layers.layers[layer].sets
+            decoded = decode_fields(part, None, options, landmark_sets=sets)
         garments = (
-            predicted_garment(fields, d, size, self.schema, self.config, options) for d in decoded
+            predicted_garment(part, d, size, self.layers, layer, self.config, options)
+            for d in decoded
         )
-        kept = tuple(garment for garment in garments if garment is not None)
-        return Prediction(kept, size[0], size[1], self.identify())
+        return [garment for garment in garments if garment is not None]
+
+    def _judged(self, prediction: Prediction, options: InferenceOptions) -> Prediction:
+        """Say what is there and what is visible."""
+        judged = (
+            judged_presence(garment, self.schema, options.decoder, options.visibility)
+            for garment in prediction.garments
+        )
+        kept = tuple(garment for garment in judged if garment is not None)
+        return replace(prediction, garments=kept)
 
     def predict(
         self, images: Sequence[RGBImage], options: InferenceOptions, *, crop: bool
@@ -163,20 +216,21 @@ class Pipeline:
         if refinement is None:
             aspect = options.crop_aspect if crop else 1.0
             fields = self.fields(images, options.sizes, flip=options.flip_tta, aspect=aspect)
-            return list(zip(fields, self._decode_all(fields, images, decoder), strict=True))
+            found = self._decode_all(fields, images, decoder)
+            return list(zip(fields, (self._judged(p, options) for p in found), strict=True))
         size = refinement.detection_size
         fields = self.fields(images, options.sizes if size is None else [size], flip=False)
         predictions = self._decode_all(fields, images, decoder)
         if refinement.redetect_size is not None:
             self._redetect(images, fields, predictions, decoder, refinement.redetect_size)
         predictions = self._refine(images, predictions, options, refinement)
-        return list(zip(fields, predictions, strict=True))
+        return list(zip(fields, (self._judged(p, options) for p in predictions), strict=True))
 
     def _decode_all(
         self, fields: Sequence[Fields], images: Sequence[RGBImage], options: DecoderOptions
     ) -> list[Prediction]:
         return [
-            self.decode(f, (image.shape[1], image.shape[0]), options)
+            self.find(f, (image.shape[1], image.shape[0]), options)
             for f, image in zip(fields, images, strict=True)
         ]
 
@@ -219,18 +273,20 @@ class Pipeline:
                     owners.append((i, j))
                     crops.append(crop)
         decoder = options.decoder.model_copy(update={"single_instance": True})
-        single = options.model_copy(update={"decoder": decoder})
         garments: list[list[PredictedGarment | None]] = [list(p.garments) for p in predictions]
         step = max(len(images), MAX_CROPS)
         for start in range(0, len(crops), step):
             chosen = slice(start, start + step)
-            refined = self.predict([c.image for c in crops[chosen]], single, crop=True)
-            for (i, j), crop, (_, prediction) in zip(
-                owners[chosen], crops[chosen], refined, strict=True
-            ):
+            views = [crop.image for crop in crops[chosen]]
+            fields = self.fields(
+                views, options.sizes, flip=options.flip_tta, aspect=options.crop_aspect
+            )
+            for (i, j), crop, view in zip(owners[chosen], crops[chosen], fields, strict=True):
+                detected = predictions[i].garments
+                size = crop.image.shape[1], crop.image.shape[0]
+                prediction = self.find(view, size, decoder, detected[j].layer)
                 if not prediction.garments:
                     continue
-                detected = predictions[i].garments
                 others = detected[:j] + detected[j + 1 :]
                 merged = merge(detected[j], prediction.garments[0], crop, others, threshold)
                 garments[i][j] = possible_garment(merged, self.schema, options.decoder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,9 +11,12 @@ from napari_fashion.engine.decode import DecodedGarment, DecoderOptions
 from napari_fashion.engine.decode.body_types import without_impossible
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.inference.averaging import average_flipped
+from napari_fashion.engine.inference.calibration import platt
+from napari_fashion.engine.inference.options import VisibilityOptions
 from napari_fashion.engine.inference.runtime import FieldArrays, Float32
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.network.config import NetworkConfig
-from napari_fashion.engine.network.heads import CONFIDENCE, PAF, PIF
+from napari_fashion.engine.network.heads import CONFIDENCE, PAF, VISIBLE, pif_spec
 from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.images.transforms import Placement
 from napari_fashion.schema import Schema
@@ -33,7 +38,7 @@ def fields_of(
     placement
         Where the image lies in it.
     schema
-        K landmarks, E edges, C categories.
+        The network's: K landmarks, E edges, C categories.
     stride
         Input pixels per cell.
     flipped
@@ -51,17 +56,18 @@ def fields_of(
         others = FieldArrays(*(part[cells] for part in flipped))
         mirror = (2 * placement.margin + placement.size[0]) / stride - 1.0
         own = average_flipped(own, others, schema, mirror)
-    (point,) = PIF.points
+    pif = pif_spec(own.pif.shape[1])
+    (point,) = pif.points
     end1, end2 = PAF.points
-    spread = PIF.channel(own.pif, point.log_spread)
+    spread = pif.channel(own.pif, point.log_spread)
     scale, offset = placement.cell_geometry(stride)
     return Fields(
-        pif_confidence=PIF.channel(own.pif, CONFIDENCE),
-        pif_xy=PIF.position(own.pif, point) - first,
+        pif_confidence=pif.channel(own.pif, CONFIDENCE),
+        pif_xy=pif.position(own.pif, point) - first,
         pif_spread=spread,
         # A cell whose vote may be off by b speaks for places that far around: the decoder's
         # Gaussian, half the size wide, must not be narrower than the votes scatter.
-        pif_size=np.maximum(PIF.channel(own.pif, point.size), 2 * spread),
+        pif_size=np.maximum(pif.channel(own.pif, point.size), 2 * spread),
         paf_confidence=PAF.channel(own.paf, CONFIDENCE),
         paf_xy1=PAF.position(own.paf, end1) - first,
         paf_xy2=PAF.position(own.paf, end2) - first,
@@ -71,6 +77,7 @@ def fields_of(
         edges=schema.edges,
         scale=scale,
         offset=offset,
+        pif_visible=pif.channel(own.pif, VISIBLE) if VISIBLE in pif.channels else None,
     )
 
 
@@ -78,7 +85,8 @@ def predicted_garment(
     fields: Fields,
     decoded: DecodedGarment,
     size: tuple[int, int],
-    schema: Schema,
+    layers: Layers,
+    layer: int,
     config: NetworkConfig,
     options: DecoderOptions,
 ) -> PredictedGarment | None:
@@ -87,12 +95,14 @@ def predicted_garment(
     Parameters
     ----------
     fields
-        What it was decoded from.
+        What it was decoded from: those of its layer.
     decoded
-        In cells.
+        In cells, with the landmarks of its layer.
     size
         The image's width and height; no landmark lies beyond its edges.
-    schema, config
+    layers, layer
+        Of the network, and which of them it is.
+    config
         Of the network.
     options
         What it was decoded with.
@@ -102,6 +112,8 @@ def predicted_garment(
     None if its category leaves it too few landmarks (`possible_garment`).
     """
     scale = np.asarray(fields.scale)
+    visible = visible_probabilities(fields, decoded)
+    decoded = layers.widened_garment(decoded, layer)
     found = decoded.scores > 0
     # A landmark beyond the image's edge is moved to the edge.
     xy = fields.to_pixels(decoded.xy).clip(-0.5, np.array(size) - 0.5)
@@ -112,10 +124,14 @@ def predicted_garment(
         xy=np.where(found[:, None], xy, 0.0).astype(np.float32),
         scores=decoded.scores,
         spread=np.where(found, decoded.spread * np.float32(np.sqrt(scale.prod())), 0.0),
-        category=category_probabilities(fields, voting, config.category_pool),
+        category=layers.with_prior(
+            category_probabilities(fields, voting, config.category_pool), layer
+        ),
         score=decoded.score,
+        visible=None if visible is None else layers.widened(visible, layer),
+        layer=layer,
     )
-    return possible_garment(garment, schema, options)
+    return possible_garment(garment, layers.schema, options)
 
 
 def possible_garment(
@@ -130,6 +146,81 @@ def possible_garment(
     # In an image of one garment, even one landmark of it is worth showing.
     least = 1 if options.single_instance else options.min_landmarks
     return without_impossible(garment, schema, min_landmarks=least)
+
+
+def visible_probabilities(fields: Fields, decoded: DecodedGarment) -> Float32 | None:
+    """Read how probably each landmark is visible where it was found, if the fields say so.
+
+    The cells around the place answer, by their confidence.
+
+    Parameters
+    ----------
+    fields
+        Of K landmarks.
+    decoded
+        Of the same K.
+
+    Returns
+    -------
+    (K,) probabilities before any calibration; 0 for landmarks that were not found.
+    """
+    if fields.pif_visible is None:
+        return None
+    rows, columns = fields.grid
+    probabilities = np.zeros(len(decoded.scores), np.float32)
+    for k in np.flatnonzero(decoded.scores > 0):
+        x, y = np.rint(decoded.xy[k]).astype(int).clip(0, (columns - 1, rows - 1))
+        near = (k, slice(max(0, y - 1), y + 2), slice(max(0, x - 1), x + 2))
+        logits = np.nan_to_num(fields.pif_visible[near], nan=0.0, posinf=1e3, neginf=-1e3)
+        weights = np.nan_to_num(fields.pif_confidence[near]) + 1e-3
+        logit = float((weights * logits).sum() / weights.sum())
+        probabilities[k] = 1 / (1 + np.exp(-np.clip(logit, -50, 50)))
+    return probabilities
+
+
+def judged_presence(
+    garment: PredictedGarment,
+    schema: Schema,
+    decoder: DecoderOptions,
+    options: VisibilityOptions,
+) -> PredictedGarment | None:
+    """Say of each landmark how probably it is there and visible; leave out those that are not there.
+
+    Parameters
+    ----------
+    garment
+        Its `visible` is as the network says.
+    schema
+        Of its landmarks.
+    decoder
+        What it was decoded with; with ``force_complete`` nothing is left out.
+    options
+        Thresholds and calibration.
+
+    Returns
+    -------
+    None if too few landmarks are left (`possible_garment`).
+    """
+    present = platt(garment.scores, options.present_scale, options.present_offset)
+    there = garment.found
+    if not decoder.force_complete:
+        there = there & (present >= options.present_threshold)
+    visible = garment.visible
+    if visible is not None:
+        visible = platt(visible, options.visible_scale, options.visible_offset)
+        visible = np.where(there, visible, np.float32(0))
+    judged = replace(
+        garment,
+        xy=np.where(there[:, None], garment.xy, np.float32(0)),
+        scores=np.where(there, garment.scores, np.float32(0)),
+        spread=np.where(there, garment.spread, np.float32(0)),
+        present=np.where(there, present, np.float32(0)),
+        visible=visible,
+        visible_threshold=options.visible_threshold,
+    )
+    if there.sum() == garment.found.sum():
+        return judged
+    return possible_garment(judged, schema, decoder)
 
 
 def category_probabilities(fields: Fields, xy_cells: NDArray[np.floating], pool: str) -> Float32:

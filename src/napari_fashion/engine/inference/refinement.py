@@ -156,10 +156,14 @@ def merge(
         to_other = distance(other.xy)
         theirs = (other.scores >= landmark_threshold) & other.found
         use &= ~(theirs & (to_other <= OTHERS_REACH) & (to_other < apart))
+    visible = detected.visible
+    if visible is not None and refined.visible is not None:
+        visible = np.where(use, refined.visible, visible)
     return replace(
         detected,
         xy=np.where(use[:, None], moved, detected.xy),
         scores=np.where(use, refined.scores, detected.scores),
         spread=np.where(use, refined.spread, detected.spread),
         category=((detected.category + refined.category) / 2).astype(np.float32),
+        visible=visible,
     )

@@ -7,16 +7,23 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from napari_fashion.documents import did_you_mean, shown
-from napari_fashion.engine.network.heads import CATEGORY, PAF, PIF
+from napari_fashion.engine.network.heads import CATEGORY, PAF, PIF, VISIBLE
 from napari_fashion.options import Options
 
 COMPONENTS = (
     *(f"{spec.name}.{part}" for spec in (PIF, PAF) for part in ("confidence", "vector", "size")),
+    f"{PIF.name}.{VISIBLE}",
     CATEGORY.name,
 )
 """Names of the losses."""
 
-WEIGHTS = {"paf.confidence": 0.5, "paf.vector": 0.3, "paf.size": 0.1, "pif.size": 0.2}
+WEIGHTS = {
+    "paf.confidence": 0.5,
+    "paf.vector": 0.3,
+    "paf.size": 0.1,
+    "pif.size": 0.2,
+    "pif.visible": 0.3,
+}
 """Weights of components unless a recipe sets them; those of the others are 1."""
 
 

@@ -13,7 +13,7 @@ from napari_fashion.engine.losses.confidence import CONFIDENCE_LOSSES
 from napari_fashion.engine.losses.gather import gather
 from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.losses.vector import VECTOR_LOSSES
-from napari_fashion.engine.network.heads import CONFIDENCE, PAF, PIF, HeadSpec
+from napari_fashion.engine.network.heads import CONFIDENCE, PAF, VISIBLE, HeadSpec, pif_spec
 from napari_fashion.engine.network.network import Heads
 from napari_fashion.engine.targets.encode import FieldTargets, Targets
 
@@ -66,7 +66,7 @@ def compute_losses(
     Parameters
     ----------
     heads
-        Raw outputs; their channels are those of `HEADS`.
+        Raw outputs; their channels are those of `heads_of`.
     targets
         See `Targets`.
     options
@@ -82,7 +82,7 @@ def compute_losses(
         Of the step that the batch is a part of; None for the batch's own.
     """
     over = normalisers or Normalisers.of(targets)
-    losses = _field_losses(PIF, heads.pif, targets.pif, options, over.pif)
+    losses = _field_losses(pif_spec(heads.pif.shape[2]), heads.pif, targets.pif, options, over.pif)
     if heads.paf.shape[1]:
         losses |= _field_losses(PAF, heads.paf, targets.paf, options, over.paf)
     if heads.category.shape[1]:
@@ -119,7 +119,14 @@ def _field_losses(
         vectors.append(of_vector(distance, log_spread, target.size))
         sizes.append((F.softplus(size) - target.size).abs())
     cells = of_confidence(confidence, targets.confidence, targets.weight, options)
+    seen = {}
+    if VISIBLE in spec.channels:
+        assert targets.visible is not None
+        logits = values[spec.index(VISIBLE)]
+        total = F.binary_cross_entropy_with_logits(logits, targets.visible, reduction="sum")
+        seen = {f"{spec.name}.{VISIBLE}": total / count}
     return {
+        **seen,
         f"{spec.name}.confidence": cells / count,
         f"{spec.name}.vector": torch.cat(vectors).sum() / count,
         f"{spec.name}.size": torch.cat(sizes).sum() / count,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_fashion.engine.network.heads import PAF, PIF, HeadSpec
+from napari_fashion.engine.network.heads import PAF, HeadSpec, pif_spec
 from napari_fashion.engine.network.network import Heads
 
 LOG_SPREAD_BOUND = 4.0
@@ -34,7 +34,8 @@ def activate(heads: Heads) -> Heads:
     Confidences become 0..1, positions absolute (in cells, 0 at the centre of the first), log spreads
     spreads; sizes become positive. The category field stays logits. Shapes stay, in float32.
     """
-    return Heads(_activate(PIF, heads.pif), _activate(PAF, heads.paf), heads.category.float())
+    spec = pif_spec(heads.pif.shape[2])
+    return Heads(_activate(spec, heads.pif), _activate(PAF, heads.paf), heads.category.float())
 
 
 def _activate(spec: HeadSpec, raw: Tensor) -> Tensor:
@@ -62,7 +63,7 @@ def activate_in_place(heads: Heads) -> Heads:
     Exporters cannot follow it, and gradients cannot go through it.
     """
     return Heads(
-        _activate_in_place(PIF, heads.pif),
+        _activate_in_place(pif_spec(heads.pif.shape[2]), heads.pif),
         _activate_in_place(PAF, heads.paf),
         heads.category.float(),
     )

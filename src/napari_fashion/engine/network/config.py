@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, field_validator
 
+from napari_fashion.documents import shown
 from napari_fashion.engine.network.backbones import find_backbone
 from napari_fashion.options import Options
 
+MAX_LAYERS = 16
+REST = "rest"
+"""The layer of the categories that no other layer names."""
 NECK_STRIDE = 8
 """Input pixels per cell of a neck's features."""
 
@@ -41,6 +46,13 @@ class NetworkConfig(Options):
         Chance that a block of the backbone is skipped for an image while training, rising from 0
         at the first to this at the last; only residual blocks can be skipped (Huang et al. 2016,
         stochastic depth). Backbone ``"efficientnet_lite0"`` only.
+    visibility
+        Whether PIF cells also say if their landmark is visible or hidden.
+    layers
+        Names of categories by layer of clothing, such as ``{"outer": ["Blazer", "Outwear"]}``: each
+        layer has landmark and edge fields of its own, so that a jacket's collar and that of the shirt
+        under it can be found a pixel apart. Categories that are named nowhere share one more layer,
+        ``"rest"``; empty for one layer of all.
     """
 
     backbone: str = Field(default="efficientnet_lite0", max_length=100)
@@ -52,11 +64,30 @@ class NetworkConfig(Options):
     fork_beta: float = Field(default=0.5, ge=0.0, le=1.0)
     dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
     drop_path: float = Field(default=0.0, ge=0.0, lt=1.0)
+    visibility: bool = False
+    layers: dict[str, list[str]] = Field(default_factory=dict, max_length=MAX_LAYERS)
 
     @field_validator("backbone")
     @classmethod
     def _known(cls, value: str) -> str:
         find_backbone(value)
+        return value
+
+    @field_validator("layers")
+    @classmethod
+    def _each_category_once(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name) or name == REST:
+                raise ValueError(
+                    f"{shown(name)} is no name of a layer; expected letters, digits, - and _, and not "
+                    f"{REST}, which has the categories that no layer names"
+                )
+        names = [category for categories in value.values() for category in categories]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(
+                f"{shown(twice[0])} is in several layers; expected each category in one"
+            )
         return value
 
     @property

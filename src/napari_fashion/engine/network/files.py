@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.model_file import TOGETHER, ModelFile
 from napari_fashion.engine.network.network import Network
 from napari_fashion.engine.weights import expect_shapes_of, read_weights
@@ -55,7 +56,8 @@ def load_network(file: ModelFile) -> Network:
         If the weights are damaged, of another network, or not those that the description was saved with.
     """
     schema, config = file.schema, file.description.network
-    sizes = (schema.n_landmarks, len(schema.edges), len(schema.categories))
+    fields = Layers.of(schema, config.layers).field_schema
+    sizes = (fields.n_landmarks, len(fields.edges), len(fields.categories))
     try:
         with torch.device("meta"):  # shapes without memory, however large they are
             shapes = Network(config, *sizes)

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 CONFIDENCE = "confidence"
+VISIBLE = "visible"
 
 Kind = Literal["confidence", "position", "log_spread", "size", "logit"]
 
@@ -148,6 +149,8 @@ PIF = HeadSpec(
     (CONFIDENCE, "x", "y", "log_spread", "size"),
     (Point("x", "y", "log_spread", "size"),),
 )
+PIF_VISIBLE = HeadSpec(PIF.name, PIF.fields, (*PIF.channels, VISIBLE), PIF.points)
+"""PIF whose cells also say whether the landmark that they point at is visible and not hidden."""
 PAF = HeadSpec(
     "paf",
     "edges",
@@ -159,5 +162,12 @@ PAF = HeadSpec(
 )
 CATEGORY = HeadSpec("category", "categories", ("logit",))
 
-HEADS = (PIF, PAF, CATEGORY)
-"""The heads of every network, in the order of its output."""
+
+def heads_of(*, visibility: bool) -> tuple[HeadSpec, HeadSpec, HeadSpec]:
+    """Return the heads of a network in the order of its output, with or without visibility."""
+    return (PIF_VISIBLE if visibility else PIF, PAF, CATEGORY)
+
+
+def pif_spec(channels: int) -> HeadSpec:
+    """Return the PIF head that has so many channels."""
+    return PIF_VISIBLE if channels == len(PIF_VISIBLE) else PIF

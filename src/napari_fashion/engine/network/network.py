@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from napari_fashion.engine.network.backbones.backbone import build_backbone
 from napari_fashion.engine.network.config import NECK_STRIDE, NetworkConfig
 from napari_fashion.engine.network.fork import fork
-from napari_fashion.engine.network.heads import CONFIDENCE, PAF, PIF, HeadSpec
+from napari_fashion.engine.network.heads import CONFIDENCE, PAF, HeadSpec, heads_of
 from napari_fashion.engine.network.necks import SumNeck
 
 START_LOGIT = -3.0
@@ -25,7 +25,7 @@ class Heads(NamedTuple):
     Attributes
     ----------
     pif
-        (B, K, channels, H, W), see `heads.PIF`.
+        (B, K, channels, H, W), see `heads.PIF` and `heads.PIF_VISIBLE`.
     paf
         (B, E, channels, H, W), see `heads.PAF`.
     category
@@ -98,7 +98,8 @@ class Network(nn.Module):
         assert self.backbone.strides[0] == NECK_STRIDE
         self.neck = None if plain else SumNeck(channels, config.width, config.blocks)
         width = channels[-1] if plain else config.width
-        self.pif = Head(width, PIF, landmarks, config.upsample)
+        pif, _, _ = heads_of(visibility=config.visibility)
+        self.pif = Head(width, pif, landmarks, config.upsample)
         self.paf = Head(width, PAF, edges, config.upsample) if edges else None
         self.dropout = nn.Dropout(config.dropout)
         self.category = nn.Conv2d(channels[-1], categories, 1) if categories else None

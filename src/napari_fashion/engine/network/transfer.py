@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from napari_fashion.engine.network.heads import CATEGORY, PAF, PIF, HeadSpec
+from napari_fashion.engine.layers import Layer, Layers
+from napari_fashion.engine.network.heads import CATEGORY, PAF, HeadSpec, heads_of
 from napari_fashion.engine.network.network import Heads, Network
 from napari_fashion.schema import Schema
 
@@ -36,27 +37,36 @@ class FieldMatch:
         """Places of the fields that the other head lacks."""
         return [i for i, place in enumerate(self.source) if place < 0]
 
-    def rows(self, spec: HeadSpec, upsample: int) -> Tensor:
+    def rows(self, spec: HeadSpec, upsample: int, start: HeadSpec | None = None) -> Tensor:
         """Return where the rows of the head's convolution are in the other one's.
 
         Parameters
         ----------
         spec
             The head's channels.
+        start
+            The other head's, if they are others.
         upsample
             Of its PixelShuffle, which makes one channel of upsample^2 neighbouring rows.
 
         Returns
         -------
-        (fields * channels * upsample^2,) int64; -1 for rows of new fields.
+        (fields * channels * upsample^2,) int64; -1 for rows of new fields and new channels.
         """
+        start = start or spec
         same = torch.arange(len(spec))
         other = torch.tensor(spec.reversed_order) if any(self.reversed) else same
+        there = torch.tensor(
+            [start.index(name) if name in start.channels else -1 for name in spec.channels]
+        )
         rows = []
         for place, turned in zip(self.source, self.reversed, strict=True):
-            channels = place * len(spec) + (other if turned else same)
-            copies = channels[:, None] * upsample**2 + torch.arange(upsample**2)
-            rows.append(copies.flatten() if place >= 0 else torch.full((copies.numel(),), -1))
+            channels = there[other if turned else same]
+            copies = (place * len(start) + channels)[:, None] * upsample**2 + torch.arange(
+                upsample**2
+            )
+            known = (channels >= 0)[:, None] & torch.tensor(place >= 0)
+            rows.append(torch.where(known, copies, -1).flatten())
         return torch.cat(rows) if rows else torch.zeros(0, dtype=torch.long)
 
 
@@ -126,6 +136,47 @@ class SchemaMatch:
         return bool(self.landmarks.new or self.edges.new or self.categories.new)
 
 
+def match_fields(start: Layers, run: Layers) -> SchemaMatch:
+    """Match the fields of two networks, whose layers may be others.
+
+    A layer's fields are those of the start's layer of the same name, else of the one with which it shares
+    the most categories, else of any that has the landmark.
+    """
+    known = start.schema.category_names
+    source: list[int] = []
+    for layer in run.layers:
+        own = {run.schema.category_names[c] for c in layer.categories}
+
+        def nearness(other: Layer, layer: Layer = layer, own: set[str] = own) -> tuple[bool, int]:
+            return other.name != layer.name, -len(own & {known[c] for c in other.categories})
+
+        ranked = sorted(start.layers, key=nearness)
+        for i in layer.landmarks:
+            name = run.schema.landmarks[i]
+            places = [
+                other.first + place
+                for other in ranked
+                for place, theirs in enumerate(other.landmarks)
+                if start.schema.landmarks[theirs] == name
+            ]
+            source.append(places[0] if places else -1)
+    landmarks = FieldMatch(tuple(source), (False,) * len(source))
+    place = {ends: i for i, ends in reversed([*enumerate(start.field_schema.edges)])}
+    found, turned = [], []
+    for a, b in run.field_schema.edges:
+        ends = source[a], source[b]
+        way, back = place.get(ends, -1), place.get(ends[::-1], -1)
+        found.append(way if way >= 0 else back)
+        turned.append(way < 0 <= back)
+    return SchemaMatch(
+        start.field_schema,
+        run.field_schema,
+        landmarks,
+        FieldMatch(tuple(found), tuple(turned)),
+        _by_name(start.schema.category_names, run.schema.category_names),
+    )
+
+
 def _by_name(start: Sequence[str], names: Sequence[str]) -> FieldMatch:
     place = {name: i for i, name in enumerate(start)}
     return FieldMatch(tuple(place.get(n, -1) for n in names), (False,) * len(names))
@@ -167,12 +218,12 @@ class Origin:
         Parameters
         ----------
         start, network
-            Of one configuration; `network` has fresh heads.
+            Of one configuration but for layers and visibility; `network` has fresh heads.
         match
-            Of their schemas.
+            Of their fields (`match_fields`).
         """
         theirs = {k: v.detach().cpu() for k, v in start.state_dict().items()}
-        rows = _rows_by_weight(network, match)
+        rows = _rows_by_weight(start, network, match)
         state: dict[str, Tensor] = {}
         new_rows: dict[str, Tensor] = {}
         for name, value in network.state_dict().items():
@@ -208,11 +259,13 @@ class Origin:
         return shares.view(-1, *[1] * (value.ndim - 1))
 
 
-def _rows_by_weight(network: Network, match: SchemaMatch) -> dict[str, Tensor]:
+def _rows_by_weight(start: Network, network: Network, match: SchemaMatch) -> dict[str, Tensor]:
     """Return, for each weight of a head of `network`, where its rows are in the start's."""
     upsample = network.config.upsample
+    pif, _, _ = heads_of(visibility=network.config.visibility)
+    before, _, _ = heads_of(visibility=start.config.visibility)
     heads = (
-        (f"{PIF.name}.conv", network.pif, match.landmarks.rows(PIF, upsample)),
+        (f"{pif.name}.conv", network.pif, match.landmarks.rows(pif, upsample, before)),
         (f"{PAF.name}.conv", network.paf, match.edges.rows(PAF, upsample)),
         (CATEGORY.name, network.category, match.categories.rows(CATEGORY, 1)),
     )

@@ -55,12 +55,16 @@ class FieldTargets(NamedTuple):
         order of memory.
     points
         What these cells point to, in the order of `HeadSpec.points`: one for PIF, two for PAF.
+    visible
+        (P,) float32: 1 where the landmark that the cell points to is visible, 0 where it is hidden; None
+        for PAF.
     """
 
     confidence: Tensor
     weight: Tensor
     cells: Tensor
     points: tuple[PointTargets, ...]
+    visible: Tensor | None = None
 
 
 class Targets(NamedTuple):
@@ -100,9 +104,9 @@ def encode_targets(
     Parameters
     ----------
     garments
-        B images with N garments.
+        B images with N garments, of the network's landmarks (`in_layers`).
     schema
-        K landmarks with their sigmas, E edges.
+        The network's K landmarks with their sigmas, and E edges.
     options
         See `TargetOptions`.
     shape
@@ -128,7 +132,8 @@ def encode_targets(
 
     rows = torch.nonzero(labelled)  # (R, 3): image, garment, landmark
     near = _near_points(xy[rows.unbind(1)], shape, options.side)
-    pif = _field(rows, near, [(xy, size)], counts, grown, unlabelled)
+    seen = garments.visibility == 2
+    pif = _field(rows, near, [(xy, size)], counts, grown, unlabelled, seen)
 
     edges = torch.tensor(schema.edges, dtype=torch.long, device=device).reshape(-1, 2)
     first, second = edges[:, 0], edges[:, 1]
@@ -218,6 +223,7 @@ def _field(
     counts: Tensor,
     grown: Tensor,
     ignored: Tensor,
+    seen: Tensor | None = None,
 ) -> FieldTargets:
     """Give each cell to the nearest of the rows that are near it.
 
@@ -233,6 +239,8 @@ def _field(
         (B, H, W) bool: cells that count.
     grown
         (B, N, H, W) bool: cells in which what is `ignored` (B, N, L) of a garment gives no loss.
+    seen
+        (B, N, L) bool: what is visible and not hidden.
     """
     n_channels = ignored.shape[2]
     height, width = counts.shape[1:]
@@ -262,6 +270,7 @@ def _field(
             PointTargets(places[image, garment, channel] - at, sizes[image, garment, channel])
             for places, sizes in ends
         ),
+        None if seen is None else seen[image, garment, channel].float(),
     )
 
 

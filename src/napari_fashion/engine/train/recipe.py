@@ -56,6 +56,9 @@ PACKAGED, RANDOM = "imagenet", "none"
 REGULARISERS = ("dropout", "drop_path")
 """Parts of `NetworkConfig` that change how a network learns, and not what it is."""
 
+OF_HEADS = ("visibility", "layers")
+"""Parts of `NetworkConfig` that a run may change: what fields the heads have, matched with the start's."""
+
 
 def _of_this_format(data: dict[str, Any], where: str) -> dict[str, Any]:
     """Return the content of a ``recipe.json`` in today's names; refuse what cannot be had any more."""
@@ -149,7 +152,8 @@ class Recipe(Options):
         A model to start from (a path or ``"bundled"``), a recipe (``.toml``) that makes it, or
         None for random weights. The network is then the model's, and so are the input size and what
         `INHERITED` names, if this recipe does not set them; other values that it leaves open are those
-        of `FINE_TUNING`. Of the network a recipe can set what only training knows (`REGULARISERS`).
+        of `FINE_TUNING`. Of the network a recipe can set what only training knows (`REGULARISERS`), and
+        what its heads have fields for (`OF_HEADS`).
     pretrained
         Weights that the backbone starts from: ``"imagenet"`` for those that the package carries,
         a file (`Backbone.load_pretrained`) relative to the recipe, or ``"none"`` for random ones.
@@ -311,7 +315,7 @@ class Recipe(Options):
         Parameters
         ----------
         network
-            Of that model; `REGULARISERS` that this recipe sets take the place of its own.
+            Of that model; `REGULARISERS` and `OF_HEADS` that this recipe sets take the place of its own.
         recipe
             The dictionary form of the recipe by which that model was trained; `INHERITED` parts of
             it are taken.
@@ -359,7 +363,7 @@ class Recipe(Options):
 
     def _inherited_network(self, network: NetworkConfig) -> NetworkConfig:
         own = {name: getattr(self.network, name) for name in self.network.model_fields_set}
-        for name in own.keys() - set(REGULARISERS):
+        for name in own.keys() - {*REGULARISERS, *OF_HEADS}:
             if own[name] != getattr(network, name):
                 raise RecipeError(
                     f"network.{name} is {own[name]!r}; expected {getattr(network, name)!r}, as the "

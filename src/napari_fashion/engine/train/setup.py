@@ -20,10 +20,16 @@ from napari_fashion.engine.data.split import (
     split_images,
 )
 from napari_fashion.engine.devices import choose_device
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_file import ModelInfo
 from napari_fashion.engine.network.folding import fold_norms
-from napari_fashion.engine.network.transfer import CategoryTeacher, Origin, SchemaMatch
+from napari_fashion.engine.network.transfer import (
+    CategoryTeacher,
+    Origin,
+    SchemaMatch,
+    match_fields,
+)
 from napari_fashion.engine.train.events import NoticeEvent
 from napari_fashion.engine.train.fine_tuning import batch_for, epochs_for
 from napari_fashion.engine.train.notices import data_notices
@@ -123,7 +129,10 @@ def set_up(recipe: Recipe, folder: Path, *, resume: bool, device: str) -> Setup:
     model = Model.create(recipe.network, schema, info, place)
     origin = None
     if start is not None and plan.match is not None:
-        origin = Origin.of(start.network, model.network, plan.match)
+        fields = match_fields(
+            Layers.of(start.schema, start.config.layers), Layers.of(schema, recipe.network.layers)
+        )
+        origin = Origin.of(start.network, model.network, fields)
         model.network.load_state_dict(origin.state)
     elif (weights := recipe.backbone_weights) is not None and not resume:
         model.network.backbone.load_pretrained(weights)

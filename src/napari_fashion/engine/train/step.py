@@ -13,11 +13,13 @@ from napari_fashion.engine.augment.batch import augment_batch
 from napari_fashion.engine.augment.draws import Draws, mixed_key
 from napari_fashion.engine.data.batch import Canvases
 from napari_fashion.engine.distributed import processes
+from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.losses.category import Teacher
 from napari_fashion.engine.losses.total import Normalisers, compute_losses
 from napari_fashion.engine.network.network import Network
 from napari_fashion.engine.network.transfer import CategoryTeacher
 from napari_fashion.engine.targets.encode import Targets, encode_targets
+from napari_fashion.engine.targets.layers import in_layers
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.schema import Schema
 
@@ -71,6 +73,7 @@ class LossComputer:
         device: torch.device,
     ) -> None:
         self.recipe, self.schema, self.device = recipe, schema, device
+        self.layers = Layers.of(schema, recipe.network.layers)
         self.augment = recipe.augment if schema.mirrors else recipe.augment.unflipped()
         self.network, self.teacher = network, teacher
         self.category_rates = category_rates
@@ -108,7 +111,11 @@ class LossComputer:
         )
         cells = side // recipe.network.stride
         targets = encode_targets(
-            garments, self.schema, recipe.targets, (cells, cells), recipe.network.stride
+            in_layers(garments, self.layers),
+            self.layers.field_schema,
+            recipe.targets,
+            (cells, cells),
+            recipe.network.stride,
         )
         return Prepared(inputs.contiguous(memory_format=torch.channels_last), targets)
 

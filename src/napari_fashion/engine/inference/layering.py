@@ -1,0 +1,91 @@
+"""Garments that were found in the fields of several layers: which of them are one, which one is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fashion.engine.prediction import PredictedGarment
+
+SAME = 0.6
+"""Mean similarity (of COCO's keypoint kind, 0 to 1) of the landmarks from which two garments of different
+layers are one."""
+
+SHARED = 0.6
+"""Share of the landmarks of the larger of two garments that both have to have for that: a shirt of which
+only the collar is seen is not the jacket over it."""
+
+
+def found_once(
+    garments: Sequence[PredictedGarment], sigmas: Sequence[float], landmark_threshold: float
+) -> list[PredictedGarment]:
+    """Leave out garments that a surer one of another layer is, too; best score first.
+
+    Parameters
+    ----------
+    garments
+        Of one image, K landmarks each.
+    sigmas
+        (K,) of the schema.
+    landmark_threshold
+        Landmarks with a lower score complete a garment, and do not count.
+    """
+    ranked = sorted(garments, key=lambda garment: -garment.score)
+    dropped: set[int] = set()
+    for i, j in combinations(range(len(ranked)), 2):
+        one, other = ranked[i], ranked[j]
+        if i in dropped or j in dropped or one.layer == other.layer:
+            continue
+        if _are_same(one, other, np.asarray(sigmas), landmark_threshold):
+            dropped.add(j)
+    return [garment for i, garment in enumerate(ranked) if i not in dropped]
+
+
+def _are_same(
+    one: PredictedGarment,
+    other: PredictedGarment,
+    sigmas: NDArray[np.float64],
+    landmark_threshold: float,
+) -> bool:
+    first, second = (g.found & (g.scores >= landmark_threshold) for g in (one, other))
+    both = first & second
+    if both.sum() < max(1, SHARED * max(first.sum(), second.sum())):
+        return False
+    places = np.concatenate([one.xy[first], other.xy[second]])
+    area = float(np.prod(np.ptp(places, axis=0) + 1))
+    squared = ((one.xy[both] - other.xy[both]) ** 2).sum(1)
+    similarity = np.exp(-squared / (2 * (2 * sigmas[both]) ** 2 * area))
+    return bool(similarity.mean() >= SAME)
+
+
+def filling_most(
+    garments: Sequence[PredictedGarment], size: tuple[int, int], landmark_threshold: float
+) -> list[PredictedGarment]:
+    """Return the garment of a crop: of those that the layers hold, the sure one that fills it.
+
+    Parameters
+    ----------
+    garments
+        One for each layer.
+    size
+        The crop's width and height.
+    landmark_threshold
+        Landmarks with a lower score do not say where a garment is, if two others do.
+
+    Returns
+    -------
+    One garment; none if there is none.
+    """
+
+    def fit(garment: PredictedGarment) -> float:
+        sure = garment.found & (garment.scores >= landmark_threshold)
+        placed = sure if sure.sum() >= 2 else garment.found
+        if not placed.any():
+            return 0.0
+        extent = np.ptp(garment.xy[placed], axis=0) / np.asarray(size)
+        return garment.score * float(np.sqrt(extent).mean())
+
+    return sorted(garments, key=fit, reverse=True)[:1]
