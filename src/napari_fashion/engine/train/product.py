@@ -127,8 +127,7 @@ class Product:
         A sentence each on presence and visibility; empty if the network tells none, or there are no
         images.
         """
-        # Networks of other versions have no such field.
-        if not getattr(self.averaged.config, "visibility", False) or not self._val_images:
+        if not self.averaged.config.visibility or not self._val_images:
             return ()
         model = self.model()
         model.network.eval()
