@@ -17,7 +17,6 @@ PRESENCE_ROWS = {
     "found_error_hidden": ("of these: AVG NE by the file's box, hidden", False),
     "found_pooled_visible": ("of these: pooled NE by the file's box, visible", False),
     "found_pooled_hidden": ("of these: pooled NE by the file's box, hidden", False),
-    "absent_per_image": ("detected landmarks that are not there, an image", False),
     "missed": ("of these: landmarks that are there and not detected", True),
     "visibility_right": ("of these: visible or hidden right", True),
     "visibility_commoner": ("  if always the commoner one", True),
@@ -136,7 +135,14 @@ class Evaluation:
         if not r.presence:
             return []
         matched = f"{r.n_matched} of {r.n_garments}"
-        rows: list[Row | None] = [("garments with an OKS from 0.5", matched, "")]
+        rows: list[Row | None] = [
+            self._row(
+                "detected landmarks that are not there, an image",
+                r.presence.get("absent_per_image"),
+                "presence.absent_per_image",
+            ),
+            ("garments with an OKS from 0.5", matched, ""),
+        ]
         for name, (label, percent) in PRESENCE_ROWS.items():
             if name.startswith("visible") and not r.tells_visibility:
                 continue

@@ -73,7 +73,9 @@ class Groups:
 
             groups[name] = {"garments": len(rows), **figures(np.ones(len(rows)))}
             if intervals is not None:
-                own = bootstrap_intervals(figures, [keys[row] for row in rows.tolist()], **bootstrap)
+                own = bootstrap_intervals(
+                    figures, [keys[row] for row in rows.tolist()], **bootstrap
+                )
                 intervals |= {f"{kind}.{name}.{metric}": bound for metric, bound in own.items()}
         return groups
 
