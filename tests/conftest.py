@@ -32,6 +32,18 @@ def photos_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def people_dir() -> Path:
+    """Folder of the street photos (`images/`, `unlabelled/`, `train.json`), or skip."""
+    folder = Path(os.environ.get("NAPARI_FASHION_PEOPLE", SHARED / "data" / "people"))
+    if not (folder / "images").is_dir():
+        pytest.skip(
+            "the street photos are not here; run `napari-fashion fetch people` and set "
+            "NAPARI_FASHION_PEOPLE to the folder"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
 def reference_dir() -> Path:
     """Folder of reference fields and what the reference decoder finds in them, or skip."""
     folder = Path(os.environ.get("NAPARI_FASHION_REFERENCE", SHARED / "reference"))

@@ -31,6 +31,7 @@ FORBIDDEN = (
         ("napari_fashion.editing.opening", ("torch", "numba")),
         ("napari_fashion.editing.predictions", ("torch", "numba")),
         ("napari_fashion.datasets.photos", ("torch", "numba", "napari_fashion.engine")),
+        ("napari_fashion.datasets.people", ("torch", "numba", "napari_fashion.engine")),
         ("napari_fashion.datasets.procedural", ("torch", "numba", "napari_fashion.engine")),
         ("napari_fashion.datasets.opening", ("torch", "numba", "scipy", "napari_fashion.engine")),
         ("napari_fashion.engine.data.reading", ("torch", "numba")),

@@ -273,6 +273,27 @@ def test_or_one_of_the_files_be_named_for_it(unknown, qtbot) -> None:
     assert texts(unknown) == {}
 
 
+def test_or_several_of_the_files_stand_for_it(qtbot) -> None:
+    dialog = CategoryMapDialog(None, ["Outwear", "Pants"], ["coat", "jacket", "trousers"])
+    qtbot.addWidget(dialog)
+    also = dialog.also["Outwear"]
+    assert not also.isEnabled()  # nothing is chosen yet
+    assert dialog.answer == {}
+    dialog.choices["Outwear"].setCurrentText("jacket")
+    dialog.choices["Pants"].setCurrentText("trousers")
+    assert also.isEnabled()
+    shown = {name: action.isVisible() for name, action in also.actions_of.items()}
+    assert shown == {"coat": True, "jacket": False, "trousers": True}
+    also.actions_of["coat"].trigger()
+    assert also.text() == "Also: 1"
+    assert dialog.answer == {"Outwear": ("jacket", "coat"), "Pants": "trousers"}
+    dialog.choices["Outwear"].setCurrentText("coat")  # what was further is the first now
+    assert also.text() == "Also…"
+    assert dialog.answer == {"Outwear": "coat", "Pants": "trousers"}
+    dialog.choices["Outwear"].setCurrentIndex(0)
+    assert dialog.answer == {"Pants": "trousers"}
+
+
 def test_or_be_left_out_for_good(unknown, qtbot) -> None:
     answer(unknown, CATEGORIES, "Leave out")
     unknown.actions.next_image()

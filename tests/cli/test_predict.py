@@ -339,6 +339,22 @@ def test_several_coco_files_or_files_with_images_are_refused(
     assert "--images names the folder of a COCO file's images" in capsys.readouterr().err
 
 
+def test_a_data_set_by_name(tmp_path, options, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("napari_fashion.datasets.opening.cache_folder", lambda: tmp_path / "cache")
+    out = tmp_path / "predictions.json"
+    assert main(["predict", "samples:3:1", "--out", str(out), *options]) == status.DONE
+    assert {result["image_id"] for result in json.loads(out.read_text())} == {1, 2, 3}
+    assert sorted(contents(tmp_path)) == ["predictions.json"]  # the ids are the data set's own
+    kept = tmp_path / "kept.json"
+    assert main(["predict", "samples:3:1", "--annotations", str(kept), *options]) == status.DONE
+    assert [image.path.is_file() for image in Dataset.load(kept).images] == [True] * 3
+    capsys.readouterr()
+    assert (
+        main(["predict", "people:tset", "--out", str(tmp_path / "x.json"), *options]) != status.DONE
+    )
+    assert "no such split; expected people:train" in capsys.readouterr().err
+
+
 def test_a_name_with_brackets_is_a_name(photos, tmp_path, options) -> None:
     (photos / "001.png").rename(photos / "[bold]1[red].png")
     out = tmp_path / "out.json"

@@ -101,6 +101,8 @@ def test_the_answers() -> None:
         CategoryAnswer("ask", {"Blouse": "Shirt", "Dress": ""}),
         CategoryAnswer("skip", {"Blouse": "Dress", "Shirt": "Dress"}),
         CategoryAnswer("add", {"Blouse": "Dress"}),
+        CategoryAnswer("skip", {"Blouse": ("Shirt", "Dress")}),
+        CategoryAnswer("skip", {"Blouse": ("Dress", "Shirt"), "Skirt": ("Dress",), "Shirt": ""}),
     ],
     ids=repr,
 )
@@ -118,6 +120,7 @@ def test_an_answer_is_remembered_in_the_file(answer) -> None:
         assert rule.unknown == given.unknown
         assert sorted(rule.left_out) == sorted(given.left_out)
         assert rule.new == []
+        assert [rule.index_of(key) for key in (10, 11)] == [given.index_of(key) for key in (10, 11)]
         assert operations.remember_categories(again, MODEL, answer) is None
     edit.inverse().apply(data)
     assert data.to_document() == before
@@ -185,6 +188,9 @@ def test_a_map_of_categories(tmp_path) -> None:
     path = tmp_path / "map.toml"
     path.write_bytes(b'\xef\xbb\xbf[categories]\n"Blouse" = "Shirt"\nSkirt = ""\n')
     assert read_category_map(path) == CategoryAnswer("ask", {"Blouse": "Shirt", "Skirt": ""})
+    path.write_text('[categories]\nOutwear = ["coat", "cape"]\nTop = ["vest"]\n')
+    names = {"Outwear": ("coat", "cape"), "Top": ("vest",)}
+    assert read_category_map(path) == CategoryAnswer("ask", names)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +200,9 @@ def test_a_map_of_categories(tmp_path) -> None:
         ("categories = 3", r"found no \[categories\]"),
         ("[categories]\n[more]\n", "found the keys 'more'; expected one table"),
         ("[categories]\nBlouse = 3\n", r"categories.Blouse: found 3; expected the name"),
+        ("[categories]\nBlouse = []\n", r"categories.Blouse: found \[\]; .* a list of such names"),
+        ('[categories]\nBlouse = ["a", ""]\n', r"categories.Blouse: found \['a', ''\]; expected"),
+        ('[categories]\nBlouse = ["a", 3]\n', r"categories.Blouse: found \['a', 3\]; expected"),
         ("[categories", "not valid TOML"),
         ("\x00", "there is a null character; expected a map of categories"),
     ],
@@ -205,6 +214,32 @@ def test_a_map_that_is_none(tmp_path, text, words) -> None:
         read_category_map(path)
     with pytest.raises(FashionError):
         read_category_map(tmp_path / "none.toml")
+
+
+def test_several_of_the_files_stand_for_one_of_the_models() -> None:
+    data = dataset("coat", "cape", "jacket", "Dress")
+    outwear = MODEL.category_index("Outwear")
+    answer = CategoryAnswer("skip", {"Outwear": ("jacket", "coat", "cape")})
+    rule = CategoryRule.of(data, MODEL, answer)
+    assert rule.id_of(outwear) == 12  # what predicted garments get: the first
+    assert [rule.index_of(key) for key in (10, 11, 12, 13)] == [outwear] * 3 + [DRESS]
+    both = CategoryAnswer("skip", {"Outwear": ("coat", "cape"), "Top": ("cape",)})
+    assert CategoryRule.of(data, MODEL, both).index_of(11) == UNCLEAR
+    with pytest.raises(FashionError, match=r"'Outwear' = 'cap', which is none of the .*'cape'"):
+        CategoryRule.of(data, MODEL, CategoryAnswer("skip", {"Outwear": ("coat", "cap")}))
+
+
+def test_a_later_answer_of_several_names_takes_the_place_of_an_earlier_one() -> None:
+    data = dataset("coat", "cape", "jacket")
+    outwear = MODEL.category_index("Outwear")
+    for names in (("jacket", "cape"), ("cape", "coat")):
+        edit = operations.remember_categories(
+            data, MODEL, CategoryAnswer("ask", {"Outwear": names})
+        )
+        edit.apply(data)
+    rule = CategoryRule.of(reopened(data), MODEL)
+    assert rule.id_of(outwear) == 11
+    assert [rule.index_of(key) for key in (10, 11, 12)] == [outwear, outwear, FOREIGN]
 
 
 def test_a_name_that_is_spelled_otherwise_is_the_same() -> None:

@@ -8,7 +8,13 @@ import pytest
 from drawn import SCHEMA
 from napari_fashion.coco import Dataset
 from napari_fashion.datasets import photos
-from napari_fashion.datasets.opening import _KINDS, image_identity, open_source, register_source
+from napari_fashion.datasets.opening import (
+    _KINDS,
+    image_identity,
+    open_source,
+    register_source,
+    unlabelled_of,
+)
 from napari_fashion.datasets.source import Source
 from napari_fashion.errors import CocoError, RecipeError
 from napari_fashion.registry import Registry
@@ -66,7 +72,7 @@ def test_a_kind_is_registered_once_and_opens(monkeypatch) -> None:
     kinds.update(_KINDS)
     monkeypatch.setattr("napari_fashion.datasets.opening._KINDS", kinds)
 
-    @register_source("nothing-yet", expected="nothing-yet:NAME", numbered=True)
+    @register_source("nothing-yet", expected="nothing-yet:NAME", names="source")
     def opener(argument: str, source: Source) -> Dataset:
         document = {"images": [{"id": 1, "file_name": argument}], "annotations": []}
         return Dataset.from_document(document | {"categories": []}, fallback=SCHEMA)
@@ -86,6 +92,13 @@ def test_images_are_known_by_name_and_grouped_by_sender(drawn) -> None:
         assert image_identity(Source(file=file), "a/001.png") == ("a/001.png",) * 2
     drawn_key = image_identity(Source(file="samples:2:7"), f"images/{name}.jpg")
     assert drawn_key == (f"samples:2:7/images/{name}.jpg",) * 2
+
+
+def test_what_visibility_0_means_is_known_of_named_sources() -> None:
+    absent = ("photos:train", "photos:test", "people:test:tags", "people:validation", "samples:3:1")
+    unknown = ("photos:pseudo", "photos:unlabelled", "people:tagged", "people:x", "a.json", "x:y")
+    assert {unlabelled_of(Source(file=name)) for name in absent} == {"absent"}
+    assert {unlabelled_of(Source(file=name)) for name in unknown} == {"unknown"}
 
 
 def test_samples_are_rendered_once(tmp_path, monkeypatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -246,10 +248,26 @@ def test_what_fills_a_crop_counts_by_its_sure_landmarks():
     guessed = predicted(wide, [0.05] * 4 + [0] * 4, 0.05)
     small = predicted(np.array(wide) * 0.2, [0.9] * 4 + [0] * 4, 0.6, layer=1)
     large = predicted(np.array(wide) * 0.9, [0.9] * 4 + [0] * 4, 0.6, layer=2)
-    assert filling_most([guessed, small, large], (101, 101), 0.15) == [large]
-    assert filling_most([], (101, 101), 0.15) == []
+    every = [1.0, 1.0, 1.0]
+    (found,) = filling_most([guessed, small, large], (101, 101), 0.15, every)
+    assert found.layer == 2
+    np.testing.assert_array_equal(found.xy, large.xy)
+    (found,) = filling_most([guessed, small, large], (101, 101), 0.15, [1.0, 1.0, 0.1])
+    assert found.layer == 1  # whose categories are seen
+    assert filling_most([], (101, 101), 0.15, every) == []
     nothing = predicted(np.zeros((8, 2)), [0] * 8, 0.0)
-    assert filling_most([nothing], (101, 101), 0.15) == [nothing]
+    assert filling_most([nothing], (101, 101), 0.15, every) == [nothing]
+
+
+def test_the_category_of_a_crop_is_that_of_all_layers_by_what_fills_it():
+    wide = [(0, 0), (100, 0), (0, 100), (100, 100), (0, 0), (0, 0), (0, 0), (0, 0)]
+    scores = [0.9] * 4 + [0] * 4
+    jacket = replace(predicted(wide, scores, 0.6, layer=0), category=np.eye(15)[index("Outwear")])
+    shirt = replace(predicted(wide, scores, 0.4, layer=2), category=np.eye(15)[index("Shirt")])
+    (found,) = filling_most([shirt, jacket], (101, 101), 0.15, [1.0, 1.0, 1.0])
+    assert found.layer == 0
+    assert found.category[index("Outwear")] == pytest.approx(0.6)
+    assert found.category[index("Shirt")] == pytest.approx(0.4)
 
 
 def test_an_ordinary_model_is_found_in_as_before():

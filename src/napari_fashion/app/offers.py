@@ -15,7 +15,7 @@ from psygnal import Signal
 
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.session import Session
-from napari_fashion.coco.categories import CategoryAnswer, file_categories
+from napari_fashion.coco.categories import CategoryAnswer, Names, file_categories
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing.editor import Applied, Editor
 from napari_fashion.errors import OutsideRootError
@@ -59,8 +59,8 @@ class Offers:
         session.opened.connect(self._on_opened)
         session.image_read.connect(self._on_image)
         session.categories_missing.connect(self._on_categories)
-        self.ask_map: Callable[[list[str], list[str]], dict[str, str] | None] = lambda a, b: None
-        """Lets the person choose the file's category for each of the model's."""
+        self.ask_map: Callable[[list[str], list[str]], dict[str, Names] | None] = lambda a, b: None
+        """Lets the person choose the file's category, or several, for each of the model's."""
         self.predict_again: Callable[[list[RecordId]], None] = lambda ids: None
 
     def make(self, kind: str, offer: Offer) -> None:

@@ -96,13 +96,13 @@ def open_dataset(
     Parameters
     ----------
     inputs
-        One COCO file, or images, folders and globs.
+        One COCO file, or one data set by name (``people:test``), or images, folders and globs.
     schema
         What the landmarks of images without annotations are.
 
     Returns
     -------
-    The data set, and whether it is the person's own COCO file.
+    The data set, and whether it has records of its own: a COCO file, or one by name.
 
     Raises
     ------
@@ -110,7 +110,12 @@ def open_dataset(
         If there is nothing, or several COCO files.
     """
     from napari_fashion.coco import Dataset
+    from napari_fashion.datasets.opening import is_named, open_source
+    from napari_fashion.datasets.source import Source
 
+    if len(inputs) == 1 and is_named(inputs[0]) and not is_file(Path(inputs[0])):
+        where = None if images is None else str(images)
+        return open_source(Source(file=inputs[0], images=where), schema), True
     if any(is_coco(text) for text in inputs):
         if len(inputs) > 1:
             raise FashionError(

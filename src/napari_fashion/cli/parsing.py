@@ -262,7 +262,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
 
 def add_categories(parser: argparse.ArgumentParser, *, add: bool = True) -> None:
     """Add what becomes of categories that the model and the file don't share."""
-    choices = 'a map (TOML, [categories] with "the model\'s" = "the file\'s"), '
+    choices = 'a map (TOML, [categories] with "the model\'s" = "the file\'s", or ["several", "of them"]), '
     choices += "'add' (the model's are added to what is written), " if add else ""
     parser.add_argument(
         "--categories", default="skip", metavar="MAP.toml|add|skip" if add else "MAP.toml|skip",

@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
         "input", nargs="+", type=parsing.name,
-        help="images, folders, globs, or one COCO file; '-' reads a list from standard input",
+        help="images, folders, globs, one COCO file, or a data set by name (people:test); '-' reads a list "
+        "from standard input",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=parsing.path, metavar="FILE",

@@ -6,15 +6,19 @@ of the same name, or of the one name that differs only in case, spaces, hyphens 
 remembered on the file's category records, under our key::
 
     category["fashion"] = {
-        "model_categories": ["Blouse"],  # categories of models that this one of the file stands for
+        "model_categories": ["Blouse"],  # categories of models whose garments become this one of the file
+        "read_as": ["Top"],              # further ones that garments of this one count as
         "left_out": ["Skirt"],           # categories of models whose garments are left out of the file
     }
+
+Several of the file's categories may stand for one of the model's: garments of all of them count as the
+model's category, and a garment that the model predicts gets the first.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -34,6 +38,8 @@ FOREIGN: Final = -2
 """In place of a model's category: the file's has a name that the model does not know."""
 SPELLED: Final = "categories of the file that the model spells otherwise, taken for the same"
 """What `CategoryRule.spelled` is counted as (`Tally`)."""
+Names = str | tuple[str, ...]
+"""The file's categories that stand for one of a model's: a name, or several; empty text for none."""
 _BETWEEN: Final = re.compile(r"[\s_-]+")
 
 
@@ -47,12 +53,23 @@ class CategoryAnswer:
         ``"add"``: the file gets them. ``"skip"``: their garments are left out. ``"ask"``: they stay
         without an answer.
     names
-        For names of the model the names of the file's categories that they become; empty text leaves
-        their garments out.
+        For names of the model the file's category that they become, or several of the file's that stand
+        for it, of which predicted garments get the first; empty text leaves their garments out.
     """
 
     rest: Literal["add", "skip", "ask"] = "ask"
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, Names] = field(default_factory=dict)
+
+    def targets(self, name: str) -> tuple[str, ...]:
+        """Return the file's categories that stand for the model's category `name`; empty for none.
+
+        >>> answer = CategoryAnswer(names={"Top": "vest", "Outwear": ("coat", "cape"), "Body": ""})
+        >>> answer.targets("Top"), answer.targets("Outwear"), answer.targets("Body")
+        (('vest',), ('coat', 'cape'), ())
+        """
+        value = self.names.get(name, "")
+        names = (value,) if isinstance(value, str) else value
+        return tuple(dict.fromkeys(filter(None, names)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +119,7 @@ class CategoryRule:
         """
         answer = answer or CategoryAnswer()
         by_name = _by_name(dataset)
-        _check(answer.names, schema, by_name, dataset)
+        _check(answer, schema, by_name, dataset)
         remembered, skipped = _remembered(dataset)
         only = next(iter(by_name.values())) if len(by_name) == 1 else None
         answered = {*answer.names, *remembered, *skipped}
@@ -117,12 +134,12 @@ class CategoryRule:
         for index, name in enumerate(schema.category_names):
             found: RecordId | None = None
             if name in answer.names:
-                target = answer.names[name]
-                found = by_name[target] if target else None
-                if not target:
+                targets = answer.targets(name)
+                found = by_name[targets[0]] if targets else None
+                if not targets:
                     left_out.append(name)
             elif name in remembered:
-                found = remembered[name]
+                found = remembered[name][0]
             elif name in skipped and answer.rest != "add":
                 left_out.append(name)
             elif only is not None:
@@ -142,7 +159,8 @@ class CategoryRule:
             else:
                 unknown.append(name)
             ids.append(found)
-        stands = {n: by_name[theirs] for n, theirs in answer.names.items() if theirs}
+        given = {name: answer.targets(name) for name in answer.names}
+        stands = {n: [by_name[theirs] for theirs in names] for n, names in given.items() if names}
         indices = _indices(dataset, schema, {**remembered, **stands}, spelled)
         return cls(schema, tuple(ids), unknown, left_out, new, spelled, indices, only)
 
@@ -206,7 +224,8 @@ def read_category_map(path: Path | str) -> CategoryAnswer:
     """Read which of the file's categories each of a model's becomes.
 
     A TOML file: under ``[categories]`` lines such as ``"Blouse" = "Shirt"``, the model's name first;
-    ``"Skirt" = ""`` leaves those garments out.
+    ``"Outwear" = ["coat", "cape"]`` if several of the file's stand for it, the one that predicted garments
+    get first; ``"Skirt" = ""`` leaves those garments out.
 
     Raises
     ------
@@ -223,13 +242,19 @@ def read_category_map(path: Path | str) -> CategoryAnswer:
             f"{path}: found {found}; expected one table [categories] with lines such as "
             '"Blouse" = "Shirt": a category of the model, and the one of the file that it becomes.'
         )
-    for name, value in names.items():
-        if not isinstance(value, str):
-            raise FashionError(
-                f"{path}, categories.{name}: found {shown(value)}; expected the name of one of the "
-                'file\'s categories in quotes, or "" to leave such garments out.'
-            )
-    return CategoryAnswer(names=names)
+    return CategoryAnswer(names={n: _names(v, f"{path}, categories.{n}") for n, v in names.items()})
+
+
+def _names(value: object, where: str) -> Names:
+    """Return a value of a map as the names that it has."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(isinstance(v, str) and v for v in value):
+        return tuple(value)
+    raise FashionError(
+        f"{where}: found {shown(value)}; expected the name of one of the file's categories in quotes, a "
+        'list of such names, or "" to leave such garments out.'
+    )
 
 
 def remembered_values(
@@ -243,14 +268,17 @@ def remembered_values(
     skipped = _remembered(dataset)[1]
     out = [name for name in rule.left_out if name in answer.names or name not in skipped]
     stands: dict[RecordId, list[str]] = {}
-    for name, found in zip(schema.category_names, rule.ids, strict=True):
-        if answer.names.get(name) and found is not None:
-            stands.setdefault(found, []).append(name)
+    further: dict[RecordId, list[str]] = {}
+    by_name = _by_name(dataset)
+    for name in schema.category_names:
+        for place, target in enumerate(answer.targets(name)):
+            (further if place else stands).setdefault(by_name[target], []).append(name)
     values: dict[RecordId, dict[str, Any]] = {}
     for row, key in enumerate(dataset.ids("categories")):
         ours = dict(provenance.of(dataset.store.record("categories", key)))
         for kind, more in (
             (provenance.MODEL_CATEGORIES, stands.get(key, [])),
+            (provenance.READ_AS, further.get(key, [])),
             (provenance.LEFT_OUT, [] if row else out),
         ):
             before = provenance.names_of(ours, kind)
@@ -278,30 +306,34 @@ def _by_name(dataset: Dataset) -> dict[str, RecordId]:
     return dict(sorted(found.items(), key=lambda item: order[item[1]]))
 
 
-def _remembered(dataset: Dataset) -> tuple[dict[str, RecordId], set[str]]:
-    """Return what the file remembers: the file's category of names, and the names to leave out."""
-    stands: dict[str, RecordId] = {}
+def _remembered(dataset: Dataset) -> tuple[dict[str, list[RecordId]], set[str]]:
+    """Return what the file remembers: the file's categories of names, and the names to leave out.
+
+    The first of the file's categories is the one that predicted garments get.
+    """
+    stands: dict[str, list[RecordId]] = {}
     skipped: set[str] = set()
-    for key in dataset.ids("categories"):
-        ours = provenance.of(dataset.store.record("categories", key))
-        for name in provenance.names_of(ours, provenance.MODEL_CATEGORIES):
-            stands.setdefault(name, key)
-        skipped |= set(provenance.names_of(ours, provenance.LEFT_OUT))
+    for kind in (provenance.MODEL_CATEGORIES, provenance.READ_AS):
+        for key in dataset.ids("categories"):
+            ours = provenance.of(dataset.store.record("categories", key))
+            for name in provenance.names_of(ours, kind):
+                stands.setdefault(name, []).append(key)
+            skipped |= set(provenance.names_of(ours, provenance.LEFT_OUT))
     return stands, skipped
 
 
 def _indices(
     dataset: Dataset,
     schema: Schema,
-    stands: Mapping[str, RecordId],
+    stands: Mapping[str, Sequence[RecordId]],
     spelled: Mapping[str, str],
 ) -> dict[RecordId, int]:
     """Return the model's category of each of the file's."""
     ours = {theirs: name for name, theirs in spelled.items()}
     index = {name: i for i, name in enumerate(schema.category_names)}
     names: dict[RecordId, list[str]] = {}
-    for name, key in stands.items():
-        if name in index:
+    for name, keys in stands.items():
+        for key in dict.fromkeys(keys if name in index else ()):
             names.setdefault(key, []).append(name)
     found: dict[RecordId, int] = {}
     for key in dataset.ids("categories"):
@@ -318,23 +350,24 @@ def _indices(
 
 
 def _check(
-    names: Mapping[str, str], schema: Schema, by_name: Mapping[str, RecordId], dataset: Dataset
+    answer: CategoryAnswer, schema: Schema, by_name: Mapping[str, RecordId], dataset: Dataset
 ) -> None:
     """Raise FashionError if an answer names what one of the sides does not have."""
     file = dataset.path.name if dataset.path else "the data set"
-    for ours, theirs in names.items():
+    for ours in answer.names:
         if ours not in schema.category_names:
             raise FashionError(
                 f"The categories given have {shown(ours)}, which is none of the model's"
                 f"{_likely(ours, schema.category_names)}; expected one of "
                 f"{', '.join(schema.category_names)}."
             )
-        if theirs and theirs not in by_name:
-            raise FashionError(
-                f"The categories given have {shown(ours)} = {shown(theirs)}, which is none of the "
-                f"categories of {file}{_likely(theirs, by_name)}; expected one of "
-                f"{', '.join(map(shown, by_name)) or 'none: it has no categories'}."
-            )
+        for theirs in answer.targets(ours):
+            if theirs not in by_name:
+                raise FashionError(
+                    f"The categories given have {shown(ours)} = {shown(theirs)}, which is none of the "
+                    f"categories of {file}{_likely(theirs, by_name)}; expected one of "
+                    f"{', '.join(map(shown, by_name)) or 'none: it has no categories'}."
+                )
 
 
 def _likely(name: str, names: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ an image. These stand under one key of ours, so that a file stays plain COCO for
     }
     category["fashion"] = {
         "model_categories": [...],           # names of a model's categories that it stands for
+        "read_as": [...],                    # names of further ones that its garments count as
         "left_out": [...],                   # names of those whose garments are left out of the file
     }
     info["fashion"] = {
@@ -52,6 +53,7 @@ NUMBERS = (SCORES, PRESENT, VISIBLE)
 """What a model says of each landmark: lists of K numbers, of which the first is always there."""
 
 MODEL_CATEGORIES = "model_categories"
+READ_AS = "read_as"
 LEFT_OUT = "left_out"
 
 Record = Mapping[str, Any]
@@ -86,7 +88,7 @@ def form_problem(field: str, value: object, k: int) -> str:
         case "rejected":
             fits = isinstance(value, list) and all(isinstance(v, dict) for v in value)
             return "" if fits else "a list of objects"
-        case "model_categories" | "left_out":
+        case "model_categories" | "read_as" | "left_out":
             fits = isinstance(value, list) and all(isinstance(v, str) for v in value)
             return "" if fits else "a list of names"
         case "ignore":

@@ -221,7 +221,8 @@ def category_record_values(
     found = remembered_values(dataset, schema, answer)
     for key in found:
         record = dataset.store.record("categories", key)
-        _require_own_key(record, key, provenance.MODEL_CATEGORIES, provenance.LEFT_OUT)
+        fields = (provenance.MODEL_CATEGORIES, provenance.READ_AS, provenance.LEFT_OUT)
+        _require_own_key(record, key, *fields)
     return {key: {provenance.KEY: ours} for key, ours in found.items()}
 
 

@@ -1,1 +1,1 @@
-"""Sources of annotated images, opened by name: COCO files, the CC0 photos, procedural garments."""
+"""Sources of annotated images, opened by name: COCO files, public photos, procedural garments."""

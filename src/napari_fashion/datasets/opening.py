@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from napari_fashion.coco import Dataset
-from napari_fashion.datasets import photos
+from napari_fashion.datasets import people, photos
 from napari_fashion.datasets.source import Source
 from napari_fashion.documents import closest, shown
 from napari_fashion.errors import RecipeError
@@ -21,6 +22,8 @@ from napari_fashion.schema import Schema
 MAX_SAMPLES = 100_000
 """Largest number of procedural garments that a source may ask for."""
 
+Names = Literal["anywhere", "kind", "source"]
+Unlabelled = Literal["absent", "unknown"]
 Opener = Callable[[str, Source], Dataset]
 """Opens a source, given the argument in its name and the source."""
 
@@ -35,26 +38,35 @@ class SourceKind:
         What its names look like, for messages.
     open
         Opens one.
-    numbered
-        Whether its images are named by number, so that only the source's name makes a name unique.
+    names
+        Among which images a name is one image's: ``"anywhere"``; ``"kind"`` and ``"source"`` if images are
+        named by number, so that only the name of the kind, or of the source, makes a name unique.
+    unlabelled
+        What visibility 0 means, given the argument in the source's name: that the landmark is not there
+        (cut off, or its place cannot be told), or that nobody labelled it.
     """
 
     expected: str
     open: Opener
-    numbered: bool
+    names: Names = "anywhere"
+    unlabelled: Callable[[str], Unlabelled] = lambda argument: "unknown"
 
 
 _KINDS: Registry[SourceKind] = Registry("source kind")
 
 
 def register_source(
-    kind: str, *, expected: str, numbered: bool = False
+    kind: str,
+    *,
+    expected: str,
+    names: Names = "anywhere",
+    unlabelled: Callable[[str], Unlabelled] = lambda argument: "unknown",
 ) -> Callable[[Opener], Opener]:
     """Register what opens sources named ``kind:argument``; a decorator.
 
     Parameters
     ----------
-    kind, expected, numbered
+    kind, expected, names, unlabelled
         See `SourceKind`; `kind` is of two or more lower-case letters.
 
     Raises
@@ -64,10 +76,27 @@ def register_source(
     """
 
     def register(opener: Opener) -> Opener:
-        _KINDS.register(kind, SourceKind(expected, opener, numbered))
+        _KINDS.register(kind, SourceKind(expected, opener, names, unlabelled))
         return opener
 
     return register
+
+
+def is_named(text: str) -> bool:
+    """Whether a text names a data set by a kind that is registered, such as ``people:test``."""
+    return Source(file=text).kind in _KINDS
+
+
+def unlabelled_of(source: Source) -> Unlabelled:
+    """Return what visibility 0 means in a source; of a file nobody knows.
+
+    >>> unlabelled_of(Source(file="people:train")), unlabelled_of(Source(file="a.json"))
+    ('absent', 'unknown')
+    """
+    kind = _KINDS.get(source.kind)
+    if source.unlabelled is not None:
+        return source.unlabelled
+    return "unknown" if kind is None else kind.unlabelled(source.argument)
 
 
 def open_source(source: Source, fallback: Schema | None = None) -> Dataset:
@@ -120,20 +149,26 @@ def image_identity(source: Source, file_name: str) -> tuple[str, str]:
     -------
     key
         Its ``file_name``, which an export keeps; of the CC0 photos the photo's name alone, which is unique;
-        of procedural garments with their source.
+        of the street photos with their kind, of procedural garments with their source.
     group
         The sender of a CC0 photo, whose photos share rooms and backgrounds; otherwise the key.
     """
     kind = _KINDS.get(source.kind)
-    if kind is not None and kind.numbered:
+    if kind is not None and kind.names == "source":
         key = f"{source.file}/{file_name}"
+        return key, key
+    if kind is not None and kind.names == "kind":
+        key = f"{source.kind}/{Path(file_name).name}"  # in whichever split it is
         return key, key
     sender = photos.senders().get(Path(file_name).stem)
     return (file_name, file_name) if sender is None else (Path(file_name).name, sender)
 
 
-@register_source("photos", expected="photos:train, photos:test, photos:unlabelled, photos:pseudo or "
-                 "photos:no_garment")  # fmt: skip
+@register_source(
+    "photos",
+    expected="photos:train, photos:test, photos:unlabelled, photos:pseudo or photos:no_garment",
+    unlabelled=lambda split: "absent" if split in ("train", "test") else "unknown",
+)
 def _open_photos(split: str, source: Source) -> Dataset:
     folder = Path(source.images) if source.images else photos.locate()
     if folder is None:
@@ -157,7 +192,41 @@ def _open_photos(split: str, source: Source) -> Dataset:
     )
 
 
-@register_source("samples", expected="samples:COUNT or samples:COUNT:SEED", numbered=True)
+@register_source(
+    "people",
+    expected="people:train, people:validation, people:train+validation, people:test or people:tagged, "
+    "alone or with :tags or :deepfashion",
+    names="kind",
+    unlabelled=lambda argument: people.UNLABELLED.get(argument.partition(":")[0], "unknown"),
+)
+def _open_people(argument: str, source: Source) -> Dataset:
+    split, _, kind = argument.partition(":")
+    kind = kind or "garments"
+    if split not in people.SPLITS or kind not in people.kinds():
+        raise RecipeError(
+            f"people:{shown(argument)[1:-1]}: no such split; expected {_KINDS['people'].expected}."
+        )
+    folder = Path(source.images) if source.images else people.locate()
+    if folder is None:
+        raise RecipeError(
+            "The street photos are not here. Get them with `napari-fashion fetch people`, or set "
+            "NAPARI_FASHION_PEOPLE to a folder that has them."
+        )
+    document, root = people.document(split, kind, folder)
+    if not document["images"]:
+        raise RecipeError(
+            f"{folder} has none of the photos of {source.file}. Get them with "
+            "`napari-fashion fetch people --all`."
+        )
+    return Dataset.from_document(document, image_root=root)
+
+
+@register_source(
+    "samples",
+    expected="samples:COUNT or samples:COUNT:SEED",
+    names="source",
+    unlabelled=lambda argument: "absent",
+)
 def _open_samples(argument: str, source: Source) -> Dataset:
     """Render procedural garments once; they are kept in the user's cache folder."""
     try:

@@ -21,7 +21,10 @@ class Source(Options):
     file
         A COCO keypoint file, relative to the recipe; or a kind and its argument (`datasets.opening`):
         ``photos:train``, ``photos:test``, ``photos:unlabelled``, ``photos:pseudo`` (the same with landmarks
-        on which models agreed) and ``photos:no_garment`` are the CC0 photos; ``samples:COUNT`` and
+        on which models agreed) and ``photos:no_garment`` are the CC0 photos; ``people:train``,
+        ``people:validation``, ``people:train+validation``, ``people:test`` and ``people:tagged`` are the
+        street photos, with the categories of `garments`, or with other ones (``people:test:tags``,
+        ``people:test:deepfashion``); ``samples:COUNT`` and
         ``samples:COUNT:SEED`` are procedural garments.
     images
         Folder of the images, if it is not the file's own.
@@ -32,7 +35,8 @@ class Source(Options):
         ``"negative"``: they show no garment.
     unlabelled
         Landmarks of a garment's body type that have no label (visibility 0): ``"unknown"``, they may be
-        there (the default), or ``"absent"``: who labelled says that they are not to be seen or told.
+        there, or ``"absent"``: who labelled says that they are not to be seen or told. By default what
+        the kind of source says (`datasets.opening.unlabelled_of`), unknown for a plain file.
     pseudo
         Learn from what models predicted as well, as ``napari-fashion pseudo-label`` writes it. No model is
         judged by it: such images are left out if they fall to the held-out share.
@@ -46,7 +50,7 @@ class Source(Options):
     images: str | None = None
     repeat: int = Field(default=1, ge=1, le=10_000)
     empty: Literal["skip", "negative"] = "skip"
-    unlabelled: Literal["unknown", "absent"] = "unknown"
+    unlabelled: Literal["unknown", "absent"] | None = None
     pseudo: bool = False
     categories: str | None = None
     allow_roots: list[str] = Field(default_factory=list)

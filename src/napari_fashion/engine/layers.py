@@ -156,6 +156,12 @@ class Layers:
         total = weighed.sum()
         return weighed / total if total > 0 else category
 
+    def mass(self, category: NDArray[np.float32]) -> list[float]:
+        """Return for each layer the probability of its categories, (C,); 1 where none are known."""
+        if not category.size:
+            return [1.0] * len(self.layers)
+        return [float(category[list(layer.categories)].sum()) for layer in self.layers]
+
     def together(self, fields: Fields) -> Fields:
         """Return the fields as one layer: of each landmark and edge, in each cell, the surest layer's."""
         if self.is_one:

@@ -122,3 +122,16 @@ def write_png(path: Path, image: RGBImage) -> None:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG")
     atomic_write(path, buffer.getvalue())
+
+
+def write_jpeg(path: Path, image: RGBImage, *, quality: int) -> None:
+    """Write a (H, W, 3) uint8 RGB image as JPEG, atomically; missing folders are made.
+
+    Parameters
+    ----------
+    quality
+        Pillow's, 1 to 95.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="JPEG", quality=quality)
+    atomic_write(path, buffer.getvalue())

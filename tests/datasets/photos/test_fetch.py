@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import importlib
-import re
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from napari_fashion.datasets import fetching
 from napari_fashion.datasets.photos import fetch, locate
 from napari_fashion.datasets.photos.locate import DATA
 from napari_fashion.errors import FetchError
+from photo_server import Server, serving
 
 # The package has the function under the module's name.
 module = importlib.import_module("napari_fashion.datasets.photos.fetch")
@@ -43,67 +41,14 @@ def package_data(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(module, "_pause", slept.append)
+    monkeypatch.setattr(fetching, "_pause", slept.append)
     return slept
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves PHOTOS; `trouble` may answer a request in its own way instead."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.lock = threading.Lock()
-        self.photos = dict(PHOTOS)
-        self.requests: list[tuple[str, str | None]] = []
-        self.trouble: Callable[[Handler, str, int], bool] = lambda *_: False
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/pinned"
-
-    def times(self) -> Counter[str]:
-        return Counter(path for path, _ in self.requests)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        path = self.path.removeprefix("/pinned/")
-        with self.server.lock:
-            self.server.requests.append((path, self.headers["Range"]))
-            nth = self.server.times()[path]
-        if self.server.trouble(self, path, nth):
-            return
-        data = self.server.photos.get(path)
-        if data is None:
-            self.send_error(404)
-            return
-        start = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
-        if start and int(start[1]) >= len(data):
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
-        data = data[int(start[1]) :] if start else data
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_args) -> None:
-        pass
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(PHOTOS) as server:
+        yield server
 
 
 def photos_in(folder: Path) -> dict[str, bytes]:
@@ -206,7 +151,7 @@ def test_no_link_is_written_through(server, tmp_path, folder, from_folder, make)
 
 
 def test_what_is_not_the_photo_is_not_counted_when_giving_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_GIVE_UP_AFTER", 2)
+    monkeypatch.setattr(fetching, "_GIVE_UP_AFTER", 2)
     images = tmp_path / "t" / "images"
     images.mkdir(parents=True)
     for path in (*LABELLED[2:], *OTHERS):
@@ -322,7 +267,7 @@ def test_a_refusal_is_not_repeated(server, tmp_path, pauses):
 
 
 def test_a_source_that_is_not_there_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_GIVE_UP_AFTER", 2)
+    monkeypatch.setattr(fetching, "_GIVE_UP_AFTER", 2)
     report = fetch(tmp_path / "t", connections=1, what="all")  # port 9 of this machine
     assert set(report.failed) == set(PHOTOS)
     assert (report.present, report.fetched) == (0, 0)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import re
 import tomllib
@@ -10,12 +9,10 @@ from pathlib import Path
 import pytest
 
 from napari_fashion.coco import Dataset, find_problems
+from napari_fashion.datasets import locating
 from napari_fashion.datasets.photos import default_folder, landmarks, locate
 from napari_fashion.datasets.photos.locate import DATA
 from napari_fashion.schema import Schema
-
-# The package has the function under the module's name.
-module = importlib.import_module("napari_fashion.datasets.photos.locate")
 
 
 def with_photo(folder: Path) -> Path:
@@ -31,8 +28,8 @@ def checkout(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "home"))
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
-    room = tmp_path / "checkout" / "src" / "napari_fashion" / "datasets" / "photos"
-    monkeypatch.setattr(module, "__file__", str(room / "locate.py"))
+    room = tmp_path / "checkout" / "src" / "napari_fashion" / "datasets"
+    monkeypatch.setattr(locating, "__file__", str(room / "locating.py"))
     return tmp_path / "checkout"
 
 

@@ -204,6 +204,10 @@ def test_categories_that_the_model_lacks_are_wrong_and_said(six) -> None:
     again = load_sources([Source(file=str(six))], SCHEMA, answer=answer)
     shirt = SCHEMA.category_index("T-Shirt")
     assert [int(p.category[0]) for p in again] == [UNCLEAR, *[shirt, FOREIGN] * 2, shirt]
+    table = six.with_name("map.toml")
+    table.write_text('[categories]\n"T-Shirt" = ["Tee", "Slacks"]\n')
+    both = load_sources([Source(file=str(six), categories=str(table))], SCHEMA)
+    assert [int(p.category[0]) for p in both] == [UNCLEAR, *[shirt] * 5]
     ranks = category_ranks(np.eye(3), [0, UNCLEAR, FOREIGN])
     assert len(ranks) == 2
     assert top(ranks, 5) == top(ranks, 1) == 0.5

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
+from napari_fashion.datasets.locating import locate_photos
 from napari_fashion.paths import data_folder
 
 ENVIRONMENT = "NAPARI_FASHION_PHOTOS"
@@ -30,22 +30,9 @@ def locate() -> Path | None:
     Otherwise the default folder of `fetch`; then, for developers, ``shared/data/garments`` beside
     a source checkout.
     """
-    named = os.environ.get(ENVIRONMENT)
-    if named:
-        return _with_photos(Path(named).expanduser())
-    found = _with_photos(default_folder())
-    if found is None:
-        checkout = Path(__file__).resolve().parents[4]
-        if (checkout / "pyproject.toml").is_file():
-            found = _with_photos(checkout.parent / "shared" / "data" / "garments")
-    return found
+    return locate_photos(ENVIRONMENT, default_folder(), "garments")
 
 
 def default_folder() -> Path:
     """Return where `fetch` puts the photos by default: the user's data folder of the system."""
     return data_folder() / "photos"
-
-
-def _with_photos(folder: Path) -> Path | None:
-    images = folder / "images"
-    return folder if images.is_dir() and any(images.glob("*.jpg")) else None

@@ -21,7 +21,7 @@ from napari_fashion.coco.categories import (
     read_category_map,
 )
 from napari_fashion.coco.keypoints import far_outside
-from napari_fashion.datasets.opening import image_identity, open_source
+from napari_fashion.datasets.opening import image_identity, open_source, unlabelled_of
 from napari_fashion.datasets.source import Source
 from napari_fashion.documents import counted
 from napari_fashion.engine.data.sample import UNREADABLE, AnnotatedImage
@@ -163,7 +163,7 @@ class _SourceReader:
                 annotated = replace(
                     self._annotated(truth, size),
                     truth=is_truth,
-                    absent=self.source.unlabelled == "absent",
+                    absent=unlabelled_of(self.source) == "absent",
                 )
                 images += [annotated] * self.source.repeat
         return images

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -62,30 +63,47 @@ def _are_same(
 
 
 def filling_most(
-    garments: Sequence[PredictedGarment], size: tuple[int, int], landmark_threshold: float
+    garments: Sequence[PredictedGarment],
+    size: tuple[int, int],
+    landmark_threshold: float,
+    mass: Sequence[float],
 ) -> list[PredictedGarment]:
     """Return the garment of a crop: of those that the layers hold, the sure one that fills it.
+
+    How much of the crop a garment fills, how sure it is, and how much of its layer the category field
+    shows are multiplied. Its category is the mean of all, weighted by that: which layer is meant may be
+    less sure than where the landmarks are.
 
     Parameters
     ----------
     garments
-        One for each layer.
+        At most one for each layer.
     size
         The crop's width and height.
     landmark_threshold
         Landmarks with a lower score do not say where a garment is, if two others do.
+    mass
+        Of each layer, the probability of its categories in the whole crop.
 
     Returns
     -------
     One garment; none if there is none.
     """
+    if not garments:
+        return []
 
-    def fit(garment: PredictedGarment) -> float:
+    def weight(garment: PredictedGarment) -> float:
         sure = garment.found & (garment.scores >= landmark_threshold)
         placed = sure if sure.sum() >= 2 else garment.found
         if not placed.any():
             return 0.0
         extent = np.ptp(garment.xy[placed], axis=0) / np.asarray(size)
-        return garment.score * float(np.sqrt(extent).mean())
+        return garment.score * float(np.sqrt(extent).mean() * np.sqrt(mass[garment.layer]))
 
-    return sorted(garments, key=fit, reverse=True)[:1]
+    weights = np.array([weight(garment) for garment in garments])
+    best = garments[int(weights.argmax())]
+    if not weights.sum() > 0 or not best.category.size:
+        return [best]
+    categories = np.stack([garment.category for garment in garments])
+    mixed = (weights[:, None] * categories).sum(0) / weights.sum()
+    return [replace(best, category=mixed.astype(np.float32))]

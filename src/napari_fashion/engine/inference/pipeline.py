@@ -11,11 +11,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from napari_fashion.engine.decode import DecoderOptions, decode_fields
 from napari_fashion.engine.fields import Fields, average_fields
 from napari_fashion.engine.inference.layering import filling_most, found_once
 from napari_fashion.engine.inference.options import InferenceOptions, RefinementOptions
 from napari_fashion.engine.inference.postprocess import (
+    category_probabilities,
     fields_of,
     judged_presence,
     possible_garment,
@@ -163,7 +166,9 @@ class Pipeline:
             found += self._decode_layer(fields, size, options, n)
         if len(self.layers.layers) > 1 and layer is None:
             if options.single_instance:
-                found = filling_most(found, size, options.landmark_threshold)
+                whole = category_probabilities(fields, np.zeros((0, 2)), self.config.category_pool)
+                mass = self.layers.mass(whole)
+                found = filling_most(found, size, options.landmark_threshold, mass)
             else:
                 found = found_once(found, self.schema.sigmas, options.landmark_threshold)
         return Prediction(tuple(found), size[0], size[1], self.identify())
@@ -287,7 +292,12 @@ class Pipeline:
                 prediction = self.find(view, size, decoder, detected[j].layer)
                 if not prediction.garments:
                     continue
-                others = detected[:j] + detected[j + 1 :]
+                # Landmarks of another layer are looked for in fields of their own.
+                others = [
+                    other
+                    for n, other in enumerate(detected)
+                    if n != j and other.layer == detected[j].layer
+                ]
                 merged = merge(detected[j], prediction.garments[0], crop, others, threshold)
                 garments[i][j] = possible_garment(merged, self.schema, options.decoder)
         return [
