@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from napari_fashion.app.jobs import Task, _predict
+from napari_fashion.engine.layers import Layers
 from napari_fashion.images import ImageFolder
 from napari_fashion.schema import Schema
 
@@ -16,6 +17,7 @@ def test_an_image_that_may_not_be_read_is_this_image_s_failure(tmp_path):
 
     class Looks:
         schema = SCHEMA
+        layers = Layers.of(SCHEMA, {})
 
         def predict_with_fields(self, images):
             return [(image.shape, "prediction") for image in images]
@@ -31,6 +33,7 @@ class Fails:
     """Predicts images; the first one that it is shown is too much for it."""
 
     schema = SCHEMA
+    layers = Layers.of(SCHEMA, {})
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -71,6 +74,7 @@ def test_a_first_prediction_that_compiles_the_decoder_says_so(tmp_path):
 
     class Compiles:
         schema = SCHEMA
+        layers = Layers.of(SCHEMA, {})
 
         def predict_with_fields(self, images):
             def loop(n):
