@@ -1,6 +1,7 @@
 """Put a trained model into the package, its weights in half precision.
 
 python training/bundle.py runs/bundled --machine "2 cores of an Intel Xeon"
+python training/bundle.py runs/people --name people
 
 How the model is used (`inference`: thresholds, flip TTA, sizes, refinement) is taken from the recipe as it
 is now: it is chosen on validation photos once the model is trained.
@@ -14,9 +15,9 @@ from typing import Any
 
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.recipe import Recipe
+from napari_fashion.packaged import DEFAULT_MODEL, PACKAGED_MODELS, packaged_path
 
 FOLDER = Path(__file__).resolve().parent
-TARGET = FOLDER.parent / "src" / "napari_fashion" / "models" / "bundled"
 
 
 def _without_folders(value: Any) -> Any:
@@ -34,12 +35,14 @@ def main() -> None:
     """Save the run's model, without the paths of the machine that trained it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", help="a run's folder")
-    parser.add_argument("--recipe", type=Path, default=FOLDER / "recipes" / "bundled.toml")
+    parser.add_argument("--name", choices=PACKAGED_MODELS, default=DEFAULT_MODEL)
+    parser.add_argument("--recipe", type=Path, help="default: the one of that name in recipes/")
     parser.add_argument("--machine", help="what trained it, in words")
     options = parser.parse_args()
     model = Model.load(options.run, "cpu")
     model.info.recipe = _without_folders(model.info.recipe)
-    chosen = Recipe.load(options.recipe)
+    chosen = Recipe.load(options.recipe or FOLDER / "recipes" / f"{options.name}.toml")
+    model.info.name = options.name
     if chosen.start_from is not None:
         chosen = chosen.going_on_from(model.config, model.info.recipe, model.info.inference)
     model.info.inference = chosen.inference
@@ -48,8 +51,8 @@ def main() -> None:
         model.info.recipe["start_from"] = model.info.history["started_from"]
     if options.machine:
         model.info.history["machine"] = options.machine
-    path = model.save(TARGET, half=True)
-    print(f"{path}: {Model.load('bundled', 'cpu').id}")
+    path = model.save(packaged_path(options.name), half=True)
+    print(f"{path}: {Model.load(options.name, 'cpu').id}")
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fashion.errors import FashionError
 from napari_fashion.files import atomic_write, checked_path
+from napari_fashion.packaged import PACKAGED_MODELS, packaged_path
 
 if TYPE_CHECKING:
     from napari_fashion.coco import Dataset
@@ -71,8 +71,8 @@ class Outputs:
         """Note models that are read: both files of each, and all of a run's folder."""
         for source in sources:
             path = Path(source)
-            if source == "bundled":  # no file of that name, but the package's
-                path = Path(str(resources.files("napari_fashion"))) / "models" / source
+            if source in PACKAGED_MODELS:  # no file of that name, but the package's
+                path = packaged_path(source)
             with contextlib.suppress(OSError, ValueError):
                 if path.is_dir():
                     self.reads(path.iterdir())

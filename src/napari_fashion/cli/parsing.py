@@ -11,7 +11,9 @@ from typing import Any, NoReturn
 
 from napari_fashion.cli import status, terminal
 from napari_fashion.documents import closest
+from napari_fashion.packaged import PACKAGED_MODELS
 
+MODELS = ", ".join(f"{name!r} ({what})" for name, what in PACKAGED_MODELS.items())
 MOST_IMAGES_AT_ONCE = 4096
 MOST_PIXELS_A_SIDE = 4096
 MOST_THREADS = 1024
@@ -195,7 +197,7 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add how a model is used."""
     parser.add_argument(
-        "--model", default="bundled", help="'bundled', a run folder or a model file"
+        "--model", default="bundled", help=f"{MODELS}, a run folder or a model file"
     )
     add_threads(parser)
     parser.add_argument(

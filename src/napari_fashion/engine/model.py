@@ -191,8 +191,8 @@ class Model:
         Parameters
         ----------
         source
-            ``"bundled"``, a folder that holds ``model.json``, or the path of a model's ``.json``,
-            ``.safetensors`` or ``.onnx``.
+            The name of a packaged model (`PACKAGED_MODELS`), a folder that holds ``model.json``, or the
+            path of a model's ``.json``, ``.safetensors`` or ``.onnx``.
         device
             ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``...; an exported model runs on the CPU.
         runtime

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +31,7 @@ from napari_fashion.engine.train.runs import has_state
 from napari_fashion.errors import CheckpointError, SchemaError
 from napari_fashion.files import atomic_write
 from napari_fashion.options import Options, told
+from napari_fashion.packaged import PACKAGED_MODELS, packaged_path
 from napari_fashion.schema import Schema
 
 FORMAT = "napari-fashion model"
@@ -177,8 +177,8 @@ def read_model_file(source: Path | str) -> ModelFile:
     Parameters
     ----------
     source
-        ``"bundled"``, a folder that holds ``model.json``, or the path of a model's ``.json``,
-        ``.safetensors`` or ``.onnx``.
+        The name of a packaged model (`PACKAGED_MODELS`), a folder that holds ``model.json``, or the path
+        of a model's ``.json``, ``.safetensors`` or ``.onnx``.
 
     Raises
     ------
@@ -312,13 +312,12 @@ def stem_of(path: Path) -> Path:
 
 def find_model(source: Path | str) -> Path:
     """Return the path of a model's files without their endings; see `read_model_file`."""
-    if str(source) == "bundled":
-        folder = Path(str(resources.files("napari_fashion").joinpath("models")))
-        path = folder / "bundled"
+    if str(source) in PACKAGED_MODELS:
+        path = packaged_path(str(source))
         if not path.with_suffix(".safetensors").is_file():
             raise CheckpointError(
-                "The package has no bundled model here; install the released package, or train one: "
-                "napari-fashion train training/recipes/bundled.toml."
+                f"The package has no {source} model here; install the released package, or train one: "
+                f"napari-fashion train training/recipes/{source}.toml."
             )
         return path
     path = Path(source)
@@ -339,7 +338,8 @@ def find_model(source: Path | str) -> Path:
     if not described.is_file():
         raise CheckpointError(
             f"{shown_path(str(source))}: no model there; expected a folder with model.json and "
-            "model.safetensors, the path of a .json, .safetensors or .onnx, or 'bundled'."
+            "model.safetensors, the path of a .json, .safetensors or .onnx, or "
+            f"{' or '.join(map(repr, PACKAGED_MODELS))}."
             f"{' ' + _remedy(stem.parent) if has_state(stem.parent) else ''}"
         )
     return stem

@@ -420,10 +420,11 @@ class AnnotatorDock(Dock):
 
     # -- model and help --------------------------------------------------------------------
 
-    def _load_model(self) -> None:
-        path = files.ask_model(self, Path.home())
-        if path is not None:
-            self.window_state.load_model(str(path))
+    def _load_model(self, source: str) -> None:
+        """Load a packaged model by its name, or one from a file that is asked for."""
+        chosen = source or files.ask_model(self, Path.home())
+        if chosen is not None:
+            self.window_state.load_model(str(chosen))
 
     def show_help(self) -> None:
         """Show the shortcuts in a window of their own."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QMenu,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -15,12 +18,13 @@ from qtpy.QtWidgets import (
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.shortcuts import keys_of
 from napari_fashion.app.widgets.style import SPACING, quiet_button, shrinking
+from napari_fashion.packaged import PACKAGED_MODELS
 
 
 class PredictRow(QWidget):
     """The two Predict buttons, their progress with cancel, and the model."""
 
-    load_model = Signal()
+    load_model = Signal(str)
     cancel = Signal()
 
     def __init__(self, actions: Actions) -> None:
@@ -37,6 +41,12 @@ class PredictRow(QWidget):
         self.model = shrinking(QLabel())
         self.model.setObjectName("faint")
         self.load = quiet_button("Load…", "Load another model")
+        self.models = QMenu(self)
+        for name, what in PACKAGED_MODELS.items():
+            self.models.addAction(f"{name}: {what}", partial(self.load_model.emit, name))
+        self.models.addSeparator()
+        self.models.addAction("From a file…", partial(self.load_model.emit, ""))
+        self.load.setMenu(self.models)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(6)
@@ -64,7 +74,6 @@ class PredictRow(QWidget):
 
         self.predict.clicked.connect(lambda: actions.predict())
         self.predict_all.clicked.connect(lambda: actions.predict_all())
-        self.load.clicked.connect(self.load_model.emit)
         self.stop.clicked.connect(self.cancel.emit)
 
     def refresh(self) -> None:
@@ -72,7 +81,8 @@ class PredictRow(QWidget):
         session = self._actions.session
         model = session.model
         if model is None:
-            self.model.setText("Model: bundled" if session.model_source == "bundled" else "Model")
+            known = session.model_source in PACKAGED_MODELS
+            self.model.setText(f"Model: {session.model_source}" if known else "Model")
         else:
             self.model.setText(f"Model: {model.id}")
         self.model.setToolTip(session.model_source)

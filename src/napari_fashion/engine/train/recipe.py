@@ -41,6 +41,7 @@ from napari_fashion.engine.train.options import (
 )
 from napari_fashion.errors import RecipeError
 from napari_fashion.options import Options, told
+from napari_fashion.packaged import PACKAGED_MODELS
 
 INHERITED = ("augment", "targets", "loss")
 """Parts of a recipe that a training which starts from a model takes from that model's recipe; its
@@ -149,7 +150,7 @@ class Recipe(Options):
         default, for what follows from the data and from the model that the run starts from
         (`run_schema.choose_schema`).
     start_from
-        A model to start from (a path or ``"bundled"``), a recipe (``.toml``) that makes it, or
+        A model to start from (a path or the name of a packaged one), a recipe (``.toml``) that makes it, or
         None for random weights. The network is then the model's, and so are the input size and what
         `INHERITED` names, if this recipe does not set them; other values that it leaves open are those
         of `FINE_TUNING`. Of the network a recipe can set what only training knows (`REGULARISERS`), and
@@ -290,13 +291,13 @@ class Recipe(Options):
             }
         )
         changes: dict[str, Any] = {"data": data}
-        if self.start_from not in (None, "bundled"):
+        if self.start_from is not None and self.start_from not in PACKAGED_MODELS:
             changes["start_from"] = path(self.start_from)
         if self.pretrained not in (None, PACKAGED, RANDOM):
             changes["pretrained"] = path(self.pretrained)
         if self.schema_name is not None and self.schema_name.endswith(".toml"):
             changes["schema_name"] = path(self.schema_name)
-        if self.teacher is not None and self.teacher.model not in ("start", "bundled"):
+        if self.teacher is not None and self.teacher.model not in ("start", *PACKAGED_MODELS):
             changes["teacher"] = self.teacher.model_copy(update={"model": path(self.teacher.model)})
         return self.model_copy(update=changes)
 
