@@ -22,15 +22,20 @@ EXAMPLES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("model", type=parsing.name, help="'bundled', a run folder or a model file")
-    parser.add_argument("data", type=parsing.name, help="COCO file, or photos:test")
+    parser.add_argument(
+        "data",
+        type=parsing.name,
+        help="COCO file, or a data set by name, such as people:validation",
+    )
     parser.add_argument(
         "--out", type=parsing.path, required=True, metavar="MODEL",
         help="model to write: its weights and, beside them, its description (JSON)",
     )  # fmt: skip
     parser.add_argument(
-        "--unlabelled", choices=("unknown", "absent"), default="unknown",
+        "--unlabelled", choices=("unknown", "absent"),
         help="landmarks without a label (visibility 0): they may be there, or who labelled says that they "
-        "are not; only then presence can be calibrated (default: unknown)",
+        "are not; only then presence can be calibrated (default: what the data set says; unknown of a "
+        "file)",
     )  # fmt: skip
     parsing.add_overwrite(parser)
     parsing.add_images(parser)
