@@ -101,12 +101,14 @@ def slow(judged):
     n = len(seen) + len(hidden)
     images = len({j.key for j in judged})
     absent = sum(detected(j, k) and j.visibility[k] == 0 for j, k in cells)
+    found_absent = sum(detected(j, k) and j.visibility[k] == 0 for j, k in ours)
     return {
         "found_error_visible": errors(2),
         "found_error_hidden": errors(1),
         "found_pooled_visible": mean([error(j, k) for j, k in ours if j.visibility[k] == 2]),
         "found_pooled_hidden": mean([error(j, k) for j, k in ours if j.visibility[k] == 1]),
         "absent_per_image": absent / images if images else None,
+        "found_absent_per_image": found_absent / images if images else None,
         "missed": mean([not detected(j, k) for j, k in ours if j.visibility[k] > 0]),
         "visibility_right": mean(seen + hidden),
         "visibility_commoner": max(len(seen), len(hidden)) / n if n else None,

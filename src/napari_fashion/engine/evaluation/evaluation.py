@@ -17,6 +17,7 @@ PRESENCE_ROWS = {
     "found_error_hidden": ("of these: AVG NE by the file's box, hidden", False),
     "found_pooled_visible": ("of these: pooled NE by the file's box, visible", False),
     "found_pooled_hidden": ("of these: pooled NE by the file's box, hidden", False),
+    "found_absent_per_image": ("of these: detected and not there, an image", False),
     "missed": ("of these: landmarks that are there and not detected", True),
     "visibility_right": ("of these: visible or hidden right", True),
     "visibility_commoner": ("  if always the commoner one", True),

@@ -87,6 +87,7 @@ class Report:
     presence
         Of landmarks in matched garments: ``found_error_visible`` and ``found_error_hidden``, AVG NE by
         the file's box, ``found_pooled_visible`` and ``found_pooled_hidden``, the same over all points;
+        ``found_absent_per_image``, detected ones that are not there;
         ``missed``, the share of those there that were not detected;
         ``visibility_right``, the share of detected ones rightly said to be visible or hidden, beside
         ``visibility_commoner``, the share of the commoner answer, and ``visibility_balanced``, the mean

@@ -75,13 +75,15 @@ class Presence:
         """Return the sums of all metrics, a row a garment, and note which columns are whose."""
         there = (self._v > 0) & self.matched[:, None]
         counted = there & self.detected
+        absent = self.detected & (self._v == 0)
         visible = self._v == 2
         right = self._told_visible == visible
         told = counted & ~np.isnan(self._visible)
         rated = self._scored & self.matched[:, None]
         blocks: dict[str, Float64 | Bool] = {
             "image": share_of_image[:, None],
-            "absent": self.detected & (self._v == 0),
+            "absent": absent,
+            "found_absent": absent & self.matched[:, None],
             "there": there,
             "missed": there & ~self.detected,
             "counted": counted,
@@ -181,6 +183,7 @@ class Presence:
             "found_pooled_visible": _over(n["error_visible"], n["n_visible"]),
             "found_pooled_hidden": _over(n["error_hidden"], n["n_hidden"]),
             "absent_per_image": _over(n["absent"], n["image"]),
+            "found_absent_per_image": _over(n["found_absent"], n["image"]),
             "missed": _over(n["missed"], n["there"]),
             "visibility_right": _over(n["right"], n["counted"]),
             "visibility_commoner": _over(max(visible, hidden), n["counted"]),
