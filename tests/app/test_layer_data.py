@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_fashion.app import layer_data
 from napari_fashion.app.coordinates import xy_from_yx, yx_from_xy
 from napari_fashion.editing import operations
-from small import SCHEMA, SHIRT_XY, fields_of
+from napari_fashion.editing.predictions import take_prediction
+from small import SCHEMA, SHIRT_XY, fields_of, predicted, prediction
 
 
 def test_coordinates_flip_and_flip_back() -> None:
@@ -111,3 +114,29 @@ def test_ink_is_dark_on_light_and_light_on_dark() -> None:
     colors = layer_data.ink(image, np.array([[50.0, 10.0], [50.0, 70.0]]))
     assert colors[0, :3].tolist() == [1, 1, 1]
     assert colors[1, :3].max() < 0.2
+
+
+def test_a_landmark_says_how_sure_the_model_is_that_it_is_visible_or_hidden(dataset) -> None:
+    found = replace(
+        predicted(SHIRT_XY, "Shirt", 0.75),
+        present=np.full(8, 0.93, np.float32),
+        visible=np.array([0.97, 0.17] * 4, np.float32),
+    )
+    edit = take_prediction(dataset, 3, prediction(found), SCHEMA).edit
+    assert edit is not None
+    edit.apply(dataset)
+    (garment,) = dataset.garments_of(3)
+    full = "score 0.75, there with 93 %, hidden with 83 %"
+    assert layer_data.told(garment, 0)[0] == "visible, 97 %"
+    assert layer_data.told(garment, 1) == ("hidden, 83 %", full)
+    assert layer_data.told(garment, 4) == ("", "")  # not found
+    points = layer_data.landmarks([garment], SCHEMA, selected=garment.id)
+    assert points.features["visibility"].tolist() == [2, 1, 2, 1, 2, 1]
+    assert (points.face[:, 3] == 0).tolist() == [False, True] * 3  # hollow
+    operations.set_visibility(dataset, garment.id, [1], 2).apply(dataset)
+    assert layer_data.told(dataset.garment(garment.id), 1) == ("", "")  # a person's
+
+
+def test_a_landmark_of_a_model_that_tells_no_visibility_has_its_score(dataset) -> None:
+    garment = dataset.garment(12)
+    assert [layer_data.told(garment, k)[0] for k in (4, 5)] == ["0.90", "0.40"]

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -341,6 +342,41 @@ def test_predict_fills_in_garments_and_fields(opened) -> None:
     assert not opened.dock.overlays.boxes["skeleton"].isChecked()
     person.key(Qt.Key.Key_Z, CTRL)
     assert editor.garments == []
+
+
+class TellingModel(FakeModel):
+    """Tells that every second landmark is hidden."""
+
+    def predict_with_fields(self, images):
+        visible = np.array([0.97, 0.17] * 4, np.float32)
+        return [
+            (fields, replace(p, garments=tuple(replace(g, visible=visible) for g in p.garments)))
+            for fields, p in super().predict_with_fields(images)
+        ]
+
+
+def test_predicted_hidden_landmarks_are_rings_and_are_corrected_like_a_persons(opened) -> None:
+    person, editor = opened.person, opened.session.editor
+    opened.session.use_model(TellingModel(), "telling")
+    editor.go_to(2)
+    person.press(opened.dock.predict.predict)
+    person.qtbot.waitUntil(lambda: not opened.predicting.running)
+    (garment,) = editor.garments
+    assert garment.visibility.tolist() == [2, 1, 2, 1, 0, 0, 2, 1]
+    points = opened.layers.layer(LANDMARKS)
+    hollow = points.face_color[:, 3] == 0
+    assert (hollow == (points.features["visibility"] == 1)).all()
+    assert hollow.sum() == 3
+    rows = {row.landmark: row for row in opened.dock.landmarks.rows}
+    assert [rows[k].score.text() for k in (0, 1)] == ["visible, 97 %", "hidden, 83 %"]
+    assert not rows[1].source.isVisibleTo(rows[1])
+    person.press(rows[1].visibility.button(2))
+    assert editor.undo_label == "Set right collar visible"
+    assert editor.garments[0].visibility[1] == 2
+    assert (rows[1].score.text(), rows[1].source.text()) == ("", "human")
+    assert rows[1].source.isVisibleTo(rows[1])
+    person.key(Qt.Key.Key_Z, CTRL)
+    assert rows[1].score.text() == "hidden, 83 %"
 
 
 def test_predict_keeps_what_a_person_did(opened) -> None:

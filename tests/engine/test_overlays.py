@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,3 +43,20 @@ def test_an_image_without_garments_stays_as_it_is():
     image = np.full((5, 4, 3), 200, np.uint8)
     drawn = draw_prediction(image, Prediction((), 4, 5, "test"), GARMENTS)
     np.testing.assert_array_equal(drawn, image)
+
+
+def test_a_hidden_landmark_is_a_ring():
+    xy = np.full((GARMENTS.n_landmarks, 2), 80.0)
+    xy[0] = 240
+    one = prediction(400, 400, xy).garments[0]
+    image = np.full((400, 400, 3), 200, np.uint8)
+    scores = np.eye(GARMENTS.n_landmarks, dtype=np.float32)[0]
+
+    def middle(visible):
+        found = replace(one, scores=scores, visible=np.full(len(xy), visible, np.float32))
+        drawn = draw_prediction(image, Prediction((found,), 400, 400, "test"), GARMENTS)
+        assert (drawn[230:251, 230:251] != 200).any()
+        return drawn[240, 240].tolist()
+
+    assert middle(0.1) == pytest.approx([200, 200, 200], abs=3)
+    assert middle(0.9) != pytest.approx([200, 200, 200], abs=30)

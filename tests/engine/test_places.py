@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -208,3 +209,15 @@ def test_a_prediction_is_taken_into_a_file_with_all_landmarks(deepfashion2):
     new = next(g for g in dataset.image(image.id).garments if g.source.startswith("model:"))
     assert new.category_name == FILES.categories[8].name
     assert np.flatnonzero(new.visibility).tolist() == list(FILES.landmarks_of_category(8))
+
+
+def test_presence_and_visibility_are_unfolded_with_their_landmarks():
+    k = PLACES.n_landmarks
+    told = {name: np.linspace(0.1, 0.9, k).astype(np.float32) for name in ("present", "visible")}
+    garment = unfold_garment(replace(predicted(3, k), **told), PLACES)
+    own = list(FILES.landmarks_of_category(3))
+    places = np.array(FILES.place_indices)[own]
+    np.testing.assert_array_equal(garment.visible[own], told["visible"][places])
+    np.testing.assert_array_equal(garment.present[own], told["present"][places])
+    assert garment.visibility.shape == (294,)
+    assert not garment.visibility[[i for i in range(294) if i not in own]].any()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from napari_fashion.coco import Dataset
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.data.split import split_images
+from napari_fashion.engine.inference.options import VisibilityOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.pseudo_label import AgreementOptions, pseudo_label, read_garment
 from napari_fashion.errors import CheckpointError, RecipeError
+from napari_fashion.images import read_image
 from napari_fashion.schema import Schema
 from napari_fashion.tally import Tally
 
@@ -244,3 +247,62 @@ def test_a_detection_file_gets_landmarks_and_their_names(model, unlabelled):
     assert again.schema.landmarks == SCHEMA.landmarks
     assert sum(int((g.visibility > 0).sum()) for g in again.garments) == counts["landmarks"]
     assert dataset.schema.landmarks == SCHEMA.landmarks
+
+
+class Telling:
+    """A model that tells, beside what it finds, presence and visibility."""
+
+    def __init__(self, model, visible, present=1.0, threshold=0.5):
+        self._model, self._told = model, (visible, present)
+        options = VisibilityOptions(present_threshold=0.3, visible_threshold=threshold)
+        self.schema, self.id = model.schema, model.id
+        self.inference = model.inference.model_copy(update={"visibility": options})
+
+    def predict(self, images, options, *, crop):
+        visible, present = (np.broadcast_to(np.float32(v), (8,)) for v in self._told)
+        found = self._model.predict(images, options, crop=crop)
+        least = self.inference.visibility.visible_threshold
+        return [
+            replace(p, garments=tuple(
+                replace(g, visible=visible, present=present, visible_threshold=least)
+                for g in p.garments
+            ))
+            for p in found
+        ]  # fmt: skip
+
+
+def test_pseudo_labels_say_what_the_teachers_say_is_hidden(model, unlabelled):
+    dataset, _ = unlabelled
+    visible = np.linspace(0, 1, 8)
+    result, counts = pseudo_label(
+        [Telling(model, visible)], dataset, AgreementOptions(tolerance=0.1)
+    )
+    assert counts["landmarks"] > 20
+    for garment in result.garments:
+        seen = garment.visibility > 0
+        expected = np.where(visible >= 0.5, 2, 1)
+        np.testing.assert_array_equal(garment.visibility[seen], expected[seen])
+        if seen.any():
+            np.testing.assert_allclose(garment.landmark_visible, visible, atol=1e-4)
+
+
+def test_most_teachers_decide_and_what_is_not_there_gets_no_label(model, unlabelled):
+    dataset, _ = unlabelled
+    image = read_image(dataset.images[0].path)
+    category = dataset.garments_of(1)[0].category
+    options = AgreementOptions(tolerance=1e9, share=0)
+
+    def read(*teachers):
+        return read_garment(teachers, image, category, options)
+
+    hidden, seen = Telling(model, 0.4), Telling(model, 0.4, threshold=0.3)
+    for teachers, expected in (
+        ((hidden, seen, seen), 2), ((hidden, hidden, seen), 1), ((hidden, seen), 1), ((seen, hidden), 2),
+        ((model,), 2), ((model, hidden), 1),
+    ):  # fmt: skip
+        found = read(*teachers)
+        assert set(found.visibility[found.agreed]) == {expected}
+    present = np.where(np.arange(8) < 4, 0.2, 0.9)
+    found = read(model, Telling(model, 0.9, present))
+    assert found.agreed.any()
+    assert not found.agreed[:4].any()

@@ -248,6 +248,28 @@ def title(schema: Schema, landmark: int) -> str:
     return schema.landmarks[landmark].replace("_", " ")
 
 
+def told(garment: Garment, landmark: int) -> tuple[str, str]:
+    """Return how sure the model is of a landmark, in short and in full; empty of a person's.
+
+    In short: whether it is visible, with the probability of that, as "hidden, 83 %"; the score of a
+    model that does not tell visibility, as "0.87".
+    """
+    score = float(garment.landmark_scores[landmark])
+    v = int(garment.visibility[landmark])
+    if garment.landmark_sources[landmark] == HUMAN or not v or not score > 0:
+        return "", ""
+    full = [f"score {score:.2f}"]
+    visible = float(garment.landmark_visible[landmark])
+    present = float(garment.landmark_present[landmark])
+    if present == present:
+        full.append(f"there with {present:.0%}".replace("%", " %"))
+    if visible != visible:
+        return f"{score:.2f}", ", ".join(full)
+    probability = f"{visible if v == 2 else 1 - visible:.0%}".replace("%", " %")
+    state = "visible" if v == 2 else "hidden"
+    return f"{state}, {probability}", ", ".join([*full, f"{state} with {probability}"])
+
+
 def _drawn(xy: Array) -> Array:
     """Return yx of a place in a file, brought near enough to be drawn."""
     return yx_from_xy(np.clip(xy, -FAR, FAR))

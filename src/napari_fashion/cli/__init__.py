@@ -30,6 +30,7 @@ COMMANDS = (
     "predict",
     "evaluate",
     "train",
+    "calibrate",
     "export-model",
     "export-data",
     "pseudo-label",

@@ -420,8 +420,9 @@ def _annotate(model: Model, dataset: Dataset, partial: Partial, answer: Category
         for image_id, records in chunk["found"]:
             size = dataset.image(image_id).size
             prediction = prediction_of_results(
-                records, dataset, model.schema.file_schema, size, model.id
-            )
+                records, dataset, model.schema.file_schema, size, model.id,
+                model.inference.visibility.visible_threshold,
+            )  # fmt: skip
             taken = take_prediction(dataset, image_id, prediction, model.schema.file_schema, answer)
             if taken.edit is not None:
                 taken.edit.apply(dataset)

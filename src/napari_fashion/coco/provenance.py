@@ -7,6 +7,8 @@ an image. These stand under one key of ours, so that a file stays plain COCO for
         "source": "model:<id>",              # who made the garment; without it: "human"
         "score": 0.83,
         "keypoint_scores": [...],            # K numbers; null where a person placed the landmark
+        "keypoint_present": [...],           # K probabilities that it is there, if the model says so
+        "keypoint_visible": [...],           # K that it is visible and not hidden, if it is there; likewise
         "keypoint_sources": [...],           # K strings, only once a person has changed one
         "category_source": "human",          # only once a person has chosen the category
         "edited": true,                      # a person's own garment, once it was changed here
@@ -45,6 +47,10 @@ KEY = "fashion"
 HUMAN = "human"
 MODEL = "model:"
 """What the source of a model's garment begins with; every other source is a person's."""
+
+SCORES, PRESENT, VISIBLE = "keypoint_scores", "keypoint_present", "keypoint_visible"
+NUMBERS = (SCORES, PRESENT, VISIBLE)
+"""What a model says of each landmark: lists of K numbers, of which the first is always there."""
 
 MODEL_CATEGORIES = "model_categories"
 READ_AS = "read_as"
@@ -132,7 +138,12 @@ def landmark_sources(annotation: Record, k: int) -> tuple[str, ...]:
 
 def landmark_scores(annotation: Record, k: int) -> npt.NDArray[np.float64]:
     """Return the model's scores of the K landmarks, (K,) 0..1; NaN if there is none."""
-    value = of(annotation).get("keypoint_scores", annotation.get("keypoint_scores"))
+    return landmark_numbers(annotation, SCORES, k)
+
+
+def landmark_numbers(annotation: Record, name: str, k: int) -> npt.NDArray[np.float64]:
+    """Return what the model says of the K landmarks by one of `NUMBERS`, (K,) 0..1; NaN if it does not."""
+    value = of(annotation).get(name, annotation.get(name))
     if not isinstance(value, list) or len(value) != k:
         return np.full(k, np.nan)
     return np.array([number(v) if _is_number(v) else np.nan for v in value])
@@ -209,8 +220,9 @@ def with_human(
 ) -> dict[str, Any]:
     """Return an annotation's ``"fashion"`` value after a person changed something in it.
 
-    The landmarks that the person changed become ``human`` and lose their score, which was for
-    another place; the others keep theirs. A garment that is a person's own is noted as edited.
+    The landmarks that the person changed become ``human`` and lose their score and probabilities,
+    which were for another place; the others keep theirs. A garment that is a person's own is noted as
+    edited.
 
     Parameters
     ----------
@@ -228,15 +240,13 @@ def with_human(
         return {**fashion, "edited": True}
     if landmarks:
         sources = list(landmark_sources(annotation, k))
-        value = fashion.get("keypoint_scores", annotation.get("keypoint_scores"))
-        scores = list(value) if isinstance(value, list) and len(value) == k else []
         for i in landmarks:
             sources[i] = HUMAN
-            if scores:
-                scores[i] = None
         fashion["keypoint_sources"] = sources
-        if scores:
-            fashion["keypoint_scores"] = scores
+        for name in NUMBERS:
+            value = fashion.get(name, annotation.get(name))
+            if isinstance(value, list) and len(value) == k:
+                fashion[name] = [None if i in landmarks else v for i, v in enumerate(value)]
     if category:
         fashion["category_source"] = HUMAN
     return fashion
@@ -255,7 +265,7 @@ def moved(fashion: Record, k: int, moves: Mapping[int, int]) -> dict[str, Any]:
         For the index of each such landmark its new one.
     """
     changed = {}
-    for key in ("keypoint_sources", "keypoint_scores"):
+    for key in ("keypoint_sources", *NUMBERS):
         values = fashion.get(key)
         if moves and isinstance(values, list) and len(values) == k:
             changed[key] = list(values)
@@ -269,14 +279,32 @@ def of_model(
     score: float,
     keypoint_scores: Sequence[float],
     category_scores: Mapping[str, float],
+    *,
+    present: npt.ArrayLike | None = None,
+    visible: npt.ArrayLike | None = None,
 ) -> dict[str, Any]:
-    """Return the ``"fashion"`` value of a predicted garment; scores are rounded to 4 decimals."""
-    return {
-        "source": source,
-        "score": round(float(score), 4),
-        "keypoint_scores": [round(float(s), 4) for s in keypoint_scores],
-        "category_scores": {name: round(float(p), 4) for name, p in category_scores.items()},
-    }
+    """Return the ``"fashion"`` value of a predicted garment; scores are rounded to 4 decimals.
+
+    Parameters
+    ----------
+    source
+        ``model:<id>``.
+    score, keypoint_scores
+        Of the garment and of its K landmarks, 0..1.
+    category_scores
+        Probabilities of categories by name.
+    present, visible
+        (K,) probabilities of each landmark (`PredictedGarment`); None where the model says nothing.
+        Where landmarks are there as probably as they score, the scores alone are written.
+    """
+    if present is not None and np.array_equal(present, keypoint_scores):
+        present = None
+    value: dict[str, Any] = {"source": source, "score": round(float(score), 4)}
+    for name, numbers in ((SCORES, keypoint_scores), (PRESENT, present), (VISIBLE, visible)):
+        if numbers is not None:
+            value[name] = [round(float(v), 4) for v in np.asarray(numbers, np.float64).tolist()]
+    value["category_scores"] = {name: round(float(p), 4) for name, p in category_scores.items()}
+    return value
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -140,9 +140,12 @@ def predicted_record(
     *,
     xy: npt.ArrayLike,
     scores: npt.NDArray[np.floating[Any]],
+    visibility: npt.ArrayLike,
     score: float,
     category_scores: Mapping[str, float],
     source: str,
+    present: npt.ArrayLike | None = None,
+    visible: npt.ArrayLike | None = None,
     order: Order | None = None,
 ) -> Record:
     """Return the annotation record of a garment that a model predicted (`annotation_record`).
@@ -155,12 +158,16 @@ def predicted_record(
         (K, 2) places of the landmarks in pixels of the image, x then y.
     scores
         (K,) scores of the landmarks, 0..1; 0 for those that were not found.
+    visibility
+        (K,): 0 not found, 1 hidden, 2 visible (`PredictedGarment.visibility`).
     score
         Score of the garment, 0..1.
     category_scores
         Probabilities of categories by name (`top_categories`).
     source
         ``model:<id>``.
+    present, visible
+        (K,) probabilities of the landmarks, if the model tells them.
     order
         The landmark of each triplet, if the category has a list of its own.
     """
@@ -169,9 +176,11 @@ def predicted_record(
         image_id,
         category_id,
         xy=xy,
-        visibility=np.where(scores > 0, 2, 0),
+        visibility=visibility,
         order=order,
-        fashion=provenance.of_model(source, score, scores.tolist(), category_scores),
+        fashion=provenance.of_model(
+            source, score, scores.tolist(), category_scores, present=present, visible=visible
+        ),
     )
 
 
@@ -180,7 +189,8 @@ def result_record(annotation: Mapping[str, Any]) -> Record:
 
     A result has no id and no key of ours: the scores stand beside COCO's own fields, which
     pycocotools passes over. Its ``score`` ranks the garments, ``keypoint_scores`` has one number a
-    landmark.
+    landmark, and so have ``keypoint_present`` and ``keypoint_visible``, the probabilities that it is
+    there and that it is visible, of a model that tells them.
     """
     ours = annotation[provenance.KEY]
     return {
@@ -188,7 +198,7 @@ def result_record(annotation: Mapping[str, Any]) -> Record:
         "category_id": annotation["category_id"],
         "keypoints": annotation["keypoints"],
         "score": ours["score"],
-        "keypoint_scores": ours["keypoint_scores"],
+        **{name: ours[name] for name in provenance.NUMBERS if name in ours},
         "bbox": annotation["bbox"],
         "area": annotation["area"],
         "category_scores": ours["category_scores"],
@@ -201,9 +211,8 @@ def annotation_of_result(result: Mapping[str, Any], annotation_id: Any) -> Recor
 
     Keys that we do not know are kept.
     """
-    ours = {
-        key: result[key] for key in ("score", "keypoint_scores", "category_scores") if key in result
-    }
+    known = ("score", *provenance.NUMBERS, "category_scores")
+    ours = {key: result[key] for key in known if key in result}
     source = result.get("source")
     named = isinstance(source, str) and source.startswith(provenance.MODEL)
     ours = {"source": source if named else f"{provenance.MODEL}unknown", **ours}

@@ -57,6 +57,9 @@ def result_records(
             category_id,
             xy=garment.xy,
             scores=garment.scores,
+            visibility=garment.visibility,
+            present=garment.present,
+            visible=garment.visible,
             score=garment.score,
             category_scores=top,
             source=f"{provenance.MODEL}{prediction.model_id}",
@@ -72,6 +75,7 @@ def prediction_of_results(
     schema: Schema,
     size: tuple[int, int],
     model_id: str,
+    visible_threshold: float = 0.5,
 ) -> Prediction:
     """Return the prediction that `result_records` made results of, as far as they contain it.
 
@@ -85,6 +89,8 @@ def prediction_of_results(
         The model's.
     size
         Width and height of the image, pixels.
+    visible_threshold
+        The model's (`VisibilityOptions`).
     """
     from napari_fashion.engine.prediction import PredictedGarment, Prediction
 
@@ -94,6 +100,13 @@ def prediction_of_results(
         order = dataset.landmark_order(record["category_id"])
         places = parse_keypoints(record["keypoints"], schema.n_landmarks, order)
         scores = np.asarray(record["keypoint_scores"], np.float32)
+        present = _numbers(record, provenance.PRESENT)
+        visible = _numbers(record, provenance.VISIBLE)
+        if visible is not None:  # rounded numbers must not change what was told
+            least = np.float32(visible_threshold)
+            below = np.nextafter(least, np.float32(-1))
+            visible = np.where(places.visibility == 2, np.maximum(visible, least), visible)
+            visible = np.where(places.visibility == 1, np.minimum(visible, below), visible)
         category = np.zeros(len(index), np.float32)
         for name, probability in record["category_scores"].items():
             category[index[name]] = probability
@@ -104,9 +117,17 @@ def prediction_of_results(
                 spread=np.zeros_like(scores),
                 category=category,
                 score=float(record["score"]),
+                present=present,
+                visible=visible,
+                visible_threshold=float(np.float32(visible_threshold)),
             )
         )
     return Prediction(tuple(garments), *size, model_id)
+
+
+def _numbers(record: Mapping[str, Any], name: str) -> np.ndarray[Any, np.dtype[np.float32]] | None:
+    """Return (K,) numbers of a result; None if it has none of that name."""
+    return np.asarray(record[name], np.float32) if name in record else None
 
 
 def write_results(

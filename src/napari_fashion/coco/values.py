@@ -189,15 +189,24 @@ def renewed_values(
         who if who == provenance.HUMAN else source
         for who in dataset.garment(garment_id).landmark_sources
     ]
-    scores = [
-        None if who == provenance.HUMAN else score
-        for who, score in zip(sources, fashion["keypoint_scores"], strict=True)
-    ]
+    numbers = {
+        name: [
+            None if who == provenance.HUMAN else number
+            for who, number in zip(sources, fashion[name], strict=True)
+        ]
+        for name in provenance.NUMBERS
+        if name in fashion
+    }
     values = landmark_values(dataset, garment_id, places, by_human=False)
+    before = {  # what an earlier model said of landmarks, and this one does not, is no longer true
+        name: value
+        for name, value in provenance.of(record).items()
+        if name not in provenance.NUMBERS
+    }
     values[provenance.KEY] = {
-        **provenance.of(record),
+        **before,
         **fashion,
-        "keypoint_scores": scores,
+        **numbers,
         "keypoint_sources": sources,
     }
     if category_id is not None:

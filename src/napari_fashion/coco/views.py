@@ -428,6 +428,20 @@ class Garment(_View):
         return scores
 
     @property
+    def landmark_visible(self) -> npt.NDArray[np.float64]:
+        """(K,) the model's probabilities that landmarks, if there, are visible; NaN if there is none."""
+        return provenance.landmark_numbers(
+            self._record, provenance.VISIBLE, self._frame.schema.n_landmarks
+        )
+
+    @property
+    def landmark_present(self) -> npt.NDArray[np.float64]:
+        """(K,) the model's probabilities that landmarks are there at all; NaN if there is none."""
+        return provenance.landmark_numbers(
+            self._record, provenance.PRESENT, self._frame.schema.n_landmarks
+        )
+
+    @property
     def category_source(self) -> str:
         """Who chose the category."""
         return provenance.category_source(self._record)

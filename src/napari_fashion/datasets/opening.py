@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from napari_fashion.coco import Dataset
 from napari_fashion.datasets import people, photos
-from napari_fashion.datasets.source import Source
+from napari_fashion.datasets.source import Source, kind_of
 from napari_fashion.documents import closest, shown
 from napari_fashion.errors import RecipeError
 from napari_fashion.files import is_file
@@ -90,7 +90,7 @@ def register_source(
 
 def is_named(text: str) -> bool:
     """Whether a text names a data set by a kind that is registered, such as ``people:test``."""
-    return Source(file=text).kind in _KINDS
+    return kind_of(text) in _KINDS
 
 
 def unlabelled_of(source: Source) -> Unlabelled:

@@ -13,6 +13,12 @@ from napari_fashion.options import Options
 _KIND = re.compile(r"([a-z][a-z0-9_-]+):")  # one letter and a colon is a drive
 
 
+def kind_of(name: str) -> str:
+    """Return what stands before a colon in the name of a source; empty for a plain file."""
+    match = _KIND.match(name)
+    return "" if match is None else match[1]
+
+
 class Source(Options):
     """A source of annotated images.
 
@@ -64,8 +70,7 @@ class Source(Options):
         >>> Source(file="photos:test").kind, Source(file="C:/train.json").kind
         ('photos', '')
         """
-        match = _KIND.match(self.file)
-        return "" if match is None else match[1]
+        return kind_of(self.file)
 
     @property
     def argument(self) -> str:

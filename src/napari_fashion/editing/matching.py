@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_fashion.coco import Dataset, jsontext
 from napari_fashion.coco.ids import TABLES, RecordId, TableName, other_form
+from napari_fashion.coco.provenance import KEY, NUMBERS
 from napari_fashion.editing.edits import RecordKey
 from napari_fashion.editing.record_changes import Known, RecordChange, value_of, with_value
 from napari_fashion.errors import EditError
@@ -191,9 +192,9 @@ _REFERENCES: tuple[tuple[str, TableName, str], ...] = (
 )
 _PER_LANDMARK: tuple[tuple[tuple[str, ...], int], ...] = (
     (("keypoints",), 3),
-    (("keypoint_scores",), 1),
-    (("fashion", "keypoint_scores"), 1),
-    (("fashion", "keypoint_sources"), 1),
+    *(((name,), 1) for name in NUMBERS),
+    *(((KEY, name), 1) for name in NUMBERS),
+    ((KEY, "keypoint_sources"), 1),
 )
 """Key paths of lists in an annotation, and their number of values per landmark."""
 

@@ -179,6 +179,9 @@ class _Taking:
             category_id,
             xy=predicted.xy,
             scores=predicted.scores,
+            visibility=predicted.visibility,
+            present=predicted.present,
+            visible=predicted.visible,
             score=predicted.score,
             category_scores=scores,
             source=self._source,
@@ -226,8 +229,8 @@ def _renew(
 ) -> list[Change]:
     """Renew the values of a garment that are the model's, and keep those of a person."""
     places = {
-        i: (float(x), float(y), 2) if score > 0 else (0.0, 0.0, 0)
-        for i, ((x, y), score) in enumerate(zip(predicted.xy, predicted.scores, strict=True))
+        i: (float(x), float(y), int(v)) if v else (0.0, 0.0, 0)
+        for i, ((x, y), v) in enumerate(zip(predicted.xy, predicted.visibility, strict=True))
         if garment.landmark_sources[i] != HUMAN
     }
     theirs = garment.category_source != HUMAN
@@ -235,7 +238,14 @@ def _renew(
         dataset,
         garment.id,
         places,
-        fashion=provenance.of_model(source, predicted.score, predicted.scores.tolist(), scores),
+        fashion=provenance.of_model(
+            source,
+            predicted.score,
+            predicted.scores.tolist(),
+            scores,
+            present=predicted.present,
+            visible=predicted.visible,
+        ),
         category_id=category_id if theirs else None,
     )
     return set_values(dataset, "annotations", garment.id, values)

@@ -16,6 +16,8 @@ _LEAST_UNIT = 1 / 8  # no letter is smaller than a font can be, and no line thin
 def draw_prediction(image: RGBImage, prediction: Prediction, schema: Schema) -> RGBImage:
     """Draw skeletons, landmarks in their colours and the category with its score.
 
+    Hidden landmarks are rings, as in the window; bones towards them are thinner.
+
     Parameters
     ----------
     image
@@ -47,16 +49,25 @@ def _place(xy: np.ndarray[tuple[int], np.dtype[np.float32]]) -> tuple[float, flo
 def _draw_garment(
     draw: ImageDraw.ImageDraw, garment: PredictedGarment, schema: Schema, unit: float
 ) -> None:
+    visibility = garment.visibility
     for a, b in schema.edges:
-        if garment.scores[a] > 0 and garment.scores[b] > 0:
+        if visibility[a] and visibility[b]:
             ends = [_place(garment.xy[a]), _place(garment.xy[b])]
-            draw.line(ends, fill=(20, 20, 24), width=max(1, round(2.6 * unit)))
-            draw.line(ends, fill=(245, 245, 245), width=max(1, round(1.4 * unit)))
-    for i in np.flatnonzero(garment.scores > 0):
+            thin = 0.5 if 1 in (visibility[a], visibility[b]) else 1.0
+            draw.line(ends, fill=(20, 20, 24), width=max(1, round(2.6 * thin * unit)))
+            draw.line(ends, fill=(245, 245, 245), width=max(1, round(1.4 * thin * unit)))
+    for i in np.flatnonzero(visibility):
         x, y = _place(garment.xy[i])
-        for radius, color in ((4.6, (20, 20, 24)), (3.8, ImageColor.getrgb(schema.colors[i]))):
+        dark, color = (20, 20, 24), ImageColor.getrgb(schema.colors[i])
+        if visibility[i] == 2:
+            for radius, fill in ((4.6, dark), (3.8, color)):
+                r = radius * unit
+                draw.ellipse([x - r, y - r, x + r, y + r], fill=fill)
+            continue
+        for radius, ring, width in ((4.6, dark, 2.6), (3.8, color, 1.4)):
             r = radius * unit
-            draw.ellipse([x - r, y - r, x + r, y + r], fill=color)
+            box = [x - r, y - r, x + r, y + r]
+            draw.ellipse(box, outline=ring, width=max(1, round(width * unit)))
 
 
 def _draw_label(

@@ -83,6 +83,8 @@ def unfold_garment(
         xy=unfolded(garment.xy),
         scores=unfolded(garment.scores),
         spread=unfolded(garment.spread),
+        present=None if garment.present is None else unfolded(garment.present),
+        visible=None if garment.visible is None else unfolded(garment.visible),
     )
 
 

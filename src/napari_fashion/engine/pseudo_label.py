@@ -72,6 +72,12 @@ class Agreement:
         (K,) float32, 0..1: mean of the readings of the crop.
     disagreement
         (K,) float32: distance of the farthest reading from `xy`, as a share of the garment's box.
+    visibility
+        (K,) int64: 2 visible or 1 hidden for those agreed, 0 for the others. Most of the teachers that
+        tell visibility decide, the first one if they are split; by teachers that tell none, all are
+        visible.
+    present, visible
+        (K,) float32: mean probabilities of the teachers that tell them; None if none does.
     """
 
     xy: NDArray[np.float32]
@@ -79,6 +85,9 @@ class Agreement:
     agreed: NDArray[np.bool_]
     scores: NDArray[np.float32]
     disagreement: NDArray[np.float32]
+    visibility: NDArray[np.int64]
+    present: NDArray[np.float32] | None = None
+    visible: NDArray[np.float32] | None = None
 
 
 def read_garment(
@@ -122,13 +131,41 @@ def read_garment(
     agreed = member & inside & (disagreement <= options.tolerance)
     if agreed.sum() < options.share * member.sum():
         agreed[:] = False
+    agreed &= _there(teachers, close)
     return Agreement(
         xy.astype(np.float32),
         member,
         agreed,
         np.mean([g.scores for g in close], axis=0).astype(np.float32),
         disagreement.astype(np.float32),
+        np.where(agreed, _visibility(close), 0),
+        _mean([g.present for g in close]),
+        _mean([g.visible for g in close]),
     )
+
+
+def _there(teachers: Sequence[Model], readings: Sequence[PredictedGarment]) -> NDArray[np.bool_]:
+    """Return (K,) bool: landmarks that no teacher says are not there, by its own threshold."""
+    there = np.ones(len(readings[0].xy), np.bool_)
+    for teacher, garment in zip(teachers, readings, strict=True):
+        if garment.present is not None:
+            there &= garment.present >= teacher.inference.visibility.present_threshold
+    return there
+
+
+def _visibility(readings: Sequence[PredictedGarment]) -> NDArray[np.int64]:
+    """Return (K,) 1 or 2, by most of the readings that tell visibility, else by the first of them."""
+    told = [g.visible >= g.visible_threshold for g in readings if g.visible is not None]
+    if not told:
+        return np.full(len(readings[0].xy), 2)
+    votes = np.mean(told, axis=0)
+    seen = np.where(votes == 0.5, told[0], votes > 0.5)
+    return np.where(seen, 2, 1)
+
+
+def _mean(values: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    known = [v for v in values if v is not None]
+    return np.mean(known, axis=0).astype(np.float32) if known else None
 
 
 def pseudo_label(
@@ -220,11 +257,16 @@ def _write(dataset: Dataset, garment: Garment, agreement: Agreement, source: str
         garment.image_id,
         garment.category_id,
         xy=agreement.xy,
-        visibility=np.where(agreement.agreed, 2, 0),
+        visibility=agreement.visibility,
         bbox=landmark_box(agreement.xy.astype(float), member.astype(np.int64)),
         order=dataset.landmark_order(garment.category_id),
         fashion=provenance.of_model(
-            source, float(agreement.scores[member].mean()), agreement.scores.tolist(), {}
+            source,
+            float(agreement.scores[member].mean()),
+            agreement.scores.tolist(),
+            {},
+            present=agreement.present,
+            visible=agreement.visible,
         ),
     )
     for key in ("bbox", "area", "num_keypoints", "keypoints", provenance.KEY):

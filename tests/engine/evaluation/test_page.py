@@ -61,7 +61,8 @@ def test_the_page_is_well_formed_and_says_what_there_is(page) -> None:
     root = ElementTree.fromstring(page.read_text("utf-8"))
     heads = ["".join(h.itertext()) for h in root.iter(f"{HTML}h2")]
     assert heads == [
-        "Figures", "Landmarks", "Categories", "Body types and number of garments",
+        "Figures", "Landmarks", "Presence and visibility", "Categories",
+        "Body types, number of garments, categories of the file",
         "Greatest errors", "Published figures",
     ]  # fmt: skip
     text = "".join(root.itertext())
@@ -141,7 +142,7 @@ def test_a_page_of_one_landmark_and_no_category(tmp_path) -> None:
     text = render([evaluation(judged, one)], [], one, About("m", "d", "2026-01-01"))
     root = ElementTree.fromstring(text)
     heads = ["".join(h.itertext()) for h in root.iter(f"{HTML}h2")]
-    assert heads == ["Figures", "Landmarks", "Greatest errors"]
+    assert heads == ["Figures", "Landmarks", "Presence and visibility", "Greatest errors"]
 
 
 def test_the_worst_are_the_greatest_mean_errors_of_visible_landmarks() -> None:

@@ -24,6 +24,8 @@ from napari_fashion.coco import Garment
 from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.schema import Schema
 
+_SCORE, _SOURCE = 40, 58
+"""Pixels of the score and of who placed the landmark. "hidden, 83 %" takes both: it is a model's."""
 MEANING = ("not there", "hidden under cloth", "visible")
 
 
@@ -39,10 +41,9 @@ class LandmarkRow(QFrame):
         self.swatch = QLabel()
         self.name = shrinking(QLabel())
         self.score = faint()
-        self.score.setFixedWidth(40)
         self.score.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.source = faint()
-        self.source.setFixedWidth(58)
+        self.source.setFixedWidth(_SOURCE)
         self.visibility = QButtonGroup(self)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 0, 6, 0)
@@ -77,9 +78,13 @@ class LandmarkRow(QFrame):
         self.name.setText(layer_data.title(schema, landmark))
         self.name.setEnabled(v > 0)
         self.name.setToolTip(MEANING[v])
-        score = float(garment.landmark_scores[landmark])
         mine = garment.landmark_sources[landmark] == HUMAN
-        self.score.setText("" if mine or not score > 0 else f"{score:.2f}")
+        short, full = layer_data.told(garment, landmark)
+        self.score.setText(short)
+        self.score.setToolTip(full)
+        wide = "," in short
+        self.score.setFixedWidth(_SCORE + SPACING + _SOURCE if wide else _SCORE)
+        self.source.setVisible(not wide)
         self.source.setText(("human" if mine else "model") if v else "")
         self.source.setToolTip(garment.landmark_sources[landmark])
         self.visibility.button(v).setChecked(True)

@@ -196,6 +196,8 @@ def select_landmarks(
             scores=j.scores[rows],
             truth=j.truth[rows],
             predicted=j.predicted[rows],
+            present=None if j.present is None else j.present[rows],
+            visible=None if j.visible is None else j.visible[rows],
         )
         for j in judged
     ]

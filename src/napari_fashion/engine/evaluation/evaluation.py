@@ -12,6 +12,23 @@ from napari_fashion.engine.evaluation.report import Report
 Row = tuple[str, str, str]
 """A metric in words, its value, and its interval; empty where it has none."""
 
+PRESENCE_ROWS = {
+    "found_error_visible": ("of these: AVG NE by the file's box, visible", False),
+    "found_error_hidden": ("of these: AVG NE by the file's box, hidden", False),
+    "found_pooled_visible": ("of these: pooled NE by the file's box, visible", False),
+    "found_pooled_hidden": ("of these: pooled NE by the file's box, hidden", False),
+    "found_absent_per_image": ("of these: detected and not there, an image", False),
+    "missed": ("of these: landmarks that are there and not detected", True),
+    "visibility_right": ("of these: visible or hidden right", True),
+    "visibility_commoner": ("  if always the commoner one", True),
+    "visibility_balanced": ("  mean of visible and of hidden ones", True),
+    "visible_brier": ("visible: Brier score", False),
+    "visible_calibration_error": ("visible: calibration error (ECE)", False),
+    "present_brier": ("there: Brier score", False),
+    "present_calibration_error": ("there: calibration error (ECE)", False),
+}
+"""Names of `Report.presence` in words, and whether they are shares."""
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -111,7 +128,29 @@ class Evaluation:
             share(f"garments with all within {WITHIN}", r.garments_within, "garments_within"),
             share("detected landmarks that are not there", r.not_present, "not_present"),
             share("detected landmarks that are hidden", r.not_visible, "not_visible"),
+            *self._presence_rows(),
         ]
+
+    def _presence_rows(self) -> list[Row | None]:
+        r = self.report
+        if not r.presence:
+            return []
+        matched = f"{r.n_matched} of {r.n_garments}"
+        rows: list[Row | None] = [
+            self._row(
+                "detected landmarks that are not there, an image",
+                r.presence.get("absent_per_image"),
+                "presence.absent_per_image",
+            ),
+            ("garments with an OKS from 0.5", matched, ""),
+        ]
+        for name, (label, percent) in PRESENCE_ROWS.items():
+            if name.startswith("visible") and not r.tells_visibility:
+                continue
+            rows.append(self._row(label, r.presence.get(name), f"presence.{name}", percent=percent))
+        if not r.tells_visibility:
+            rows.append(("visibility told", "no: all that is detected counts as visible", ""))
+        return rows
 
     def _detection_rows(self) -> list[Row | None]:
         r = self.report
@@ -126,6 +165,13 @@ class Evaluation:
                 self._row(f"OKS AP, {name}", group.get("ap"), f"{kind}.{name}.ap")
                 for kind in ("by_body_type", "by_count")
                 for name, group in getattr(r, kind).items()
+            ),
+            *(
+                self._row(
+                    f"found, {name}", group.get("found"), f"by_tag.{name}.found", percent=True
+                )
+                for name, group in r.by_tag.items()
+                if len(r.by_tag) > 1
             ),
             *(
                 self._row(label, share, f"images.{label}", percent=True)

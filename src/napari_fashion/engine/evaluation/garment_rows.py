@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from napari_fashion.engine.evaluation.evaluation import Evaluation
+from napari_fashion.engine.evaluation.judged import Judged
+from napari_fashion.engine.evaluation.visibility import Presence
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
 
@@ -31,11 +32,17 @@ def garment_rows(evaluations: Sequence[Evaluation], schema: Schema) -> list[dict
     -------
     Rows with the same keys in the same order: the protocol, the image and the garment with their ids in
     the file (text, unless all are whole numbers), what was shown, in whole pixels, the file's box, the
-    category by the file's name and the model's, the mean normalised error over visible landmarks, and of
-    each landmark its visibility and place in the truth, its error, its score and its predicted place.
-    Errors and true places are those of labelled landmarks.
+    category by the file's name and the model's, the mean normalised error over visible landmarks, the
+    similarity (OKS) of the prediction, and of each landmark its visibility and place in the truth, its
+    error, its score, its predicted place, the probabilities that it is there and visible if the model
+    tells them, and its predicted visibility, 0 if it is not detected (`visibility.Presence`). Errors and
+    true places are those of labelled landmarks.
     """
-    rows = [_row(one.protocol, judged, schema) for one in evaluations for judged in one.judged]
+    rows: list[dict[str, Value]] = []
+    for one in evaluations:
+        told = Presence(one.judged, schema, one.report.confidence).visibility
+        for judged, seen in zip(one.judged, told.tolist(), strict=True):
+            rows.append(_row(one.protocol, judged, schema, seen))
     for name in _IDS:
         values = [row[name] for row in rows if row[name] is not None]
         if not all(type(value) is int and abs(value) < 2**63 for value in values):
@@ -44,7 +51,7 @@ def garment_rows(evaluations: Sequence[Evaluation], schema: Schema) -> list[dict
     return rows
 
 
-def _row(protocol: str, j: Any, schema: Schema) -> dict[str, Value]:
+def _row(protocol: str, j: Judged, schema: Schema, predicted: Sequence[int]) -> dict[str, Value]:
     visible = j.visibility == 2
     names = schema.category_names
     likeliest = int(np.argmax(j.probabilities)) if j.found and len(names) else -1
@@ -69,6 +76,7 @@ def _row(protocol: str, j: Any, schema: Schema) -> dict[str, Value]:
         "model_category": names[j.category] if j.category >= 0 else None,
         "predicted_category": names[likeliest] if likeliest >= 0 else None,
         "probability": float(j.probabilities[likeliest]) if likeliest >= 0 else None,
+        "oks": float(j.oks),
         "visible_landmarks": int(visible.sum()),
         "error": float(j.errors[visible].mean()) if visible.any() else None,
         "error_by_box": float(j.box_errors[visible].mean()) if visible.any() else None,
@@ -82,6 +90,9 @@ def _row(protocol: str, j: Any, schema: Schema) -> dict[str, Value]:
         row[f"{name}.score"] = float(j.scores[k])
         row[f"{name}.x"] = float(j.predicted[k, 0])
         row[f"{name}.y"] = float(j.predicted[k, 1])
+        row[f"{name}.present"] = None if j.present is None else float(j.present[k])
+        row[f"{name}.visible"] = None if j.visible is None else float(j.visible[k])
+        row[f"{name}.predicted_visibility"] = int(predicted[k])
     return row
 
 

@@ -12,6 +12,7 @@ from napari_fashion.coco.categories import UNCLEAR
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.landmark_metrics import normalised_errors
+from napari_fashion.engine.evaluation.matching import oks_matrix
 from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.schema import Schema
 
@@ -64,6 +65,15 @@ class Judged:
         What the model was shown.
     box
         (4,) the file's box, or that of the landmarks if it gives none: x0, y0, x1, y1 in pixels.
+    oks
+        Object keypoint similarity of the prediction with the garment; 0 if none was found.
+    present, visible
+        (K,) probabilities of the predicted landmarks that they are there, and that they are visible; None
+        if the model does not tell them, or nothing was found.
+    present_threshold, visible_threshold
+        From which probabilities a landmark is there, and is visible (`VisibilityOptions`).
+    absent
+        Whether landmarks without a label are known not to be there (`AnnotatedImage.absent`).
     image_id, annotation_id, category_name
         The file's ids of the image and the garment, and its name of the category; None and empty for
         what is from no file.
@@ -88,6 +98,12 @@ class Judged:
     image_id: RecordId | None = None
     annotation_id: RecordId | None = None
     category_name: str = ""
+    oks: float = 0.0
+    present: NDArray[np.float64] | None = None
+    visible: NDArray[np.float64] | None = None
+    present_threshold: float = 0.0
+    visible_threshold: float = 0.5
+    absent: bool = False
 
 
 def compare(
@@ -97,6 +113,7 @@ def compare(
     region: Region,
     fallback: NDArray[np.float64],
     schema: Schema,
+    present_threshold: float = 0.0,
 ) -> Judged:
     """Compare garment `i` of an image with what was found.
 
@@ -112,6 +129,8 @@ def compare(
         (K, 2) xy, pixels of the image: places of the landmarks that were not found.
     schema
         The model's.
+    present_threshold
+        From which probability a landmark is there (`VisibilityOptions`).
     """
     truth = image.xy[i].astype(np.float64)
     box = _extent(image, i)
@@ -141,7 +160,23 @@ def compare(
         image_id=image.image_id,
         annotation_id=image.annotation_ids[i] if i < len(image.annotation_ids) else None,
         category_name=image.category_names[i] if i < len(image.category_names) else "",
+        oks=0.0 if found is None else _similarity(image, i, found, schema),
+        present=None if found is None else _doubles(found.present),
+        visible=None if found is None else _doubles(found.visible),
+        present_threshold=present_threshold,
+        visible_threshold=0.5 if found is None else found.visible_threshold,
+        absent=image.absent,
     )
+
+
+def _similarity(image: AnnotatedImage, i: int, found: PredictedGarment, schema: Schema) -> float:
+    one = slice(i, i + 1)
+    truth = image.xy[one], image.visibility[one], image.area[one]
+    return float(oks_matrix(found.xy[None], *truth, schema.sigmas)[0, 0])
+
+
+def _doubles(values: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
+    return None if values is None else values.astype(np.float64)
 
 
 def _extent(image: AnnotatedImage, i: int) -> NDArray[np.float64]:

@@ -101,6 +101,8 @@ def render(
         categories=_categories(evaluations),
         confusion=_confusion(evaluations[0]),
         groups=_groups(evaluations),
+        by_landmark=_by_landmark(evaluations),
+        reliability=_reliability(evaluations),
         sweeps=_sweeps(margins or {}, epochs or {}),
         worst=[(e, worst(e.judged, by_key, WORST)) for e in evaluations],
         published=_published(evaluations, schema, about),
@@ -276,13 +278,19 @@ def _confusion(evaluation: Evaluation) -> dict[str, Any] | None:
 def _groups(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Return the tables by body type and by number of garments."""
     tables = []
-    for kind, title in (("by_body_type", "Body type"), ("by_count", "Garments in the image")):
+    kinds = {
+        "by_body_type": "Body type", "by_count": "Garments in the image",
+        "by_tag": "Category in the file",
+    }  # fmt: skip
+    for kind, title in kinds.items():
         for e in evaluations:
             groups = getattr(e.report, kind)
-            if not groups:
-                continue
-            metrics = [m for m in ("average_error", "recall", "precision", "ap", "ap50")
-                       if any(m in own for own in groups.values())]  # fmt: skip
+            detected = any("ap" in own for own in groups.values())
+            if not groups or (len(groups) == 1 and kind != "by_body_type" and not detected):
+                continue  # one group is all garments
+            metrics = [
+                m for m in _METRICS if any(own.get(m) is not None for own in groups.values())
+            ]
             rows = [
                 (
                     name,
@@ -298,13 +306,60 @@ def _groups(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
 
 _METRICS = {
     "average_error": "AVG NE", "recall": "recall", "precision": "precision", "ap": "OKS AP",
-    "ap50": "OKS AP at 0.5",
+    "ap50": "OKS AP at 0.5", "found": "OKS from 0.5", "found_error_visible": "of these: NE by box, visible",
+    "found_error_hidden": "hidden", "visibility_right": "visible or hidden right",
 }  # fmt: skip
+_SHARES = ("recall", "precision", "found", "missed", "visibility_right")
 
 
 def _group_cell(report: Report, name: str, value: float | None, metric: str) -> tuple[str, str]:
-    text = percent if metric in ("recall", "precision") else number
+    text = percent if metric in _SHARES else number
     return text(value), _between(_bounds(report, name), text)
+
+
+def _by_landmark(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """Return a table of each protocol: how each landmark is found, and told to be visible or hidden."""
+    tables = []
+    for e in evaluations:
+        groups = e.report.by_landmark
+        if not groups or len(groups) > MOST_ROWS:
+            continue
+        rows = [
+            (
+                name.replace("_", " "),
+                [_group_cell(e.report, f"by_landmark.{name}.{m}", own[m], m) for m in _OF_LANDMARK],
+            )
+            for name, own in groups.items()
+        ]
+        tables.append(
+            {"protocol": e.protocol, "metrics": list(_OF_LANDMARK.values()), "rows": rows}
+        )
+    return tables
+
+
+_OF_LANDMARK = {
+    "found_error_visible": "NE by box, visible", "found_error_hidden": "NE by box, hidden",
+    "missed": "there, not detected", "absent_per_image": "detected, not there, an image",
+    "visibility_right": "visible or hidden right",
+}  # fmt: skip
+
+
+def _reliability(evaluations: Sequence[Evaluation]) -> list[tuple[str, str, str]]:
+    """Return titles, notes and charts: how often what is said with a probability is so."""
+    charts = []
+    even = Line("as probable as said", [(0.0, 0.0), (1.0, 1.0)])
+    for name, title in (("visible", "Visible"), ("present", "There")):
+        lines = []
+        for e in evaluations:
+            curve = e.report.curves.get(name, [])
+            places = [(x, y) for x, y, _ in curve if x is not None and y is not None]
+            if places:
+                lines.append(Line(e.protocol, places, marked=True))
+        if lines:
+            x = Axis("probability that the model gives", _share_tick, high=1.0)
+            y = Axis("share that is so", _share_tick, high=1.0)
+            charts.append((title, name, line_chart([*lines, even], x, y)))
+    return charts
 
 
 def _sweeps(

@@ -278,8 +278,9 @@ class _Judge:
         found = [_moved(garment, region) for garment in prediction.garments]
         chosen = self.protocol.chooses.choose(image, garments, found, self.schema)
         fallback = in_region(self.relative, region)
+        least = self.predictor.inference.visibility.present_threshold
         self.judged += [
-            compare(image, i, garment, region, fallback, self.schema)
+            compare(image, i, garment, region, fallback, self.schema, least)
             for i, garment in zip(garments, chosen, strict=True)
         ]
         if self.protocol.detects:

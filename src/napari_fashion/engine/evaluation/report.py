@@ -11,7 +11,8 @@ import numpy as np
 from napari_fashion.coco.categories import UNCLEAR
 from napari_fashion.engine.evaluation._arrays import Bool, Float64
 from napari_fashion.engine.evaluation.category_metrics import category_ranks, confusion, top
-from napari_fashion.engine.evaluation.detections import MatchedImages
+from napari_fashion.engine.evaluation.detections import COUNTS, MatchedImages
+from napari_fashion.engine.evaluation.groups import Groups, grouped, merged, named
 from napari_fashion.engine.evaluation.intervals import bootstrap_intervals
 from napari_fashion.engine.evaluation.judged import Judged
 from napari_fashion.engine.evaluation.landmark_metrics import (
@@ -31,6 +32,7 @@ from napari_fashion.engine.evaluation.landmark_metrics import (
     share_within,
 )
 from napari_fashion.engine.evaluation.ratios import Ratios
+from napari_fashion.engine.evaluation.visibility import BY_LANDMARK, PRESENCE, Presence
 from napari_fashion.schema import Schema
 
 Bounds = tuple[float, float] | None
@@ -69,7 +71,7 @@ class Report:
         AVG NE over confident and over unconfident predictions of visible landmarks, and the share of the
         first.
     not_present, not_visible
-        Share of detected landmarks that are not in the truth, or hidden in it.
+        Share of detected landmarks (`visibility`) that are not in the truth, or hidden in it.
     top1, top3, top5
         Share of garments whose true category is among the likeliest.
     precision, recall
@@ -78,13 +80,31 @@ class Report:
         OKS average precision and recall; None likewise.
     images
         Shares of images by what was detected in them, by their names; empty likewise.
+    n_matched
+        Number of garments whose prediction has an OKS of 0.5 and more.
+    tells_visibility
+        Whether the model tells which landmarks are hidden; otherwise all count as visible.
+    presence
+        Of landmarks in matched garments: ``found_error_visible`` and ``found_error_hidden``, AVG NE by
+        the file's box, ``found_pooled_visible`` and ``found_pooled_hidden``, the same over all points;
+        ``found_absent_per_image``, detected ones that are not there;
+        ``missed``, the share of those there that were not detected;
+        ``visibility_right``, the share of detected ones rightly said to be visible or hidden, beside
+        ``visibility_commoner``, the share of the commoner answer, and ``visibility_balanced``, the mean
+        of the shares of both answers; Brier scores and expected calibration errors of the probabilities
+        to be ``visible`` and ``present``. And ``absent_per_image``: detected landmarks that are not
+        there, of all garments.
+    by_landmark
+        The same of each landmark.
     by_category, by_body_type, by_count
         Figures of each category, of each body type, and of images by their number of garments.
+    by_tag
+        Figures of each category by the file's name for it.
     confusion
         See `category_metrics.confusion`.
     curves
         ``pdl``: (distance, share) pairs; ``confidence``: (threshold, confident error, unconfident error,
-        confident share).
+        confident share); ``visible`` and ``present``: reliability (`Presence.curves`).
     intervals
         95 % bootstrap intervals over images, by the metric's name, with dots within groups
         (``near.0.1``); None if there are none.
@@ -124,6 +144,11 @@ class Report:
     ap_large: float | None = None
     ar: float | None = None
     images: Figures = field(default_factory=dict)
+    n_matched: int = 0
+    tells_visibility: bool = False
+    presence: Figures = field(default_factory=dict)
+    by_landmark: dict[str, Figures] = field(default_factory=dict)
+    by_tag: dict[str, Figures] = field(default_factory=dict)
     by_category: dict[str, Figures] = field(default_factory=dict)
     by_body_type: dict[str, Figures] = field(default_factory=dict)
     by_count: dict[str, Figures] = field(default_factory=dict)
@@ -161,6 +186,8 @@ class _Table:
         self.probabilities = np.array([j.probabilities for j in judged]).reshape(n, c)
         self.category = np.array([j.category for j in judged], np.int64)
         self.category_names = [j.category_name for j in judged]
+        self.garments = np.array([j.garments for j in judged], np.int64)
+        self.presence = Presence(judged, schema, confidence)
         self.found = np.array([j.found for j in judged], np.bool_)
         self.body_type = np.array([j.body_type for j in judged], object)
         self.ranked = (self.category != UNCLEAR) & (c > 0)
@@ -173,7 +200,7 @@ class _Table:
         """Return all metrics of garments that get intervals."""
         r = Ratios()
         names = self.schema.landmarks
-        detected = self.scores >= self.confidence
+        confident, detected = self.scores >= self.confidence, self.presence.detected
         within = (self.errors <= WITHIN) & self.visible
         r.add_average(
             "average_error", self.errors, self.visible, [f"error_by_landmark.{n}" for n in names]
@@ -183,9 +210,9 @@ class _Table:
             [f"error_by_landmark_with_hidden.{n}" for n in names],
         )  # fmt: skip
         r.add_average("average_error_by_box", self.box, self.visible)
-        r.add_average("confident_error", self.errors, self.visible & detected)
-        r.add_average("unconfident_error", self.errors, self.visible & ~detected)
-        r.add("confident_share", detected.astype(np.float64), self.visible)
+        r.add_average("confident_error", self.errors, self.visible & confident)
+        r.add_average("unconfident_error", self.errors, self.visible & ~confident)
+        r.add("confident_share", confident.astype(np.float64), self.visible)
         r.add("pooled_error", self.errors, self.visible)
         r.add("pooled_error_with_hidden", self.errors, self.labelled)
         r.add_median("median_error", self.errors, self.visible)
@@ -211,6 +238,12 @@ class _Table:
         """Return the body types that occur, with their garments."""
         chosen = [(name, self.body_type == name) for name in self.schema.body_type_names]
         return [(name, rows) for name, rows in chosen if rows.any()]
+
+    def counts(self) -> list[str]:
+        """Return the group of each garment by the number of garments in its image."""
+        names = dict(COUNTS)
+        most = COUNTS[-1][0]
+        return [names.get(min(n, most), "") for n in self.garments.tolist()]
 
     def of_category(self, chosen: Bool) -> Ratios:
         """Return the metrics of the garments of one category."""
@@ -254,6 +287,8 @@ def build_report(
     intervals: dict[str, Bounds] | None = None
     if rounds:
         intervals = dict(bootstrap_intervals(table.ratios().figures, table.keys, **bootstrap))
+        intervals |= bootstrap_intervals(table.presence.figures, table.keys, **bootstrap)
+    presence = table.presence.figures(np.ones(len(judged)))
     found: Figures = {}
     if detected is not None:
         found = detected.figures(np.ones(len(detected.images)))
@@ -271,14 +306,24 @@ def build_report(
             keys = [table.keys[row] for row in np.flatnonzero(chosen)]
             own = bootstrap_intervals(ratios.figures, keys, **bootstrap)
             intervals |= {f"by_category.{name}.{metric}": bounds for metric, bounds in own.items()}
+    groups = Groups(table.presence, table.errors, table.visible, detects=detected is not None)
+    by_tag, by_count = (
+        groups.of(kind, keys, table.keys, intervals, bootstrap)
+        for kind, keys in (("by_tag", table.category_names), ("by_count", table.counts()))
+    )
     return Report(
         **_landmark_figures(table),
+        n_matched=int(table.presence.matched.sum()),
+        tells_visibility=table.presence.tells_visibility,
+        presence=named(f"{PRESENCE}.", presence),
+        by_landmark=grouped(f"{BY_LANDMARK}.", presence),
+        by_tag=by_tag,
         **_category_figures(table),
         **_plain(found),
         images={n.removeprefix("images."): v for n, v in found.items() if n.startswith("images.")},
         by_category=by_category,
         by_body_type=_by_body_type(table, detected, found),
-        by_count=_groups("by_count.", detected, found),
+        by_count=merged(_groups("by_count.", detected, found), by_count),
         intervals=intervals,
     )
 
@@ -292,7 +337,8 @@ def _landmark_figures(t: _Table) -> dict[str, Any]:
     """Return the metrics of landmarks by the names of `Report`."""
     names = t.schema.landmarks
     confident, unconfident = errors_by_confidence(t.errors, t.visible, t.scores, t.confidence)
-    not_present, not_visible = detected_elsewhere(t.scores, t.visibility, t.confidence)
+    detected = np.where(t.presence.detected, t.scores, -1.0)
+    not_present, not_visible = detected_elsewhere(detected, t.visibility, t.confidence)
     return {
         "n_images": len(set(t.keys)),
         "n_garments": len(t.keys),
@@ -319,6 +365,7 @@ def _landmark_figures(t: _Table) -> dict[str, Any]:
         "not_present": not_present,
         "not_visible": not_visible,
         "curves": {
+            **t.presence.curves(),
             "pdl": [[at, share_within(t.errors, t.visible, at)] for at in PDL_CURVE],
             "confidence": [
                 [

@@ -14,6 +14,8 @@ from torch import Tensor
 from napari_fashion import __version__
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.data.split import sides_in, with_learned
+from napari_fashion.engine.evaluation.calibrated import CALIBRATED, with_options
+from napari_fashion.engine.evaluation.calibration import calibrate
 from napari_fashion.engine.evaluation.comparison import (
     compare_judged,
     project_images,
@@ -117,6 +119,25 @@ class Product:
             images=comparison.images,
         )
 
+    def calibrate(self) -> tuple[str, ...]:
+        """Fit the model's `VisibilityOptions` on the validation images, if it tells visibility.
+
+        Returns
+        -------
+        A sentence each on presence and visibility; empty if the network tells none, or there are no
+        images.
+        """
+        if not self.averaged.config.visibility or not self._val_images:
+            return ()
+        model = self.model()
+        model.network.eval()
+        found = calibrate(model, self._val_images, tally=Tally())
+        if found.changed:
+            self.averaged.info = with_options(
+                self.averaged.info, found.options, data="validation images", notes=list(found.notes)
+            )
+        return found.notes
+
     def _evaluate(self, model: Model, images: list[AnnotatedImage]) -> Evaluation:
         model.network.eval()
         left_out = Tally()
@@ -134,7 +155,9 @@ class Product:
         info = self.averaged.info
         before = None if self._start is None else sides_in(self._start.info.data.get("split"))
         info.data["split"] = with_learned(split, before)
+        calibrated = info.history.get(CALIBRATED)
         info.history = {
+            **({} if calibrated is None else {CALIBRATED: calibrated}),
             "napari_fashion": __version__,
             "torch": torch.__version__,
             "started_from": self._start.id if self._start is not None else None,

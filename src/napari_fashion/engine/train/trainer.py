@@ -179,6 +179,8 @@ class Trainer:
             self.emit(StoppedEvent(model=str(path), step=self.step))
         elif self.recipe.early_stopping is not None:
             self._save_best()
+        if not stopped:
+            self._calibrate()
         if (comparison := self.product.compare()) is not None:
             self.emit(comparison)
         if not stopped:
@@ -387,6 +389,14 @@ class Trainer:
             )
         )
         if processes().first:
+            self._save_model()
+
+    def _calibrate(self) -> None:
+        """Fit what is there and what is visible on the validation images, and save the model so."""
+        notes = self.product.calibrate()
+        for note in notes:
+            self.emit(NoticeEvent(message=f"On the validation images, {note}"))
+        if notes and processes().first:
             self._save_model()
 
     def _complete_files(self) -> None:

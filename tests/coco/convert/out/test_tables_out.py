@@ -38,7 +38,8 @@ def expected(image, garment, category, marks, members, **more):
             **dict(zip(("box_x", "box_y", "box_width", "box_height"), record["bbox"], strict=True)),
             "area": record["area"], "body_type": None,
             "landmark": SCHEMA.landmarks[i], "x": x if v else None, "y": y if v else None, "visibility": v,
-            "source": "human", "score": None, "garment_source": "human", "garment_score": None, **more,
+            "source": "human", "score": None, "present": None, "visible": None,
+            "garment_source": "human", "garment_score": None, **more,
         }  # fmt: skip
 
 

@@ -37,6 +37,8 @@ COLUMNS: Final[dict[str, str]] = {
     "visibility": "int64",
     "source": "string",
     "score": "double",
+    "present": "double",
+    "visible": "double",
     "garment_source": "string",
     "garment_score": "double",
 }
@@ -48,8 +50,9 @@ GROUP_ROWS = 100_000
 """Rows of a Parquet row group: what is held in memory."""
 
 _HELD: Final = frozenset(
-    (*HELD["annotations"] - {"segmentation"}, "score", "source", "keypoint_scores", "fashion.source",
-     "fashion.score", "fashion.keypoint_scores", "fashion.keypoint_sources", "body_type")
+    (*HELD["annotations"] - {"segmentation"}, "score", "source", "fashion.source", "fashion.score",
+     "fashion.keypoint_sources", "body_type", *provenance.NUMBERS,
+     *(f"{provenance.KEY}.{name}" for name in provenance.NUMBERS))
 )  # fmt: skip
 NOT_HELD = "garments with keys that the table has no column for"
 
@@ -164,7 +167,8 @@ def _garment_rows(
 ) -> Iterator[Row]:
     xy, seen = garment.xy.tolist(), garment.visibility.tolist()
     source, sources = _sources(garment, record)
-    scores = garment.landmark_scores.tolist()
+    numbers = [garment.landmark_scores, garment.landmark_present, garment.landmark_visible]
+    scores = np.stack(numbers, axis=1).tolist()
     box = box_of(garment)
     shown_box = box if any(box) else (None,) * 4
     body_type = record.get("body_type")
@@ -175,8 +179,8 @@ def _garment_rows(
     after = (_text(source), garment.score)
     for i in members:
         x, y = xy[i] if seen[i] else (None, None)
-        score = None if scores[i] != scores[i] else scores[i]
-        yield (*before, _text(names[i]), x, y, seen[i], _text(sources[i]), score, *after)
+        known = (None if score != score else score for score in scores[i])
+        yield (*before, _text(names[i]), x, y, seen[i], _text(sources[i]), *known, *after)
 
 
 def _sources(garment: Garment, record: Mapping[str, Any]) -> tuple[str, Sequence[str]]:
