@@ -6,10 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from napari_fashion.coco import Dataset
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
+from napari_fashion.engine.pseudo_label import pseudo_label
 from napari_fashion.engine.pseudo_tags import assigned, read_tagged
 from napari_fashion.schema import Schema
+from small import small_document
 
 SCHEMA = Schema.load("garments")
 WIDTH, HEIGHT = 120, 160
@@ -37,6 +41,7 @@ class Teacher:
     """Says what it was told of an image and of its mirror image."""
 
     schema = SCHEMA
+    id = "t"
 
     def __init__(self, found, in_mirror) -> None:
         self.said = found, in_mirror
@@ -87,3 +92,27 @@ def test_landmarks_on_which_the_mirror_image_disagrees_are_left_out():
     _, top = read([shirt, trousers], turned, tolerance=0.11)
     assert top.agreed[2]
     assert "do not agree" in read([shirt, trousers], turned, share=0.9)
+
+
+def test_all_garments_of_a_photo_get_their_landmarks(tmp_path):
+    """In a data set that knows the categories alone; what the readings do not agree on stays unlabelled."""
+    Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(tmp_path / "a.png")
+    document = small_document()
+    document["images"] = [{"id": 1, "file_name": "a.png", "width": WIDTH, "height": HEIGHT}]
+    document["annotations"] = [
+        {"id": 10 + i, "image_id": 1, "category_id": c + 1, "iscrowd": 0}
+        for i, c in enumerate(CATEGORIES)
+    ]
+    dataset = Dataset.from_document(document, schema=SCHEMA, image_root=tmp_path)
+    shirt, trousers = garment(SHIRT, Shirt=0.6), garment(TROUSERS, Pants=0.7)
+    shirt = replace(shirt, present=shirt.scores, visible=np.where(np.arange(8) < 2, 0.9, 0.2))
+    moved = np.where(np.arange(8)[:, None] == 2, SHIRT + np.array((10, 0)), SHIRT)
+    teacher = Teacher([shirt, trousers], [mirrored(trousers), mirrored(garment(moved, Shirt=1))])
+    result, counts = pseudo_label([teacher], dataset)
+    assert counts == {"images": 1, "garments": 2, "landmarks": 9, "asked": 10}
+    pants, top = result.garment(10), result.garment(11)
+    assert pants.visibility.tolist() == [0] * 4 + [2] * 4
+    assert top.visibility.tolist() == [2, 2, 0, 1, 0, 0, 1, 1]
+    np.testing.assert_allclose(pants.xy[4:], TROUSERS[4:])
+    assert top.bbox == (10.0, 20.0, 100.0, 70.0)
+    assert not pants.touched_by_human

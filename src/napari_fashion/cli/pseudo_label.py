@@ -1,7 +1,8 @@
 """Place landmarks in images whose category is known, if several readings agree.
 
-Reads images with exactly one garment that has a category and no landmark; writes a copy of the
-COCO file in which the landmarks that the models agree on are filled in.
+Reads images whose garments have a category and no landmark; writes a copy of the COCO file in which
+the landmarks that the models agree on are filled in. An image with several garments is read by the
+first model, and taken if it finds just these garments, in the mirror image as well.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ def run(options: argparse.Namespace) -> int:
     if not counts["garments"]:
         raise FashionError(
             f"no garment of the {len(dataset.images):,} images got landmarks ({counts['images']:,} were "
-            "read); nothing was written. Expected images with one garment that has a category and no "
-            "landmark, on which the readings agree."
+            "read); nothing was written. Expected images whose garments have a category and no landmark, "
+            "on which the readings agree."
         )
     outputs.check(options.out, "--out")
     result.save(options.out, overwrite=options.overwrite)

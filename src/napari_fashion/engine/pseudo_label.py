@@ -21,6 +21,7 @@ from napari_fashion.engine.decode import PUBLISHED
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.places import unfold_garment
 from napari_fashion.engine.prediction import PredictedGarment
+from napari_fashion.engine.pseudo_tags import read_tagged
 from napari_fashion.errors import CheckpointError, ImageError
 from napari_fashion.images import read_image
 from napari_fashion.images.transforms import RGBImage
@@ -184,9 +185,10 @@ def pseudo_label(
     teachers
         One or more models of the data set's schema.
     dataset
-        Its images with exactly one garment, which has a category that the teachers know and no
-        landmark, are read; the others are left as they are, and so are those that a person has
-        reviewed. Categories that do not name the landmarks get them, if a garment of theirs does.
+        Its images whose garments have a category that the teachers know and no landmark are read;
+        the others are left as they are, and so are those that a person has reviewed. An image with
+        several garments is read by the first teacher (`pseudo_tags.read_tagged`). Categories that do
+        not name the landmarks get them, if a garment of theirs does.
     options
         See `AgreementOptions`.
     advance
@@ -225,18 +227,49 @@ def pseudo_label(
         except ImageError as error:
             tally.add(UNREADABLE, str(error))
             continue
-        (garment,) = image.garments
-        category = rule.index_of(garment.category_id)
-        agreement = read_garment(teachers, pixels, category, options)
         counts["images"] += 1
-        counts["asked"] += int(agreement.member.sum())
-        if not agreement.agreed.any():
-            tally.add("images whose readings do not agree", image.file_name)
+        categories = [rule.index_of(garment.category_id) for garment in image.garments]
+        agreements = _read_image(teachers, pixels, categories, options)
+        if isinstance(agreements, str):
+            tally.add(agreements, image.file_name)
             continue
-        counts["garments"] += 1
-        counts["landmarks"] += int(agreement.agreed.sum())
-        _write(result, garment, agreement, source)
+        for garment, agreement in zip(image.garments, agreements, strict=True):
+            counts["asked"] += int(agreement.member.sum())
+            if not agreement.agreed.any():
+                tally.add("images whose readings do not agree", image.file_name)
+                continue
+            counts["garments"] += 1
+            counts["landmarks"] += int(agreement.agreed.sum())
+            _write(result, garment, agreement, source)
     return result, counts
+
+
+def _read_image(
+    teachers: Sequence[Model],
+    image: RGBImage,
+    categories: Sequence[int],
+    options: AgreementOptions | None,
+) -> list[Agreement] | str:
+    """Read all garments of an image, or return why they cannot be told, as a plural."""
+    if len(categories) == 1:
+        return [read_garment(teachers, image, categories[0], options)]
+    options = options or AgreementOptions()
+    read = read_tagged(teachers[0], image, categories, options.tolerance, options.share)
+    if isinstance(read, str):
+        return read
+    return [
+        Agreement(
+            xy=one.garment.xy,
+            member=one.garment.found,
+            agreed=one.agreed,
+            scores=one.garment.scores,
+            disagreement=one.disagreement,
+            visibility=np.where(one.agreed, one.garment.visibility, 0),
+            present=one.garment.present,
+            visible=one.garment.visible,
+        )
+        for one in read
+    ]
 
 
 def _require_schema(teachers: Sequence[Model], dataset: Dataset) -> None:
@@ -279,9 +312,15 @@ def _why_passed_over(image: Image, rule: CategoryRule) -> str:
     garments = image.garments
     if image.reviewed:
         return "images that a person has reviewed"
-    if len(garments) != 1:
-        return f"images with {'several garments' if garments else 'no garment'}, not exactly one garment"
-    (garment,) = garments
+    if not garments:
+        return "images with no garment"
+    return next(filter(None, (_why_not(garment, rule) for garment in garments)), "") or (
+        "" if image.file_name else "images without a file_name"
+    )
+
+
+def _why_not(garment: Garment, rule: CategoryRule) -> str:
+    """Return why an image with this garment gets no landmarks, as a plural; empty if it may."""
     if garment.keypoints.problem:
         return "images with keypoints of another form"
     if (garment.visibility > 0).any():
@@ -295,7 +334,7 @@ def _why_passed_over(image: Image, rule: CategoryRule) -> str:
             return "images with a garment of a category that the model lacks"
         case category if category < 0:
             return "images with a garment whose category is not recorded"
-    return "" if image.file_name else "images without a file_name"
+    return ""
 
 
 def _name_landmarks(dataset: Dataset, category_id: RecordId) -> None:
