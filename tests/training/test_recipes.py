@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from napari_fashion.datasets.opening import unlabelled_of
+from napari_fashion.datasets.source import Source
+from napari_fashion.engine.inference.options import VisibilityOptions
 from napari_fashion.engine.train.chain import train
 from napari_fashion.engine.train.events import DoneEvent, StepEvent
 from napari_fashion.engine.train.options import PlateauOptions
@@ -19,6 +22,8 @@ LATER = {
     "optimiser": {"accumulate": 1},
     "schedule": {"plateau": PlateauOptions().model_dump()},  # for a kind that none of them has
     "data": {"split": None},
+    "network": {"visibility": False, "layers": {}},
+    "inference": {"visibility": VisibilityOptions().model_dump()},
 }
 """Options that were not there yet, with the values by which what is learned stays the same."""
 NOT_LEARNED_BY = {"early_stopping", "tensorboard", "checkpoints", "divergence"}
@@ -52,6 +57,10 @@ def test_a_recipe_is_the_one_that_its_model_was_trained_by(name):
     for part, options in LATER.items():
         for option, value in options.items():
             assert found[part].pop(option) == value
+    assert found["loss"]["weights"].pop("pif.visible") > 0  # no network of theirs says it
+    for source in [*found["data"]["train"], *found["data"]["validation"]]:
+        assert unlabelled_of(Source.model_validate(source)) == "unknown"
+        del source["unlabelled"]
     assert found["early_stopping"] is None
     assert found["divergence"]["policy"] == expected["divergence"]["policy"]
     for part in NOT_LEARNED_BY:
@@ -69,7 +78,13 @@ def test_a_long_training_that_starts_from_a_model_sets_its_batch_itself(name):
 
 
 def test_every_recipe_is_here():
-    assert {path.stem for path in RECIPES.glob("*.toml")} == {*RESOLVED, "report", "miniature"}
+    assert {path.stem for path in RECIPES.glob("*.toml")} == {
+        *RESOLVED,
+        "report",
+        "miniature",
+        "people-start",
+        "people",
+    }
 
 
 def test_the_reports_recipe_trains(drawn, tmp_path):
