@@ -226,6 +226,8 @@ def test_a_garment_of_two_layers_is_found_once():
     trousers = predicted(xy, np.isin(np.arange(8), [4, 5, 6, 7]) * 0.9, 0.9, layer=1)
     kept = found_once([unsure, sure, trousers], SCHEMA.sigmas, 0.15)
     assert kept == [trousers, sure]
+    as_sure = predicted(xy + 2, scores, 0.6, layer=0)
+    assert found_once([sure, as_sure], SCHEMA.sigmas, 0.15) == [sure, as_sure]
     same_layer = predicted(xy + 2, scores, 0.4, layer=2)
     assert found_once([sure, same_layer], SCHEMA.sigmas, 0.15) == [sure, same_layer]
     jacket = predicted(xy + [(-20, 0), (20, 0)] * 4, scores, 0.6, layer=0)

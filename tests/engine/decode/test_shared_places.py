@@ -104,11 +104,6 @@ def test_a_shirt_of_which_only_the_collar_shows_is_found():
     assert len(found) == 2
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="`found_once` takes garments of two layers for one from 0.6 on",
-)
 def test_a_shirt_and_the_jacket_over_it_are_two_garments_in_two_layers():
     """A tenth of the garment apart; two readings of one garment differ by a hundredth or two."""
     shirt = below(JACKET, 2.4, 2.4, 2.4)
