@@ -104,7 +104,7 @@ def filling_most(
         if not placed.any():
             return 0.0
         extent = np.ptp(garment.xy[placed], axis=0) / np.asarray(size)
-        return garment.score * float(np.sqrt(extent).mean() * np.sqrt(mass[garment.layer]))
+        return garment.score * float(np.sqrt(extent).mean() * mass[garment.layer] ** 0.25)
 
     weights = np.array([weight(garment) for garment in garments])
     best = garments[int(weights.argmax())]
