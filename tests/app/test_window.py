@@ -23,6 +23,7 @@ from napari_fashion.editing.edits import Edit, insert_record
 from napari_fashion.editing.merge import Conflict
 from napari_fashion.editing.opening import Opening, open_editor, pending_of
 from napari_fashion.errors import FashionError
+from napari_fashion.packaged import PACKAGED_MODELS
 from small import SCHEMA, TROUSERS_XY, FakeModel
 
 from .conftest import open_window
@@ -434,6 +435,22 @@ def test_results_leave_what_can_be_redone(opened) -> None:
     assert opened.dock.history.redo.toolTip().startswith("Redo Move left collar")
     person.key(Qt.Key.Key_Y, CTRL)
     assert np.allclose(xy_of(opened, 11, 0), (55, 33), atol=0.3)
+
+
+def test_a_packaged_model_is_loaded_by_its_name(opened) -> None:
+    """From the menu of *Load…*; it has layers, and its fields are shown as one."""
+    predict = opened.dock.predict
+    entry = {action.text().partition(":")[0]: action for action in predict.models.actions()}
+    assert [name for name in entry if name] == [*PACKAGED_MODELS, "From a file…"]
+    entry["people"].trigger()
+    opened.person.qtbot.waitUntil(lambda: opened.session.model is not None, timeout=60_000)
+    assert opened.session.model.id.startswith("people-")
+    assert opened.session.model_source == "people"
+    assert predict.model.text() == f"Model: {opened.session.model.id}"
+    opened.person.press(predict.predict)
+    opened.person.qtbot.waitUntil(lambda: not opened.predicting.running, timeout=60_000)
+    fields = opened.session.fields_of(opened.session.editor.image_id)
+    assert fields.n_landmarks == len(SCHEMA.landmarks)
 
 
 def test_a_model_that_loads_late_gives_way_to_the_one_chosen_meanwhile(opened, monkeypatch) -> None:
