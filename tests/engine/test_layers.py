@@ -254,7 +254,7 @@ def test_what_fills_a_crop_counts_by_its_sure_landmarks():
     (found,) = filling_most([guessed, small, large], (101, 101), 0.15, every)
     assert found.layer == 2
     np.testing.assert_array_equal(found.xy, large.xy)
-    (found,) = filling_most([guessed, small, large], (101, 101), 0.15, [1.0, 1.0, 0.1])
+    (found,) = filling_most([guessed, small, large], (101, 101), 0.15, [1.0, 1.0, 0.01])
     assert found.layer == 1  # whose categories are seen
     assert filling_most([], (101, 101), 0.15, every) == []
     nothing = predicted(np.zeros((8, 2)), [0] * 8, 0.0)
