@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -255,3 +256,25 @@ def test_the_area_is_the_files_own_else_that_of_the_box(six, given, expected) ->
     others = [float(i.area[0]) for i in images[1:]]
     data = json.loads(six.read_text())
     assert others == pytest.approx([a["area"] for a in data["annotations"][1:]])
+
+
+@pytest.mark.parametrize(
+    ("unlabelled", "absent"), [("absent", True), ("unknown", False), (None, False)]
+)
+def test_a_landmark_without_a_label_is_there_or_not_as_the_source_says(
+    six, unlabelled, absent
+) -> None:
+    """What is absent is learned as background; what is unknown gives no loss in the garment's box."""
+    document = json.loads(six.read_text())
+    landmark = next(i for i, v in enumerate(document["annotations"][0]["keypoints"][2::3]) if v)
+    document["annotations"][0]["keypoints"][3 * landmark : 3 * landmark + 3] = [0, 0, 0]
+    six.write_text(json.dumps(document))
+    images = load_sources([Source(file=str(six), unlabelled=unlabelled)], SCHEMA)
+    assert images[0].absent is absent
+    dataset = CanvasDataset(images, 96, 0)
+    garments = dataset.collate([dataset[Drawn(0, 0, 0)]]).garments
+    assert bool(garments.member[0, 0, landmark]) is not absent
+    content = torch.tensor([[0, 0], [96, 0], [96, 96], [0, 96]]) - 0.5
+    garments = replace(garments, content=content[None].float())
+    weight = encode_targets(garments, SCHEMA, TargetOptions(), (12, 12), 8).pif.weight[0, landmark]
+    assert bool((weight == 0).any()) is not absent

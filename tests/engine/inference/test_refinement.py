@@ -419,3 +419,31 @@ def test_recipes_say_it_and_what_goes_on_from_them_inherits_it(drawn, tmp_path):
     assert InferenceOptions(refinement=True).refinement == RefinementOptions()
     with pytest.raises(ValidationError, match="margin"):
         RefinementOptions(margin=-0.1)
+
+
+@pytest.mark.parametrize(("layer", "moves"), [(0, False), (1, True)])
+def test_only_garments_of_its_own_layer_hold_a_landmark(model, drawn, monkeypatch, layer, moves):
+    """A jacket's collar may be refined to where the shirt's is: they are in fields of their own."""
+    image = load_sources([Source(file=str(drawn))], SCHEMA)[0].read()
+    category = np.eye(len(SCHEMA.categories))[SCHEMA.category_index("Dress")]
+    xy = np.array([(20, 20), (40, 20), (10, 40), (50, 40), (20, 50), (40, 50), (20, 80), (40, 80)])
+    shirt = xy + (np.arange(8) < 2)[:, None] * (0, 6)  # its collars are 6 pixels below
+    scores = np.full(8, 0.9)
+    jacket, other = garment(xy, scores, category), garment(shirt, scores, category, 0.5)
+    whole = (jacket, replace(other, layer=layer))
+
+    def find(fields, size, options, layer=None):
+        if size == image.shape[1::-1] and layer is None:
+            return Prediction(whole, *size, model.id)
+        left_top = np.array([0, 0]) if size == image.shape[1::-1] else origins[size]
+        return Prediction((garment(shirt - left_top, scores, category),), *size, model.id)
+
+    crop = crop_around(image, jacket, 0.15, RefinementOptions().margin)
+    origins = {crop.image.shape[1::-1]: np.array(crop.origin)}
+    crop = crop_around(image, other, 0.15, RefinementOptions().margin)
+    origins.setdefault(crop.image.shape[1::-1], np.array(crop.origin))
+    monkeypatch.setattr(model.pipeline, "find", find)
+    refined = predict(model, [image], refine=True)[0].garments[0]
+    expected = shirt if moves else xy
+    np.testing.assert_allclose(refined.xy[:2], expected[:2], atol=1e-4)
+    np.testing.assert_allclose(refined.xy[2:], xy[2:], atol=1e-4)
