@@ -235,15 +235,7 @@ def _open_people(argument: str, source: Source) -> Dataset:
 )
 def _open_samples(argument: str, source: Source) -> Dataset:
     """Render procedural garments once; they are kept in the user's cache folder."""
-    try:
-        count, seed = (int(part) for part in [*argument.split(":"), "0"][:2])
-    except ValueError:
-        count = seed = -1
-    if not (1 <= count <= MAX_SAMPLES and 0 <= seed < 1 << 32):
-        raise RecipeError(
-            f"samples:{shown(argument)[1:-1]}: expected {_KINDS['samples'].expected}, such as "
-            f"samples:500:1, with 1 to {MAX_SAMPLES:,} images and a seed below 2^32."
-        )
+    count, seed = _count_and_seed(argument, source, "samples:500:1")
     from napari_fashion.datasets import procedural  # imports SciPy
 
     return _rendered(
@@ -263,22 +255,27 @@ def _open_layouts(argument: str, source: Source) -> Dataset:
     from napari_fashion.datasets import procedural
 
     numbers, _, settings = argument.rpartition(":") if "=" in argument else (argument, "", "")
-    parts = numbers.split(":")
-    try:
-        count, seed = (int(part) for part in (parts if len(parts) > 1 else [*parts, "0"]))
-    except ValueError:
-        count = seed = -1
-    if not (1 <= count <= MAX_SAMPLES and 0 <= seed < 1 << 32):
-        raise RecipeError(
-            f"layouts:{shown(argument)[1:-1]}: expected {_KINDS['layouts'].expected}, such as "
-            f"layouts:500:1:garments=2-3,overlap=0.4, with 1 to {MAX_SAMPLES:,} images and a seed below "
-            "2^32."
-        )
+    count, seed = _count_and_seed(numbers, source, "layouts:500:1:garments=2-3,overlap=0.4")
     options = _layout_options(argument, settings)
     name = "-".join(
         ["layouts", str(count), str(seed), _digest([options.model_dump_json().encode()])]
     )
     return _rendered(name, lambda folder: procedural.write_layouts(folder, count, seed, options))
+
+
+def _count_and_seed(text: str, source: Source, example: str) -> tuple[int, int]:
+    """Read ``COUNT`` or ``COUNT:SEED`` of images that are rendered."""
+    count, *others = text.split(":")
+    try:
+        numbers = int(count), *map(int, others or ["0"])
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 2 or not (1 <= numbers[0] <= MAX_SAMPLES and 0 <= numbers[1] < 1 << 32):
+        raise RecipeError(
+            f"{shown(source.file)[1:-1]}: expected {_KINDS[source.kind].expected}, such as {example}, "
+            f"with 1 to {MAX_SAMPLES:,} images and a seed below 2^32."
+        )
+    return numbers
 
 
 def _layout_options(argument: str, settings: str) -> LayoutOptions:
