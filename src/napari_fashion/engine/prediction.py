@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,21 @@ class PredictedGarment:
             return np.where(self.found, 2, 0)
         seen = np.where(self.visible >= self.visible_threshold, 2, 1)
         return np.where(self.found, seen, 0)
+
+    def keeping(self, landmarks: NDArray[np.bool_]) -> PredictedGarment:
+        """Return the garment with only some of its landmarks, (K,) bool; the others are not found."""
+
+        def kept(values: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.where(landmarks, values, np.float32(0))
+
+        return replace(
+            self,
+            xy=np.where(landmarks[:, None], self.xy, np.float32(0)),
+            scores=kept(self.scores),
+            spread=kept(self.spread),
+            present=None if self.present is None else kept(self.present),
+            visible=None if self.visible is None else kept(self.visible),
+        )
 
     @property
     def category_index(self) -> int:

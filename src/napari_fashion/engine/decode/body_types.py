@@ -7,8 +7,6 @@ may have a probability of 0.2.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,14 +75,4 @@ def without_impossible(
     if joined and keep.sum() < min_landmarks:
         return None
 
-    def kept(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-        return None if values is None else np.where(keep, values, np.float32(0))
-
-    return replace(
-        garment,
-        xy=np.where(keep[:, None], garment.xy, np.float32(0)),
-        scores=np.where(keep, garment.scores, np.float32(0)),
-        spread=np.where(keep, garment.spread, np.float32(0)),
-        present=kept(garment.present),
-        visible=kept(garment.visible),
-    )
+    return garment.keeping(keep)

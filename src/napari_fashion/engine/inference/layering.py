@@ -13,7 +13,8 @@ from napari_fashion.engine.prediction import PredictedGarment
 
 SAME = 0.9
 """Mean similarity (of COCO's keypoint kind, 0 to 1) of the landmarks from which two garments of different
-layers may be one. A shirt and the jacket over it reach 0.7 in labels, and seldom 0.9."""
+layers may be one. Of 89 pairs in the people photos that share their landmarks, 39 are as similar as 0.6,
+and 7 as 0.9 (training/several.md)."""
 
 WEAKER = 0.6
 """Two garments at one place are one if the second's score is below this share of the first's: what the

@@ -208,16 +208,12 @@ def judged_presence(
     visible = garment.visible
     if visible is not None:
         visible = platt(visible, options.visible_scale, options.visible_offset)
-        visible = np.where(there, visible, np.float32(0))
     judged = replace(
         garment,
-        xy=np.where(there[:, None], garment.xy, np.float32(0)),
-        scores=np.where(there, garment.scores, np.float32(0)),
-        spread=np.where(there, garment.spread, np.float32(0)),
-        present=np.where(there, present, np.float32(0)),
+        present=present,
         visible=visible,
         visible_threshold=options.visible_threshold,
-    )
+    ).keeping(there)
     if there.sum() == garment.found.sum():
         return judged
     return possible_garment(judged, schema, decoder)

@@ -93,11 +93,12 @@ class SchemaMatch:
     @classmethod
     def of(cls, start: Schema, schema: Schema) -> SchemaMatch:
         """Match the landmarks, edges and categories of two schemas."""
+        landmarks = _by_name(start.landmarks, schema.landmarks)
         return cls(
             start,
             schema,
-            _by_name(start.landmarks, schema.landmarks),
-            _edges(start, schema),
+            landmarks,
+            _edges(landmarks, start, schema),
             _by_name(start.category_names, schema.category_names),
         )
 
@@ -161,18 +162,11 @@ def match_fields(start: Layers, run: Layers) -> SchemaMatch:
             ]
             source.append(places[0] if places else -1)
     landmarks = FieldMatch(tuple(source), (False,) * len(source))
-    place = {ends: i for i, ends in reversed([*enumerate(start.field_schema.edges)])}
-    found, turned = [], []
-    for a, b in run.field_schema.edges:
-        ends = source[a], source[b]
-        way, back = place.get(ends, -1), place.get(ends[::-1], -1)
-        found.append(way if way >= 0 else back)
-        turned.append(way < 0 <= back)
     return SchemaMatch(
         start.field_schema,
         run.field_schema,
         landmarks,
-        FieldMatch(tuple(found), tuple(turned)),
+        _edges(landmarks, start.field_schema, run.field_schema),
         _by_name(start.schema.category_names, run.schema.category_names),
     )
 
@@ -182,14 +176,12 @@ def _by_name(start: Sequence[str], names: Sequence[str]) -> FieldMatch:
     return FieldMatch(tuple(place.get(n, -1) for n in names), (False,) * len(names))
 
 
-def _edges(start: Schema, schema: Schema) -> FieldMatch:
-    place = {
-        (start.landmarks[a], start.landmarks[b]): i
-        for i, (a, b) in reversed([*enumerate(start.edges)])
-    }
+def _edges(landmarks: FieldMatch, start: Schema, schema: Schema) -> FieldMatch:
+    """Match edges between landmarks that are matched."""
+    place = {ends: i for i, ends in reversed([*enumerate(start.edges)])}
     source, turned = [], []
     for a, b in schema.edges:
-        ends = schema.landmarks[a], schema.landmarks[b]
+        ends = landmarks.source[a], landmarks.source[b]
         found, other = place.get(ends, -1), place.get(ends[::-1], -1)
         source.append(found if found >= 0 else other)
         turned.append(found < 0 <= other)
