@@ -21,7 +21,9 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("model", type=parsing.name, help="'bundled', a run folder or a model file")
+    parser.add_argument(
+        "model", type=parsing.name, help=f"{parsing.MODELS}, a run folder or a model file"
+    )
     parser.add_argument(
         "data",
         type=parsing.name,

@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", action="append",
-        help="'bundled', a run folder or a model file; may be given several times (default: bundled)",
+        help=f"{parsing.MODELS}, a run folder or a model file; may be given several times "
+        "(default: bundled)",
     )  # fmt: skip
     parser.add_argument(
         "--tolerance", type=parsing.number(0, 1000, "a share of the box"), metavar="SHARE",

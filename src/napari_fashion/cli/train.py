@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in --run")
     parser.add_argument(
         "--start-from", type=parsing.name, metavar="MODEL",
-        help="with a COCO file: 'bundled', a run folder or a model file (default: bundled)",
+        help=f"with a COCO file: {parsing.MODELS}, a run folder or a model file (default: bundled)",
     )  # fmt: skip
     parser.add_argument(
         "--epochs", type=parsing.positive, metavar="N",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.decode.body_types import possible_landmarks
@@ -30,7 +31,6 @@ LEAST = 50
 PRIOR = 1.0
 """Weight of the prior, in landmarks: standard deviation 1 of scale and of offset."""
 
-_ROUNDS = 100
 _MOST_SCALE, _MOST_OFFSET = 100.0, 100.0  # VisibilityOptions
 _DECIMALS = 6
 
@@ -166,8 +166,6 @@ def _fitted(name: str, p: Float64, y: Bool, yes: str, no: str) -> tuple[dict[str
 def fit_platt(p: Float64, y: Bool, prior: float = PRIOR) -> tuple[float, float]:
     """Return scale and offset that make probabilities the likeliest (`platt`).
 
-    Newton's method on a convex function, with halved steps where it does not fall.
-
     Parameters
     ----------
     p, y
@@ -182,28 +180,19 @@ def fit_platt(p: Float64, y: Bool, prior: float = PRIOR) -> tuple[float, float]:
     [0.55, -1.16]
     """
     x = logit(p)
-    design = np.stack([x, np.ones_like(x)], axis=1)
+
+    def loss(at: Float64) -> tuple[float, Float64]:
+        z = at[0] * x + at[1]
+        off = 0.5 + 0.5 * np.tanh(0.5 * z) - y
+        likelihood = np.logaddexp(0, z).sum() - z[y].sum()
+        apart = at - centre
+        return (
+            float(likelihood + prior / 2 * (apart**2).sum()),
+            np.array([off @ x, off.sum()]) + prior * apart,
+        )
+
     centre = np.array([1.0, 0.0])
-
-    def loss(at: Float64) -> float:
-        z = design @ at
-        own = np.logaddexp(0, z).sum() - z[y].sum()
-        return float(own + prior / 2 * ((at - centre) ** 2).sum())
-
-    at, value = centre, loss(centre)
-    for _ in range(_ROUNDS):
-        q = 0.5 + 0.5 * np.tanh(0.5 * (design @ at))
-        gradient = design.T @ (q - y) + prior * (at - centre)
-        curvature = (design * (q * (1 - q))[:, None]).T @ design + prior * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        size = 1.0
-        while loss(at - size * step) > value and size > 1e-9:
-            size /= 2
-        moved = at - size * step
-        fallen = value - loss(moved)
-        if not fallen > 1e-10 * max(1.0, abs(value)):
-            break
-        at, value = moved, value - fallen
+    at = minimize(loss, centre, jac=True, method="BFGS").x
     scale, offset = at.tolist()
     if scale < 0:  # less so where the probability is higher: it tells nothing
         return 0.0, fit_platt(np.full_like(p, 0.5), y, prior)[1]
