@@ -128,7 +128,9 @@ def test_a_pipe_and_a_huge_file_are_refused(tmp_path):
         Recipe.load_json(tmp_path / "r.json")
 
 
-@pytest.mark.parametrize("source", ["none.json", "samples:0", "samples:1000000000", "samples:9:-1"])
+@pytest.mark.parametrize(
+    "source", ["none.json", "samples:0", "samples:1000000000", "samples:9:-1", "samples:9:1:2"]
+)
 def test_a_source_that_is_not_there_is_named(tmp_path, source):
     from napari_fashion.datasets.opening import open_source
 
