@@ -51,7 +51,9 @@ PAGE, FIGURES, ROWS = "index.html", "figures.json", "garments.csv"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "data", type=parsing.name, help="COCO file, photos:test, people:test, or samples:COUNT:SEED"
+        "data",
+        type=parsing.name,
+        help="COCO file, photos:test, people:test, samples:COUNT:SEED or layouts:COUNT:SEED",
     )
     _add_protocol(parser)
     _add_sweeps(parser)

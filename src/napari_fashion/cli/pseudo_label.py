@@ -21,7 +21,9 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("input", type=parsing.name, help="a COCO file, or photos:unlabelled")
+    parser.add_argument(
+        "input", type=parsing.name, help="COCO file, photos:unlabelled or people:tagged"
+    )
     parser.add_argument(
         "--out", type=parsing.path, required=True, metavar="FILE", help="COCO file to write"
     )
