@@ -21,7 +21,7 @@ RESOLVED = json.loads((Path(__file__).parent / "resolved_recipes.json").read_tex
 LATER = {
     "optimiser": {"accumulate": 1},
     "schedule": {"plateau": PlateauOptions().model_dump()},  # for a kind that none of them has
-    "data": {"split": None},
+    "data": {"split": None, "limit": None},
     "network": {"visibility": False, "layers": {}},
     "inference": {"visibility": VisibilityOptions().model_dump()},
 }

@@ -12,6 +12,7 @@ import argparse
 import os
 import signal
 from collections.abc import Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "dotted, the value TOML or text; paths are taken from the working folder",
     )  # fmt: skip
     parser.add_argument(
+        "--scale", type=parsing.name, metavar="NAME",
+        help="a scale of the recipe, such as small: the values of its table [scale.NAME] take the place of "
+        "its own, also in recipes that it starts from",
+    )  # fmt: skip
+    parser.add_argument(
         "--tensorboard", action="store_true",
         help="write files for TensorBoard into the run's folder (--set tensorboard.on=true)",
     )  # fmt: skip
@@ -101,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
 
     from napari_fashion.engine.train.chain import train
     from napari_fashion.engine.train.events import CompareEvent, ErrorEvent, StepEvent
+    from napari_fashion.engine.train.overrides import load_recipe
 
     if not options.resume:
         sources = [*recipe.data.train, *recipe.data.validation]
@@ -125,6 +132,7 @@ def run(options: argparse.Namespace) -> int:
                 device=options.device,
                 emit=emit,
                 should_stop=stop.after_step,
+                read=partial(load_recipe, scale=options.scale),
             )
     except Exception as error:
         show(ErrorEvent(message=f"{error}" or type(error).__name__))
@@ -189,7 +197,11 @@ def _read_recipe(options: argparse.Namespace) -> Recipe:
                     f"{option} is for training on a COCO file; {options.recipe} is a recipe. Set {key} in "
                     "it instead."
                 )
-        return load_recipe(options.recipe, overrides)
+        return load_recipe(options.recipe, overrides, scale=options.scale)
+    if options.scale is not None:
+        raise FashionError(
+            f"--scale is for a recipe (TOML) that has scales; {options.recipe} is data. Leave it out."
+        )
     # What is not there gets no folder; it is reported later.
     split = WorkFiles(options.recipe).split_file() if is_file(options.recipe) else None
     fine_tuning = FineTuning(
@@ -273,6 +285,7 @@ def _refuse_beside_resume(options: argparse.Namespace) -> None:
         (options.allow_root or None, "folders of images"),
         (options.with_journal or None, "data"),
         (options.categories, "categories"),
+        (options.scale, "scale"),
         (options.start_from, "start"),
         (options.epochs, "number of epochs"),
         (options.images, "folder of images"),

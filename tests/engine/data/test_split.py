@@ -264,3 +264,15 @@ def test_namesakes_of_given_validation_images_are_told(tmp_path):
     assert (once.left_out, once.namesakes) == (1, None)
     (notice,) = data_notices(Schema.load("garments"), once, share=0.0)
     assert notice.level == "info"
+
+
+@given(groups, st.integers(1, 40))
+def test_a_limit_keeps_a_stable_choice_of_the_images_to_train_on(of, count):
+    images = [image(n, f"g{group}") for n, group in enumerate(of)]
+    split = split_images([*images, *images], 0.3, 0)  # each twice, as repeated sources give them
+    limited = split.limited(count)
+    assert len(keys(limited.train)) == min(count, len(keys(split.train)))
+    assert len(limited.train) == 2 * len(keys(limited.train))
+    assert (limited.validation, limited.held_out) == (split.validation, split.held_out)
+    assert keys(limited.train) <= keys(split.limited(count + 1).train)
+    assert split.limited(None) is split

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,14 @@ class Split:
             "train": sorted({image.key for image in self.train}),
             "validation": sorted(self.held_out),
         }
+
+    def limited(self, count: int | None) -> Split:
+        """Return the split with at most `count` images to train on, a stable choice by name."""
+        if count is None:
+            return self
+        keys = {image.key for image in self.train}
+        kept = set(sorted(keys, key=lambda key: (group_position(key, 0), key))[:count])
+        return replace(self, train=[image for image in self.train if image.key in kept])
 
 
 def split_images(

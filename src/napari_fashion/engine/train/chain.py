@@ -30,6 +30,7 @@ def train(
     device: str = "auto",
     emit: Emit = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
+    read: Callable[[str], Recipe] = Recipe.load,
 ) -> Path:
     """Train a model from a recipe. If `start_from` is itself a recipe, train that model first.
 
@@ -52,6 +53,8 @@ def train(
         Called with each event.
     should_stop
         Asked after each step; when it returns true, the state is saved and the run ends.
+    read
+        Reads a recipe that another one starts from, such as at a scale.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def train(
         in the folder, or it cannot be written; nothing is overwritten.
     """
     from_first = processes().from_first  # one process finds out for all what is on the disk
-    chain = [(recipe, run)] if resume else from_first(partial(_chain_of, recipe, run))
+    chain = [(recipe, run)] if resume else from_first(partial(_chain_of, recipe, run, read))
     before: Path | None = None
     for link, folder in chain:
         if before is not None:
@@ -118,7 +121,9 @@ def _held(folder: Path, *, begin: bool = False) -> Iterator[None]:
         yield
 
 
-def _chain_of(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
+def _chain_of(
+    recipe: Recipe, run: Path, read: Callable[[str], Recipe]
+) -> list[tuple[Recipe, Path]]:
     """Return a recipe with its run's folder, after the recipes that it starts from, first one first.
 
     The run of a recipe that another one starts from lies beside that one's, under its own name. A
@@ -136,7 +141,7 @@ def _chain_of(recipe: Recipe, run: Path) -> list[tuple[Recipe, Path]]:
     chain = [(recipe, run)]
     seen: dict[str, str] = {str(run.resolve()): "the run itself"}
     while (start := chain[0][0].start_from) is not None and start.endswith(".toml"):
-        first = Recipe.load(start)
+        first = read(start)
         folder = run.parent / first.name
         if (other := seen.get(str(folder.resolve()))) is not None:
             raise RecipeError(

@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from napari_fashion.documents import parse_toml, read_toml, shown
+from napari_fashion.documents import parse_toml, shown
+from napari_fashion.engine.train.extending import (
+    RecipeFile,
+    merged,
+    read_recipe_files,
+    taking,
+)
 from napari_fashion.engine.train.recipe import Recipe
 from napari_fashion.errors import RecipeError
 
@@ -105,7 +109,7 @@ def make_recipe(
         Values that take the place of its own. Relative paths in them are taken from the working
         folder.
     base
-        Folder of the relative paths in `data`; None to leave them.
+        Folder of the relative paths in `data`; the working folder by default.
     where
         Names it in errors.
 
@@ -114,22 +118,30 @@ def make_recipe(
     RecipeError
         If a value is unknown or out of range, as in `Recipe.from_dict`.
     """
+    return _assemble([RecipeFile((base or Path()) / where, data)], overrides, where)
+
+
+def load_recipe(
+    path: Path | str, overrides: Sequence[Override] = (), *, scale: str | None = None
+) -> Recipe:
+    """Read a recipe from a TOML file, with other values put in; see `Recipe.load` and `make_recipe`.
+
+    `scale` names a scale of the recipe (`read_recipe_files`); overrides take the place of its values too.
+    """
+    where = str(path) if scale is None else f"{path} at scale {scale}"
+    return _assemble(read_recipe_files(path, scale), overrides, where)
+
+
+def _assemble(files: Sequence[RecipeFile], overrides: Sequence[Override], where: str) -> Recipe:
     if not overrides:
-        return Recipe.from_dict(data, base=base, where=where)
+        return Recipe.from_files(files, where=where)
     where = f"{where} with {' '.join(f'--set {override.text}' for override in overrides)}"
-    changed = with_overrides(data, overrides)
-    recipe = Recipe.from_dict(changed, base=base, where=where)
-    here = Recipe.from_dict(changed, base=Path.cwd(), where=where)
+    data = with_overrides(merged(files), overrides)
+    recipe = Recipe.from_files(files, where=where, data=data)
+    here = Recipe.from_dict(data, base=Path.cwd(), where=where)
     for override in overrides:
-        recipe = _taking(recipe, here, override.path)
+        recipe = taking(recipe, here, override.path)
     return recipe
-
-
-def load_recipe(path: Path | str, overrides: Sequence[Override] = ()) -> Recipe:
-    """Read a recipe from a TOML file, with other values put in; see `Recipe.load` and `make_recipe`."""
-    path = Path(path)
-    data = read_toml(path, RecipeError, expected="a training recipe (TOML)")
-    return make_recipe(data, overrides, base=path.parent, where=str(path))
 
 
 def _path(text: str) -> tuple[str, ...] | None:
@@ -157,13 +169,3 @@ def _value(text: str, whole: str) -> Any:
     if read.keys() != {"value"}:
         raise RecipeError(f"--set {shown(whole)}: expected one value, {EXAMPLE}.")
     return read["value"]
-
-
-def _taking(options: Any, other: Any, path: Sequence[str]) -> Any:
-    """Return options with the value at a path taken from others of the same form."""
-    if not path or not isinstance(options, BaseModel) or not isinstance(other, BaseModel):
-        return other
-    fields = type(options).model_fields
-    name = next(n for n, field in fields.items() if path[0] in (n, field.alias))
-    value = _taking(getattr(options, name), getattr(other, name), path[1:])
-    return options.model_copy(update={name: value})

@@ -6,14 +6,14 @@ before it costs memory or time. The ranges stand at the fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from napari_fashion.datasets.source import Source
-from napari_fashion.documents import ended, read_json, read_toml, shown
+from napari_fashion.documents import ended, read_json, shown
 from napari_fashion.engine.augment.options import AugmentOptions
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.limits import MAX_SIZE
@@ -29,6 +29,12 @@ from napari_fashion.engine.renamed import (
 )
 from napari_fashion.engine.targets.options import TargetOptions
 from napari_fashion.engine.train.checkpoint_options import CheckpointOptions
+from napari_fashion.engine.train.extending import (
+    RecipeFile,
+    merged,
+    read_recipe_files,
+    taking,
+)
 from napari_fashion.engine.train.options import (
     FINE_TUNING,
     DivergenceOptions,
@@ -99,6 +105,9 @@ class DataOptions(Options):
         A JSON file, relative to the recipe, with the side of each image, so that repeated trainings
         on growing data keep them: read if it is there, and extended by further images when the run
         begins. Only without `validation`.
+    limit
+        Number of images to train on: those that come first in a stable order of their names. None for
+        all of them. For trials; images to judge by are not limited.
     balance
         How often images of rare categories are drawn: an image's chance goes by the number of
         garments of its category to the power of minus this. 0: all alike; 1: all categories alike.
@@ -114,6 +123,7 @@ class DataOptions(Options):
     validation: list[Source] = Field(default_factory=list, max_length=10_000)
     validation_share: float = Field(default=0.1, ge=0, lt=1)
     split: str | None = Field(default=None, min_length=1)
+    limit: int | None = Field(default=None, ge=1)
     balance: float = Field(default=0.5, ge=0, le=1)
     canvas: int = Field(default=320, ge=32, le=MAX_SIZE)
     workers: int = Field(default=0, ge=0, le=256)
@@ -229,19 +239,35 @@ class Recipe(Options):
 
     @classmethod
     def load(cls, path: Path | str) -> Recipe:
-        """Read a recipe from a TOML file.
+        """Read a recipe from a TOML file, and what it leaves open from the one that it ``extends``.
 
-        Relative paths in it are taken from the recipe's folder.
+        Relative paths in a file are taken from its own folder.
 
         Raises
         ------
         RecipeError
-            If the file is missing or not TOML, or a value is unknown or out of range; the
-            message names each of them.
+            If a file is missing or not TOML, files extend each other, or a value is unknown or out of
+            range; the message names each of them.
         """
-        path = Path(path)
-        data = read_toml(path, RecipeError, expected="a training recipe (TOML)")
-        return cls.from_dict(data, base=path.parent, where=str(path))
+        return cls.from_files(read_recipe_files(path), where=str(path))
+
+    @classmethod
+    def from_files(
+        cls, files: Sequence[RecipeFile], *, where: str, data: dict[str, Any] | None = None
+    ) -> Recipe:
+        """Check what files set, the most general one first; relative paths are of the file with the key.
+
+        `data` takes the place of the values of all files, if some of them were changed.
+        """
+        data = merged(files) if data is None else data
+        first, *further = files
+        recipe = cls.from_dict(data, base=first.path.parent, where=where)
+        for file in further:
+            if file.path.parent != first.path.parent:
+                here = cls.from_dict(data, base=file.path.parent, where=where)
+                for key in file.leaves():
+                    recipe = taking(recipe, here, key)
+        return recipe
 
     @classmethod
     def load_json(cls, path: Path | str) -> Recipe:

@@ -219,6 +219,7 @@ def _load_data(plan: _Plan, known: Sides | None) -> _Data:
         split = given_split(images, validation, learned)
     else:
         split = split_images(images, share, recipe.seed, known, learned)
+    split = split.limited(recipe.data.limit)
     if not split.train:
         raise RecipeError("All images are held out for validation; none is left to train on.")
     notices = data_notices(schema, split, share=share)
