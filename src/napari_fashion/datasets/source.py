@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from napari_fashion.documents import shown
 from napari_fashion.options import Options
 
 _KIND = re.compile(r"([a-z][a-z0-9_-]+):")  # one letter and a colon is a drive
@@ -48,6 +49,17 @@ class Source(Options):
     pseudo
         Learn from what models predicted as well, as ``napari-fashion pseudo-label`` writes it. No model is
         judged by it: such images are left out if they fall to the held-out share.
+    body_types
+        Only garments of these body types are learned from, such as ``["upper"]``; None for all.
+    others
+        Garments of other body types: ``"ignore"`` gives no loss where they are, ``"negative"`` takes them
+        as background. Those whose body type is not known are ignored.
+    shared_landmarks
+        Learn also from garments whose body type has all landmarks of the one in `body_types`, and more: by
+        the landmarks that both have (the report's accumulated landmarks: a full garment trains the upper
+        model too). Their other landmarks are left out, their category is not learned, their box is that
+        of the landmarks that are left, and no model is judged by them. A network with layers of clothing
+        ignores them, since they have no category.
     categories
         A map of the categories that the model lacks (TOML, `coco.categories.read_category_map`).
     allow_roots
@@ -60,8 +72,24 @@ class Source(Options):
     empty: Literal["skip", "negative"] = "skip"
     unlabelled: Literal["unknown", "absent"] | None = None
     pseudo: bool = False
+    body_types: list[str] | None = Field(default=None, min_length=1, max_length=1000)
+    others: Literal["ignore", "negative"] = "ignore"
+    shared_landmarks: bool = False
     categories: str | None = None
     allow_roots: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _of_body_types(self) -> Source:
+        if self.body_types is None and self.others != "ignore":
+            raise ValueError(
+                'others is "negative" without body_types; expected body_types beside it'
+            )
+        if self.shared_landmarks and len(self.body_types or ()) != 1:
+            raise ValueError(
+                f"shared_landmarks is true and body_types is {shown(self.body_types)}; expected one body "
+                'type, such as ["upper"], whose landmarks are shared'
+            )
+        return self
 
     @property
     def kind(self) -> str:

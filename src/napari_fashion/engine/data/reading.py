@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 
@@ -24,6 +25,7 @@ from napari_fashion.coco.keypoints import far_outside
 from napari_fashion.datasets.opening import image_identity, open_source, unlabelled_of
 from napari_fashion.datasets.source import Source
 from napari_fashion.documents import counted
+from napari_fashion.engine.data.body_types import BodyTypeFilter, Use, body_type_of
 from napari_fashion.engine.data.sample import UNREADABLE, AnnotatedImage
 from napari_fashion.engine.places import fold_landmarks
 from napari_fashion.errors import ImageError, RecipeError
@@ -33,6 +35,13 @@ from napari_fashion.tally import EXAMPLES, Tally
 
 HEADER_THREADS = 8
 """Number of threads that read the headers of image files."""
+
+_OF_OTHER_TYPES = {
+    Use.SHARED: "garments of other body types, which share landmarks but have no category",
+    Use.IGNORED: "garments of other or unknown body types, which are ignored",
+    Use.BACKGROUND: "garments of other body types, which are taken as background",
+}
+"""What garments outside `Source.body_types` are counted as."""
 
 _Box = tuple[float, float, float, float]
 """x, y, width, height in pixels."""
@@ -126,6 +135,20 @@ class _Truth:
     unknown_place: bool
 
 
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """One garment as the rows of `AnnotatedImage` have it; `xy` (K, 2), `visibility` and `member` (K,)."""
+
+    garment: Garment
+    use: Use
+    xy: NDArray[np.float64]
+    visibility: NDArray[np.int64]
+    member: NDArray[np.bool_]
+    box: _Box
+    category: int
+    area: float
+
+
 class _SourceReader:
     """Reads the images of one source, and counts what it leaves out."""
 
@@ -139,6 +162,7 @@ class _SourceReader:
     ) -> None:
         self.source, self.dataset, self.schema, self.tally = source, dataset, schema, tally
         self.rule = CategoryRule.of(dataset, schema, answer)
+        self.body_types = BodyTypeFilter(source, schema)
 
     def images(self) -> list[AnnotatedImage]:
         """Return the images to learn from or to judge by, each as often as the source repeats it."""
@@ -159,13 +183,8 @@ class _SourceReader:
                         f"{recorded[0]} x {recorded[1]}",
                     )
                     continue
-                is_truth = truth.image.reviewed or all(g.touched_by_human for g in truth.garments)
-                annotated = replace(
-                    self._annotated(truth, size),
-                    truth=is_truth,
-                    absent=unlabelled_of(self.source) == "absent",
-                )
-                images += [annotated] * self.source.repeat
+                if (rows := self._rows(truth, size)) is not None:
+                    images += [self._annotated(truth, size, rows)] * self.source.repeat
         return images
 
     def _count_orphans(self) -> None:
@@ -220,34 +239,67 @@ class _SourceReader:
             return False
         return True
 
-    def _annotated(self, truth: _Truth, size: tuple[int, int]) -> AnnotatedImage:
-        """Return an image of `size` (width, height) with its garments, then the regions to ignore."""
+    def _rows(self, truth: _Truth, size: tuple[int, int]) -> list[_Row] | None:
+        """Return the garments of an image that are no background.
+
+        None, counted, if there are only garments of body types that are to be ignored.
+        """
+        rows = [self._row(garment, truth, size) for garment in truth.garments]
+        kept = [row for row in rows if row.use is not Use.BACKGROUND]
+        if kept and all(row.use is Use.IGNORED for row in kept):
+            self.tally.add("images without a garment of the body types to learn from")
+            return None
+        return kept
+
+    def _row(self, garment: Garment, truth: _Truth, size: tuple[int, int]) -> _Row:
         schema = self.schema
+        category = self._category(garment, truth)
+        xy, visibility = self._at_places(*self._landmarks(garment, truth, size), category)
+        present = np.flatnonzero(visibility > 0)
+        body_type = body_type_of(schema, garment, category, present.tolist())
+        member = np.zeros(schema.n_landmarks, np.bool_)
+        member[_members(schema, body_type, category)] = True
+        box = self._box(garment, truth, size)
+        area = math.nan if (given := garment.area) is None else given
+        use = Use.OWN if garment.is_crowd else self.body_types.use_of(body_type)
+        if use is Use.SHARED:
+            shared = np.zeros_like(member)
+            shared[self.body_types.shared()] = True
+            xy[~shared], visibility[~shared], member = 0.0, 0, shared
+            present = np.flatnonzero(visibility > 0)
+            if len(present) > 1:
+                box, area = None, math.nan
+            else:
+                use = self.body_types.others
+        if use is Use.IGNORED:  # as a garment of which nobody says where a landmark is
+            member[:], visibility[:] = True, 0
+        if use is not Use.OWN:
+            self.tally.add(_OF_OTHER_TYPES[use])
+            category = UNCLEAR
+        box = box or _landmark_box(xy[present], size)
+        return _Row(garment, use, xy, visibility, member, box, category, area)
+
+    def _annotated(self, truth: _Truth, size: tuple[int, int], rows: list[_Row]) -> AnnotatedImage:
+        """Return an image of `size` (width, height) with its garments, then the regions to ignore."""
         key, group = image_identity(self.source, truth.image.file_name)
-        k = schema.n_landmarks
+        k = self.schema.n_landmarks
         ignored = [box for box in truth.ignored if _is_region(box, size)]
         if truth.unknown_place:
             ignored.append((0.0, 0.0, float(size[0]), float(size[1])))
-        n = len(truth.garments) + len(ignored)
+        n = len(rows) + len(ignored)
         xy = np.zeros((n, k, 2), np.float32)
         visibility = np.zeros((n, k), np.int64)
         member = np.zeros((n, k), np.bool_)
         box = np.zeros((n, 4), np.float32)
         category = np.full(n, UNCLEAR, np.int64)
         crowd = np.zeros(n, np.bool_)
+        shared = np.zeros(n, np.bool_)
         area = np.full(n, np.nan)
-        for i, garment in enumerate(truth.garments):
-            crowd[i] = garment.is_crowd
-            if (given := garment.area) is not None:
-                area[i] = given
-            category[i] = self._category(garment, truth)
-            xy[i], visibility[i] = self._at_places(
-                *self._landmarks(garment, truth, size), int(category[i])
-            )
-            present = np.flatnonzero(visibility[i] > 0)
-            member[i, _members(schema, garment, int(category[i]), present)] = True
-            box[i] = self._box(garment, truth, size) or _landmark_box(xy[i, present], size)
-        for i, region in enumerate(ignored, start=len(truth.garments)):
+        for i, row in enumerate(rows):
+            xy[i], visibility[i], member[i] = row.xy, row.visibility, row.member
+            box[i], category[i], area[i] = row.box, row.category, row.area
+            crowd[i], shared[i] = row.garment.is_crowd, row.use is Use.SHARED
+        for i, region in enumerate(ignored, start=len(rows)):
             box[i], crowd[i] = region, True
         box[:, 2:] += box[:, :2]
         return AnnotatedImage(
@@ -261,10 +313,13 @@ class _SourceReader:
             box,
             category,
             crowd,
+            truth=truth.image.reviewed or all(g.touched_by_human for g in truth.garments),
+            absent=unlabelled_of(self.source) == "absent",
             given_area=area,
+            shared=shared if shared.any() else None,
             image_id=truth.image.id,
-            annotation_ids=tuple(garment.id for garment in truth.garments),
-            category_names=tuple(intern(garment.category_name) for garment in truth.garments),
+            annotation_ids=tuple(row.garment.id for row in rows),
+            category_names=tuple(intern(row.garment.category_name) for row in rows),
         )
 
     def _landmarks(
@@ -347,20 +402,16 @@ def _size_of(truth: _Truth) -> tuple[int, int] | str:
         return str(error)
 
 
-def _members(
-    schema: Schema, garment: Garment, category: int, present: NDArray[np.int64]
-) -> list[int]:
-    """Return the landmarks that the garment's body type has; all of them if the type is not known."""
-    if garment.body_type in schema.body_type_names:
-        return list(schema.landmarks_of(garment.body_type))
+def _members(schema: Schema, body_type: str | None, category: int) -> list[int]:
+    """Return the landmarks that a garment can have: by body type or category; all if none is known."""
+    if body_type is not None:
+        return list(schema.landmarks_of(body_type))
     if category >= 0:
-        if len(present):
-            return list(schema.landmarks_of(schema.body_type_for(category, present.tolist())))
         return list(schema.landmarks_of_category(category))
     return list(range(schema.n_landmarks))
 
 
-def _landmark_box(xy: NDArray[np.float32], size: tuple[int, int]) -> _Box:
+def _landmark_box(xy: NDArray[np.float64], size: tuple[int, int]) -> _Box:
     """Return the box of (n, 2) landmarks; the whole image if there are none."""
     if not len(xy):
         return 0.0, 0.0, float(size[0]), float(size[1])

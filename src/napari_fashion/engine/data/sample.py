@@ -45,6 +45,9 @@ class AnnotatedImage:
     given_area
         (N,) float64: the areas that the file gives, square pixels; NaN where it gives none, None if it
         gives no area at all.
+    shared
+        (N,) bool: garments of other body types that are learned from by the landmarks that they share
+        (`Source.shared_landmarks`); None for none.
     image_id, annotation_ids, category_names
         The file's id of the image, and of its garments before the regions to ignore the ids and the
         names of their categories in the file.
@@ -63,6 +66,7 @@ class AnnotatedImage:
     truth: bool = True
     absent: bool = False
     given_area: NDArray[np.float64] | None = None
+    shared: NDArray[np.bool_] | None = None
     image_id: RecordId | None = None
     annotation_ids: tuple[RecordId, ...] = ()
     category_names: tuple[str, ...] = ()
@@ -112,6 +116,8 @@ class AnnotatedImage:
             visible, to be compared.
         """
         visibility = self.visibility[i]
+        if self.shared is not None and self.shared[i]:
+            return "garments of other body types, which only share landmarks"
         if self.crowd[i]:
             return "crowds and regions to ignore"
         if (visibility > 0).sum() < least:

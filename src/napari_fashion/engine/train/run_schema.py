@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from napari_fashion.coco import Dataset
+import numpy as np
+
+from napari_fashion.coco import Dataset, Garment, Image
 from napari_fashion.coco.categories import (
     FOREIGN,
     CategoryRule,
@@ -17,6 +19,7 @@ from napari_fashion.coco.categories import (
 )
 from napari_fashion.datasets.opening import open_source
 from napari_fashion.datasets.source import Source
+from napari_fashion.engine.data.body_types import BodyTypeFilter, Use, body_type_of
 from napari_fashion.schema import Category, Schema
 
 DEFAULT = "garments"
@@ -89,11 +92,22 @@ def _new_categories(source: Source, dataset: Dataset, schema: Schema) -> list[st
     }
     if not foreign:
         return []
+    body_types = BodyTypeFilter(source, dataset.schema)
+
+    def is_learned(image: Image, garment: Garment) -> bool:
+        if garment.is_crowd or not (image.reviewed or source.pseudo or garment.touched_by_human):
+            return False
+        if source.body_types is None:
+            return True
+        present = np.flatnonzero(garment.visibility > 0).tolist()
+        body_type = body_type_of(dataset.schema, garment, garment.category, present)
+        return body_types.use_of(body_type) is Use.OWN
+
     shown = {
         foreign.get(garment.category_id)
         for image in dataset.images
         for garment in image.garments
-        if (image.reviewed or source.pseudo or garment.touched_by_human) and not garment.is_crowd
+        if is_learned(image, garment)
     }
     return [name for name in dict.fromkeys(foreign.values()) if name in shown]
 
