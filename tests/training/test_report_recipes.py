@@ -1,0 +1,122 @@
+"""The recipes of the report's experiments: what they say, that each trains, and its explosions."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from napari_fashion.engine.train.chain import train
+from napari_fashion.engine.train.events import DoneEvent, StepEvent
+from napari_fashion.engine.train.overrides import Override, load_recipe
+
+FOLDER = Path(__file__).parents[2] / "training" / "recipes" / "report"
+RECIPES = sorted(path.stem for path in FOLDER.glob("*.toml"))
+PUBLISHED = files("napari_fashion.engine.evaluation.published")
+ROWS = list(csv.DictReader(PUBLISHED.joinpath("explosions.csv").read_text().splitlines()))
+PRETRAINED = "shufflenetv2k16 pretrained on wholebody for 600 epochs"
+
+
+def overrides(*texts):
+    return [Override.parse(text) for text in texts]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(list(row.values())[:6]))
+def test_each_row_of_figures_21_to_27_is_a_recipe_with_its_backbone_and_rate(row):
+    name, backbone = f"figure-{row['figure']}", row["backbone"]
+    if backbone == PRETRAINED:
+        name, backbone = f"{name}-pretrained", "shufflenetv2k16"
+        assert Path(load_recipe(FOLDER / f"{name}.toml").start_from).name == "wholebody.toml"
+    values = overrides(f"network.backbone={backbone}", f"optimiser.lr={row['lr']}")
+    recipe = load_recipe(FOLDER / f"{name}.toml", values)
+    assert recipe.name == name
+    assert recipe.network.backbone == backbone
+    assert recipe.optimiser.lr == float(row["lr"])
+    assert Path(recipe.data.train[0].file).parent.name == row["data"]
+    assert recipe.augment.rotation == float(row["rotation_degrees"])
+    assert recipe.augment.box_view == (row["box_cut"] == "yes")
+    assert (recipe.augment.box_crop, recipe.augment.box_tight) == (1, 1)
+    optimiser, schedule = recipe.optimiser, recipe.schedule
+    assert (optimiser.kind, optimiser.momentum, optimiser.nesterov) == ("sgd", 0.95, True)
+    assert (optimiser.weight_decay, optimiser.clip_value) == (1e-5, 10)
+    assert schedule.batch == 32
+    if not name.endswith("pretrained"):
+        assert (schedule.epochs, schedule.decay) == (200, [(130, 140)])
+
+
+def test_the_tables_of_the_report():
+    assert load_recipe(FOLDER / "table-6.toml").network.backbone == "shufflenetv2k30"
+    assert load_recipe(FOLDER / "table-6.toml").schedule.epochs == 150
+    for part, shares in (("upper", True), ("lower", True), ("full", False)):
+        (source,) = load_recipe(FOLDER / f"tables-3-4-{part}.toml").data.train
+        assert (source.body_types, source.shared_landmarks) == ([part], shares)
+        (small,) = load_recipe(FOLDER / f"tables-3-4-{part}.toml", scale="small").data.train
+        assert small == source.model_copy(update={"file": "photos:train"})
+    recipe = load_recipe(FOLDER / "table-5-pretrained.toml")
+    assert (recipe.optimiser.keep_start, recipe.optimiser.freeze_norms) == (0, False)
+    assert (recipe.schedule.epochs, recipe.augment.rotation) == (100, 20)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_small_scale_needs_no_file(name):
+    recipe = load_recipe(FOLDER / f"{name}.toml", scale="small")
+    assert all(source.kind for source in (*recipe.data.train, *recipe.data.validation))
+    assert recipe.schedule.epochs <= 12
+    assert recipe.data.limit is not None
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_recipe_trains(name, tmp_path):
+    """With a few procedural garments in place of its data, a step of every recipe of its chain."""
+
+    def small(path):
+        recipe = load_recipe(path, scale="small")
+        sources = [
+            source.model_copy(update={"file": "samples:24:3"}) for source in recipe.data.train
+        ]
+        return recipe.model_copy(
+            update={
+                "data": recipe.data.model_copy(update={"train": sources, "canvas": 96}),
+                "inference": recipe.inference.model_copy(update={"input_size": 64}),
+                "schedule": recipe.schedule.model_copy(update={"batch": 4, "max_steps": 1}),
+            }
+        )
+
+    events = []
+    recipe = small(FOLDER / f"{name}.toml")
+    train(recipe, tmp_path / name, device="cpu", emit=events.append, read=small)
+    steps = [event for event in events if isinstance(event, StepEvent)]
+    assert len(steps) == 1 + (recipe.start_from is not None)
+    assert all(step.loss is not None for step in steps)
+    assert isinstance(events[-1], DoneEvent)
+
+
+def test_explosions_are_recorded_and_gone_on_with(load_script, tmp_path, monkeypatch, capsys):
+    explosions = load_script("explosions")
+    out = tmp_path / "rows.json"
+    common = ["explosions.py", "--out", str(out), "--backbones", "resnet18", "--rotations", "0"]
+    common += ["--cuts", "raw", "--seeds", "0", "--steps", "4", "--size", "32", "--batch", "2"]
+
+    def run(*further):
+        monkeypatch.setattr(sys, "argv", [*common, *further])
+        explosions.main()
+        return json.loads(out.read_text())
+
+    calm = run("--rates", "1e-4", "--losses", "original")
+    assert [(row["exploded"], row["steps"], row["loss"]) for row in calm] == [
+        (False, 4, "original")
+    ]
+    both = run("--rates", "1e-4", "1e30", "--losses", "original")
+    assert both[0] == calm[0]  # not made again
+    assert both[1]["exploded"]
+    assert both[1]["steps"] <= 4
+    assert both[1]["blamed"]
+    capsys.readouterr()
+    run("--table")
+    printed = capsys.readouterr().out
+    assert "| lr 0.0001 | original" in printed
+    assert f"**exploded** at {both[1]['steps']}" in printed
