@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from judged_garments import SCHEMA, judged_garment
-from napari_fashion.engine.evaluation.calibration import LEAST, best_threshold, fit, fit_platt
+from napari_fashion.engine.evaluation.calibration import (
+    LEAST,
+    best_threshold,
+    chosen_threshold,
+    fit,
+    fit_platt,
+)
 from napari_fashion.engine.inference.calibration import logit, platt
 from napari_fashion.engine.inference.options import VisibilityOptions
 
@@ -66,6 +72,19 @@ def test_the_threshold_is_the_lowest_of_those_with_the_fewest_errors(pairs) -> N
     each = {float(t): wrong(t) for t in [0, *(own[1:] + own[:-1]) / 2, 1]}
     least = min(each.values())
     assert best_threshold(p, y) == min(t for t, n in each.items() if n == least)
+
+
+def test_another_threshold_than_a_half_has_to_be_surely_better() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.uniform(size=600)
+    true = p > rng.uniform(size=600)  # calibrated
+    assert best_threshold(p, true) != 0.5
+    assert chosen_threshold(p, true) == 0.5
+    shifted = p > 0.58
+    assert chosen_threshold(p, shifted) == best_threshold(p, shifted)
+    few = np.array([0.52, 0.55, 0.57, 0.9, 0.1])  # three better answers may be chance
+    assert best_threshold(few, few > 0.6) > 0.57
+    assert chosen_threshold(few, few > 0.6) == 0.5
 
 
 def test_probabilities_that_mean_the_contrary_tell_nothing() -> None:
