@@ -172,8 +172,9 @@ def grid_at(model, image, size):
     return model.fields_batch([image], model.inference.overridden(sizes=[size]))[0].grid
 
 
-def refine_by(model, *, flip_tta=False, **refinement):
-    options = {"flip_tta": flip_tta, "refinement": RefinementOptions(**refinement)}
+def refine_by(model, *, flip_tta=False, flip_tta_refined=None, **refinement):
+    refined = RefinementOptions(flip_tta=flip_tta_refined, **refinement)
+    options = {"flip_tta": flip_tta, "refinement": refined}
     model.info.inference = model.info.inference.model_copy(update=options)
 
 
@@ -295,6 +296,22 @@ def test_the_bundled_model_looks_closer(bundled, samples):
     image = samples[0].read()
     (as_usual,), (closer,) = (predict(bundled, [image], refine=r) for r in (None, True))
     np.testing.assert_array_equal(as_usual.garments[0].xy, closer.garments[0].xy)
+
+
+def test_the_refinement_pass_may_do_without_flip_tta(model, drawn, monkeypatch):
+    images = load_sources([Source(file=str(drawn))], SCHEMA)[:2]
+    refine_by(model, flip_tta=True, margin=0.25, flip_tta_refined=False)
+    passes = noted_passes(model, monkeypatch)
+    evaluate_images(model, images, protocol="whole", rounds=0)
+    assert passes
+    assert not any(flip for _, _, flip in passes)
+    passes.clear()
+    evaluate_images(model, images, rounds=0)  # crops by the box have no refinement pass
+    assert all(flip for _, _, flip in passes)
+    passes.clear()
+    asked = model.inference.overridden(flip_tta=True)  # of all passes that can have it
+    evaluate_images(model, images, protocol="whole", inference=asked, rounds=0)
+    assert [flip for _, _, flip in passes] == [False, True]
 
 
 def test_crops_of_one_garment_need_no_refinement(model, drawn, monkeypatch):

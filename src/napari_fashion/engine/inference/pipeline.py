@@ -269,6 +269,7 @@ class Pipeline:
     ) -> list[Prediction]:
         """Place the landmarks of every garment by a pass over its crop."""
         threshold = options.decoder.landmark_threshold
+        flip = options.flip_tta if refinement.flip_tta is None else refinement.flip_tta
         owners: list[tuple[int, int]] = []
         crops: list[Crop] = []
         for i, (image, prediction) in enumerate(zip(images, predictions, strict=True)):
@@ -283,9 +284,7 @@ class Pipeline:
         for start in range(0, len(crops), step):
             chosen = slice(start, start + step)
             views = [crop.image for crop in crops[chosen]]
-            fields = self.fields(
-                views, options.sizes, flip=options.flip_tta, aspect=options.crop_aspect
-            )
+            fields = self.fields(views, options.sizes, flip=flip, aspect=options.crop_aspect)
             for (i, j), crop, view in zip(owners[chosen], crops[chosen], fields, strict=True):
                 detected = predictions[i].garments
                 size = crop.image.shape[1], crop.image.shape[0]
