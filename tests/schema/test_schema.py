@@ -88,6 +88,48 @@ def test_every_body_type_of_the_default_skeleton_is_one_connected_piece():
         assert reached == members, body_type
 
 
+def test_skeletons_a_and_b_leave_an_upper_garment_in_two_pieces():
+    schema = Schema.load("deepfashion")
+    pieces = [(0, 1, 2, 3), (6, 7)]
+    for label, of_full in (("A", [(0, 1, 2, 3), (4, 5, 6, 7)]), ("B", [tuple(range(8))])):
+        other = schema.with_skeleton(label)
+        assert other.pieces_of("upper") == pieces
+        assert other.pieces_of("full") == of_full
+        assert other.pieces_of("lower") == [(4, 5, 6, 7)]
+    assert schema.with_edges([]).pieces_of("lower") == [(4,), (5,), (6,), (7,)]
+
+
+def test_edges_of_ones_own_are_named_by_landmarks():
+    schema = Schema.load("deepfashion")
+    own = schema.with_edges([("left_collar", "left_hem"), ("right_hem", "left_hem")])
+    assert own.edges == ((0, 6), (7, 6))
+    assert own.default_skeleton == "own"
+    assert dict(own.skeletons)["B"] == dict(schema.skeletons)["B"]
+    assert Schema.from_dict(own.to_dict()) == own
+    assert own.with_edges([("left_hem", "right_hem")]).edges == ((6, 7),)
+    for edges, words in (
+        ([("left_collar", "left_hen")], r"no landmark 'left_hen'.*did you mean 'left_hem'\?"),
+        ([("left_hem", "left_hem")], "joins a landmark to itself"),
+        ([("left_hem", "right_hem"), ("right_hem", "left_hem")], "is there twice"),
+    ):
+        with pytest.raises(SchemaError, match=words):
+            schema.with_edges(edges)
+
+
+def test_the_skeleton_of_places_is_that_of_the_files():
+    """Otherwise fields of places could not be given back to the landmarks of the files."""
+    shared = Schema.load("deepfashion2").shared()
+    own = shared.with_edges([("neckline_1", "neckline_4")])
+    assert own.edges == ((0, 3),)
+    files = own.file_schema
+    ends = {tuple(files.places[i] for i in edge) for edge in files.edges}
+    assert ends == {("neckline_1", "neckline_4")}
+    assert len(files.edges) == sum(
+        "neckline_4" in {files.places[i] for i in m} for _, m in files.body_types
+    )
+    assert own.with_skeleton("contour").edges == shared.edges
+
+
 def test_skeleton_a_is_b_without_the_edges_from_collar_to_waist():
     skeletons = dict(Schema.load("deepfashion").skeletons)
     assert set(skeletons["B"]) - set(skeletons["A"]) == {(0, 4), (5, 1)}

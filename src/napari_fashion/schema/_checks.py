@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from napari_fashion.documents import shown
+from napari_fashion.documents import did_you_mean, shown
 from napari_fashion.errors import SchemaError
 from napari_fashion.schema._limits import MAX_LETTERS, MAX_SIGMA
 
@@ -86,6 +86,30 @@ def check_skeletons(
             f"Schema {name!r}: default skeleton {default!r} is not one of "
             f"{shown([label for label, _ in skeletons])}."
         )
+
+
+def find_edges(
+    name: str, landmarks: Sequence[str], edges: Sequence[tuple[str, str]]
+) -> tuple[tuple[int, int], ...]:
+    """Return edges between landmarks that are given by name; each joins two, and is there once."""
+    index = {landmark: i for i, landmark in enumerate(landmarks)}
+    found: dict[frozenset[int], tuple[int, int]] = {}
+    for edge in edges:
+        for end in edge:
+            if end not in index:
+                raise SchemaError(
+                    f"Schema {name!r} has no landmark {shown(end)}, which the edge {shown(list(edge))} "
+                    f"joins; {did_you_mean(end, landmarks)}"
+                )
+        a, b = index[edge[0]], index[edge[1]]
+        if a == b or frozenset((a, b)) in found:
+            what = "joins a landmark to itself" if a == b else "is there twice"
+            raise SchemaError(
+                f"Schema {name!r}: the edge {shown(list(edge))} {what}; expected pairs of two landmarks, "
+                "each pair once."
+            )
+        found[frozenset((a, b))] = (a, b)
+    return tuple(found.values())
 
 
 def check_body_types(

@@ -68,6 +68,27 @@ def category_parts(
     }
 
 
+def edges_at(
+    edges: Sequence[Edge], of: Sequence[int], body_types: Mapping[str, Sequence[int]]
+) -> tuple[Edge, ...]:
+    """Return the edges between landmarks of one body type whose places the given edges join.
+
+    Parameters
+    ----------
+    edges
+        Between places.
+    of
+        The place of each landmark.
+    body_types
+        The landmarks of each; no two of them are at one place.
+    """
+    found: dict[Edge, None] = {}
+    for landmarks in body_types.values():
+        at = {of[i]: i for i in landmarks}
+        found |= dict.fromkeys((at[a], at[b]) for a, b in edges if a in at and b in at)
+    return tuple(found)
+
+
 def slug(name: str) -> str:
     """Return a category's name in small letters, with hyphens."""
     return "-".join(name.lower().replace("_", " ").split())

@@ -102,6 +102,24 @@ class Queries:
                 f"{_listed(self.body_type_names)}."
             ) from None
 
+    def pieces_of(self, body_type: str) -> list[tuple[int, ...]]:
+        """Return the parts into which the default skeleton's edges divide a body type's landmarks.
+
+        Each is decoded as a garment of its own, unless an image has one garment only.
+
+        Examples
+        --------
+        >>> from napari_fashion.schema import Schema
+        >>> Schema.load("deepfashion").with_skeleton("A").pieces_of("upper")
+        [(0, 1, 2, 3), (6, 7)]
+        """
+        part = {i: {i} for i in self.landmarks_of(body_type)}
+        for a, b in self.edges:
+            if a in part and b in part:
+                joined = part[a] | part[b]
+                part |= dict.fromkeys(joined, joined)
+        return sorted({tuple(sorted(members)) for members in part.values()})
+
     def landmarks_of_category(self, index: int) -> tuple[int, ...]:
         """Return the landmarks that garments of a category can have (all its body types)."""
         members = {i for b in self.categories[index].body_types for i in self.landmarks_of(b)}

@@ -26,8 +26,9 @@ from napari_fashion.schema._checks import (
     check_sigmas,
     check_skeletons,
     check_unique,
+    find_edges,
 )
-from napari_fashion.schema._derived import SUFFIX, category_parts, place_parts, slug
+from napari_fashion.schema._derived import SUFFIX, category_parts, edges_at, place_parts, slug
 from napari_fashion.schema._form import Form, read_flips, read_places
 from napari_fashion.schema._from_coco import hue, join_landmarks, listed_landmarks
 from napari_fashion.schema._limits import MAX_CATEGORIES, MAX_EDGES, MAX_LANDMARKS
@@ -41,6 +42,8 @@ _EXPECTED = (
     f"one of {list(BUNDLED)}, one of them with a category of it (such as deepfashion2-skirt), or "
     "deepfashion2-places"
 )
+OWN_SKELETON = "own"
+"""Label of the skeleton that `Schema.with_edges` adds."""
 DEFAULT_SIGMA = 0.08
 """Of every landmark of a schema that is made from a COCO file, which has no sigmas."""
 
@@ -337,7 +340,40 @@ class Schema(Queries):
 
     def with_skeleton(self, label: str) -> Schema:
         """Return this schema with another of its skeletons as the default."""
+        if self.places_of is not None:
+            return self.places_of.with_skeleton(label).shared()
         return replace(self, default_skeleton=label)
+
+    def with_edges(self, edges: Sequence[tuple[str, str]]) -> Schema:
+        """Return this schema with a skeleton of one's own as the default, called `OWN_SKELETON`.
+
+        Parameters
+        ----------
+        edges
+            Pairs of names of landmarks. If the landmarks are places of others (`shared`), an edge joins
+            the landmarks at its places in each body type that has both.
+
+        Raises
+        ------
+        SchemaError
+            If the schema lacks a landmark, or an edge is there twice or joins a landmark to itself.
+
+        Examples
+        --------
+        >>> Schema.load("deepfashion").with_edges([("left_hem", "right_hem")]).edges
+        ((6, 7),)
+        """
+        own = find_edges(self.name, self.landmarks, edges)
+        if (parent := self.places_of) is not None:
+            own = edges_at(own, parent.place_indices, dict(parent.body_types))
+            return parent._with_own(own).shared()
+        return self._with_own(own)
+
+    def _with_own(self, edges: tuple[Edge, ...]) -> Schema:
+        others = tuple(entry for entry in self.skeletons if entry[0] != OWN_SKELETON)
+        return replace(
+            self, skeletons=(*others, (OWN_SKELETON, edges)), default_skeleton=OWN_SKELETON
+        )
 
     def with_categories(self, categories: Iterable[Category]) -> Schema:
         """Return this schema with other categories."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_fashion.documents import listed
 from napari_fashion.engine.data.split import MIN_VALIDATION, Split
 from napari_fashion.engine.train.events import NoticeEvent
 from napari_fashion.schema import Schema
@@ -41,6 +42,22 @@ def data_notices(schema: Schema, split: Split, *, share: float) -> list[NoticeEv
         )
         notices.append(NoticeEvent(level="warning", message=message))
     return notices
+
+
+def skeleton_notices(schema: Schema) -> list[NoticeEvent]:
+    """Return which garments the schema's skeleton leaves in several pieces."""
+    pieces = {name: schema.pieces_of(name) for name in schema.body_type_names}
+    broken = {name: parts for name, parts in pieces.items() if len(parts) > 1}
+    if not broken:
+        return []
+    said = [f"{name} ({len(parts)} pieces)" for name, parts in broken.items()]
+    name, parts = next(iter(broken.items()))
+    first = " | ".join(listed([schema.landmarks[i] for i in part], 6) for part in parts[:3])
+    message = (
+        f"The skeleton leaves garments in pieces: {listed(said)}. In images of several garments each piece "
+        f"is found as a garment of its own. {name}: {first}."
+    )
+    return [NoticeEvent(message=message, level="warning")]
 
 
 def _left_out(split: Split) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_fashion.datasets.source import Source
 from napari_fashion.documents import ended, read_json, shown
@@ -159,6 +159,11 @@ class Recipe(Options):
         A bundled schema, the path of a schema file, or ``"from-data"``; written ``schema``. None, the
         default, for what follows from the data and from the model that the run starts from
         (`run_schema.choose_schema`).
+    skeleton
+        Which landmarks have edges (PAF): the name of one of the schema's skeletons, such as ``"A"`` or
+        ``"B"`` (the report's), or a list of edges, pairs of landmarks' names. None for the skeleton that
+        the schema has, ``"B-hem"`` of DeepFashion's: B and an edge from collar to hem on each side. The
+        model keeps the schema with the skeleton that it learned.
     start_from
         A model to start from (a path or the name of a packaged one), a recipe (``.toml``) that makes it, or
         None for random weights. The network is then the model's, and so are the input size and what
@@ -190,6 +195,7 @@ class Recipe(Options):
 
     name: str = Field(default="model", pattern=NAME, max_length=100)
     schema_name: str | None = Field(default=None, alias="schema")
+    skeleton: str | list[tuple[str, str]] | None = None
     start_from: str | None = None
     pretrained: str | None = None
     inference: InferenceOptions = InferenceOptions()
@@ -207,6 +213,20 @@ class Recipe(Options):
     early_stopping: EarlyStoppingOptions | None = None
     tensorboard: TensorBoardOptions = TensorBoardOptions()
     teacher: TeacherOptions | None = None
+
+    @field_validator("skeleton", mode="before")
+    @classmethod
+    def _name_or_edges(cls, value: Any) -> Any:
+        edges = value if isinstance(value, list) else []
+        if any(
+            not isinstance(edge, list | tuple) or [type(end) for end in edge] != [str, str]
+            for edge in edges
+        ) or not (value is None or isinstance(value, str | list)):
+            raise ValueError(
+                f"found {shown(value)}; expected the name of one of the schema's skeletons, or a list of "
+                'edges such as ["left_collar", "left_hem"]'
+            )
+        return value
 
     @property
     def backbone_weights(self) -> str | None:

@@ -19,7 +19,9 @@ from napari_fashion.coco.categories import (
 )
 from napari_fashion.datasets.opening import open_source
 from napari_fashion.datasets.source import Source
+from napari_fashion.documents import listed, shown
 from napari_fashion.engine.data.body_types import BodyTypeFilter, Use, body_type_of
+from napari_fashion.errors import RecipeError, SchemaError
 from napari_fashion.schema import Category, Schema
 
 DEFAULT = "garments"
@@ -66,6 +68,38 @@ def choose_schema(name: str | None, sources: Sequence[Source], start: Schema | N
     return schema
 
 
+def with_skeleton(schema: Schema, skeleton: str | Sequence[tuple[str, str]] | None) -> Schema:
+    """Return a schema with the skeleton that a recipe asks for.
+
+    Parameters
+    ----------
+    schema
+        Of a run.
+    skeleton
+        `Recipe.skeleton`: the name of one of the schema's, edges between its landmarks by their names, or
+        None for the one that it has.
+
+    Raises
+    ------
+    RecipeError
+        If the schema has no such skeleton, or lacks a landmark.
+    """
+    if skeleton is None:
+        return schema
+    if not isinstance(skeleton, str):
+        try:
+            return schema.with_edges(skeleton)
+        except SchemaError as error:
+            raise RecipeError(f"skeleton: {error}") from None
+    known = [label for label, _ in schema.skeletons]
+    if skeleton not in known:
+        raise RecipeError(
+            f"skeleton: schema {schema.name!r} has none called {shown(skeleton)}; expected one of "
+            f"{listed(known)}, or a list of edges, pairs of landmarks' names."
+        )
+    return schema.with_skeleton(skeleton)
+
+
 def _of_data(datasets: Iterable[Dataset]) -> Schema:
     """Return the first data set's schema, with the categories of all others that have its landmarks."""
     schemas = (dataset.schema for dataset in datasets)
@@ -103,13 +137,13 @@ def _new_categories(source: Source, dataset: Dataset, schema: Schema) -> list[st
         body_type = body_type_of(dataset.schema, garment, garment.category, present)
         return body_types.use_of(body_type) is Use.OWN
 
-    shown = {
+    worn = {
         foreign.get(garment.category_id)
         for image in dataset.images
         for garment in image.garments
         if is_learned(image, garment)
     }
-    return [name for name in dict.fromkeys(foreign.values()) if name in shown]
+    return [name for name in dict.fromkeys(foreign.values()) if name in worn]
 
 
 def extended(schema: Schema, other: Schema, names: Iterable[str]) -> Schema:

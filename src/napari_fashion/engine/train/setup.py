@@ -32,11 +32,11 @@ from napari_fashion.engine.network.transfer import (
 )
 from napari_fashion.engine.train.events import NoticeEvent
 from napari_fashion.engine.train.fine_tuning import batch_for, epochs_for
-from napari_fashion.engine.train.notices import data_notices
+from napari_fashion.engine.train.notices import data_notices, skeleton_notices
 from napari_fashion.engine.train.old_runs import recipe_of, schema_of
 from napari_fashion.engine.train.options import fine_tuning_defaults, warmup_for
 from napari_fashion.engine.train.recipe import Recipe
-from napari_fashion.engine.train.run_schema import choose_schema
+from napari_fashion.engine.train.run_schema import choose_schema, with_skeleton
 from napari_fashion.engine.train.runs import SPLIT, read_run_json, refuse_to_overwrite
 from napari_fashion.engine.train.schema_changes import notices_of
 from napari_fashion.errors import RecipeError
@@ -172,7 +172,9 @@ def _plan(recipe: Recipe, folder: Path, resume: bool) -> _Plan:
         refuse_to_overwrite(folder)
     start = None if recipe.start_from is None else Model.load(recipe.start_from, "cpu")
     old = None if start is None else start.schema
-    schema = made or choose_schema(recipe.schema_name, recipe.data.train, old)
+    schema = made or with_skeleton(
+        choose_schema(recipe.schema_name, recipe.data.train, old), recipe.skeleton
+    )
     if start is None:
         return _Plan(recipe, schema, None, None, ())
     match = SchemaMatch.of(start.schema, schema)
@@ -223,6 +225,8 @@ def _load_data(plan: _Plan, known: Sides | None) -> _Data:
     if not split.train:
         raise RecipeError("All images are held out for validation; none is left to train on.")
     notices = data_notices(schema, split, share=share)
+    if recipe.skeleton is not None:
+        notices += skeleton_notices(schema)
     if start is not None and plan.match is not None:
         notices = [*notices_of(plan.match, split.train, start.id), *notices]
     return _Data(split, left_out, notices)
