@@ -17,6 +17,7 @@ from napari_fashion.engine.decode import DecoderOptions, decode_fields
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.inference.pipeline import Pipeline
 from napari_fashion.engine.model import Model
+from napari_fashion.engine.padding import Colour
 from napari_fashion.images.transforms import RGBImage
 
 
@@ -24,10 +25,16 @@ class NearnessPipeline(Pipeline):
     """A pipeline that joins landmarks by nearness; see above."""
 
     def fields(
-        self, images: Sequence[RGBImage], sizes: Sequence[int], *, flip: bool, aspect: float = 1.0
+        self,
+        images: Sequence[RGBImage],
+        sizes: Sequence[int],
+        *,
+        flip: bool,
+        padding: Colour,
+        aspect: float = 1.0,
     ) -> list[Fields]:
         """Compute each image's fields, the PAF replaced."""
-        found = super().fields(images, sizes, flip=flip, aspect=aspect)
+        found = super().fields(images, sizes, flip=flip, padding=padding, aspect=aspect)
         return [joined_by_nearness(fields) for fields in found]
 
 

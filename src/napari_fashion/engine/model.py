@@ -280,7 +280,9 @@ class Model:
         options = options or self.inference
         aspect = options.crop_aspect if crop else 1.0
         rgb = [to_rgb(image) for image in images]
-        return self.pipeline.fields(rgb, options.sizes, flip=options.flip_tta, aspect=aspect)
+        return self.pipeline.fields(
+            rgb, options.sizes, flip=options.flip_tta, padding=options.padding, aspect=aspect
+        )
 
     def predict(
         self,

@@ -19,6 +19,7 @@ from napari_fashion.schema import Schema
 
 SCHEMA = Schema.load("garments")
 CANVAS = 160
+GREYS = torch.full((40, 3), float(PADDING))
 
 
 def dotted(b: int, seed: int = 0) -> Canvases:
@@ -91,11 +92,17 @@ GEOMETRY = AugmentOptions(
 )
 
 
+ROUND = GEOMETRY.model_copy(update={"rotation": 180.0, "scale": (0.7, 1.0)})
+ELASTIC = GEOMETRY.model_copy(
+    update={"elastic": 1.0, "elastic_amplitude": 0.05, "elastic_smoothness": 0.15}
+)
 TURNED = GEOMETRY.model_copy(update={"quarter_turn": 1.0})
 
 
 @pytest.mark.parametrize(
-    "options", [NO_AUGMENTATION, GEOMETRY, TURNED], ids=["none", "geometry", "quarter turns"]
+    "options",
+    [NO_AUGMENTATION, GEOMETRY, TURNED, ROUND, ELASTIC],
+    ids=["none", "geometry", "quarter turns", "full rotation", "elastic"],
 )
 def test_landmarks_stay_on_their_blobs(options):
     batch = dotted(12)
@@ -149,6 +156,33 @@ def test_quarter_turns_are_turns_by_quarters():
     assert seen == {90, 180, 270}
 
 
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_a_full_rotation_turns_garments_as_they_are(flip):
+    """All angles come; boxes hold their landmarks, areas and shapes stay, and a flip swaps the sides."""
+    batch = dotted(40)
+    upright = augment(batch, 128, NO_AUGMENTATION)[1]
+    options = NO_AUGMENTATION.model_copy(update={"rotation": 180.0, "flip": flip})
+    turned = augment(batch, 128, options)[1]
+    order = torch.tensor(SCHEMA.flips if flip else list(range(8)))
+    own = upright.xy[:, 0, order] - 63.5
+    if flip:
+        own = own * torch.tensor([-1.0, 1.0])
+    theirs = turned.xy[:, 0] - 63.5
+    torch.testing.assert_close(theirs.norm(dim=-1), own.norm(dim=-1), atol=1e-3, rtol=0)
+    angles = [
+        torch.rad2deg(torch.atan2(t[..., 1], t[..., 0]) - torch.atan2(o[..., 1], o[..., 0])) % 360
+        for t, o in zip(theirs, own, strict=True)
+    ]
+    for angle in angles:  # one for all landmarks
+        apart = (angle - angle[0] + 180) % 360 - 180
+        assert apart.abs().max() < 0.1
+    quarters = torch.tensor([float(angle[0]) for angle in angles]).div(90).floor()
+    assert set(quarters.tolist()) == {0, 1, 2, 3}
+    assert (turned.xy >= turned.box[:, :, None, :2] - 1e-3).all()
+    assert (turned.xy <= turned.box[:, :, None, 2:] + 1e-3).all()
+    torch.testing.assert_close(turned.area, upright.area, rtol=1e-4, atol=0)
+
+
 def test_milder_is_half_as_far_and_shows_the_same_views():
     strong = AugmentOptions(erase=0.4, quarter_turn=0.1, box_part=0.2, box_view=0.7)
     milder = strong.milder()
@@ -156,7 +190,8 @@ def test_milder_is_half_as_far_and_shows_the_same_views():
         assert (low, high) != (1.0, 1.0)
     for ours, theirs in ((milder.scale, strong.scale), (milder.stretch, strong.stretch)):
         assert [v**2 for v in ours] == pytest.approx(theirs)
-    same = {"flip", "box_view", "box_margin", "box_tight", "box_crop", "box_part"}
+    same = {"flip", "box_view", "box_margin", "box_tight", "box_crop", "box_part", "padding"}
+    same |= {"elastic", "elastic_smoothness"}
     for name in set(AugmentOptions.model_fields) - same - {"scale", "stretch"}:
         assert getattr(milder, name) == pytest.approx(getattr(strong, name) / 2), name
     for name in same:
@@ -418,7 +453,7 @@ def test_erasing_paints_one_rectangle_over_some_images():
 def test_laid_out_images_keep_their_garments_in_place():
     batch = dotted(6)
     before = batch.pixels.clone()
-    laid, together = lay_together(batch, 1.0, draws(6, 3))
+    laid, together = lay_together(batch, 1.0, draws(6, 3), GREYS[:6])
     assert together.all()
     torch.testing.assert_close(batch.pixels, before)  # the others lend theirs, unharmed
     counts = laid.garments.valid.sum(1)
@@ -447,14 +482,14 @@ def test_laid_out_images_keep_their_garments_in_place():
 
 def test_only_some_are_laid_out_and_the_others_stay_as_they_are():
     batch = dotted(40)
-    laid, together = lay_together(batch, 0.3, draws(40))
+    laid, together = lay_together(batch, 0.3, draws(40), GREYS)
     assert 4 <= together.sum() <= 22
     alone = ~together
     torch.testing.assert_close(laid.pixels[alone], batch.pixels[alone])
     torch.testing.assert_close(laid.size[alone], batch.size[alone])
     torch.testing.assert_close(laid.garments.xy[alone][:, :1], batch.garments.xy[alone])
     assert (laid.garments.valid[alone].sum(1) == 1).all()
-    few, none = lay_together(dotted(3), 1.0, draws(3))
+    few, none = lay_together(dotted(3), 1.0, draws(3), GREYS[:3])
     assert not none.any()
     assert few.garments.valid.shape == (3, 1)
 

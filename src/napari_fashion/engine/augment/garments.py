@@ -8,11 +8,23 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from napari_fashion.engine.augment.elastic import displaced
 from napari_fashion.engine.data.batch import GarmentBatch
 
+_BOX_POINTS = 9
+"""Number of points of a box's side that are displaced, to find the box around them."""
 
-def move_garments(garments: GarmentBatch, matrix: Tensor, visible: Tensor) -> GarmentBatch:
+
+def move_garments(
+    garments: GarmentBatch,
+    matrix: Tensor,
+    visible: Tensor,
+    displacement: Tensor | None = None,
+) -> GarmentBatch:
     """Map garments from canvases to inputs, and fill `GarmentBatch.content`.
+
+    Landmarks are displaced exactly; boxes hold their displaced outline. Areas stay as the matrix makes
+    them, and so does the content's outline, which is wrong by the displacement at most.
 
     Parameters
     ----------
@@ -22,11 +34,16 @@ def move_garments(garments: GarmentBatch, matrix: Tensor, visible: Tensor) -> Ga
         (B, 2, 3) canvas to input, edge-based.
     visible
         (B, 4) x0, y0, x1, y1 of what is seen of each canvas, edge-based.
+    displacement
+        (B, 2, side, side) of the inputs, pixels; None for none.
     """
     corners = _apply(matrix, _corners(garments.box))
+    xy = _apply(matrix, garments.xy)
+    if displacement is not None:
+        xy, corners = displaced(xy, displacement), displaced(_outline(corners), displacement)
     return replace(
         garments,
-        xy=_apply(matrix, garments.xy),
+        xy=xy,
         box=torch.cat([corners.amin(2), corners.amax(2)], dim=-1),
         area=garments.area * torch.linalg.det(matrix[:, :, :2]).abs()[:, None],
         content=_apply(matrix, _corners(visible - 0.5)),
@@ -54,6 +71,13 @@ def _corners(box: Tensor) -> Tensor:
     return torch.stack(
         [torch.stack(c, -1) for c in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))], dim=-2
     )
+
+
+def _outline(corners: Tensor) -> Tensor:
+    """Return (..., 4 * `_BOX_POINTS`, 2) points of the sides between (..., 4, 2) corners."""
+    share = torch.linspace(0, 1, _BOX_POINTS, device=corners.device)[:, None]
+    sides = torch.lerp(corners[..., None, :], corners.roll(-1, -2)[..., None, :], share)
+    return sides.flatten(-3, -2)
 
 
 def _apply(matrix: Tensor, xy: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from napari_fashion.engine.augment.draws import Draws
 from napari_fashion.engine.augment.resample import sample
 from napari_fashion.engine.data.batch import Canvases, GarmentBatch
-from napari_fashion.images.transforms import PADDING
 
 LAYOUTS = ((2, 1), (1, 2), (2, 2))
 """Columns and rows of the images that are laid out together."""
@@ -42,7 +41,9 @@ def group_sizes(batch: int) -> list[int]:
     return [batch * (i + 1) // n - batch * i // n for i in range(n)]
 
 
-def lay_together(batch: Canvases, probability: float, draws: Draws) -> tuple[Canvases, Tensor]:
+def lay_together(
+    batch: Canvases, probability: float, draws: Draws, padding: Tensor
+) -> tuple[Canvases, Tensor]:
     """Lay some of the images out together with others of their group, each half as large.
 
     Two side by side, two above each other, or four, with equal probability; without gaps except
@@ -57,6 +58,8 @@ def lay_together(batch: Canvases, probability: float, draws: Draws) -> tuple[Can
         Of an image, to be laid out with others; these keep their own places in the batch.
     draws
         Random draws of the B images.
+    padding
+        (B, 3) colours of each image's padding, 0..255.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def lay_together(batch: Canvases, probability: float, draws: Draws) -> tuple[Can
         others = [j for j in members[i] if j != i]
         chosen = order[i, : len(others)].argsort().tolist()
         sources = [i, *(others[j] for j in chosen)][: columns * rows]
-        _lay_out(batch, laid, i, sources, columns)
+        _lay_out(batch, laid, i, sources, columns, padding[i])
     return laid, together
 
 
@@ -101,14 +104,21 @@ def _members(batch: Canvases) -> list[list[int]]:
     return [places[group] for group in groups]
 
 
-def _lay_out(batch: Canvases, laid: Canvases, i: int, sources: list[int], columns: int) -> None:
+def _lay_out(
+    batch: Canvases,
+    laid: Canvases,
+    i: int,
+    sources: list[int],
+    columns: int,
+    padding: Tensor,
+) -> None:
     """Write the images `sources` of `batch` into image `i` of `laid`, row by row."""
     n = batch.garments.valid.shape[1]
     halves = (batch.size[sources].cpu() / 2).long().clamp(min=1).view(-1, columns, 2)
     x = [0, *halves[:, :, 0].amax(0).cumsum(0).tolist()]
     y = [0, *halves[:, :, 1].amax(1).cumsum(0).tolist()]
     pixels, garments = laid.pixels, laid.garments
-    pixels[i] = PADDING
+    pixels[i] = padding.to(pixels)[:, None, None]
     small = F.avg_pool2d(batch.pixels[sources].float(), 2).round().to(torch.uint8)
     for q, source in enumerate(sources):
         row, column = divmod(q, columns)
@@ -126,7 +136,12 @@ def _lay_out(batch: Canvases, laid: Canvases, i: int, sources: list[int], column
 
 
 def backdrops(
-    batch: Canvases, cropped: Tensor, side: int, probability: float, draws: Draws
+    batch: Canvases,
+    cropped: Tensor,
+    side: int,
+    probability: float,
+    draws: Draws,
+    padding: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Choose what lies around some crops: pieces of their groups' images without garments.
 
@@ -142,6 +157,8 @@ def backdrops(
         Of a cropped view, to get a piece of an image.
     draws
         Random draws of the B images.
+    padding
+        (B, 3) colours of each image's padding, 0..255.
 
     Returns
     -------
@@ -150,13 +167,13 @@ def backdrops(
     replaced
         (B,) bool: which got a piece of an image.
     """
-    b, _, _, s = batch.pixels.shape
+    s = batch.pixels.shape[-1]
     device = batch.pixels.device
     chosen = cropped & draws.chance(probability)
     pick = draws.rand()
     share = draws.uniform(*BACKDROP_SHARE)
     place = draws.rand(2)
-    around = torch.full((b, 3, side, side), float(PADDING), device=device)
+    around = padding.to(device)[:, :, None, None].repeat(1, 1, side, side)
     is_empty = (~batch.garments.valid.cpu().any(1)).tolist()
     empty = [[j for j in of if is_empty[j]] for of in _members(batch)]
     chosen &= torch.tensor([bool(of) for of in empty])

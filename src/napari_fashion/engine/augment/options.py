@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from napari_fashion.engine.padding import Colour, read_colour
 from napari_fashion.options import Options
 
 
@@ -41,6 +43,17 @@ class AugmentOptions(Options):
     box_part
         Share of the box views whose box is that of only some of the garment's landmarks (at least
         two, drawn at random): garments that are partly outside the image, and slivers.
+    elastic
+        Probability that the image is warped by a smooth random displacement (`augment.elastic`).
+    elastic_amplitude
+        Length of the warp's longest displacement, as a share of the input's side.
+    elastic_smoothness
+        Sigma of the Gaussian that smooths the displacement, as a share of the input's side; a warp that
+        is long for its smoothness is shortened, so that no image folds.
+    padding
+        Colour of what lies outside the image: ``"grey"``, ``[R, G, B]``, or ``"random"``: another one
+        for each view. None, the default, for that of inference (`InferenceOptions.padding`). The changes
+        of colour change the padding, too.
     mosaic
         Probability that an image is laid out with one or three others of its group, each half as
         large (Bochkovskiy et al. 2020): images with several garments, if the data have few.
@@ -73,6 +86,10 @@ class AugmentOptions(Options):
     box_tight: float = Field(default=0.7, ge=0, le=1)
     box_crop: float = Field(default=0.9, ge=0, le=1)
     box_part: float = Field(default=0.12, ge=0, le=1)
+    elastic: float = Field(default=0.0, ge=0, le=1)
+    elastic_amplitude: float = Field(default=0.03, ge=0, le=1)
+    elastic_smoothness: float = Field(default=0.08, ge=0.01, le=1)
+    padding: Colour | Literal["random"] | None = None
     mosaic: float = Field(default=0.0, ge=0, le=1)
     background: float = Field(default=0.0, ge=0, le=1)
     erase: float = Field(default=0.35, ge=0, le=1)
@@ -93,6 +110,11 @@ class AugmentOptions(Options):
             )
         return value
 
+    @field_validator("padding", mode="before")
+    @classmethod
+    def _read_padding(cls, value: Any) -> Any:
+        return None if value is None else read_colour(value, random=True)
+
     def unflipped(self) -> AugmentOptions:
         """Return options that flip no image."""
         return self.model_copy(update={"flip": 0.0})
@@ -100,7 +122,7 @@ class AugmentOptions(Options):
     def milder(self) -> AugmentOptions:
         """Return options that rotate, scale, shift, hide and recolour images half as far.
 
-        What the views show (boxes, flips) stays.
+        What the views show (boxes, flips, padding) stays.
         """
         halved = {name: getattr(self, name) / 2 for name in _STRENGTHS}
         ranges = {name: tuple(math.sqrt(v) for v in getattr(self, name)) for name in _RATIOS}
@@ -108,14 +130,15 @@ class AugmentOptions(Options):
 
 
 _STRENGTHS = (
-    "rotation", "quarter_turn", "shift", "erase", "brightness", "contrast", "saturation", "hue",
-    "grey", "noise",
+    "rotation", "quarter_turn", "shift", "elastic_amplitude", "erase", "brightness", "contrast",
+    "saturation", "hue", "grey", "noise",
 )  # fmt: skip
 _RATIOS = ("scale", "stretch")
 """Drawn uniformly in the logarithm: the square root is half as far from 1."""
 
 NO_AUGMENTATION = AugmentOptions(
     flip=0, rotation=0, quarter_turn=0, scale=(1.0, 1.0), stretch=(1.0, 1.0), shift=0,
-    box_view=0, box_part=0, erase=0, brightness=0, contrast=0, saturation=0, hue=0, grey=0, noise=0,
+    elastic_amplitude=0, box_view=0, box_part=0, erase=0, brightness=0, contrast=0, saturation=0, hue=0,
+    grey=0, noise=0,
 )  # fmt: skip
 """The whole image, fitted into the input: what a model sees without augmentation."""

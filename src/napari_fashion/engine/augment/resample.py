@@ -10,8 +10,15 @@ HALVED_BELOW = 0.5
 """Input pixels per canvas pixel, below which the canvas is halved before it is sampled."""
 
 
-def resample(pixels: Tensor, matrix: Tensor, visible: Tensor, side: int, around: Tensor) -> Tensor:
-    """Sample canvases through their matrices.
+def resample(
+    pixels: Tensor,
+    matrix: Tensor,
+    visible: Tensor,
+    side: int,
+    around: Tensor,
+    displacement: Tensor | None = None,
+) -> Tensor:
+    """Sample canvases through their matrices, and through a displacement of the input if there is one.
 
     Parameters
     ----------
@@ -25,6 +32,8 @@ def resample(pixels: Tensor, matrix: Tensor, visible: Tensor, side: int, around:
         Of the input, pixels.
     around
         Broadcasts to (B, 3, side, side): what lies outside the visible part.
+    displacement
+        (B, 2, side, side): x and y in input pixels (`augment.elastic`); None for none.
 
     Returns
     -------
@@ -34,7 +43,10 @@ def resample(pixels: Tensor, matrix: Tensor, visible: Tensor, side: int, around:
     inverse = torch.linalg.inv(matrix[:, :, :2])
     at = torch.arange(side, device=pixels.device, dtype=torch.float32) + 0.5
     y, x = torch.meshgrid(at, at, indexing="ij")
-    points = torch.stack([x, y], -1).view(1, -1, 2) - matrix[:, None, :, 2]  # (B, side^2, 2)
+    points = torch.stack([x, y], -1).view(1, -1, 2)
+    if displacement is not None:
+        points = points + displacement.flatten(2).transpose(1, 2)
+    points = points - matrix[:, None, :, 2]  # (B, side^2, 2)
     source = (points @ inverse.transpose(1, 2)).view(b, side, side, 2)
     canvases = pixels.to(torch.float32)
     sampled = sample(canvases, source * (2.0 / s) - 1.0)

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.limits import MAX_SIZE, MAX_SIZES
+from napari_fashion.engine.padding import GREY, Colour, read_colour
 from napari_fashion.options import Options
 
 
@@ -83,6 +84,9 @@ class InferenceOptions(Options):
         Aspect ratio of crops in the input: the shorter side is ``longer * (shorter / longer) **
         crop_aspect``. 1 keeps the shape, 0 makes squares. Values below 1 stretch narrow garments,
         which improves localisation on thin strips. Training uses it too.
+    padding
+        Colour of what lies outside the image in the network's input: ``"grey"`` or ``[R, G, B]``.
+        Training has the same one, unless `AugmentOptions.padding` says otherwise.
     refinement
         Passes over full images (`RefinementOptions`); None for a single pass. In TOML, ``true``
         stands for the default options and ``false`` for None.
@@ -100,9 +104,15 @@ class InferenceOptions(Options):
         default_factory=list, max_length=MAX_SIZES
     )
     crop_aspect: float = Field(default=0.75, ge=0, le=1)
+    padding: Colour = GREY
     refinement: RefinementOptions | None = RefinementOptions()
     decoder: DecoderOptions = DecoderOptions()
     visibility: VisibilityOptions = VisibilityOptions()
+
+    @field_validator("padding", mode="before")
+    @classmethod
+    def _read_padding(cls, value: Any) -> Any:
+        return read_colour(value)
 
     @field_validator("refinement", mode="before")
     @classmethod

@@ -34,6 +34,7 @@ from napari_fashion.engine.inference.refinement import (
 from napari_fashion.engine.inference.runtime import FieldArrays, Runtime
 from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.network.config import NetworkConfig
+from napari_fashion.engine.padding import Colour
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.images.transforms import Crop, RGBImage
 from napari_fashion.schema import Schema
@@ -77,7 +78,13 @@ class Pipeline:
         self._said_no_flips = False
 
     def fields(
-        self, images: Sequence[RGBImage], sizes: Sequence[int], *, flip: bool, aspect: float = 1.0
+        self,
+        images: Sequence[RGBImage],
+        sizes: Sequence[int],
+        *,
+        flip: bool,
+        padding: Colour,
+        aspect: float = 1.0,
     ) -> list[Fields]:
         """Compute each image's fields.
 
@@ -90,13 +97,15 @@ class Pipeline:
             the cells of the first.
         flip
             Whether to use flip TTA; without effect for a schema whose flips are not known.
+        padding
+            Colour of what lies outside the images in the network's input.
         aspect
             See `preprocess.place`.
         """
         if flip and not self.schema.mirrors:
             flip = False
             self._say_no_flips()
-        scales = [self._fields_at(images, size, flip, aspect) for size in sizes]
+        scales = [self._fields_at(images, size, flip, padding, aspect) for size in sizes]
         return [average_fields(fields) for fields in zip(*scales, strict=True)]
 
     def _say_no_flips(self) -> None:
@@ -105,12 +114,17 @@ class Pipeline:
             _log.warning("flip TTA is off: %s", self.schema.mirror_problem)
 
     def _fields_at(
-        self, images: Sequence[RGBImage], size: int, flip: bool, aspect: float
+        self,
+        images: Sequence[RGBImage],
+        size: int,
+        flip: bool,
+        padding: Colour,
+        aspect: float,
     ) -> list[Fields]:
         """Compute each image's fields at one size."""
         places = [place((i.shape[1], i.shape[0]), size, self.config, aspect) for i in images]
         found: dict[int, Fields] = {}
-        for batch in batches(images, places, flip=flip):
+        for batch in batches(images, places, flip=flip, padding=padding):
             arrays = self.runtime.run(batch.pixels)
             n = len(batch.indices)
             own = zip(*arrays.rows(0, n), strict=True)
@@ -220,14 +234,17 @@ class Pipeline:
         refinement = None if crop or decoder.single_instance else options.refinement
         if refinement is None:
             aspect = options.crop_aspect if crop else 1.0
-            fields = self.fields(images, options.sizes, flip=options.flip_tta, aspect=aspect)
+            fields = self.fields(
+                images, options.sizes, flip=options.flip_tta, padding=options.padding, aspect=aspect
+            )
             found = self._decode_all(fields, images, decoder)
             return list(zip(fields, (self._judged(p, options) for p in found), strict=True))
         size = refinement.detection_size
-        fields = self.fields(images, options.sizes if size is None else [size], flip=False)
+        sizes = options.sizes if size is None else [size]
+        fields = self.fields(images, sizes, flip=False, padding=options.padding)
         predictions = self._decode_all(fields, images, decoder)
         if refinement.redetect_size is not None:
-            self._redetect(images, fields, predictions, decoder, refinement.redetect_size)
+            self._redetect(images, fields, predictions, options, refinement.redetect_size)
         predictions = self._refine(images, predictions, options, refinement)
         return list(zip(fields, (self._judged(p, options) for p in predictions), strict=True))
 
@@ -244,18 +261,18 @@ class Pipeline:
         images: Sequence[RGBImage],
         fields: list[Fields],
         predictions: list[Prediction],
-        options: DecoderOptions,
+        options: InferenceOptions,
         size: int,
     ) -> None:
         """Detect at `size` in images that may hold more; replace what was found if that sees more."""
-        threshold = options.landmark_threshold
+        threshold = options.decoder.landmark_threshold
         unsure = [i for i, p in enumerate(predictions) if may_hide_more(p, threshold)]
         step = max(len(images) // 4, LEAST_REDETECTED)
         for start in range(0, len(unsure), step):
             indices = unsure[start : start + step]
             chosen = [images[i] for i in indices]
-            larger = self.fields(chosen, [size], flip=False)
-            again = self._decode_all(larger, chosen, options)
+            larger = self.fields(chosen, [size], flip=False, padding=options.padding)
+            again = self._decode_all(larger, chosen, options.decoder)
             for i, f, prediction in zip(indices, larger, again, strict=True):
                 if sees_more(prediction, predictions[i]):
                     fields[i], predictions[i] = f, prediction
@@ -284,7 +301,13 @@ class Pipeline:
         for start in range(0, len(crops), step):
             chosen = slice(start, start + step)
             views = [crop.image for crop in crops[chosen]]
-            fields = self.fields(views, options.sizes, flip=flip, aspect=options.crop_aspect)
+            fields = self.fields(
+                views,
+                options.sizes,
+                flip=flip,
+                padding=options.padding,
+                aspect=options.crop_aspect,
+            )
             for (i, j), crop, view in zip(owners[chosen], crops[chosen], fields, strict=True):
                 detected = predictions[i].garments
                 size = crop.image.shape[1], crop.image.shape[0]

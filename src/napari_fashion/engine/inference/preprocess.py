@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fashion.engine.network.config import NetworkConfig
-from napari_fashion.images.transforms import PADDING, Placement, RGBImage, resize
+from napari_fashion.engine.padding import Colour
+from napari_fashion.images.transforms import Placement, RGBImage, resize
 
 CELLS_ACROSS = 3
 """Minimum number of cells across the shorter side. Cells mostly in padding are untrained, and fewer than
@@ -56,7 +57,7 @@ class Batch:
 
 
 def batches(
-    images: Sequence[RGBImage], placements: Sequence[Placement], *, flip: bool
+    images: Sequence[RGBImage], placements: Sequence[Placement], *, flip: bool, padding: Colour
 ) -> Iterator[Batch]:
     """Yield the images in batches, those of one input size in one.
 
@@ -69,6 +70,8 @@ def batches(
     flip
         Whether to add each image flipped horizontally, in the same place. One pass over both is faster than
         two.
+    padding
+        Colour of what lies outside the images.
     """
     groups: dict[tuple[int, int], list[int]] = {}
     for i, placement in enumerate(placements):
@@ -76,7 +79,7 @@ def batches(
     for (width, height), indices in groups.items():
         n = len(indices)
         shape = (2 * n if flip else n, height, width, 3)
-        pixels = np.full(shape, PADDING, dtype=np.uint8)
+        pixels = np.full(shape, padding, dtype=np.uint8)
         for row, i in enumerate(indices):
             small = resize(images[i], placements[i].size)
             margin = placements[i].margin

@@ -108,6 +108,7 @@ class LossComputer:
             self.schema.flips,
             Draws(batch.key),
             recipe.inference.crop_aspect,
+            recipe.inference.padding,
         )
         cells = side // recipe.network.stride
         targets = encode_targets(
