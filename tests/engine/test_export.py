@@ -187,8 +187,8 @@ def test_files_of_two_models_are_refused(exported, tmp_path):
 def test_an_export_that_computes_other_fields_is_not_written(trained_model, tmp_path, monkeypatch):
     activate = export.activate
 
-    def off(heads):
-        fields = activate(heads)
+    def off(heads, **options):
+        fields = activate(heads, **options)
         return fields._replace(paf=fields.paf + 0.01)
 
     monkeypatch.setattr(export, "activate", off)
@@ -200,7 +200,12 @@ def test_an_export_that_computes_other_fields_is_not_written(trained_model, tmp_
 
 
 @pytest.mark.parametrize(
-    "heads", [{}, {"visibility": True, "layers": {"outer": ["Outwear"], "lower": ["Pants"]}}]
+    "heads",
+    [
+        {},
+        {"visibility": True, "layers": {"outer": ["Outwear"], "lower": ["Pants"]}},
+        {"bounded_spread": False, "category_region": "image"},
+    ],
 )
 def test_other_networks_are_exported_as_well(heads, tmp_path):
     torch.manual_seed(0)

@@ -48,7 +48,8 @@ class ExportedNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the fields, as `FieldArrays` has them."""
-        pif, paf, category = activate(self.network(images.permute(0, 3, 1, 2).float()))
+        raw = self.network(images.permute(0, 3, 1, 2).float())
+        pif, paf, category = activate(raw, bounded_spread=self.network.config.bounded_spread)
         return pif, paf, category
 
 

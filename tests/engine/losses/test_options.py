@@ -47,3 +47,15 @@ def test_weights_that_are_not_given_are_the_usual_ones():
     options = LossOptions(weights={"pif.vector": 2.0})
     assert options.weights == {**WEIGHTS, "pif.vector": 2.0}
     assert set(WEIGHTS) < set(COMPONENTS)
+
+
+def test_a_radius_belongs_to_smooth_l1():
+    plain = {"data": {"train": [{"file": "a.json"}]}}
+    options = {"vector": "smooth_l1", "smooth_l1_radius": 1.5}
+    assert Recipe.from_dict({**plain, "loss": options}).loss.smooth_l1_radius == 1.5
+    with pytest.raises(
+        RecipeError, match=r'radius is 1\.5 and vector is .laplace.; expected vector = "smooth_l1"'
+    ):
+        Recipe.from_dict({**plain, "loss": {"smooth_l1_radius": 1.5}})
+    with pytest.raises(RecipeError, match="smooth_l1_radius: found 0; expected more than 0"):
+        Recipe.from_dict({**plain, "loss": {**options, "smooth_l1_radius": 0}})

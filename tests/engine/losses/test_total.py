@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
-from garment_batches import SCHEMA, on_cells, random_garments
+from garment_batches import SCHEMA, batch, on_cells, random_garments
 from napari_fashion.engine.data.batch import GarmentBatch
 from napari_fashion.engine.losses.category import Teacher, category_loss
 from napari_fashion.engine.losses.confidence import focal
 from napari_fashion.engine.losses.options import COMPONENTS, LossOptions
 from napari_fashion.engine.losses.total import Normalisers, compute_losses
-from napari_fashion.engine.losses.vector import laplace_loss, smooth_l1_loss
+from napari_fashion.engine.losses.vector import VECTOR_LOSSES, laplace_loss, smooth_l1_loss
 from napari_fashion.engine.network.category import pool_category
 from napari_fashion.engine.network.network import Heads
 from napari_fashion.engine.targets.encode import encode_targets
@@ -62,6 +62,67 @@ def test_focal_without_gamma_is_cross_entropy_and_forgives_the_easy():
         torch.testing.assert_close(
             total, sum(w * x for w, x in zip(weight, each(gamma), strict=True))
         )
+
+
+@pytest.mark.parametrize("size", [0.5, 4.0])
+def test_a_fixed_radius_takes_the_place_of_the_landmarks_size(size):
+    """By hand: 0.5 d^2 / r inside r = 2, d - 0.5 r outside, whatever the size is."""
+    options = LossOptions(vector="smooth_l1", smooth_l1_radius=2.0)
+    distance, sizes = torch.tensor([1.0, 2.0, 5.0]), torch.full((3,), size)
+    fixed = VECTOR_LOSSES["smooth_l1"](distance, torch.zeros(3), sizes, options)
+    torch.testing.assert_close(fixed, torch.tensor([0.25, 1.0, 4.0]))
+    proportional = VECTOR_LOSSES["smooth_l1"](
+        distance, torch.zeros(3), sizes, LossOptions(vector="smooth_l1")
+    )
+    by_hand = [0.5 * d**2 / size if d < size else d - 0.5 * size for d in (1.0, 2.0, 5.0)]
+    torch.testing.assert_close(proportional, torch.tensor(by_hand))
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_the_spread_of_the_laplace_loss_is_bounded_or_not(bounded):
+    """Without a bound the loss of good vectors falls far, and that of wrong ones explodes."""
+    targets = encode_targets(random_garments(0), SCHEMA, TargetOptions(), (12, 12), 8)
+    vectors = targets.pif.points[0].vector
+    image, landmark, y, x = targets.pif.cells.unbind(1)
+
+    def loss(log_spread, off):
+        pif = torch.zeros(1, 8, 5, 12, 12)
+        pif[image, landmark, 1, y, x] = vectors[:, 0] + off
+        pif[image, landmark, 2, y, x] = vectors[:, 1]
+        pif[:, :, 3] = log_spread
+        heads = Heads(pif, torch.zeros(1, 11, 9, 12, 12), torch.zeros(1, 15, 12, 12))
+        found = compute_losses(heads, targets, PLAIN, "max", bounded_spread=bounded)
+        return float(found["pif.vector"])
+
+    raw = [-3.0, -10.0, -30.0]
+    logs = [4 * math.tanh(s / 4) for s in raw] if bounded else raw
+    for off, distance in ((0.0, 1e-6), (0.5, 0.5)):  # distances are at least 1e-6
+        expected = [distance * math.exp(-s) + s + math.log(2) for s in logs]
+        assert [loss(s, off) for s in raw] == pytest.approx(expected, rel=1e-3, abs=1e-3)
+    # float32 has no exp(100): the divergence guard sees it
+    assert math.isfinite(loss(-100.0, 0.5)) is bounded
+
+
+@pytest.mark.parametrize("pool", ["max", "mean"])
+def test_one_category_an_image_is_read_from_all_of_it(pool):
+    """Every garment in view learns from the whole image, none of the padding; one out of view does not."""
+    xy = [[[20, 20], *[[30, 40]] * 7], [[70, 20], *[[80, 40]] * 7], [[200, 200], *[[230, 240]] * 7]]
+    corners = [[-0.5, -0.5], [95.5, -0.5], [95.5, 47.5], [-0.5, 47.5]]  # the rest is padding
+    garments = batch(xy, [[2] * 8] * 3, content=corners)
+    shape = (12, 12)
+    targets = encode_targets(garments, SCHEMA, TargetOptions(), shape, 8, category_region="image")
+    assert targets.category.tolist() == [[0, 1, -1]]
+    assert targets.garment_cells[0, :, :6].all()
+    assert not targets.garment_cells[0, :, 6:].any()
+    logits = torch.randn(1, 15, *shape, generator=torch.Generator().manual_seed(0))
+    logits[:, :, 6:] = 50 * torch.rand(1, 15, 6, 12)
+    inside = logits[0, :, :6].flatten(1)
+    pooled = inside.amax(1) if pool == "max" else inside.mean(1)
+    expected = -pooled.log_softmax(0)[:2].mean()
+    torch.testing.assert_close(category_loss(logits, targets, pool), expected)
+    own = encode_targets(garments, SCHEMA, TargetOptions(), shape, 8)
+    assert own.garment_cells[0, 0].sum() == 8
+    assert not torch.isclose(category_loss(logits, own, pool), expected)
 
 
 @pytest.mark.parametrize("vector", ["laplace", "smooth_l1"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from napari_fashion.engine.network.activation import (
     activate,
     activate_in_place,
-    bounded_log_spread,
+    log_spread_of,
 )
 from napari_fashion.engine.network.heads import CATEGORY, PAF, PIF, HeadSpec, Point, heads_of
 from napari_fashion.engine.network.network import Heads
@@ -50,12 +52,13 @@ def test_a_layout_that_contradicts_itself_is_refused():
         HeadSpec("bad", "landmarks", ("x", "y"), (Point("x", "y", "b", "s"),))
 
 
-def test_activation_follows_the_names():
+@pytest.mark.parametrize("bounded", [True, False])
+def test_activation_follows_the_names(bounded):
     """Against plain arithmetic, channel by channel."""
     torch.manual_seed(0)
     pif, paf = torch.randn(2, 3, 5, 4, 6), torch.randn(2, 2, 9, 4, 6)
     category = torch.randn(2, 7, 4, 6)
-    fields = activate(Heads(pif, paf, category))
+    fields = activate(Heads(pif, paf, category), bounded_spread=bounded)
     x, y = torch.arange(6.0), torch.arange(4.0)[:, None]
     for spec, raw, found in ((PIF, pif, fields.pif), (PAF, paf, fields.paf)):
         for i, name in enumerate(spec.channels):
@@ -64,20 +67,34 @@ def test_activation_follows_the_names():
                 "c": lambda v: 1 / (1 + torch.exp(-v)),
                 "x": lambda v: v + x,
                 "y": lambda v: v + y,
-                "l": lambda v: torch.exp(bounded_log_spread(v)),
+                "l": lambda v: torch.exp(log_spread_of(v, bounded=bounded)),
                 "s": lambda v: torch.log1p(torch.exp(v)),
             }[name[0]](value)
             torch.testing.assert_close(found[:, :, i], expected)
     assert torch.equal(fields.category, category)
 
 
+@pytest.mark.parametrize("bounded", [True, False])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_activation_in_place_is_the_same_but_for_rounding(layout):
+def test_activation_in_place_is_the_same_but_for_rounding(layout, bounded):
     torch.manual_seed(0)
     raw = 5 * torch.randn(2, 6 * 9, 8, 12)
     paf = raw.contiguous(memory_format=layout).view(2, 6, 9, 8, 12)
     pif = raw[:, :30].contiguous(memory_format=layout).view(2, 6, 5, 8, 12)
     heads = Heads(pif, paf, torch.randn(2, 3, 8, 12))
-    expected = activate(heads)
-    for one, two in zip(activate_in_place(heads), expected, strict=True):
+    expected = activate(heads, bounded_spread=bounded)
+    found = activate_in_place(heads, bounded_spread=bounded)
+    for one, two in zip(found, expected, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-6)
+
+
+def test_spreads_without_a_bound_are_what_was_learned_and_finite():
+    """A log spread of 6 is 6, which a bound would make 3.6; one of 1e4 stays a number."""
+    pif = torch.zeros(1, 1, 5, 1, 3)
+    pif[0, 0, 3, 0] = torch.tensor([6.0, 1e4, -1e4])
+    raw = Heads(pif, torch.zeros(1, 0, 9, 1, 3), torch.zeros(1, 0, 1, 3))
+    found = activate(raw, bounded_spread=False).pif[0, 0, 3, 0]
+    assert float(found[0]) == pytest.approx(math.exp(6), rel=1e-5)
+    assert found.isfinite().all()
+    assert (found > 0).all()
+    assert float(activate(raw).pif[0, 0, 3, 0, 0]) == pytest.approx(math.exp(4 * math.tanh(1.5)))

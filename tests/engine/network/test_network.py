@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_fashion.engine.network.activation import LOG_SPREAD_BOUND, bounded_log_spread
+from napari_fashion.engine.network.activation import LOG_SPREAD_BOUND, log_spread_of
 from napari_fashion.engine.network.backbones.efficientnet_lite import InvertedBottleneck
 from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.engine.network.folding import fold_norms
@@ -117,9 +117,10 @@ def test_skipped_blocks_only_while_training_and_later_ones_more_often():
 
 def test_log_spread_is_bounded_and_true_near_zero():
     raw = torch.tensor([-1e4, -0.1, 0.0, 0.1, 1e4])
-    out = bounded_log_spread(raw)
+    out = log_spread_of(raw, bounded=True)
     assert out.abs().max() <= LOG_SPREAD_BOUND
     torch.testing.assert_close(out[1:4], raw[1:4], atol=1e-3, rtol=0)
+    assert torch.equal(log_spread_of(raw, bounded=False), raw)
 
 
 @pytest.mark.parametrize(

@@ -666,12 +666,12 @@ def test_rare_categories_are_drawn_more_often(drawn):
 def test_the_step_gets_the_rates_and_the_shape_of_cuts(drawn, tmp_path, monkeypatch):
     seen = {}
 
-    def losses(heads, targets, options, pool, rates, teacher, *rest):
+    def losses(heads, targets, options, pool, rates, teacher, *rest, **more):
         seen["rates"], seen["teacher"] = rates, teacher
-        return compute_losses(heads, targets, options, pool, rates, teacher, *rest)
+        return compute_losses(heads, targets, options, pool, rates, teacher, *rest, **more)
 
     def augment(*args):
-        seen["aspect"] = args[-1]
+        seen["aspect"] = args[5]
         return augment_batch(*args)
 
     monkeypatch.setattr("napari_fashion.engine.train.step.compute_losses", losses)

@@ -120,6 +120,8 @@ def predicted_garment(
     # Places that complete a garment say nothing of where it is; training votes where labels are.
     sure = found & (decoded.scores >= options.landmark_threshold)
     voting = decoded.xy[sure if sure.sum() > 1 else found]
+    if config.category_region == "image":
+        voting = voting[:0]
     garment = PredictedGarment(
         xy=np.where(found[:, None], xy, 0.0).astype(np.float32),
         scores=decoded.scores,

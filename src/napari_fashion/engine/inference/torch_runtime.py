@@ -40,7 +40,7 @@ class TorchRuntime:
         x = torch.from_numpy(images).to(self.torch_device).permute(0, 3, 1, 2).float()
         network = self._for_inference()
         with torch.autocast("cuda", enabled=self.torch_device.type == "cuda"):
-            heads = activate_in_place(network(x))
+            heads = activate_in_place(network(x), bounded_spread=network.config.bounded_spread)
         return FieldArrays(*(part.cpu().numpy() for part in heads))
 
     def _for_inference(self) -> Network:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from napari_fashion.documents import did_you_mean, shown
 from napari_fashion.engine.network.heads import CATEGORY, PAF, PIF, VISIBLE
@@ -37,7 +37,11 @@ class LossOptions(Options):
     focal_gamma
         Exponent of the focal factor; 0 is plain cross-entropy.
     vector
-        ``"laplace"`` (with the predicted spread) or ``"smooth_l1"``.
+        ``"laplace"`` (with the predicted spread, see `NetworkConfig.bounded_spread`) or
+        ``"smooth_l1"``.
+    smooth_l1_radius
+        Radius of that smooth L1, in cells; None, the default, for the landmark's size: sqrt(A) * sigma,
+        with A the area of the garment's box.
     weights
         Lambda by component; a component that is missing has that of `WEIGHTS`, or else 1.
     label_smoothing
@@ -52,9 +56,19 @@ class LossOptions(Options):
     confidence: Literal["focal", "smooth_l1"] = "focal"
     focal_gamma: float = Field(default=0.0, ge=0, le=100)
     vector: Literal["laplace", "smooth_l1"] = "laplace"
+    smooth_l1_radius: float | None = Field(default=None, gt=0, le=1000)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     category_prior: float = Field(default=1.0, ge=0, le=1)
     weights: dict[str, float] = WEIGHTS
+
+    @model_validator(mode="after")
+    def _has_a_radius(self) -> LossOptions:
+        if self.smooth_l1_radius is not None and self.vector != "smooth_l1":
+            raise ValueError(
+                f"smooth_l1_radius is {self.smooth_l1_radius:g} and vector is {self.vector!r}; expected "
+                'vector = "smooth_l1" beside it'
+            )
+        return self
 
     @field_validator("weights")
     @classmethod

@@ -13,6 +13,7 @@ from napari_fashion.engine.losses.confidence import CONFIDENCE_LOSSES
 from napari_fashion.engine.losses.gather import gather
 from napari_fashion.engine.losses.options import LossOptions
 from napari_fashion.engine.losses.vector import VECTOR_LOSSES
+from napari_fashion.engine.network.activation import log_spread_of
 from napari_fashion.engine.network.heads import CONFIDENCE, PAF, VISIBLE, HeadSpec, pif_spec
 from napari_fashion.engine.network.network import Heads
 from napari_fashion.engine.targets.encode import FieldTargets, Targets
@@ -56,6 +57,8 @@ def compute_losses(
     category_rates: Tensor | None = None,
     teacher: Teacher | None = None,
     normalisers: Normalisers | None = None,
+    *,
+    bounded_spread: bool = True,
 ) -> dict[str, Tensor]:
     """Return every weighted component by name; their sum is the loss to minimise.
 
@@ -80,11 +83,14 @@ def compute_losses(
         What a teacher says of the same images.
     normalisers
         Of the step that the batch is a part of; None for the batch's own.
+    bounded_spread
+        `NetworkConfig.bounded_spread`.
     """
     over = normalisers or Normalisers.of(targets)
-    losses = _field_losses(pif_spec(heads.pif.shape[2]), heads.pif, targets.pif, options, over.pif)
+    spec = pif_spec(heads.pif.shape[2])
+    losses = _field_losses(spec, heads.pif, targets.pif, options, over.pif, bounded_spread)
     if heads.paf.shape[1]:
-        losses |= _field_losses(PAF, heads.paf, targets.paf, options, over.paf)
+        losses |= _field_losses(PAF, heads.paf, targets.paf, options, over.paf, bounded_spread)
     if heads.category.shape[1]:
         shift = None
         if options.category_prior:
@@ -104,7 +110,12 @@ def compute_losses(
 
 
 def _field_losses(
-    spec: HeadSpec, raw: Tensor, targets: FieldTargets, options: LossOptions, positive: int
+    spec: HeadSpec,
+    raw: Tensor,
+    targets: FieldTargets,
+    options: LossOptions,
+    positive: int,
+    bounded_spread: bool,
 ) -> dict[str, Tensor]:
     """Losses of a head with raw output (B, L, channels, H, W), over `positive` cells."""
     count = max(1, positive)
@@ -116,7 +127,8 @@ def _field_losses(
         x, y, log_spread, size = (values[spec.index(channel)] for channel in point)
         to_x, to_y = target.vector.unbind(1)
         distance = ((x - to_x).square() + (y - to_y).square()).clamp(min=1e-12).sqrt()
-        vectors.append(of_vector(distance, log_spread, target.size))
+        log_spread = log_spread_of(log_spread, bounded=bounded_spread)
+        vectors.append(of_vector(distance, log_spread, target.size, options))
         sizes.append((F.softplus(size) - target.size).abs())
     cells = of_confidence(confidence, targets.confidence, targets.weight, options)
     seen = {}

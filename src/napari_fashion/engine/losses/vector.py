@@ -8,20 +8,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from napari_fashion.engine.network.activation import bounded_log_spread
+from napari_fashion.engine.losses.options import LossOptions
 
-VectorLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Of distances, raw log spreads and landmark sizes, each (P,): the loss of each, (P,)."""
-
-
-def laplace(distance: Tensor, log_spread: Tensor, size: Tensor) -> Tensor:
-    """Negative log-likelihood under the predicted spread, which is bounded."""
-    return laplace_loss(distance, bounded_log_spread(log_spread))
+VectorLoss = Callable[[Tensor, Tensor, Tensor, LossOptions], Tensor]
+"""Of distances, log spreads and landmark sizes, each (P,): the loss of each, (P,)."""
 
 
-def smooth_l1(distance: Tensor, log_spread: Tensor, size: Tensor) -> Tensor:
-    """Smooth L1 with the landmark's size as radius; the spread is not learned."""
-    return smooth_l1_loss(distance, size)
+def laplace(distance: Tensor, log_spread: Tensor, size: Tensor, options: LossOptions) -> Tensor:
+    """Negative log-likelihood under the predicted spread."""
+    return laplace_loss(distance, log_spread)
+
+
+def smooth_l1(distance: Tensor, log_spread: Tensor, size: Tensor, options: LossOptions) -> Tensor:
+    """Smooth L1 with the landmark's size or a fixed one as radius; the spread is not learned."""
+    fixed = options.smooth_l1_radius
+    return smooth_l1_loss(distance, size if fixed is None else torch.full_like(size, fixed))
 
 
 def laplace_loss(distance: Tensor, log_spread: Tensor) -> Tensor:

@@ -35,8 +35,14 @@ class NetworkConfig(Options):
     upsample
         Factor by which the heads upsample (PixelShuffle).
     category_pool
-        How a garment reads the category field where it is: the ``"max"`` of its cells (the
-        report) or their ``"mean"``.
+        How the category field is read: the ``"max"`` of cells (the report) or their ``"mean"``.
+    category_region
+        Whose cells these are: ``"garment"``, those in the box of the garment's landmarks, or ``"image"``:
+        one category an image (the report, with the maximum). If an image shows several garments, each of
+        their categories is then learned from the whole image, and all of them are read alike.
+    bounded_spread
+        Whether the predicted log of the Laplace spread is bounded (`activation.LOG_SPREAD_BOUND`); false
+        for the spread as PifPaf has it, with which a loss has no lower limit and may explode.
     fork_beta
         Each head's gradient enters the backbone with weight T^-beta for T heads: 0 the sum, 0.5
         the default, 1 the mean.
@@ -61,6 +67,8 @@ class NetworkConfig(Options):
     blocks: int = Field(default=2, ge=0, le=64)
     upsample: Literal[1, 2, 4] = 1
     category_pool: Literal["max", "mean"] = "mean"
+    category_region: Literal["garment", "image"] = "garment"
+    bounded_spread: bool = True
     fork_beta: float = Field(default=0.5, ge=0.0, le=1.0)
     dropout: float = Field(default=0.3, ge=0.0, lt=1.0)
     drop_path: float = Field(default=0.0, ge=0.0, lt=1.0)

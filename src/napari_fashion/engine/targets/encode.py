@@ -77,7 +77,7 @@ class Targets(NamedTuple):
     garment_cells
         (B, N, H, W) bool: the cells that vote on each garment's category: those in the box of its
         labelled landmarks, which is where predictions read it (`inference.postprocess`), or in its own
-        box if fewer than two are labelled.
+        box if fewer than two are labelled; or all cells of the image.
     category
         (B, N) int64: the garment's category, -1 if there is none to learn.
     """
@@ -94,6 +94,8 @@ def encode_targets(
     options: TargetOptions,
     shape: tuple[int, int],
     stride: int,
+    *,
+    category_region: str = "garment",
 ) -> Targets:
     """Encode the garments of a batch.
 
@@ -113,6 +115,8 @@ def encode_targets(
         H and W of the fields, cells.
     stride
         Input pixels per cell; cell i's centre lies at pixel ``i * stride + (stride - 1) / 2``.
+    category_region
+        `NetworkConfig.category_region`.
     """
     device = garments.xy.device
     grid = cell_grid(*shape, device)
@@ -145,12 +149,13 @@ def encode_targets(
     a, b = (places[rows.unbind(1)] for places, _ in ends)
     near = _near_segments(a, b, shape, EDGE_WIDTH)
     paf = _field(rows, near, ends, counts, grown, edge_open)
-    return Targets(
-        pif,
-        paf,
-        _inside_box(grid, _voting_box(xy, labelled, box), 0.0) & inside_content[:, None],
-        torch.where(real, garments.category, -1),
-    )
+    cells = _inside_box(grid, _voting_box(xy, labelled, box), 0.0) & inside_content[:, None]
+    if category_region == "image":
+        real = real & cells.flatten(2).any(
+            -1
+        )  # an image tells nothing of a garment beyond its edges
+        cells = inside_content[:, None].expand_as(cells)
+    return Targets(pif, paf, cells, torch.where(real, garments.category, -1))
 
 
 def _unlabelled(garments: GarmentBatch, labelled: Tensor, foreign: bool) -> Tensor:

@@ -117,6 +117,7 @@ class LossComputer:
             recipe.targets,
             (cells, cells),
             recipe.network.stride,
+            category_region=recipe.network.category_region,
         )
         return Prepared(inputs.contiguous(memory_format=torch.channels_last), targets)
 
@@ -142,6 +143,7 @@ class LossComputer:
             self.category_rates,
             self._teach(part.inputs),
             normalisers,
+            bounded_spread=recipe.network.bounded_spread,
         )
 
     @torch.no_grad()
