@@ -35,10 +35,8 @@ def augment_batch(
 
     Parameters
     ----------
-    batch
-        B images.
-    side
-        Side of the square input, pixels.
+    batch, side
+        B images, and the side of the square input in pixels.
     options
         See `AugmentOptions`; `NO_AUGMENTATION` for none.
     flips
@@ -69,9 +67,7 @@ def augment_batch(
         cropped = (low > 0).any(1) | (high < batch.size.cpu()).any(1)
         around, replaced = backdrops(batch, cropped, side, options.background, draws, colours)
     matrix, visible = views.matrix.to(device), views.visible.to(device)
-    displacement = None
-    if options.elastic:
-        displacement = draw_displacement(side, options, draws, device)
+    displacement = draw_displacement(side, options, draws, device) if options.elastic else None
     pixels = batch.pixels
     if options.padding is not None or padding != GREY:
         pixels = _padded(pixels, batch.size, colours.to(device))

@@ -140,15 +140,7 @@ def encode_targets(
     pif = _field(rows, near, [(xy, size)], counts, grown, unlabelled, seen)
 
     edges = torch.tensor(schema.edges, dtype=torch.long, device=device).reshape(-1, 2)
-    first, second = edges[:, 0], edges[:, 1]
-    both = labelled[..., first] & labelled[..., second]
-    # An edge is ignored where it should be but an end of it is unlabelled.
-    edge_open = (unlabelled[..., first] | unlabelled[..., second]) & ~both
-    ends = [(xy[:, :, end], size[:, :, end]) for end in (first, second)]
-    rows = torch.nonzero(both)
-    a, b = (places[rows.unbind(1)] for places, _ in ends)
-    near = _near_segments(a, b, shape, EDGE_WIDTH)
-    paf = _field(rows, near, ends, counts, grown, edge_open)
+    paf = _edge_field(edges, xy, size, labelled, unlabelled, counts, grown)
     cells = _inside_box(grid, _voting_box(xy, labelled, box), 0.0) & inside_content[:, None]
     if category_region == "image":
         real = real & cells.flatten(2).any(
@@ -156,6 +148,28 @@ def encode_targets(
         )  # an image tells nothing of a garment beyond its edges
         cells = inside_content[:, None].expand_as(cells)
     return Targets(pif, paf, cells, torch.where(real, garments.category, -1))
+
+
+def _edge_field(
+    edges: Tensor,
+    xy: Tensor,
+    size: Tensor,
+    labelled: Tensor,
+    unlabelled: Tensor,
+    counts: Tensor,
+    grown: Tensor,
+) -> FieldTargets:
+    """Targets of (E, 2) edges between K landmarks; the other parts are those of `encode_targets`."""
+    first, second = edges[:, 0], edges[:, 1]
+    both = labelled[..., first] & labelled[..., second]
+    # An edge is ignored where it should be but an end of it is unlabelled.
+    edge_open = (unlabelled[..., first] | unlabelled[..., second]) & ~both
+    ends = [(xy[:, :, end], size[:, :, end]) for end in (first, second)]
+    rows = torch.nonzero(both)
+    a, b = (places[rows.unbind(1)] for places, _ in ends)
+    height, width = counts.shape[1:]
+    near = _near_segments(a, b, (height, width), EDGE_WIDTH)
+    return _field(rows, near, ends, counts, grown, edge_open)
 
 
 def _unlabelled(garments: GarmentBatch, labelled: Tensor, foreign: bool) -> Tensor:
