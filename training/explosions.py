@@ -48,13 +48,17 @@ RATES = (1e-4, 1e-5)
 ROTATIONS = (0, 20)
 CUTS = {"raw": 0.0, "box": 1.0}
 """Share of the views that show one garment's box."""
-ORIGINAL = {"confidence": "focal", "vector": "laplace", "spread_bound": None}
 LOSSES: dict[str, dict[str, Any]] = {
-    "original": {**ORIGINAL, "weights": dict.fromkeys(COMPONENTS, 1.0)},
+    "original": {
+        "loss.confidence": "focal",
+        "loss.vector": "laplace",
+        "loss.weights": dict.fromkeys(COMPONENTS, 1.0),
+        "network.bounded_spread": False,
+    },
     "smooth L1": {},
-    "ours": LossOptions().model_dump(mode="json"),
+    "ours": {f"loss.{key}": value for key, value in LossOptions().model_dump(mode="json").items()},
 }
-"""What takes the place of the report's `[loss]`."""
+"""What takes the place of the report's values."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Run:
             "schedule.decay": [],
             "divergence.policy": "stop",
             "seed": self.seed,
-            **{f"loss.{key}": value for key, value in LOSSES[self.loss].items()},
+            **LOSSES[self.loss],
         }
         overrides = [Override(tuple(k.split(".")), v, f"{k}={v}") for k, v in values.items()]
         return load_recipe(REPORT, overrides, scale="small")
