@@ -30,7 +30,9 @@ def saved(tmp_path):
 def test_the_description_has_the_options_whole_and_the_layout_of_the_heads(saved):
     path, document = saved
     assert document["version"] == 2
-    assert document["inference"] == read_model_file(path).description.inference.model_dump()
+    assert document["inference"] == read_model_file(path).description.inference.model_dump(
+        mode="json"
+    )
     assert document["heads"][1]["channels"][:3] == ["confidence", "x1", "y1"]
     file = read_model_file(path)
     assert file.description.info.data == {"train_images": 3}
