@@ -186,8 +186,8 @@ def test_only_the_second_look_is_at_a_cut_image(trained, unlabelled, monkeypatch
     shapes = []
     fields = model.pipeline.fields
 
-    def watched(images, sizes, *, flip, aspect):
-        found = fields(images, sizes, flip=flip, aspect=aspect)
+    def watched(images, sizes, *, flip, padding, aspect):
+        found = fields(images, sizes, flip=flip, padding=padding, aspect=aspect)
         shapes.append((aspect, found[0].grid))
         return found
 

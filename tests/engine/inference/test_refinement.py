@@ -159,9 +159,9 @@ def noted_passes(model, monkeypatch):
     """A list that grows by (number of images, sizes, flip) with every pass."""
     passes, fields = [], model.pipeline.fields
 
-    def noting(images, sizes, *, flip, aspect=1.0):
+    def noting(images, sizes, *, flip, **how):
         passes.append((len(images), list(sizes), flip))
-        return fields(images, sizes, flip=flip, aspect=aspect)
+        return fields(images, sizes, flip=flip, **how)
 
     monkeypatch.setattr(model.pipeline, "fields", noting)
     return passes
