@@ -30,7 +30,7 @@ CLOSING_MILLISECONDS = 20_000
 
 
 def load_model(source: str) -> Predictor:
-    """Load a model; torch comes in only now.
+    """Load a model or a model set; torch comes in only now.
 
     Raises
     ------
@@ -38,9 +38,9 @@ def load_model(source: str) -> Predictor:
         Whatever went wrong: a worker of superqt keeps a `RuntimeError` to itself.
     """
     try:
-        from napari_fashion.engine.model import Model
+        from napari_fashion.engine import model_set
 
-        return Model.load(source)
+        return model_set.load_model(source)
     except FashionError:
         raise
     except Exception as error:

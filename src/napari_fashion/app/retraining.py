@@ -14,6 +14,7 @@ from napari_fashion.coco.ids import RecordId
 from napari_fashion.datasets.source import Source
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.predictions import PREDICT
+from napari_fashion.engine.model_file import read_model_file
 from napari_fashion.engine.train.fine_tuning import (
     DEFAULT_LR,
     DEFAULT_VALIDATION_SHARE,
@@ -83,8 +84,10 @@ def prepare(editor: Editor, options: RetrainOptions, folder: Path) -> Path:
     Raises
     ------
     FashionError
-        If there are too few images to train on and to compare by.
+        If there are too few images to train on and to compare by, or there is no model to start from: a
+        model set is none.
     """
+    read_model_file(options.start_from)  # of a model set it says what to do
     dataset = editor.dataset
     if options.what == "corrected":
         dataset = dataset.subset(corrected_images(editor))

@@ -30,9 +30,11 @@ Level = Literal["info", "warning", "error"]
 
 
 class Predictor(Protocol):
-    """What the app asks of a model; `engine.Model` is one."""
+    """What the app asks of a model (`engine.garment_model`)."""
 
-    schema: Schema
+    @property
+    def schema(self) -> Schema:
+        """Of what it predicts."""
 
     @property
     def id(self) -> str:

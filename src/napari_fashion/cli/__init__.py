@@ -30,6 +30,7 @@ COMMANDS = (
     "predict",
     "evaluate",
     "train",
+    "combine",
     "calibrate",
     "export-model",
     "export-data",

@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from napari_fashion.engine.evaluation.fallbacks import Places
     from napari_fashion.engine.evaluation.protocols import Protocol
     from napari_fashion.engine.evaluation.sweeps import Point
-    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.garment_model import GarmentModel
     from napari_fashion.tally import Tally
 
 EXAMPLES = (
     "napari-fashion evaluate annotations.json --images photos/",
+    "napari-fashion evaluate annotations.json --model combined.json --body-type truth",
     "napari-fashion evaluate photos:test --model runs/mine --protocol published --report report/",
 )
 
@@ -41,6 +42,7 @@ CUTS = ("none", "bbox", "hull")
 CHOICES = ("nearest", "best", "inside", "only", "matched")
 FALLBACKS = ("corner", "skeleton")
 PROTOCOLS = ("box", "whole", "published")
+BODY_TYPES = ("score", "truth")
 """Names of the registries (`engine.evaluation`), so that help needs no torch; a test compares them."""
 
 DATA_SETS = ("deepfashion-c", "deepfashion-l")
@@ -94,6 +96,11 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
         "--skeleton-from", type=parsing.name, metavar="DATA",
         help="data whose mean places of landmarks are the artificial skeleton, such as what the model "
         "learned from (default: fixed places of DeepFashion's landmarks)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--body-type", choices=BODY_TYPES, default="score",
+        help="of a model set, what a garment is compared with: the find with the best score of all members, "
+        "or that of the member for the garment's true body type (default: score)",
     )  # fmt: skip
     parser.add_argument(
         "--confidence", metavar="SCORE", type=parsing.number(0, 1, "a score"),
@@ -171,12 +178,17 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_limits(options.max_pixels)
 
     from napari_fashion.engine.data.reading import load_sources
-    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.model_set import load_model
     from napari_fashion.tally import Tally
 
     protocols = protocols_of(options)
     _refuse_without_effect(options, protocols)
-    model = Model.load(options.model, options.device)
+    model = load_model(options.model, options.device)
+    if options.body_type == "truth" and not model.member_names:
+        raise FashionError(
+            f"--body-type truth chooses a member of a model set, and --model {options.model} is one model; "
+            "leave it out, or name a set (napari-fashion combine makes one)."
+        )
     left_out = Tally()
     with inputs.with_journal(options.data, options.with_journal) as file:
         source = _source(file, options)
@@ -269,7 +281,7 @@ def protocols_of(options: argparse.Namespace) -> list[Protocol]:
 class _Work:
     """What is evaluated, and what came of it."""
 
-    model: Model
+    model: GarmentModel
     images: list[AnnotatedImage]
     options: argparse.Namespace
     left_out: Tally
@@ -313,6 +325,7 @@ class _Work:
             "inference": inference,
             "places": places,
             "confidence": options.confidence,
+            "body_type": options.body_type,
             "batch": options.batch,
             "rounds": options.rounds,
             "seed": options.seed,
@@ -332,6 +345,7 @@ class _Work:
     def _sweep(self, protocol: Protocol, places: Places | None) -> None:
         """Evaluate at other margins and epochs."""
         from napari_fashion.engine.evaluation.sweeps import over_epochs, over_margins
+        from napari_fashion.engine.model import Model
         from napari_fashion.tally import Tally
 
         sweeps: list[tuple[str, int | None, dict[str, list[Point]], Callable[..., Any]]] = []
@@ -346,7 +360,8 @@ class _Work:
             run = Path(self.options.model)
 
             def of_epochs(**how: Any) -> Iterator[Point]:
-                return over_epochs(self.model, run, self.images, protocol, terminal.warn, **how)
+                model = Model.load(run, self.options.device)
+                return over_epochs(model, run, self.images, protocol, terminal.warn, **how)
 
             sweeps.append(("epoch", None, self.epochs, of_epochs))
         for name, n, kept, points in sweeps:

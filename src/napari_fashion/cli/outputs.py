@@ -68,8 +68,14 @@ class Outputs:
             self.check(path, option)
 
     def reads_models(self, sources: Iterable[str]) -> None:
-        """Note models that are read: both files of each, and all of a run's folder."""
-        for source in sources:
+        """Note models that are read: both files of each, all of a run's folder, a set's members."""
+        from napari_fashion.engine.model_set_file import member_sources
+
+        named = list(sources)
+        for source in tuple(named):
+            with contextlib.suppress(FashionError):
+                named += member_sources(source)
+        for source in named:
             path = Path(source)
             if source in PACKAGED_MODELS:  # no file of that name, but the package's
                 path = packaged_path(source)

@@ -197,7 +197,7 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add how a model is used."""
     parser.add_argument(
-        "--model", default="bundled", help=f"{MODELS}, a run folder or a model file"
+        "--model", default="bundled", help=f"{MODELS}, a run folder, a model file or a model set"
     )
     add_threads(parser)
     parser.add_argument(

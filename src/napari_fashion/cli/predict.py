@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_fashion.coco.categories import CategoryAnswer, CategoryRule
     from napari_fashion.coco.ids import RecordId
     from napari_fashion.coco.views import Image
-    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.garment_model import GarmentModel
     from napari_fashion.engine.prediction import Prediction
     from napari_fashion.images.transforms import RGBImage
     from napari_fashion.schema import Schema
@@ -109,9 +109,9 @@ def run(options: argparse.Namespace) -> int:
     inputs.set_limits(options.max_pixels)
 
     from napari_fashion.engine.decode import announce_compiling
-    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.model_set import load_model
 
-    model = Model.load(options.model, options.device, options.runtime, threads=options.threads)
+    model = load_model(options.model, options.device, options.runtime, threads=options.threads)
     with inputs.opened(
         given,
         _file_schema(options, model),
@@ -150,7 +150,7 @@ def run(options: argparse.Namespace) -> int:
         return _finish(model, dataset, answer, partial, out, listing, options)
 
 
-def _file_schema(options: argparse.Namespace, model: Model) -> Schema:
+def _file_schema(options: argparse.Namespace, model: GarmentModel) -> Schema:
     """Return the schema of images without annotations."""
     from napari_fashion.schema import Schema
 
@@ -173,7 +173,7 @@ def _kept(partial: Partial, total: int) -> Iterator[None]:
         partial.close()
 
 
-def _check_landmarks(given: str, dataset: Dataset, model: Model) -> None:
+def _check_landmarks(given: str, dataset: Dataset, model: GarmentModel) -> None:
     from napari_fashion.documents import counted
 
     if dataset.schema.landmarks != model.schema.file_schema.landmarks:
@@ -198,7 +198,7 @@ def _declared(options: argparse.Namespace, given: Sequence[str], out: Path | Non
 
 
 def _conditions(
-    options: argparse.Namespace, model: Model, dataset: Dataset, rule: CategoryRule
+    options: argparse.Namespace, model: GarmentModel, dataset: Dataset, rule: CategoryRule
 ) -> dict[str, Any]:
     """Return what has to be the same for an interrupted prediction to go on."""
     from napari_fashion.cli.partial import digest_of
@@ -213,7 +213,7 @@ def _conditions(
         "sizes": options.multi_scale,
         "refine": options.refine,
         "batch": options.batch,
-        "runtime": model.runtime.device.split(":")[0] + type(model.runtime).__name__,
+        "runtime": model.runs_on,
         "categories": [repr(i) for i in rule.ids],
         "root": os.path.abspath(dataset.image_root),
         "allow-root": sorted(os.path.abspath(root) for root in options.allow_root),
@@ -284,7 +284,7 @@ def overlay_path(folder: Path, file_name: str, n: int = 1) -> Path:
 
 
 def _predict(
-    model: Model,
+    model: GarmentModel,
     dataset: Dataset,
     rule: CategoryRule,
     partial: Partial,
@@ -360,7 +360,7 @@ def _read_batch(
 
 
 def _finish(
-    model: Model,
+    model: GarmentModel,
     dataset: Dataset,
     answer: CategoryAnswer,
     partial: Partial,
@@ -410,7 +410,9 @@ def _finish(
     return status.DONE
 
 
-def _annotate(model: Model, dataset: Dataset, partial: Partial, answer: CategoryAnswer) -> str:
+def _annotate(
+    model: GarmentModel, dataset: Dataset, partial: Partial, answer: CategoryAnswer
+) -> str:
     """Put what was found into the data set, as the annotator does; return what was done."""
     from napari_fashion.coco.results import prediction_of_results
     from napari_fashion.editing.predictions import take_prediction

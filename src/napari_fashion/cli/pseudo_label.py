@@ -64,11 +64,11 @@ def run(options: argparse.Namespace) -> int:
     from napari_fashion.datasets.opening import open_source
     from napari_fashion.datasets.source import Source
     from napari_fashion.engine.decode import announce_compiling
-    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.model_set import load_model
     from napari_fashion.engine.pseudo_label import AgreementOptions, pseudo_label
     from napari_fashion.tally import Tally
 
-    models = [Model.load(name, options.device) for name in names]
+    models = [load_model(name, options.device) for name in names]
     with inputs.with_journal(options.input, options.with_journal) as file:
         source = Source(
             file=file,

@@ -44,6 +44,8 @@ class Fields:
         say so.
     scale, offset
         Length 2, x then y: ``xy_pixels = xy_cells * scale + offset``.
+    member
+        Name of the member of a model set whose fields these are; empty if one model predicts.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class Fields:
     scale: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
     pif_visible: Float32 | None = None
+    member: str = ""
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:

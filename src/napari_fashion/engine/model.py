@@ -127,6 +127,20 @@ class Model:
         return self.info.inference
 
     @property
+    def member_names(self) -> tuple[str, ...]:
+        """None: it is no set of models (`ModelSet`)."""
+        return ()
+
+    @property
+    def runs_on(self) -> str:
+        """The kind of device and of runtime."""
+        return self.runtime.device.split(":")[0] + type(self.runtime).__name__
+
+    def only(self, body_types: Sequence[str]) -> Model:
+        """Return itself, which is for all body types (`ModelSet.only`)."""
+        return self
+
+    @property
     def id(self) -> str:
         """Name and a digest of the weights. Options of inference are not in it."""
         if self._id is None:
@@ -204,9 +218,21 @@ class Model:
         ------
         CheckpointError
             If a file is missing, damaged, of another format, or weights and JSON do not belong
-            together. Weights are never unpickled: anything but safetensors and ONNX is refused.
+            together, or it is a set of models (`model_set.load_model` takes both). Weights are never
+            unpickled: anything but safetensors and ONNX is refused.
         """
-        file = read_model_file(source)
+        return cls.of_file(read_model_file(source), device, runtime, threads=threads)
+
+    @classmethod
+    def of_file(
+        cls,
+        file: ModelFile,
+        device: str | torch.device = "auto",
+        runtime: RuntimeName = "auto",
+        *,
+        threads: int | None = None,
+    ) -> Model:
+        """Load the model of a description that was read; otherwise as `load`."""
         kind = file.description.weights
         if runtime != "auto" and (runtime == "onnx") != (kind == "onnx"):
             remedy = (

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from napari_fashion.documents import ended, read_json, shown, shown_path
+from napari_fashion.documents import ended, listed, read_json, shown, shown_path
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.network.config import NetworkConfig
@@ -35,6 +35,8 @@ from napari_fashion.packaged import PACKAGED_MODELS, packaged_path
 from napari_fashion.schema import Schema
 
 FORMAT = "napari-fashion model"
+SET_FORMAT = "napari-fashion model set"
+"""Of a document that names several models (`model_set_file`)."""
 
 WeightsKind = Literal["safetensors", "onnx"]
 
@@ -186,12 +188,21 @@ def read_model_file(source: Path | str) -> ModelFile:
         If there is none, or it does not describe a model that this program can run. Pickled weights are
         refused by their name.
     """
+    return described_model(source, *read_document(source))
+
+
+def read_document(source: Path | str) -> tuple[Path, Any]:
+    """Return the path of the JSON file that `source` stands for (`read_model_file`), and what it holds."""
     stem = find_model(source)
     path = stem.with_name(stem.name + ".json")
-    document = read_json(
-        path, CheckpointError, expected="the model's description (JSON) beside its weights"
-    )
+    expected = "the model's description (JSON) beside its weights"
+    return path, read_json(path, CheckpointError, expected=expected)
+
+
+def described_model(source: Path | str, path: Path, document: Any) -> ModelFile:
+    """Return the model that the document of `read_document` describes; errors as `read_model_file`."""
     description = parse_description(document, path)
+    stem = stem_of(path)
     try:
         schema = Schema.from_dict(description.schema_)
     except SchemaError as error:
@@ -215,6 +226,12 @@ def parse_description(document: Any, path: Path) -> Description:
     CheckpointError
         If it is of another format, or does not describe a model.
     """
+    if isinstance(document, dict) and document.get("format") == SET_FORMAT:
+        raise CheckpointError(
+            f"{path}: a set of models, which is to predict with; expected one model, to train, calibrate or "
+            f"export. Name a member of the set{_named(document.get('members'))}, and combine the members "
+            "again afterwards (napari-fashion combine)."
+        )
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: not a napari-fashion model; expected a JSON file with "
@@ -233,6 +250,13 @@ def parse_description(document: Any, path: Path) -> Description:
         raise CheckpointError(
             f"{path}: does not describe a model: {ended(told(error, Description))}"
         ) from error
+
+
+def _named(members: object) -> str:
+    """Return the members of a set's document that was not checked, for a sentence."""
+    entries = members if isinstance(members, list) else []
+    found = [e["model"] for e in entries if isinstance(e, dict) and isinstance(e.get("model"), str)]
+    return f" ({shown_path(listed(found, 8))}, relative to it)" if found else ""
 
 
 def write_description(

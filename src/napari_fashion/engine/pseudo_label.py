@@ -18,7 +18,7 @@ from napari_fashion.coco.records import annotation_record, category_record
 from napari_fashion.documents import counted
 from napari_fashion.engine.data.sample import UNREADABLE
 from napari_fashion.engine.decode import PUBLISHED
-from napari_fashion.engine.model import Model
+from napari_fashion.engine.garment_model import GarmentModel
 from napari_fashion.engine.places import unfold_garment
 from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.engine.pseudo_tags import read_tagged
@@ -92,7 +92,7 @@ class Agreement:
 
 
 def read_garment(
-    teachers: Sequence[Model],
+    teachers: Sequence[GarmentModel],
     image: RGBImage,
     category: int,
     options: AgreementOptions | None = None,
@@ -145,7 +145,9 @@ def read_garment(
     )
 
 
-def _there(teachers: Sequence[Model], readings: Sequence[PredictedGarment]) -> NDArray[np.bool_]:
+def _there(
+    teachers: Sequence[GarmentModel], readings: Sequence[PredictedGarment]
+) -> NDArray[np.bool_]:
     """Return (K,) bool: landmarks that no teacher says are not there, by its own threshold."""
     there = np.ones(len(readings[0].xy), np.bool_)
     for teacher, garment in zip(teachers, readings, strict=True):
@@ -170,7 +172,7 @@ def _mean(values: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] |
 
 
 def pseudo_label(
-    teachers: Sequence[Model],
+    teachers: Sequence[GarmentModel],
     dataset: Dataset,
     options: AgreementOptions | None = None,
     advance: Callable[[int], None] = lambda n: None,
@@ -245,7 +247,7 @@ def pseudo_label(
 
 
 def _read_image(
-    teachers: Sequence[Model],
+    teachers: Sequence[GarmentModel],
     image: RGBImage,
     categories: Sequence[int],
     options: AgreementOptions | None,
@@ -272,7 +274,7 @@ def _read_image(
     ]
 
 
-def _require_schema(teachers: Sequence[Model], dataset: Dataset) -> None:
+def _require_schema(teachers: Sequence[GarmentModel], dataset: Dataset) -> None:
     for teacher in teachers:
         landmarks = teacher.schema.file_schema.landmarks
         if landmarks != dataset.schema.landmarks:
@@ -346,10 +348,11 @@ def _name_landmarks(dataset: Dataset, category_id: RecordId) -> None:
 
 
 def _read(
-    teacher: Model, image: RGBImage, category: int, *, flip_tta: bool, crop: bool
+    teacher: GarmentModel, image: RGBImage, category: int, *, flip_tta: bool, crop: bool
 ) -> PredictedGarment:
     options = teacher.inference.overridden(flip_tta=flip_tta, decoder=SINGLE_COMPLETE)
-    garment = teacher.predict([image], options, crop=crop)[0].garments[0]
+    known = teacher.only(teacher.schema.categories[category].body_types)
+    garment = known.predict([image], options, crop=crop)[0].garments[0]
     return unfold_garment(garment, teacher.schema, category)
 
 

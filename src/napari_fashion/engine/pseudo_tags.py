@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from napari_fashion.engine.model import Model
+from napari_fashion.engine.garment_model import GarmentModel
 from napari_fashion.engine.places import unfold_prediction
 from napari_fashion.engine.prediction import PredictedGarment
 from napari_fashion.images.transforms import RGBImage
@@ -42,7 +42,11 @@ class TaggedGarment:
 
 
 def read_tagged(
-    teacher: Model, image: RGBImage, categories: Sequence[int], tolerance: float, share: float
+    teacher: GarmentModel,
+    image: RGBImage,
+    categories: Sequence[int],
+    tolerance: float,
+    share: float,
 ) -> list[TaggedGarment] | str:
     """Find the garments of an image, if they are those that its tags name.
 

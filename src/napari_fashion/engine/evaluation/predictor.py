@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeVar
 
 from napari_fashion.engine.data.sample import UNREADABLE, AnnotatedImage
 from napari_fashion.engine.distributed import processes
+from napari_fashion.engine.garment_model import GarmentModel
 from napari_fashion.engine.inference.options import InferenceOptions
-from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import ImageError
 from napari_fashion.images.batches import batches_by_pixels
@@ -55,7 +55,7 @@ class Predictor:
         Time spent in the model so far, summed over the processes.
     """
 
-    model: Model
+    model: GarmentModel
     inference: InferenceOptions
     batch: int
     advance: Advance

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from napari_fashion.documents import did_you_mean
 from napari_fashion.engine.data.sample import AnnotatedImage
@@ -17,11 +18,11 @@ from napari_fashion.engine.evaluation.cuts import CUTS, Cut, show
 from napari_fashion.engine.evaluation.detections import Detections
 from napari_fashion.engine.evaluation.evaluation import Evaluation
 from napari_fashion.engine.evaluation.fallbacks import FALLBACKS, Fallback, Places, in_region
-from napari_fashion.engine.evaluation.judged import Judged, Region, compare
+from napari_fashion.engine.evaluation.judged import Judged, Region, body_type_of, compare
 from napari_fashion.engine.evaluation.predictor import Advance, Predictor
 from napari_fashion.engine.evaluation.report import build_report
+from napari_fashion.engine.garment_model import GarmentModel
 from napari_fashion.engine.inference.options import InferenceOptions
-from napari_fashion.engine.model import Model
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.errors import FashionError
 from napari_fashion.images.transforms import RGBImage
@@ -33,6 +34,11 @@ ONE_GARMENT = PUBLISHED.model_copy(update={"single_instance": True, "force_compl
 
 The thresholds are the published ones, so that the errors of all runs stay comparable.
 """
+
+
+BodyTypeFrom = Literal["score", "truth"]
+"""Whether the member of a model set that a garment is compared with is the one with the best score, or the
+one for the garment's true body type."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +153,7 @@ def protocol_of(name: str) -> Protocol:
 
 
 def evaluate_images(
-    model: Model,
+    model: GarmentModel,
     images: Sequence[AnnotatedImage],
     *,
     protocol: str | Protocol = "box",
@@ -156,6 +162,7 @@ def evaluate_images(
     margin: float | None = None,
     places: Places | None = None,
     confidence: float | None = None,
+    body_type: BodyTypeFrom = "score",
     batch: int = 16,
     rounds: int = 1000,
     seed: int = 0,
@@ -186,6 +193,11 @@ def evaluate_images(
     confidence
         Score from which a landmark is confident, and counts as detected; None for the decoder's
         `landmark_threshold`.
+    body_type
+        With ``"truth"`` each garment is compared with what the member of a model set found that is for the
+        garment's true body type, as the report does for its combined model. It says which garments are
+        there: metrics of detection (precision, recall, AP) are left out, and images without a garment
+        do not count. A garment whose body type is not known is compared by the best score.
     batch
         Largest number of images or crops that the network gets at once.
     rounds, seed
@@ -206,14 +218,15 @@ def evaluate_images(
     chosen = protocol_of(protocol) if isinstance(protocol, str) else protocol
     if margin is not None:
         chosen = replace(chosen, margin=margin)
-    _require_judgeable(images, chosen, tally)
+    detects = chosen.detects and body_type == "score"
+    _require_judgeable(images, chosen, tally, detects=detects)
     inference = inference or model.inference
     options = decoder or chosen.decoder_options(inference)
     predictor = Predictor(model, inference.overridden(decoder=options), batch, advance, tally)
     judge = _Judge(chosen, predictor, places)
-    judge.run(images)
+    judge.run(images, body_type)
     unread = all(image.path in predictor.broken for image in images)
-    if not judge.judged and predictor.broken and (unread or not chosen.detects):
+    if not judge.judged and predictor.broken and (unread or not detects):
         raise FashionError(
             f"No garment of the {len(images)} images could be judged: none of them can be read. Found "
             f"{tally or 'nothing else'}."
@@ -221,7 +234,7 @@ def evaluate_images(
     report = build_report(
         judge.judged,
         model.schema,
-        detected=judge.detections.matched() if chosen.detects else None,
+        detected=judge.detections.matched() if detects else None,
         confidence=options.landmark_threshold if confidence is None else confidence,
         rounds=rounds,
         seed=seed,
@@ -231,10 +244,15 @@ def evaluate_images(
         "margin": chosen.margin,
         "choice": chosen.choice,
     }
+    parts["fallback"] = chosen.fallback
+    title = chosen.title
+    if body_type == "truth":
+        parts["body_type"] = body_type
+        title += ", members by the true body type"
     return Evaluation(
         protocol=chosen.name,
-        title=chosen.title,
-        parts={**parts, "fallback": chosen.fallback},
+        title=title,
+        parts=parts,
         report=report,
         judged=judge.judged,
         seconds_per_image=predictor.seconds / len(images),
@@ -251,21 +269,42 @@ class _Judge:
         self.detections = Detections(self.schema)
         self.judged: list[Judged] = []
 
-    def run(self, images: Sequence[AnnotatedImage]) -> None:
-        """Judge all images."""
+    def run(self, images: Sequence[AnnotatedImage], body_type: BodyTypeFrom) -> None:
+        """Judge all images, in their order."""
+        if body_type == "score":
+            self._run(images, None)
+            return
+        whole = self.predictor.model
+        for name in ("", *self.schema.body_type_names):
+            self.predictor.model = whole.only([name])
+            self._run(images, name)
+        self.predictor.model = whole
+        order = {(image.key, image.image_id): n for n, image in enumerate(images)}
+        self.judged.sort(key=lambda judged: (order[judged.key, judged.image_id], judged.index))
+
+    def _run(self, images: Sequence[AnnotatedImage], only: str | None) -> None:
+        """Judge the garments of one body type (empty: those of none that is known); None: all images."""
         protocol = self.protocol
+
+        def garments_of(image: AnnotatedImage) -> list[int]:
+            return [
+                i
+                for i in _judgeable(image, protocol)
+                if only is None or body_type_of(image, i, self.schema) == only
+            ]
 
         def view(pixels: RGBImage, image: AnnotatedImage, i: int | None) -> tuple[RGBImage, Region]:
             return show(protocol.shows, pixels, image, i, protocol.margin)
 
         jobs: list[tuple[AnnotatedImage, int | None]] = []
         for image in images:
-            garments = () if protocol.whole else _judgeable(image, protocol)
-            jobs += [(image, i) for i in garments] if not protocol.whole else [(image, None)]
+            if not protocol.whole:
+                jobs += [(image, i) for i in garments_of(image)]
+            elif only is None or garments_of(image):
+                jobs.append((image, None))
         crop = not protocol.whole
         for image, i, region, prediction in self.predictor.predict(jobs, view, crop=crop):
-            garments = _judgeable(image, protocol) if i is None else [i]
-            self._judge(image, garments, region, prediction)
+            self._judge(image, garments_of(image) if i is None else [i], region, prediction)
 
     def _judge(
         self,
@@ -301,7 +340,7 @@ def _judgeable(image: AnnotatedImage, protocol: Protocol) -> list[int]:
 
 
 def _require_judgeable(
-    images: Sequence[AnnotatedImage], protocol: Protocol, tally: Tally | None
+    images: Sequence[AnnotatedImage], protocol: Protocol, tally: Tally | None, *, detects: bool
 ) -> None:
     """Count the garments that cannot be judged; raise FashionError if none can."""
     least = protocol.shows.least
@@ -312,7 +351,7 @@ def _require_judgeable(
                 reasons.add(reason)
     garments = sum(len(image.category) for image in images)
     empty = any(not len(image.category) for image in images)
-    if reasons.total == garments and not (protocol.detects and empty):
+    if reasons.total == garments and not (detects and empty):
         expected = "two labelled landmarks" if least == 2 else "a labelled landmark"
         raise FashionError(
             f"No landmark can be judged in {len(images)} images with {garments} garments: expected "

@@ -11,6 +11,7 @@ from typing import Any
 from napari_fashion.engine.data.sample import AnnotatedImage
 from napari_fashion.engine.evaluation.protocols import Protocol, evaluate_images
 from napari_fashion.engine.evaluation.report import Report
+from napari_fashion.engine.garment_model import GarmentModel
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.checkpoint import read_checkpoint
 from napari_fashion.engine.train.runs import checkpoint_paths
@@ -55,7 +56,7 @@ class Point:
 
 
 def over_margins(
-    model: Model,
+    model: GarmentModel,
     images: Sequence[AnnotatedImage],
     protocol: Protocol,
     margins: Sequence[float],

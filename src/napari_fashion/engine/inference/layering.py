@@ -62,11 +62,38 @@ def _are_same(
     both = first & second
     if both.sum() < max(1, SHARED * max(first.sum(), second.sum())):
         return False
+    return similarity(one, other, first, second, sigmas) >= SAME
+
+
+def similarity(
+    one: PredictedGarment,
+    other: PredictedGarment,
+    first: NDArray[np.bool_],
+    second: NDArray[np.bool_],
+    sigmas: NDArray[np.float64],
+) -> float:
+    """Return how near the common landmarks of two garments lie, by COCO's similarity of keypoints.
+
+    The area is that of the box of all their landmarks.
+
+    Parameters
+    ----------
+    one, other
+        Garments with K landmarks.
+    first, second
+        (K,) bool: the landmarks of each that count; some are common.
+    sigmas
+        (K,) of the schema.
+
+    Returns
+    -------
+    The mean over the common landmarks, 0 to 1.
+    """
+    both = first & second
     places = np.concatenate([one.xy[first], other.xy[second]])
     area = float(np.prod(np.ptp(places, axis=0) + 1))
     squared = ((one.xy[both] - other.xy[both]) ** 2).sum(1)
-    similarity = np.exp(-squared / (2 * (2 * sigmas[both]) ** 2 * area))
-    return bool(similarity.mean() >= SAME)
+    return float(np.exp(-squared / (2 * (2 * sigmas[both]) ** 2 * area)).mean())
 
 
 def filling_most(
