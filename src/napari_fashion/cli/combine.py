@@ -50,8 +50,8 @@ def run(options: argparse.Namespace) -> int:
     sources = [source for source, _ in options.members]
     if twice := next((s for n, s in enumerate(sources) if s in sources[:n]), None):
         raise FashionError(
-            f"the model {terminal.plain(twice)} is named twice; expected it once, with all of its body types "
-            "(upper,full=MODEL)."
+            f"the model {terminal.plain(twice)} is named twice; expected it once, with all of its body "
+            "types (upper,full=MODEL)."
         )
     outputs = Outputs([], overwrite=options.overwrite)
     outputs.reads_models(sources)
@@ -60,10 +60,8 @@ def run(options: argparse.Namespace) -> int:
     from napari_fashion.engine.model_set_file import common_schema, model_set_bytes
     from napari_fashion.schema import Schema
 
-    if options.schema is None:
-        schema = common_schema(sources)
-    else:
-        schema = Schema.load(options.schema)
+    given = options.schema
+    schema = common_schema(sources) if given is None else Schema.load(given)
     data = model_set_bytes(options.out, options.out.stem[:100], schema, dict(options.members))
     outputs.write(options.out, data, "--out")
     covered = {name for _, names in options.members for name in names}

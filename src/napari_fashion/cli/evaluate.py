@@ -99,8 +99,8 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--body-type", choices=BODY_TYPES, default="score",
-        help="of a model set, what a garment is compared with: the find with the best score of all members, "
-        "or that of the member for the garment's true body type (default: score)",
+        help="of a model set, what a garment is compared with: the find with the best score of all "
+        "members, or that of the member for the garment's true body type (default: score)",
     )  # fmt: skip
     parser.add_argument(
         "--confidence", metavar="SCORE", type=parsing.number(0, 1, "a score"),

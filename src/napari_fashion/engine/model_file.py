@@ -228,9 +228,9 @@ def parse_description(document: Any, path: Path) -> Description:
     """
     if isinstance(document, dict) and document.get("format") == SET_FORMAT:
         raise CheckpointError(
-            f"{path}: a set of models, which is to predict with; expected one model, to train, calibrate or "
-            f"export. Name a member of the set{_named(document.get('members'))}, and combine the members "
-            "again afterwards (napari-fashion combine)."
+            f"{path}: a set of models, which is to predict with; expected one model, to train, calibrate "
+            f"or export. Name a member of the set{_named(document.get('members'))}, and combine the "
+            "members again afterwards (napari-fashion combine)."
         )
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise CheckpointError(

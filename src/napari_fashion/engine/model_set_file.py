@@ -164,8 +164,8 @@ def common_schema(sources: Sequence[str]) -> Schema:
             return schema
     found = [counted(schema.landmarks, "landmarks", 3) for schema in schemas]
     raise CheckpointError(
-        f"None of the models finds what all others find: they have {listed(found)}. Name the schema of the "
-        "set (--schema), which has the landmarks and categories of all of them."
+        f"None of the models finds what all others find: they have {listed(found)}. Name the schema of "
+        "the set (--schema), which has the landmarks and categories of all of them."
     )
 
 
@@ -288,8 +288,8 @@ def _member(path: Path, entry: MemberEntry, schema: Schema) -> MemberFile:
         matched = SubSchema.of(schema, file.schema, entry.body_types)
     except SchemaError as error:
         raise CheckpointError(
-            f"{path}: the member {shown(entry.model)} does not fit into the set: {ended(str(error))} Name a "
-            "schema that has what all members find, or other models."
+            f"{path}: the member {shown(entry.model)} does not fit into the set: {ended(str(error))} "
+            "Name a schema that has what all members find, or other models."
         ) from error
     return MemberFile(entry.model, tuple(entry.body_types), file, matched)
 
@@ -307,6 +307,6 @@ def _check_alike(path: Path, members: Sequence[tuple[str, InferenceOptions]]) ->
         if differing:
             raise CheckpointError(
                 f"{path}: the members {shown(first)} and {shown(name)} are used differently "
-                f"({', '.join(differing)}); expected the same options of [inference] in all but input_size, "
-                "crop_aspect and the calibration of visibility. Train the members with the same ones."
+                f"({', '.join(differing)}); expected the same options of [inference] in all but "
+                "input_size, crop_aspect and the calibration of visibility. Train them with the same ones."
             )

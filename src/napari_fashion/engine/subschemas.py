@@ -66,14 +66,14 @@ class SubSchema:
         Raises
         ------
         SchemaError
-            If landmarks or categories of the part are not in the larger schema, the part lacks a landmark of
-            the body types, or it knows categories, and none that has one of them.
+            If landmarks or categories of the part are not in the larger schema, the part lacks a landmark
+            of the body types, or it knows categories, and none that has one of them.
         """
         where = {name: i for i, name in enumerate(schema.landmarks)}
         if foreign := [name for name in part.landmarks if name not in where]:
             raise SchemaError(
-                f"it has {counted(foreign, 'landmarks')} that schema {schema.name!r} lacks; expected some of "
-                f"{listed(schema.landmarks)}"
+                f"it has {counted(foreign, 'landmarks')} that schema {schema.name!r} lacks; expected "
+                f"some of {listed(schema.landmarks)}"
             )
         names = schema.category_names
         if foreign := [name for name in part.category_names if name not in names]:
@@ -85,8 +85,8 @@ class SubSchema:
         wanted = [schema.landmarks[i] for i in members]
         if lacking := [name for name in wanted if name not in part.landmarks]:
             raise SchemaError(
-                f"it lacks {counted(lacking, 'landmarks')} of body type {' and '.join(body_types)}; expected "
-                f"{listed(wanted)}"
+                f"it lacks {counted(lacking, 'landmarks')} of body type {' and '.join(body_types)}; "
+                f"expected {listed(wanted)}"
             )
         categories = np.array([names.index(name) for name in part.category_names], np.int64)
         own = np.zeros(schema.n_landmarks, np.bool_)

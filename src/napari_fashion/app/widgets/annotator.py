@@ -154,6 +154,7 @@ class AnnotatorDock(Dock):
 
     def _refresh_image(self) -> None:
         self.navigation.refresh()
+        self.overlays.show_member()
         self._refresh_garments()
 
     def _refresh_garments(self) -> None:

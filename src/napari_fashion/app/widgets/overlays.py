@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QSlider, Q
 from napari_fashion.app import layer_data
 from napari_fashion.app.session import Session
 from napari_fashion.app.widgets.follow import follow
-from napari_fashion.app.widgets.style import SPACING, swatch_icon
+from napari_fashion.app.widgets.style import SPACING, shrinking, swatch_icon
 
 BOXES = {
     "landmarks": ("Landmarks", "The landmarks in their colours"),
@@ -53,11 +53,27 @@ class Overlays(QWidget):
         ):
             grid.addWidget(QLabel(text), row, 0)
             grid.addWidget(widget, row, 1, 1, 2)
+        self.member = shrinking(QLabel())
+        self.member.setObjectName("faint")
+        self.member.setVisible(False)
+        grid.addWidget(self.member, grid.rowCount(), 0, 1, 3)
+        follow(self, session.fields_changed, lambda *_: self.show_member())
         self.landmark.currentIndexChanged.connect(self._choose_landmark)
         self.edge.currentIndexChanged.connect(self._choose_edge)
         self.opacity.valueChanged.connect(lambda v: setattr(session.view, "opacity", v / 100))
         follow(self, session.view.events.landmark, lambda *_: self._show_choice())
         follow(self, session.view.events.edge, lambda *_: self._show_choice())
+
+    def show_member(self) -> None:
+        """Say which member of a model set the shown image's fields are of."""
+        editor = self._session.editor
+        fields = None if editor is None else self._session.fields_of(editor.image_id)
+        member = "" if fields is None else fields.member
+        self.member.setText(f"Fields of {member}")
+        self.member.setToolTip(
+            "The member of the model set that found the garment with the best score"
+        )
+        self.member.setVisible(bool(member))
 
     def refresh(self) -> None:
         """Offer the landmarks and edges of the data set."""

@@ -28,10 +28,10 @@ def best_of_each(
 ) -> list[Find]:
     """Leave out garments of other models at the place of a garment with a better score.
 
-    Garments of different models that are the same cloth make groups: a dress, what a model of upper garments
-    takes for a shirt, and what one of lower garments takes for a skirt, of which the last two have little in
-    common. In each group the garments of the model with the best score stand; a model tells its own garments
-    apart itself.
+    Garments of different models that are the same cloth make groups: a dress, what a model of upper
+    garments takes for a shirt, and what one of lower garments takes for a skirt, of which the last two have
+    little in common. In each group the garments of the model with the best score stand; a model tells its
+    own garments apart itself.
 
     Parameters
     ----------
