@@ -60,6 +60,20 @@ def test_a_set_can_be_moved_with_its_members(set_file, loaded, tmp_path):
         moved.rename(set_file.parent)
 
 
+def test_a_set_in_a_linked_or_new_folder(set_file, loaded, tmp_path):
+    members = {str(set_file.parent / name): [name] for name in OF_TYPE}
+    later = tmp_path / "to" / "be" / "made.json"
+    data = model_set_bytes(later, "combined", SCHEMA, members)
+    later.parent.mkdir(parents=True)
+    later.write_bytes(data)
+    (tmp_path / "link").symlink_to(later.parent)
+    for path in (later, tmp_path / "link" / "made.json"):
+        assert load_model(path, "cpu").id == loaded.id
+    through = tmp_path / "link" / "through.json"
+    through.write_bytes(model_set_bytes(through, "combined", SCHEMA, members))
+    assert load_model(later.with_name("through.json"), "cpu").id == loaded.id
+
+
 def test_a_member_predicts_for_its_body_type(loaded, set_file, images):
     for name in ("upper", "lower"):
         alone = Model.load(set_file.parent / name, "cpu")

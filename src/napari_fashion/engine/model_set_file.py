@@ -207,14 +207,17 @@ def _relative(source: str, path: Path) -> str:
     if source in PACKAGED_MODELS:
         return source
     try:
-        relative = os.path.relpath(os.path.abspath(source), os.path.abspath(path.parent))
+        folder, name = os.path.split(os.path.abspath(source))
+        relative = os.path.relpath(
+            os.path.join(os.path.realpath(folder), name), os.path.realpath(path.parent)
+        )
     except ValueError as error:  # on another drive
         raise CheckpointError(
             f"{shown_path(source)}: there is no path from {shown_path(path.parent)} to it; expected models "
             "on the drive of the set's file. Write the set there."
         ) from error
-    name = Path(relative).as_posix()
-    return f"./{name}" if name in PACKAGED_MODELS else name
+    written = Path(relative).as_posix()
+    return f"./{written}" if written in PACKAGED_MODELS else written
 
 
 def _source_of(name: str, path: Path) -> str:
@@ -232,7 +235,8 @@ def _source_of(name: str, path: Path) -> str:
             f"{path}: names the member {shown(name)}; expected a path relative to the file, or "
             f"{' or '.join(map(repr, PACKAGED_MODELS))}. Write the set with napari-fashion combine."
         )
-    return str(path.parent / name)
+    # In real folders .. is the folder above, whatever is there already.
+    return os.path.normpath(os.path.join(os.path.realpath(path.parent), name))
 
 
 def _parse(path: Path, document: dict[str, Any]) -> SetDescription:
