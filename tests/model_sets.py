@@ -9,7 +9,7 @@ import torch
 
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.model import Model, ModelInfo
-from napari_fashion.engine.model_set_file import model_set_bytes
+from napari_fashion.engine.model_set_file import combine, model_set_bytes
 from napari_fashion.engine.network.config import NetworkConfig
 from napari_fashion.schema import Schema
 
@@ -41,5 +41,10 @@ def small_set(folder: Path, **inference: object) -> Path:
         for seed, (name, schema) in enumerate(OF_TYPE.items())
     }
     path = folder / "combined.json"
-    path.write_bytes(model_set_bytes(path, "combined", SCHEMA, members))
+    return write_set(path, members)
+
+
+def write_set(path: Path, members: dict[str, list[str]], name: str = "combined") -> Path:
+    """Write the file of a set of the whole schema; return it."""
+    path.write_bytes(model_set_bytes(combine(path, name, SCHEMA, members)))
     return path

@@ -34,6 +34,35 @@ def test_a_set_names_models_relative_to_itself(combined, members):
         assert (combined.parent / entry["model"]).samefile(source)
 
 
+def test_a_set_is_calibrated_by_garments_of_all_members(members, drawn, tmp_path, capsys):
+    given = [f"upper={members[0]}", f"lower={members[1]}", "--device", "cpu"]
+    images = ["--images", str(drawn.parent / "images")]
+    document = json.loads(drawn.read_text())
+    more = [document, json.loads(json.dumps(document))]
+    n = len(document["images"])
+    for record in more[1]["images"]:
+        record["id"] += n
+    for record in more[1]["annotations"]:
+        record["id"] += n
+        record["image_id"] += n
+    few, data, out = tmp_path / "few.json", tmp_path / "data.json", tmp_path / "set.json"
+    few.write_text(json.dumps(document))
+    for name in ("images", "annotations"):
+        document[name] = more[0][name] + more[1][name]
+    data.write_text(json.dumps(document))
+    refused = ["combine", *given, *images, "--calibrate-on", str(few), "--out", str(out)]
+    assert main(refused) == status.FAILED
+    assert "found 12 upper, 12 lower garments that can be judged" in capsys.readouterr().err
+    assert not out.exists()
+    done = ["combine", *given, *images, "--calibrate-on", str(data), "--out", str(out)]
+    assert main(done) == status.DONE
+    assert "of 48 garments" in capsys.readouterr().out
+    made = [m["calibration"] for m in json.loads(out.read_text())["members"]]
+    assert all(c != {"scale": 1.0, "offset": 0.0} for c in made)
+    assert main([*done[:-1], str(data)]) == status.FAILED
+    assert "inputs are never written over" in capsys.readouterr().err
+
+
 def test_a_set_predicts(combined, drawn, tmp_path, capsys):
     out = tmp_path / "results.json"
     images = str(drawn.parent / "images")

@@ -7,13 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from model_sets import OF_TYPE, SCHEMA, small_member, small_set
+from model_sets import OF_TYPE, SCHEMA, small_member, small_set, write_set
 from napari_fashion.engine.export import export_model
 from napari_fashion.engine.inference.options import VisibilityOptions
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_file import read_model_file
 from napari_fashion.engine.model_set import ModelSet, load_model
 from napari_fashion.engine.model_set_file import (
+    combine,
     common_schema,
     member_sources,
     model_set_bytes,
@@ -47,7 +48,10 @@ def single(model, *, complete=False):
 
 def test_members_are_named_relative_to_the_file(set_file):
     document = json.loads(set_file.read_text())
-    assert document["members"] == [{"model": name, "body_types": [name]} for name in OF_TYPE]
+    expected = {"calibration": {"scale": 1.0, "offset": 0.0}}
+    assert document["members"] == [
+        {"model": name, "body_types": [name], **expected} for name in OF_TYPE
+    ]
     assert document["schema"] == "garments"
 
 
@@ -63,14 +67,14 @@ def test_a_set_can_be_moved_with_its_members(set_file, loaded, tmp_path):
 def test_a_set_in_a_linked_or_new_folder(set_file, loaded, tmp_path):
     members = {str(set_file.parent / name): [name] for name in OF_TYPE}
     later = tmp_path / "to" / "be" / "made.json"
-    data = model_set_bytes(later, "combined", SCHEMA, members)
+    data = model_set_bytes(combine(later, "combined", SCHEMA, members))
     later.parent.mkdir(parents=True)
     later.write_bytes(data)
     (tmp_path / "link").symlink_to(later.parent)
     for path in (later, tmp_path / "link" / "made.json"):
         assert load_model(path, "cpu").id == loaded.id
     through = tmp_path / "link" / "through.json"
-    through.write_bytes(model_set_bytes(through, "combined", SCHEMA, members))
+    write_set(through, members)
     assert load_model(later.with_name("through.json"), "cpu").id == loaded.id
 
 
@@ -157,7 +161,7 @@ def test_each_member_keeps_its_size_and_calibration(tmp_path, images):
         small_member(tmp_path, "b", OF_TYPE["lower"], visibility=calibrated): ["lower"],
     }
     path = tmp_path / "set.json"
-    path.write_bytes(model_set_bytes(path, "set", SCHEMA, paths))
+    write_set(path, paths, "set")
     both = load_model(path, "cpu")
     assert isinstance(both, ModelSet)
     options = both.inference.overridden(flip_tta=True)
@@ -168,6 +172,22 @@ def test_each_member_keeps_its_size_and_calibration(tmp_path, images):
     assert (
         both.only(["upper"]).fields(images[1]).grid != both.only(["lower"]).fields(images[1]).grid
     )
+
+
+def test_a_calibrated_score_decides(set_file, loaded, images):
+    document = json.loads(set_file.read_text())
+    document["members"][1]["calibration"] = {"scale": 0.5, "offset": 9.0}
+    path = set_file.with_name("calibrated.json")
+    path.write_text(json.dumps(document))
+    calibrated = load_model(path, "cpu")
+    assert calibrated.id != loaded.id
+    options = single(loaded, complete=True)
+    before = loaded.only(["lower"]).predict(images, options)
+    for one, other in zip(before, calibrated.predict(images, options), strict=True):
+        raw = one.garments[0].score
+        assert np.array_equal(one.garments[0].xy, other.garments[0].xy)
+        expected = 1 / (1 + np.exp(-(0.5 * np.log(raw / (1 - raw)) + 9)))
+        assert other.garments[0].score == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_exported_member_predicts_the_same(set_file, loaded, images):
@@ -193,7 +213,7 @@ def test_a_packaged_model_can_be_a_member(tmp_path):
         tmp_path, "bundled", SCHEMA, **dict(read_model_file("bundled").description.inference)
     )
     path = tmp_path / "set.json"
-    path.write_bytes(model_set_bytes(path, "set", SCHEMA, {"bundled": ["upper"], own: ["lower"]}))
+    write_set(path, {"bundled": ["upper"], own: ["lower"]}, "set")
     names = [member["model"] for member in json.loads(path.read_text())["members"]]
     assert names == ["bundled", "./bundled"]
     assert member_sources(path) == ["bundled", str(tmp_path / "bundled")]
@@ -241,6 +261,7 @@ def test_a_file_that_describes_no_set_is_told(set_file, tmp_path, change, told):
         ({"model": "C:\\upper"}, "names the member .*; expected a path relative"),
         ({"body_types": ["uper"]}, "body type 'uper', which schema 'garments' lacks; did you mean 'upper'"),
         ({"body_types": ["lower"]}, "body type 'lower' has the members 'upper' and 'lower'"),
+        ({"calibration": {"scale": -1}}, r"members\[0\].calibration.scale: found -1; expected 0.0 or more"),
         ({"model": "lower"}, "'lower' does not fit into the set: it lacks 4 landmarks"),
     ],
 )  # fmt: skip
@@ -259,7 +280,7 @@ def test_members_that_are_used_differently_are_told(set_file, tmp_path):
         small_member(tmp_path, "b", OF_TYPE["lower"], flip_tta=True): ["lower"],
     }
     with pytest.raises(CheckpointError, match=r"'a' and 'b' are used differently \(flip_tta\)"):
-        model_set_bytes(tmp_path / "set.json", "set", SCHEMA, members)
+        combine(tmp_path / "set.json", "set", SCHEMA, members)
 
 
 def test_the_schema_of_a_set_has_what_all_members_find(set_file):

@@ -14,19 +14,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_fashion.engine.decode import DecoderOptions
 from napari_fashion.engine.fields import Fields
 from napari_fashion.engine.garment_model import GarmentModel
+from napari_fashion.engine.inference.calibration import platt
 from napari_fashion.engine.inference.choosing import Find, best_of_each
 from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.inference.runtime import RuntimeName
 from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_file import ModelFile
-from napari_fashion.engine.model_set_file import ALIKE_VISIBILITY, ModelSetFile, read_models
-from napari_fashion.engine.prediction import Prediction
+from napari_fashion.engine.model_set_file import (
+    ALIKE_VISIBILITY,
+    ModelSetFile,
+    ScoreCalibration,
+    read_models,
+)
+from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.engine.subschemas import SubSchema
 from napari_fashion.schema import Schema
 
@@ -50,12 +57,23 @@ class Member:
         The model.
     matched
         Its schema within the set's.
+    calibration
+        Of its scores: what a garment's score is in the set.
     """
 
     name: str
     body_types: tuple[str, ...]
     model: Model
     matched: SubSchema
+    calibration: ScoreCalibration
+
+    def garment(self, found: PredictedGarment) -> PredictedGarment:
+        """Return what the model found as a garment of the set: its landmarks, categories and score."""
+        wide = self.matched.garment(found)
+        if self.calibration == ScoreCalibration():
+            return wide
+        score = platt(np.array(found.score), self.calibration.scale, self.calibration.offset)
+        return replace(wide, score=float(score))
 
     def options(self, given: InferenceOptions) -> InferenceOptions:
         """Return options given to the set as this member uses them.
@@ -77,7 +95,7 @@ class ModelSet:
     """Models that predict as one; what they find has the landmarks of one schema.
 
     Every member predicts every image. Of garments of different members at one place, the one with the best
-    score counts (`inference.choosing`).
+    calibrated score counts (`inference.choosing`).
 
     Parameters
     ----------
@@ -116,6 +134,7 @@ class ModelSet:
                 m.body_types,
                 Model.of_file(m.file, device, runtime, threads=threads),
                 m.matched,
+                m.calibration,
             )
             for m in file.members
         ]
@@ -207,7 +226,7 @@ class ModelSet:
         """Return the number of the member with the best garment, and the garments of an image."""
         finds: list[Find] = []
         for n, (member, prediction) in enumerate(zip(self.members, predictions, strict=True)):
-            own = [member.matched.garment(g) for g in prediction.garments]
+            own = [member.garment(g) for g in prediction.garments]
             finds += [(n, g) for g in own if decoder.single_instance or g.found.any()]
         if decoder.single_instance:
             finds = [max(finds, key=lambda find: find[1].score)] if finds else []
@@ -248,7 +267,9 @@ def load_model(
 
 def _digest(schema: Schema, members: Sequence[Member]) -> str:
     """Return the first 8 hexadecimal digits of the SHA-256 of what a set predicts with."""
-    of = [schema.fingerprint, *([member.model.id, *member.body_types] for member in members)]
+    of: list[Any] = [schema.fingerprint]
+    for member in members:
+        of.append([member.model.id, *member.body_types, *member.calibration.model_dump().values()])
     return hashlib.sha256(json.dumps(of).encode()).hexdigest()[:8]
 
 

@@ -38,6 +38,17 @@ ALIKE = ("flip_tta", "multi_scale", "refinement", "decoder")
 ALIKE_VISIBILITY = ("present_threshold", "visible_threshold")
 
 
+class ScoreCalibration(Options):
+    """From the score of a member's garments to how probably they are of its body types.
+
+    Scores of models that learned from different garments are not comparable (training/README.md). The
+    calibration is Platt's (1999): ``sigmoid(scale * logit(score) + offset)``.
+    """
+
+    scale: float = Field(default=1.0, ge=0, le=100)
+    offset: float = Field(default=0.0, ge=-100, le=100)
+
+
 class MemberEntry(Options):
     """A member as the file names it.
 
@@ -47,10 +58,13 @@ class MemberEntry(Options):
         Path relative to the file, or the name of a packaged model.
     body_types
         Of the set's schema: those whose garments it is for.
+    calibration
+        Of its scores.
     """
 
     model: str = Field(min_length=1)
     body_types: list[str] = Field(min_length=1, max_length=1000)
+    calibration: ScoreCalibration = ScoreCalibration()
 
 
 class SetDescription(Options):
@@ -75,7 +89,7 @@ class SetDescription(Options):
 
 @dataclass(frozen=True)
 class MemberFile:
-    """A member: its name and its source for people and programs, what it is for, and its description.
+    """A member of a set, with its description.
 
     Attributes
     ----------
@@ -83,6 +97,8 @@ class MemberFile:
         As the set's file names it.
     body_types
         What it is for.
+    calibration
+        Of its scores.
     file
         Its description.
     matched
@@ -91,6 +107,7 @@ class MemberFile:
 
     name: str
     body_types: tuple[str, ...]
+    calibration: ScoreCalibration
     file: ModelFile
     matched: SubSchema
 
@@ -169,15 +186,15 @@ def common_schema(sources: Sequence[str]) -> Schema:
     )
 
 
-def model_set_bytes(
+def combine(
     path: Path, name: str, schema: Schema, members: Mapping[str, Sequence[str]]
-) -> bytes:
-    """Return the bytes of a set's file that is to be at `path`.
+) -> ModelSetFile:
+    """Return the set of some models as its file at `path` is to describe it.
 
     Parameters
     ----------
     path
-        Where it will be: members are named relative to it.
+        Where the file will be: members are named relative to it.
     name, schema
         Of the set.
     members
@@ -188,18 +205,35 @@ def model_set_bytes(
     CheckpointError
         If a member cannot be read, does not fit into the set, or has no path relative to the file.
     """
-    document = {
+    entries = [
+        {"model": _relative(source, path), "body_types": list(types)}
+        for source, types in members.items()
+    ]
+    return _described_set(path, _document(name, schema, entries))
+
+
+def model_set_bytes(file: ModelSetFile) -> bytes:
+    """Return what is to be written to the file of a set."""
+    entries = [
+        {
+            "model": member.name,
+            "body_types": list(member.body_types),
+            "calibration": member.calibration.model_dump(),
+        }
+        for member in file.members
+    ]
+    document = _document(file.name, file.schema, entries)
+    return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _document(name: str, schema: Schema, members: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
         "format": SET_FORMAT,
         "version": VERSION,
         "name": name,
         "schema": schema.to_note(),
-        "members": [
-            {"model": _relative(source, path), "body_types": list(types)}
-            for source, types in members.items()
-        ],
+        "members": members,
     }
-    _described_set(path, document)
-    return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def _relative(source: str, path: Path) -> str:
@@ -295,7 +329,7 @@ def _member(path: Path, entry: MemberEntry, schema: Schema) -> MemberFile:
             f"{path}: the member {shown(entry.model)} does not fit into the set: {ended(str(error))} "
             "Name a schema that has what all members find, or other models."
         ) from error
-    return MemberFile(entry.model, tuple(entry.body_types), file, matched)
+    return MemberFile(entry.model, tuple(entry.body_types), entry.calibration, file, matched)
 
 
 def _check_alike(path: Path, members: Sequence[tuple[str, InferenceOptions]]) -> None:

@@ -7,14 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from model_sets import OF_TYPE, SCHEMA, small_member
+from model_sets import OF_TYPE, SCHEMA, small_member, write_set
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.evaluation.protocols import PROTOCOLS, evaluate_images, protocol_of
 from napari_fashion.engine.evaluation.sweeps import over_margins
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.model_set import load_model
-from napari_fashion.engine.model_set_file import model_set_bytes
 from napari_fashion.schema import Schema
 
 
@@ -24,9 +23,7 @@ def members(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("members")
     lower = small_member(folder, "lower", OF_TYPE["lower"])
     path = folder / "set.json"
-    path.write_bytes(
-        model_set_bytes(path, "set", SCHEMA, {str(trained[0]): ["upper"], lower: ["lower"]})
-    )
+    write_set(path, {str(trained[0]): ["upper"], lower: ["lower"]}, "set")
     return load_model(path, "cpu"), Model.load(trained[0], "cpu"), Model.load(lower, "cpu")
 
 
@@ -111,9 +108,7 @@ def test_by_the_truth_nothing_is_said_of_detection(members, images):
 def test_garments_without_a_member_are_compared_by_the_score(trained, images, tmp_path):
     full = small_member(tmp_path, "full", SCHEMA)
     path = tmp_path / "set.json"
-    path.write_bytes(
-        model_set_bytes(path, "set", SCHEMA, {str(trained[0]): ["upper"], full: ["full"]})
-    )
+    write_set(path, {str(trained[0]): ["upper"], full: ["full"]}, "set")
     both = load_model(path, "cpu")
     trousers = of_type(images, "lower")
     by_truth = evaluate_images(both, trousers, body_type="truth", rounds=0)

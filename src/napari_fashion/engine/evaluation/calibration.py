@@ -168,7 +168,9 @@ def _fitted(name: str, p: Float64, y: Bool, yes: str, no: str) -> tuple[dict[str
     )
 
 
-def fit_platt(p: Float64, y: Bool, prior: float = PRIOR) -> tuple[float, float]:
+def fit_platt(
+    p: Float64, y: Bool, prior: float = PRIOR, weights: Float64 | None = None
+) -> tuple[float, float]:
     """Return scale and offset that make probabilities the likeliest (`platt`).
 
     Parameters
@@ -177,6 +179,8 @@ def fit_platt(p: Float64, y: Bool, prior: float = PRIOR) -> tuple[float, float]:
         (n,) probabilities, and whether it is so.
     prior
         Weight of scale 1 and offset 0.
+    weights
+        (n,) how much each counts; None for 1.
 
     Examples
     --------
@@ -185,11 +189,12 @@ def fit_platt(p: Float64, y: Bool, prior: float = PRIOR) -> tuple[float, float]:
     [0.55, -1.16]
     """
     x = logit(p)
+    w = np.ones(len(p)) if weights is None else weights
 
     def loss(at: Float64) -> tuple[float, Float64]:
         z = at[0] * x + at[1]
-        off = 0.5 + 0.5 * np.tanh(0.5 * z) - y
-        likelihood = np.logaddexp(0, z).sum() - z[y].sum()
+        off = w * (0.5 + 0.5 * np.tanh(0.5 * z) - y)
+        likelihood = w @ np.logaddexp(0, z) - w[y] @ z[y]
         apart = at - centre
         return (
             float(likelihood + prior / 2 * (apart**2).sum()),
@@ -200,7 +205,7 @@ def fit_platt(p: Float64, y: Bool, prior: float = PRIOR) -> tuple[float, float]:
     at = minimize(loss, centre, jac=True, method="BFGS").x
     scale, offset = at.tolist()
     if scale < 0:  # less so where the probability is higher: it tells nothing
-        return 0.0, fit_platt(np.full_like(p, 0.5), y, prior)[1]
+        return 0.0, fit_platt(np.full_like(p, 0.5), y, prior, weights)[1]
     return min(scale, _MOST_SCALE), float(np.clip(offset, -_MOST_OFFSET, _MOST_OFFSET))
 
 
