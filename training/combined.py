@@ -15,6 +15,8 @@ import numpy as np
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.evaluation.member_scores import MemberScores, member_scores
+from napari_fashion.engine.evaluation.protocols import evaluate_images
+from napari_fashion.engine.inference import choosing
 from napari_fashion.engine.model_set import ModelSet
 from napari_fashion.engine.model_set_file import ModelSetFile, ScoreCalibration, read_models
 from napari_fashion.errors import FashionError
@@ -25,6 +27,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help="a model set (napari-fashion combine)")
     parser.add_argument("data", help="COCO file, or a data set by name")
+    parser.add_argument(
+        "--same-cloth", type=float, nargs="+", default=[], metavar="SIMILARITY",
+        help="also evaluate whole images with each of these values of choosing.SAME_CLOTH",
+    )  # fmt: skip
     options = parser.parse_args()
     file = read_models(options.model)
     if not isinstance(file, ModelSetFile):
@@ -32,6 +38,12 @@ def main() -> None:
     models = ModelSet.of_file(file, "cpu")
     images = load_sources([Source(file=options.data)], models.schema)
     print("\n".join(table(models, member_scores(models, images))))
+    for similarity in options.same_cloth:
+        choosing.SAME_CLOTH = similarity
+        report = evaluate_images(models, images, protocol="whole", rounds=0).report
+        print(
+            f"same cloth from {similarity}: {report.precision:.1%} right, {report.recall:.1%} found"
+        )
 
 
 def table(models: ModelSet, found: MemberScores) -> list[str]:

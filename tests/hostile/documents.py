@@ -1,4 +1,4 @@
-"""Hostile recipes, schemas, maps of categories and models."""
+"""Hostile recipes, schemas, maps of categories, models and sets of them."""
 
 from __future__ import annotations
 
@@ -401,3 +401,84 @@ add(
 )
 add("documents", MODELS, "weights alone", _only("x.safetensors", b"\2\0\0\0\0\0\0\0{}"))
 add("documents", MODELS, "a model of another program", _only("x.onnx", b"\x08\x07\x12"))
+
+# -- model sets ----------------------------------------------------------------------------------
+
+SETS = "model sets"
+ONE = "../../../m"  # the tiny model, from an input's folder
+MEMBERS = [{"model": ONE, "body_types": ["upper"]}, {"model": ONE, "body_types": ["lower"]}]
+SET = {
+    "format": "napari-fashion model set",
+    "version": 1,
+    "name": "x",
+    "schema": "garments",
+    "members": MEMBERS,
+}
+
+
+def a_set(name: str, document: bytes | dict[str, Any], *says: str, refused: bool = True,
+          beside: Callable[[Path], Any] = lambda folder: None) -> None:  # fmt: skip
+    """Add a model set's file that is read, and given to a command."""
+
+    def write(folder: Path) -> None:
+        data = document if isinstance(document, bytes) else json.dumps(document).encode()
+        (folder / "x.json").write_bytes(data)
+        beside(folder)
+
+    def make(folder: Path) -> Use:
+        write(folder)
+        return read("model", "x.json", *says, refused=refused)
+
+    def evaluate(folder: Path) -> Use:
+        write(folder)
+        return command("evaluate", "samples:1:1", "--model", "x.json", status=1, says=says)
+
+    add("documents", SETS, name, make)
+    if refused:
+        add("documents", SETS, f"evaluate with {name}", evaluate)
+
+
+def member(**changes: Any) -> dict[str, Any]:
+    return {**SET, "members": [{**MEMBERS[0], **changes}, MEMBERS[1]]}
+
+
+a_set("a set of one model twice", SET, refused=False)
+for _name, _document, *_says in (
+    ("a set of itself", member(model="x.json"), "a set of models"),
+    ("a set of a set of it", member(model="y.json"), "a set of models"),
+    ("a set of no members", {**SET, "members": []}, "2 or more"),
+    ("a set of members that are a text", {**SET, "members": ONE}, "a list"),
+    ("a set of 100,000 members", {**SET, "members": [MEMBERS[0]] * 100_000}, "32 items or fewer"),
+    ("a set of a model at an absolute path", member(model="/etc/passwd"), "relative to the file"),
+    ("a set of a model on a drive", member(model="C:\\m"), "relative to the file"),
+    ("a set of a model at an address", member(model="https://example.org/m.json"), "no model there"),
+    ("a set of a model with a null character", member(model="a\0b"), "relative to the file"),
+    ("a set of a model with an escape", member(model="\x1b[2Jm"), "no model there"),
+    ("a set of a model of 5,000 letters", member(model="m" * 5000), "letters or fewer"),
+    ("a set of a model of 1,000 folders", member(model="../" * 1000 + "m"), "no model there"),
+    ("a set of a pickle", member(model="w.pt"), "pickle"),
+    ("a set of a pipe", member(model="p.json"), "no model there"),
+    ("a set of a device", member(model="d.json"), "no model there"),
+    ("a set of a body type of 4,000 letters", member(body_types=["b" * 4000]), "body type"),
+    ("a set of a body type twice", member(body_types=["lower"]), "one for each body type"),
+    ("a set of no body type", member(body_types=[]), "1 or more"),
+    ("a set of a schema that is not there", {**SET, "schema": "../../etc/passwd"}, "schema"),
+    ("a set of a schema that is no schema", {**SET, "schema": {"name": 5}}, "is malformed"),
+    ("a set of a schema that lacks landmarks", {**SET, "schema": "deepfashion2-trousers"}, "body type"),
+    ("a set with a scale of 10^9", member(calibration={"scale": 1e9}), "scale"),
+    ("a set with true for a scale", member(calibration={"scale": True}), "scale"),
+    ("a set with a calibration of another kind", member(calibration={"slope": 1}), "not a known key"),
+    ("a set whose name is a number", {**SET, "name": 5}, "name"),
+    ("a set of version 99", {**SET, "version": 99}, "version 99"),
+    ("a set with infinity", json.dumps(member(calibration={"scale": float("inf")})).encode(), "finite"),
+    ("a set nested 5,000 deep", b'{"format": "napari-fashion model set", "members": ' + b"[" * 5000),
+    ("a set cut in the middle", json.dumps(SET).encode()[:90], "JSON"),
+):  # fmt: skip
+
+    def _beside(folder: Path) -> None:
+        (folder / "y.json").write_text(json.dumps(member(model="x.json")))
+        (folder / "w.pt").write_bytes(pickle.dumps({"a": 1}))
+        os.mkfifo(folder / "p.json")
+        (folder / "d.json").symlink_to("/dev/zero")
+
+    a_set(_name, _document, *_says, beside=_beside)  # type: ignore[arg-type]

@@ -387,7 +387,7 @@ def save(dataset: Any, out: Path) -> None:
 def read(folder: Path, model: Path, reader: str, file: str) -> tuple[int, str]:
     """Read a document; return whether it was refused, and what was said."""
     from napari_fashion.coco.categories import read_category_map
-    from napari_fashion.engine.model import Model
+    from napari_fashion.engine.model_set import load_model
     from napari_fashion.engine.train.recipe import Recipe
     from napari_fashion.errors import FashionError
     from napari_fashion.schema import Schema
@@ -397,7 +397,7 @@ def read(folder: Path, model: Path, reader: str, file: str) -> tuple[int, str]:
         "run": Recipe.load_json,
         "schema": Schema.load,
         "map": read_category_map,
-        "model": lambda path: Model.load(path, "cpu"),
+        "model": lambda path: load_model(path, "cpu"),
     }
     try:
         found = readers[reader](file)

@@ -307,7 +307,8 @@ def _check_body_types(path: Path, described: SetDescription, schema: Schema) -> 
             if name not in schema.body_type_names:
                 raise CheckpointError(
                     f"{path}: the member {shown(entry.model)} is for body type {shown(name)}, which schema "
-                    f"{shown(schema.name)} lacks; {did_you_mean(name, schema.body_type_names)}"
+                    f"{shown(schema.name)} lacks; "
+                    f"{ended(did_you_mean(name, schema.body_type_names))}"
                 )
             if name in taken:
                 raise CheckpointError(

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from napari_fashion.engine.inference.layering import similarity
 from napari_fashion.engine.prediction import PredictedGarment
 
-SAME_CLOTH = 0.5
-"""Mean similarity of common landmarks from which garments of two models are the same cloth: COCO's least
-for a find that is right (training/combined.md)."""
+SAME_CLOTH = 0.7
+"""Mean similarity of common landmarks from which garments of two models are the same cloth: a find that is
+right has 0.5 or more with the truth, and garments that lie on each other have less than 0.9 in common
+(training/README.md has what it was chosen by)."""
 
 COMMON = 0.6
 """Share of the landmarks of the smaller of two garments that both have to have for that. A dress and its
