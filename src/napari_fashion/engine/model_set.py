@@ -78,7 +78,8 @@ class Member:
     def options(self, given: InferenceOptions) -> InferenceOptions:
         """Return options given to the set as this member uses them.
 
-        Its own are the sizes that it was trained with, and the calibration of its visibility.
+        Its own are the sizes and the padding that it was trained with, and the calibration of its
+        visibility.
         """
         own = self.model.inference
         thresholds = {name: getattr(given.visibility, name) for name in ALIKE_VISIBILITY}
@@ -86,6 +87,7 @@ class Member:
             update={
                 "input_size": own.input_size,
                 "crop_aspect": own.crop_aspect,
+                "padding": own.padding,
                 "visibility": own.visibility.model_copy(update=thresholds),
             }
         )

@@ -347,5 +347,5 @@ def _check_alike(path: Path, members: Sequence[tuple[str, InferenceOptions]]) ->
             raise CheckpointError(
                 f"{path}: the members {shown(first)} and {shown(name)} are used differently "
                 f"({', '.join(differing)}); expected the same options of [inference] in all but "
-                "input_size, crop_aspect and the calibration of visibility. Train them with the same ones."
+                "input_size, crop_aspect, padding and the calibration of visibility. Train them alike."
             )
