@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "path", type=parsing.path, help="COCO file, results of predict, or a folder of images"
     )
     parser.add_argument(
-        "--model", default="bundled", help=f"{parsing.MODELS}, a run folder or a model file"
+        "--model",
+        default="bundled",
+        help=f"{parsing.MODELS}, a run folder, a model file or a model set",
     )
     parsing.add_schema(
         parser, "of a folder of images that has no annotations yet: ", "the window asks"

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model", action="append",
-        help=f"{parsing.MODELS}, a run folder or a model file; may be given several times "
+        help=f"{parsing.MODELS}, a run folder, a model file or a model set; may be given several times "
         "(default: bundled)",
     )  # fmt: skip
     parser.add_argument(
