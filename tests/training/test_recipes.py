@@ -100,6 +100,7 @@ def test_every_recipe_is_here():
         *RESOLVED,
         "report",
         "miniature",
+        "combined",
         "people-start",
         "people",
     }
