@@ -258,6 +258,9 @@ class Telling:
         self.schema, self.id = model.schema, model.id
         self.inference = model.inference.model_copy(update={"visibility": options})
 
+    def only(self, body_types):
+        return self
+
     def predict(self, images, options, *, crop):
         visible, present = (np.broadcast_to(np.float32(v), (8,)) for v in self._told)
         found = self._model.predict(images, options, crop=crop)
