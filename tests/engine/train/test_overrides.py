@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -172,3 +173,13 @@ def test_the_command_trains_by_what_is_set_and_notes_it(drawn, tmp_path, capsys)
     assert main(["train", str(file), "--run", str(tmp_path / "x"), "--set", "optimiser.lrr=1"]) == 1
     assert "did you mean 'lr'?" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_paths_of_a_document_are_of_its_base_whatever_names_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = {"data": {"train": [{"file": "photos/a.json"}]}}
+    for overrides in ([], parsed("schedule.batch=3")):
+        here = make_recipe(data, overrides, base=Path(), where="photos/a.json")
+        assert here.data.train[0].file == str(tmp_path / "photos" / "a.json")
+        there = make_recipe(data, overrides, base=tmp_path / "other", where="x/y.json")
+        assert there.data.train[0].file == str(tmp_path / "other" / "photos" / "a.json")

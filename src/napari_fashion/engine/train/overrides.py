@@ -118,7 +118,7 @@ def make_recipe(
     RecipeError
         If a value is unknown or out of range, as in `Recipe.from_dict`.
     """
-    return _assemble([RecipeFile((base or Path()) / where, data)], overrides, where)
+    return _assemble([RecipeFile((base or Path()) / "recipe.toml", data)], overrides, where)
 
 
 def load_recipe(
