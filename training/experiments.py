@@ -46,6 +46,8 @@ class Experiment:
         What it stands for.
     settings
         Values in place of the recipe's.
+    data
+        What it is judged on.
     judge
         Options of ``napari-fashion evaluate``: a protocol, and what is more.
     """
@@ -54,6 +56,7 @@ class Experiment:
     recipe: str
     of: str
     settings: tuple[str, ...] = ()
+    data: str = "photos:test"
     judge: tuple[str, ...] = ("--protocol", "published")
 
     def training(self, runs: Path) -> list[str]:
@@ -64,7 +67,7 @@ class Experiment:
 
     def judging(self, runs: Path) -> list[str]:
         """Return the arguments of the command that judges."""
-        return ["evaluate", "photos:test", "--model", str(runs / self.name), *self.judge]
+        return ["evaluate", self.data, "--model", str(runs / self.name), *self.judge]
 
 
 BACKBONES = ("resnet18", "resnet50", "resnet101", "shufflenetv2k16", "shufflenetv2k30")

@@ -32,7 +32,7 @@ VALUES: dict[str, tuple[float, ...]] = {
     "decoder.pif_threshold": (0.02, 0.05, 0.1, 0.15),
     "decoder.paf_threshold": (0.02, 0.05, 0.1, 0.15),
     "decoder.paf_floor": (0.02, 0.05, 0.1, 0.2),
-    "decoder.landmark_threshold": (0.05, 0.1, 0.15, 0.2),
+    "decoder.landmark_threshold": (0.1, 0.15, 0.2, 0.25, 0.3),
     "refinement.margin": (0.2, 0.35, 0.5),
 }
 """What is tried of each option."""
@@ -83,27 +83,20 @@ def main() -> None:
 def remember_fields(pipeline: Pipeline) -> None:
     """Let a pipeline compute the fields of each view once."""
     compute = pipeline.fields
-    known: dict[tuple[bytes, tuple[int, ...], bool, float], Fields] = {}
+    known: dict[tuple[object, ...], Fields] = {}
 
-    def fields(
-        images: Sequence[RGBImage], sizes: Sequence[int], *, flip: bool, aspect: float = 1.0
-    ) -> list[Fields]:
+    def fields(images: Sequence[RGBImage], sizes: Sequence[int], **how: Any) -> list[Fields]:
         keys = [
-            (
-                hashlib.sha1(image.tobytes()).digest() + repr(image.shape).encode(),
-                (*sizes,),
-                flip,
-                aspect,
-            )
+            (hashlib.sha1(image.tobytes()).digest(), image.shape, *sizes, repr(sorted(how.items())))
             for image in images
         ]
         missing = [i for i, key in enumerate(keys) if key not in known]
         if missing:
-            new = compute([images[i] for i in missing], sizes, flip=flip, aspect=aspect)
+            new = compute([images[i] for i in missing], sizes, **how)
             known.update(zip([keys[i] for i in missing], new, strict=True))
         return [known[key] for key in keys]
 
-    pipeline.fields = fields  # type: ignore[method-assign]
+    pipeline.fields = fields  # type: ignore[assignment, method-assign]
 
 
 def _with(options: InferenceOptions, name: str, value: float) -> InferenceOptions | None:

@@ -35,12 +35,16 @@ def test_it_is_small_and_tells_nothing_of_the_machine_that_made_it(people):
 
 
 def test_it_is_used_as_its_recipe_says(people):
-    recipe = Recipe.load(RECIPES / "people.toml")
     start = Model.load("bundled", "cpu")
-    recipe = recipe.going_on_from(start.config, start.info.recipe, start.info.inference)
+    layers = Recipe.load(RECIPES / "people-layers.toml").going_on_from(
+        start.config, start.info.recipe, start.info.inference
+    )
+    recipe = Recipe.load(RECIPES / "people.toml")
+    assert Path(recipe.start_from) == RECIPES / "people-layers.toml"
+    recipe = recipe.going_on_from(layers.network, layers.to_dict(), layers.inference)
     assert people.inference == recipe.inference
     assert people.config == recipe.network
-    assert people.inference.visibility.visible_threshold != 0.5  # calibrated
+    assert people.inference.visibility.visible_scale != 1  # calibrated
 
 
 def test_it_finds_procedural_garments_and_says_what_is_visible(people):

@@ -102,6 +102,7 @@ def test_every_recipe_is_here():
         "miniature",
         "combined",
         "people-start",
+        "people-layers",
         "people",
     }
 

@@ -120,3 +120,41 @@ def test_explosions_are_recorded_and_gone_on_with(load_script, tmp_path, monkeyp
     printed = capsys.readouterr().out
     assert "| lr 0.0001 | original" in printed
     assert f"**exploded** at {both[1]['steps']}" in printed
+
+
+def test_experiments_are_recipes_that_are_there(load_script):
+    experiments = load_script("experiments").EXPERIMENTS
+    assert len({experiment.name for experiment in experiments}) == len(experiments)
+    for experiment in experiments:
+        path = FOLDER / f"{experiment.recipe}.toml"
+        load_recipe(path, overrides(*experiment.settings), scale="small")
+
+
+def test_an_experiment_is_trained_and_judged_once(load_script, tmp_path, monkeypatch, capsys):
+    experiments = load_script("experiments")
+    settings = (
+        "data.train=[{file = 'samples:24:3'}]", "data.canvas=96", "inference.input_size=64",
+        "schedule.batch=4", "schedule.max_steps=1",
+    )  # fmt: skip
+    tiny = experiments.Experiment("tiny", "figure-26", "a try", settings, "samples:6:9")
+    monkeypatch.setattr(experiments, "EXPERIMENTS", (tiny,))
+    monkeypatch.chdir(FOLDER.parents[2])
+    rows = tmp_path / "rows.json"
+
+    def run(*further):
+        arguments = ["--runs", str(tmp_path / "runs"), "--rows", str(rows), *further]
+        monkeypatch.setattr(sys, "argv", ["experiments.py", *arguments])
+        experiments.main()
+        return json.loads(rows.read_text())
+
+    found = run()
+    assert found["tiny"]["train"].startswith(
+        "napari-fashion train training/recipes/report/figure-26.toml --scale small --set"
+    )
+    assert found["tiny"]["evaluate"].endswith("--protocol published")
+    assert found["tiny"]["n_garments"] == 6
+    assert 0 < found["tiny"]["average_error"] < 1.5
+    assert run() == found  # not trained again: the run's folder would be refused
+    capsys.readouterr()
+    run("--table")
+    assert "| tiny | a try |" in capsys.readouterr().out
