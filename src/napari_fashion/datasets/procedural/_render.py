@@ -6,19 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_fashion.errors import FashionError
-
-from .cuts import CUTS
 from .scenes import compose
 from .stage import Sample
+from .wardrobes import WARDROBES, wardrobe_of
 
-CATEGORIES = tuple(sorted(CUTS))
+CATEGORIES = WARDROBES["garments"].categories
 """The categories that can be rendered: those of the schema ``garments``."""
 
 Size = tuple[int, int]
 
 
-def render(seed: int, *, category: str | None = None, size: Size = (400, 533)) -> Sample:
+def render(
+    seed: int,
+    *,
+    category: str | None = None,
+    size: Size = (400, 533),
+    landmarks: str = "garments",
+) -> Sample:
     """Render one garment.
 
     Parameters
@@ -26,19 +30,24 @@ def render(seed: int, *, category: str | None = None, size: Size = (400, 533)) -
     seed
         The same seed and arguments give the same image.
     category
-        One of `CATEGORIES`; drawn from the seed when None.
+        One of `CATEGORIES`, or of the categories of the schema that `landmarks` names; drawn from the
+        seed when None.
     size
         Width and height in pixels.
+    landmarks
+        The schema whose landmarks and categories the garment has: ``garments`` or ``deepfashion2``.
 
     Raises
     ------
     FashionError
-        If there is no such category.
+        If there is no such category, or no garments with such landmarks.
     """
+    wardrobe = wardrobe_of(landmarks)
     if category is None:
-        category = CATEGORIES[int(np.random.default_rng([seed, 1]).integers(len(CATEGORIES)))]
-    rng = np.random.default_rng([seed, 1, _number(category)])
-    return compose(seed, [category], size, rng)
+        drawn = np.random.default_rng([seed, 1, *wardrobe.stream])
+        category = wardrobe.categories[int(drawn.integers(len(wardrobe.categories)))]
+    rng = np.random.default_rng([seed, 1, *wardrobe.stream, wardrobe.number(category)])
+    return compose(seed, [category], size, rng, wardrobe)
 
 
 def render_scene(
@@ -47,12 +56,13 @@ def render_scene(
     *,
     categories: Sequence[str] | None = None,
     size: Size = (400, 533),
+    landmarks: str = "garments",
 ) -> Sample:
     """Render several garments that may overlap a little, or with 0 an image without any.
 
     Parameters
     ----------
-    seed, size
+    seed, size, landmarks
         As in `render`.
     n_garments
         How many; garments come in the order they lie on each other, the lowest first.
@@ -62,19 +72,13 @@ def render_scene(
     Raises
     ------
     FashionError
-        If there is no such category.
+        If there is no such category, or no garments with such landmarks.
     """
-    rng = np.random.default_rng([seed, 2])
+    wardrobe = wardrobe_of(landmarks)
+    rng = np.random.default_rng([seed, 2, *wardrobe.stream])
     if categories is None:
-        categories = [CATEGORIES[int(i)] for i in rng.integers(len(CATEGORIES), size=n_garments)]
+        known = wardrobe.categories
+        categories = [known[int(i)] for i in rng.integers(len(known), size=n_garments)]
     for category in categories:
-        _number(category)
-    return compose(seed, list(categories), size, rng)
-
-
-def _number(category: str) -> int:
-    if category not in CATEGORIES:
-        raise FashionError(
-            f"No sample garment {category!r}; expected one of {', '.join(CATEGORIES)}."
-        )
-    return CATEGORIES.index(category)
+        wardrobe.number(category)
+    return compose(seed, list(categories), size, rng, wardrobe)

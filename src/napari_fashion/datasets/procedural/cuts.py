@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -17,7 +18,8 @@ class Upper:
     """The cut of what has shoulders. Pairs are ranges; widths are half widths.
 
     `waist`, `hem` and `shoulder` are relative to `chest`, `waist_at` to `length`; angles are in
-    degrees from hanging straight down.
+    degrees from hanging straight down. What has a `strap` of a width hangs from straps; it has no
+    shoulders.
     """
 
     shape: str = "upper"
@@ -33,6 +35,7 @@ class Upper:
     neck_depth: Range = (0.09, 0.14)
     necks: tuple[str, ...] = ("round",)
     collar: tuple[str, ...] = ("rib",)
+    strap: Range = (0.0, 0.0)
     sleeve: Range = (0.2, 0.28)
     opening: Range = (0.17, 0.21)
     angle: Range = (38, 68)
@@ -70,22 +73,26 @@ class Lower:
 
 
 Cut = Upper | Lower
+Cuts = Mapping[str, tuple[Cut, ...]]
 
 
-def _load() -> dict[str, tuple[Cut, ...]]:
+def _load(name: str) -> dict[str, tuple[Cut, ...]]:
     def frozen(value: Any) -> Any:
         return tuple(frozen(v) for v in value) if isinstance(value, list) else value
 
     kinds = {"upper": Upper, "trousers": Lower, "skirt": Lower}
-    text = resources.files(__package__).joinpath("cuts.toml").read_text("utf-8")
+    text = resources.files(__package__).joinpath(name).read_text("utf-8")
     return {
         category: tuple(
             kinds[cut["shape"]](**{key: frozen(value) for key, value in cut.items()})
             for cut in cuts
         )
-        for category, cuts in parse_toml(text, "cuts.toml", FashionError).items()
+        for category, cuts in parse_toml(text, name, FashionError).items()
     }
 
 
-CUTS = _load()
+CUTS = _load("cuts.toml")
 """The cuts of each category of the schema ``garments``."""
+
+DEEPFASHION2_CUTS = _load("cuts-deepfashion2.toml")
+"""The cuts of each category of the schema ``deepfashion2``."""

@@ -9,6 +9,8 @@ import numpy as np
 from .cuts import Lower
 from .pieces import (
     Detail,
+    Edge,
+    Edges,
     Garment,
     Piece,
     Points,
@@ -18,6 +20,7 @@ from .pieces import (
     flipped,
     inset,
     mirrored,
+    on_both_sides,
     pick,
 )
 
@@ -62,11 +65,12 @@ def trousers(category: str, cut: Lower, rng: np.random.Generator) -> Garment:
     shape = _Trousers.choose(cut, rng)
     waist, dip, band = shape.waist, shape.dip, shape.band
     pieces = [_back(waist, dip, 0.018, 0.014)]
-    hems: dict[int, Points] = {}
+    edges: Edges = on_both_sides("waist", _waist_line(waist, dip), "band")
     sides = (-1, 1) if rng.random() < 0.5 else (1, -1)
     for sx in sides:
-        leg, hems[sx] = _leg(shape, sx, rng)
+        leg, leg_edges = _leg(shape, sx, rng)
         pieces += leg
+        edges.update(leg_edges)
     if shape.waistband == "band":
         top_leg = next(p for p in reversed(pieces) if p.part.endswith("leg") and p.cloth == "main")
         sx = sides[1]
@@ -80,9 +84,29 @@ def trousers(category: str, cut: Lower, rng: np.random.Generator) -> Garment:
     pieces.append(_waistband(waist, shape.hip, shape.rise, dip, band, shape.waistband, rng))
     marks = np.zeros((8, 2))
     marks[4:6] = (-waist, 0), (waist, 0)
-    marks[6], marks[7] = hems[-1], hems[1]
+    marks[6], marks[7] = (edges[f"outer_{side}"].points[-1] for side in ("left", "right"))
     owners = ("", "", "", "", "band", "band", "left_leg", "right_leg")
-    return Garment(category, "lower", pieces, marks, owners, cut.fabrics)
+    edges["crotch"] = Edge(np.array([_crotch(shape.rise)]), _part(sides[1]))
+    return Garment(category, "lower", pieces, marks, owners, cut.fabrics, edges)
+
+
+def _waist_line(waist: float, dip: float) -> Points:
+    """Return the right half of the front's upper edge, from the middle."""
+    return curve((0, dip), (0.6 * waist, 0.6 * dip), (waist, 0), n=8)
+
+
+def _part(sx: int) -> str:
+    return "left_leg" if sx < 0 else "right_leg"
+
+
+_GORE = np.array([[0.004, 1.0], [-0.012, 0.9]])
+"""The end of the right leg's inner edge, which laps over the middle: x, and y as a share of the rise."""
+
+
+def _crotch(rise: float) -> tuple[float, float]:
+    """Return the point between the legs where their outlines meet."""
+    (x0, y0), (x1, y1) = _GORE
+    return 0.0, float(y0 + (y1 - y0) * x0 / (x0 - x1)) * rise
 
 
 def _back(waist: float, dip: float, lift: float, sag: float) -> Piece:
@@ -96,8 +120,8 @@ def _back(waist: float, dip: float, lift: float, sag: float) -> Piece:
     return Piece(closed(outline), "torso", "lining", rise=0.0)
 
 
-def _leg(shape: _Trousers, sx: int, rng: np.random.Generator) -> tuple[list[Piece], Points]:
-    """Return a leg with its cuff, on the left (`sx` -1) or right (1), and its outer corner, (2,)."""
+def _leg(shape: _Trousers, sx: int, rng: np.random.Generator) -> tuple[list[Piece], Edges]:
+    """Return a leg with its cuff, on the left (`sx` -1) or right (1), and its edges."""
     waist, hip, foot, rise, dip = shape.waist, shape.hip, shape.foot, shape.rise, shape.dip
     a = np.deg2rad(float(rng.uniform(*shape.cut.spread)))
     along, across = np.array([np.sin(a), np.cos(a)]), np.array([np.cos(a), -np.sin(a)])
@@ -106,16 +130,17 @@ def _leg(shape: _Trousers, sx: int, rng: np.random.Generator) -> tuple[list[Piec
     knee, end = joint + along * down * 0.48, joint + along * down
     knee_width = 0.5 * (0.45 * (0.5 * hip) * 2 + 0.55 * foot * 2) * 0.93
     out, into = end + across * foot, end - across * foot
+    top_in, lap = _GORE * (1, rise)
     if shape.is_long:
         outer = curve((waist, 0), (hip, 0.62 * rise), knee + across * knee_width, out)
-        inner = curve(into, knee - across * knee_width, (0.004, rise))
+        inner = curve(into, knee - across * knee_width, top_in)
     else:
         outer = curve((waist, 0), (hip, 0.62 * rise), out)
-        inner = curve(into, (0.004, rise), n=8)
+        inner = curve(into, top_in, n=8)
     foot_line = curve(out, end + along * 0.012, into, n=8)
     top = curve((-0.012, dip), (0.6 * waist, 0.6 * dip), (waist, 0), n=8)
-    outline = np.vstack([top, outer, foot_line, inner, [[-0.012, rise * 0.9]]])
-    part = "left_leg" if sx < 0 else "right_leg"
+    outline = np.vstack([top, outer, foot_line, inner, lap])
+    part = _part(sx)
     leg = Piece(outline, part, axis=np.array([[0.5 * hip, 0.0], joint, end]), rise=0.35)
     _crease(leg, shape, knee, knee_width, rng)
     leg.details.append(Detail("seam", inset(outer[6:], 0.012), 0.005))
@@ -128,9 +153,13 @@ def _leg(shape: _Trousers, sx: int, rng: np.random.Generator) -> tuple[list[Piec
     else:
         for gap in (0.03, 0.037):
             leg.details.append(Detail("stitch", inset(foot_line, gap) * (1, 1), 0.003))
-    if sx < 0:
-        return [flipped(piece) for piece in pieces], out * (-1, 1)
-    return pieces, out
+    lines = {"outer": outer, "inner": inner}
+    if shape.is_long:
+        n = len(outer) // 3  # of each of the outer edge's three spans
+        lines |= {"thigh": outer[: 2 * n + 1], "knee_in": inner[n : n + 1]}
+    name = "left" if sx < 0 else "right"
+    edges = {f"{key}_{name}": Edge(line * (sx, 1), part) for key, line in lines.items()}
+    return [flipped(piece) for piece in pieces] if sx < 0 else pieces, edges
 
 
 def _crease(
@@ -175,7 +204,7 @@ def _waistband(
     rng: np.random.Generator,
 ) -> Piece:
     flare = waist + (hip - waist) * min(1.0, band / (0.62 * rise)) * 1.15
-    top = curve((0, dip), (0.6 * waist, 0.6 * dip), (waist, 0), n=8)
+    top = _waist_line(waist, dip)
     low = curve((flare, band), (0.6 * flare, band + 0.6 * dip), (0, band + dip), n=8)
     piece = Piece(
         closed(np.vstack([top, low])), "band", "rib" if kind == "elastic" else "main", rise=0.15
@@ -226,7 +255,7 @@ def skirt(category: str, cut: Lower, rng: np.random.Generator) -> Garment:
         y += 0.02 * flutes[1] * (1 - (x / hem) ** 8) * np.cos(x / hem * flutes[0] * np.pi)
     low = np.stack([x, y], axis=1)
     low[0] = hem, length
-    top = curve((0, dip), (0.6 * waist, 0.6 * dip), (waist, 0), n=8)
+    top = _waist_line(waist, dip)
     skirt = Piece(closed(np.vstack([top, side, low])), "torso", flutes=flutes, rise=0.35)
     skirt.axis = np.array([[0.0, 0.0], [0.0, length]])
     edge = np.vstack([low, mirrored(low)])
@@ -245,4 +274,6 @@ def skirt(category: str, cut: Lower, rng: np.random.Generator) -> Garment:
     marks = np.zeros((8, 2))
     marks[4:] = (-waist, 0), (waist, 0), (-hem, length), (hem, length)
     owners = ("", "", "", "", "band", "band", "torso", "torso")
-    return Garment(category, "lower", pieces, marks, owners, cut.fabrics)
+    edges = on_both_sides("waist", top, "band")
+    edges |= on_both_sides("side", side, "torso") | on_both_sides("hem", low, "torso")
+    return Garment(category, "lower", pieces, marks, owners, cut.fabrics, edges)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .openings import draw_opening, open_front
 from .pieces import Garment, Piece, Points
 from .silhouettes import cut_garment
 
@@ -13,8 +14,6 @@ INNER = ("T-Shirt", "Longsleeve", "Shirt", "Polo", "Blouse", "Top", "Undershirt"
 OUTER = ("Blazer", "Outwear", "Hoodie", "Shirt")
 LOWER = ("Pants", "Pants", "Shorts", "Skirt")
 FULL = ("Dress",)
-
-_HOOD = 0.2  # what reaches so far above the neck is a hood, which lies behind it when worn
 
 OUTFITS: dict[int, tuple[tuple[tuple[str, ...], ...], ...]] = {
     2: ((LOWER, INNER), (LOWER, INNER), (INNER, OUTER), (FULL, OUTER)),
@@ -116,66 +115,5 @@ def _upper(
     shift = rng.normal(0, 0.008, 2) if is_outer else np.zeros(2)
     if not is_outer:
         return Layer(garment, shift, (), tuple(garment.pieces))
-    back, front = _opened(garment, rng)
-    return Layer(garment, shift, back, front)
-
-
-def _opened(
-    garment: Garment, rng: np.random.Generator
-) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-    """Open the front of an upper garment.
-
-    Returns
-    -------
-    back, front
-        The inside of its back, and the rest with a gap from the neck to the hem.
-    """
-    marks = garment.landmarks
-    neck, hem = 0.5 * (marks[0] + marks[1]), 0.5 * (marks[6] + marks[7])
-    half_neck, half_hem = 0.5 * np.ptp(marks[:2, 0]), 0.5 * np.ptp(marks[6:8, 0])
-    top = float(half_neck * rng.uniform(0.35, 0.75))
-    bottom = float(half_hem * rng.uniform(0.1, 0.6))
-    across = np.array([1.0, 0.0])
-    cloth = [p for p in garment.pieces if p.part == "torso" and p.cloth == "main"]
-    torso = max(cloth, key=lambda p: float(np.ptp(p.outline, axis=0).prod()))
-    back: list[Piece] = []
-    front: list[Piece] = []
-    for piece in garment.pieces:
-        if piece.part != "torso" or not _spans(piece, neck, hem):
-            front.append(piece)
-            continue
-        is_hood = float(piece.outline[:, 1].min()) < neck[1] - _HOOD
-        if piece.cloth == "lining" or is_hood:
-            back.append(piece)
-            continue
-        if piece is torso:
-            back.insert(0, Piece(piece.outline, "torso", "lining", piece.axis, rise=0.1))
-        for side in (-1.0, 1.0):
-            above, below = side * top * across, side * bottom * across
-            half = _clipped(piece.outline, neck + above, hem + below, side)
-            if len(half) > 2:
-                front.append(replace(piece, outline=half, front=False))
-    return tuple(back), tuple(front)
-
-
-def _spans(piece: Piece, neck: Points, hem: Points) -> bool:
-    """Whether a piece lies on both sides of the middle."""
-    low, high = piece.outline[:, 0].min(), piece.outline[:, 0].max()
-    middle = 0.5 * (neck[0] + hem[0])
-    return bool(low < middle - 0.02 and high > middle + 0.02)
-
-
-def _clipped(outline: Points, a: Points, b: Points, side: float) -> Points:
-    """Return the part of a closed outline on one side of the line from `a` to `b` (Sutherland-Hodgman).
-
-    `side` is 1 for the part to the viewer's right of a line that goes down, -1 for the left.
-    """
-    normal = side * np.array([b[1] - a[1], a[0] - b[0]])
-    at = (outline - a) @ normal
-    kept: list[Points] = []
-    for p, q, u, v in zip(outline, np.roll(outline, -1, 0), at, np.roll(at, -1), strict=True):
-        if u >= 0:
-            kept.append(p)
-        if (u >= 0) != (v >= 0):
-            kept.append(p + (q - p) * (u / (u - v)))
-    return np.array(kept).reshape(-1, 2)
+    opened = open_front(garment, *draw_opening(garment, rng))
+    return Layer(garment, shift, opened.back, opened.front)

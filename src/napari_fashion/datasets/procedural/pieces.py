@@ -68,9 +68,47 @@ class Piece:
     front: bool = False
 
 
+@dataclass(frozen=True)
+class Edge:
+    """A line (N, 2) along the edge of a garment's cloth, one point for a corner, and the part it is of."""
+
+    points: Points
+    part: str
+
+    def at(self, share: float) -> Points:
+        """Return the point (2,) at a share, 0..1, of the line's length."""
+        steps = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
+        length = np.concatenate([[0.0], np.cumsum(steps)])
+        return np.array([np.interp(share * length[-1], length, self.points[:, i]) for i in (0, 1)])
+
+
+Edges = dict[str, Edge]
+"""Edges of a garment by name; those of a side are called after it, such as ``hem_left``."""
+
+
+def on_both_sides(name: str, right: Points, part: str) -> Edges:
+    """Return an edge of the right half and its mirror image, (N, 2) or one point (2,)."""
+    line = np.atleast_2d(right)
+    return {f"{name}_left": Edge(line * (-1.0, 1.0), part), f"{name}_right": Edge(line, part)}
+
+
 @dataclass
 class Garment:
-    """A flat garment: pieces bottom to top, landmarks (K, 2) and the part each belongs to."""
+    """A flat garment.
+
+    Attributes
+    ----------
+    category, body_type
+        As the schema ``garments`` names them.
+    pieces
+        Bottom to top.
+    landmarks, owners
+        (K, 2), and the part each belongs to, empty for those it does not have.
+    fabrics
+        What it may be cut of.
+    edges
+        Where its cloth ends, for landmarks along it (`contours`).
+    """
 
     category: str
     body_type: str
@@ -78,6 +116,7 @@ class Garment:
     landmarks: Points
     owners: tuple[str, ...]
     fabrics: tuple[str, ...]
+    edges: Edges = field(default_factory=dict)
 
 
 def curve(*points: object, n: int = 14) -> Points:

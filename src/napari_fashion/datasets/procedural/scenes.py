@@ -7,8 +7,8 @@ import numpy as np
 from .fabrics import Bolt
 from .grounds import Camera, Matrix, background, clutter, hanger, tilted
 from .pieces import Garment, Points
-from .silhouettes import cut_garment
 from .stage import Sample, Stage, contrasting
+from .wardrobes import Wardrobe
 
 
 def _place(
@@ -62,7 +62,11 @@ def _boxes(
 
 
 def compose(
-    seed: int, categories: list[str], size: tuple[int, int], rng: np.random.Generator
+    seed: int,
+    categories: list[str],
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    wardrobe: Wardrobe,
 ) -> Sample:
     """Render one image of `size` (width, height) with a garment of each category on it."""
     width, height = size
@@ -77,7 +81,7 @@ def compose(
     stage = Stage(canvas, light, rng)
     boxes = _boxes(rng, len(categories), width, height)
     for category, box in zip(categories, boxes, strict=True):
-        garment = cut_garment(category, rng)
+        garment = wardrobe.cut(category, rng)
         turn = rng.normal(0, 2) if hangs else rng.normal(0, 6) * (3.0 if rng.random() < 0.06 else 1)
         fill = rng.uniform(0.8, 0.94) if rng.random() > 0.04 else rng.uniform(1.0, 1.12)
         if hangs:
@@ -87,7 +91,7 @@ def compose(
         bolt = contrasting(Bolt.choose(garment, rng), canvas, box)
         if hangs and (garment.owners[0] == "" or not _has_hood(garment)):
             hanger(canvas, camera, garment, light, px, rng)
-        number = stage.lay(garment, camera)
+        number = stage.lay(wardrobe.marked(garment), camera)
         stage.paint(number, garment.pieces, bolt, camera, px, camera.plane(shape))
     return stage.finish(seed)
 

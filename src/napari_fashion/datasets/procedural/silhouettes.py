@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from .cuts import CUTS, Upper
+from .cuts import CUTS, Cuts, Upper
 from .lowers import skirt, trousers
 from .pieces import Garment, Points
 from .uppers import upper
 
 
-def cut_garment(category: str, rng: np.random.Generator, **changes: Any) -> Garment:
-    """Cut a garment of a category, one of the keys of `CUTS`; `changes` replace values of its cut."""
-    cuts = CUTS[category]
+def cut_garment(
+    category: str, rng: np.random.Generator, among: Cuts = CUTS, **changes: Any
+) -> Garment:
+    """Cut a garment of a category, one of the keys of `among`; `changes` replace values of its cut."""
+    cuts = among[category]
     cut = replace(cuts[int(rng.integers(len(cuts)))], **changes)
     if isinstance(cut, Upper):
         garment = upper(category, cut, rng)
@@ -46,3 +48,6 @@ def _relax(garment: Garment, rng: np.random.Generator) -> None:
         for detail in piece.details:
             detail.points = displaced(detail.points)
     garment.landmarks = displaced(garment.landmarks)
+    garment.edges = {
+        name: replace(edge, points=displaced(edge.points)) for name, edge in garment.edges.items()
+    }

@@ -53,7 +53,7 @@ class Sleeve:
 
 
 @dataclass(frozen=True)
-class _Outline:
+class SleeveOutline:
     """Where a sleeve lies.
 
     Attributes
@@ -81,8 +81,8 @@ def _ray(degrees: float) -> tuple[Points, Points]:
     return np.array([np.sin(a), np.cos(a)]), np.array([np.cos(a), -np.sin(a)])
 
 
-def cut_sleeve(sleeve: Sleeve, rng: np.random.Generator) -> tuple[list[Piece], Points]:
-    """Return the pieces of a right sleeve, and the outer corner of its opening, (2,)."""
+def cut_sleeve(sleeve: Sleeve, rng: np.random.Generator) -> tuple[list[Piece], SleeveOutline]:
+    """Return the pieces of a right sleeve, and where it lies."""
     lie = _short(sleeve) if sleeve.is_short else _long(sleeve)
     rise = 0.35 if len(lie.outlines) == 1 else 0.7
     pieces = [
@@ -92,10 +92,10 @@ def cut_sleeve(sleeve: Sleeve, rng: np.random.Generator) -> tuple[list[Piece], P
     pieces[0].details.append(Detail("seam", inset(sleeve.seam, 0.0), 0.006))
     _crease(pieces, sleeve, lie, rng)
     _finish_opening(pieces, sleeve, lie)
-    return pieces, lie.end
+    return pieces, lie
 
 
-def _short(sleeve: Sleeve) -> _Outline:
+def _short(sleeve: Sleeve) -> SleeveOutline:
     shoulder, armpit, opening = sleeve.shoulder, sleeve.armpit, sleeve.opening
     along, across = _ray(sleeve.angle)
     end = sleeve.root + along * sleeve.length
@@ -103,10 +103,10 @@ def _short(sleeve: Sleeve) -> _Outline:
     top = curve(shoulder, 0.55 * shoulder + 0.45 * out + across * 0.012, out)
     low = curve(into, 0.5 * (into + armpit) - across * 0.004, armpit)
     outline = np.vstack([top, low, sleeve.seam])
-    return _Outline([outline], top, low, np.array([sleeve.root, end]), out)
+    return SleeveOutline([outline], top, low, np.array([sleeve.root, end]), out)
 
 
-def _long(sleeve: Sleeve) -> _Outline:
+def _long(sleeve: Sleeve) -> SleeveOutline:
     shoulder, armpit, opening = sleeve.shoulder, sleeve.armpit, sleeve.opening
     wide = float(np.linalg.norm(shoulder - armpit))
     upper, lower = _ray(sleeve.angle), _ray(sleeve.angle - sleeve.bend)
@@ -119,7 +119,7 @@ def _long(sleeve: Sleeve) -> _Outline:
         middle = _ray(sleeve.angle - 0.5 * sleeve.bend)[1]
         top = curve(shoulder, elbow + middle * w, out)
         low = curve(into, elbow - middle * w, armpit)
-        return _Outline([np.vstack([top, low, sleeve.seam])], top, low, axis, out)
+        return SleeveOutline([np.vstack([top, low, sleeve.seam])], top, low, axis, out)
     # Folded over: the forearm is a piece of its own on top.
     fold_out, fold_in = elbow + upper[1] * w, elbow - upper[1] * w
     arm = np.vstack(
@@ -129,10 +129,10 @@ def _long(sleeve: Sleeve) -> _Outline:
     top = curve(elbow + lower[1] * w - lower[0] * w * 0.3, out)
     low = curve(into, elbow - lower[1] * w - lower[0] * w * 0.3)
     back = curve(low[-1], elbow - lower[0] * w, top[0], n=8)
-    return _Outline([arm, np.vstack([top, low, back])], top, low, axis, out)
+    return SleeveOutline([arm, np.vstack([top, low, back])], top, low, axis, out)
 
 
-def _crease(pieces: list[Piece], sleeve: Sleeve, lie: _Outline, rng: np.random.Generator) -> None:
+def _crease(pieces: list[Piece], sleeve: Sleeve, lie: SleeveOutline, rng: np.random.Generator) -> None:
     """Fold the cloth at the elbow (or across a short sleeve) and at the armpit."""
     bent = len(lie.axis) > 2
     centre = lie.axis[1] if bent else sleeve.root
@@ -145,7 +145,7 @@ def _crease(pieces: list[Piece], sleeve: Sleeve, lie: _Outline, rng: np.random.G
     pieces[0].folds.append((armpit[0], armpit[1], np.arctan2(-1, 0.2), 0.14, 0.7))
 
 
-def _finish_opening(pieces: list[Piece], sleeve: Sleeve, lie: _Outline) -> None:
+def _finish_opening(pieces: list[Piece], sleeve: Sleeve, lie: SleeveOutline) -> None:
     """Add a rib or a cuff, or sew a hem."""
     top, low = lie.top, lie.low
     n = max(2, int(len(top) * (0.24 if sleeve.is_short else 0.13)))

@@ -10,6 +10,8 @@ import numpy as np
 from .cuts import Upper
 from .pieces import (
     Detail,
+    Edge,
+    Edges,
     Garment,
     Piece,
     Points,
@@ -19,10 +21,14 @@ from .pieces import (
     flipped,
     inset,
     mirrored,
+    on_both_sides,
     pick,
 )
-from .sleeves import Sleeve, cut_sleeve
+from .sleeves import Sleeve, SleeveOutline, cut_sleeve
 from .trims import COLLARS, FRONTS, POCKETS, Frame
+
+
+_BACK_NECK = 0.022  # how far the middle of the back's neckline lies below the shoulders
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class _Shape:
     ----------
     cut
         What they were drawn from.
-    length, chest, neck, depth, drop, armhole, quilt, sleeve
+    length, chest, neck, depth, drop, armhole, quilt, sleeve, strap
         As in `Upper`; `depth` of the neckline.
     waist_y
         Height of the waist.
@@ -55,6 +61,7 @@ class _Shape:
     armhole: float
     quilt: float
     sleeve: float
+    strap: float
     flutes: tuple[float, float]
     neckline: str
     collar: str
@@ -82,6 +89,9 @@ class _Shape:
         bottom, pocket, cuff = pick(rng, cut.bottom), pick(rng, cut.pocket), pick(rng, cut.cuff)
         drop, armhole, quilt = draw("drop"), draw("armhole"), draw("quilt")
         flutes = (float(rng.uniform(*cut.flutes[0])), float(rng.uniform(*cut.flutes[1])))
+        sleeve = draw("sleeve")
+        strap = draw("strap") if cut.strap[1] else 0.0
+        at_shoulder = (neck + strap, drop) if strap else (max(shoulder, neck + 0.03), drop)
         return cls(
             cut=cut,
             length=length,
@@ -92,7 +102,8 @@ class _Shape:
             drop=drop,
             armhole=armhole,
             quilt=quilt,
-            sleeve=draw("sleeve"),
+            sleeve=sleeve,
+            strap=strap,
             flutes=flutes,
             neckline=neckline,
             collar=collar,
@@ -101,7 +112,7 @@ class _Shape:
             pocket=pocket,
             cuff=cuff,
             at_neck=np.array([neck, 0.0]),
-            at_shoulder=np.array([max(shoulder, neck + 0.03), drop]),
+            at_shoulder=np.array(at_shoulder),
             armpit=np.array([chest, armhole]),
             at_waist=np.array([waist, waist_y]),
             at_hem=np.array([hem, length]),
@@ -120,12 +131,21 @@ class _Shape:
         return curve(self.armpit, self.at_waist, self.at_hem)
 
     @property
+    def strap_foot(self) -> Points:
+        """(2,) where the right strap's outer edge meets the cloth that hangs from it."""
+        return np.array([0.84 * self.neck + self.strap, 0.7 * self.depth])
+
+    @property
     def arm(self) -> Points:
         """The right edge from the shoulder to the armpit; the sleeve lies over it, if there is one."""
         (shoulder, drop), armhole = self.at_shoulder, self.armhole
         if self.sleeve:
             middle = (max(shoulder, self.chest) * 0.99, 0.5 * (drop + armhole))
             return curve(self.at_shoulder, middle, self.armpit, n=6)
+        if self.strap:
+            foot = self.strap_foot
+            middle = 0.5 * (foot + self.armpit) + (-0.01, 0.025)
+            return np.vstack([curve(self.at_shoulder, foot, n=8), curve(foot, middle, self.armpit)])
         middle = (min(shoulder, self.chest) - 0.02, drop + 0.45 * (armhole - drop))
         return curve(self.at_shoulder, middle, self.armpit)
 
@@ -133,9 +153,10 @@ class _Shape:
 def upper(category: str, cut: Upper, rng: np.random.Generator) -> Garment:
     """Cut a shirt, a jacket, a dress or a body."""
     shape = _Shape.choose(cut, rng)
-    torso = _torso(shape, rng)
+    low = _BOTTOMS[shape.bottom](shape.at_hem, rng)
+    torso = _torso(shape, low, rng)
     pieces = [_well(shape, rng)]
-    under, over, sleeve_ends = _sleeves(shape, rng)
+    under, over, sleeves = _sleeves(shape, rng)
     pieces = [*under, *pieces, torso]
     frame = Frame(
         shape.neck,
@@ -159,16 +180,29 @@ def upper(category: str, cut: Upper, rng: np.random.Generator) -> Garment:
     pieces += over
     COLLARS[shape.collar](pieces, frame, rng)
 
-    marks = [shape.at_neck * (-1, 1), shape.at_neck, *sleeve_ends]
+    edges = _edges(shape, low)
+    for end in sleeves:
+        edges.update(end.edges)
+    marks = [shape.at_neck * (-1, 1), shape.at_neck, *(end.corner for end in sleeves)]
     marks += [at_waist * (-1, 1), at_waist, at_hem * (-1, 1), at_hem]
-    sleeves = ("left_sleeve", "right_sleeve") if shape.sleeve else ("torso", "torso")
+    arms = ("left_sleeve", "right_sleeve") if shape.sleeve else ("torso", "torso")
     waists = ("torso", "torso") if cut.body_type == "full" else ("", "")
-    owners = ("torso", "torso", *sleeves, *waists, "torso", "torso")
-    return Garment(category, cut.body_type, pieces, np.array(marks), owners, cut.fabrics)
+    owners = ("torso", "torso", *arms, *waists, "torso", "torso")
+    return Garment(category, cut.body_type, pieces, np.array(marks), owners, cut.fabrics, edges)
 
 
-def _torso(shape: _Shape, rng: np.random.Generator) -> Piece:
-    low = _BOTTOMS[shape.bottom](shape.at_hem, rng)
+def _edges(shape: _Shape, low: Points) -> Edges:
+    """Return the torso's edges; `low` is the right half of its bottom, from the side."""
+    edges = {"back_neck": Edge(np.array([[0.0, _BACK_NECK]]), "torso")}
+    lines = {"neck": shape.neck_line, "arm": shape.arm, "side": shape.side, "hem": low}
+    if shape.strap:
+        lines["strap"] = shape.strap_foot
+    for name, line in lines.items():
+        edges.update(on_both_sides(name, line, "torso"))
+    return edges
+
+
+def _torso(shape: _Shape, low: Points, rng: np.random.Generator) -> Piece:
     yoke = curve(shape.at_neck, shape.at_shoulder, n=4)
     right = np.vstack([shape.neck_line, yoke, shape.arm, shape.side, low])
     fluted = shape.cut.body_type == "full" or shape.flutes[0]
@@ -193,7 +227,7 @@ def _torso(shape: _Shape, rng: np.random.Generator) -> Piece:
 def _well(shape: _Shape, rng: np.random.Generator) -> Piece:
     """Return the inside of the back that shows in the neckline, perhaps with a label."""
     neck = shape.neck
-    back = np.vstack([curve((0, 0.022), (neck * 0.6, 0.016), (neck, 0)), [[neck + 0.01, 0.01]]])
+    back = np.vstack([curve((0, _BACK_NECK), (neck * 0.6, 0.016), (neck, 0)), [[neck + 0.01, 0.01]]])
     well = np.vstack([back, inset(shape.neck_line, 0.012)[-2::-1]])
     piece = Piece(closed(well), "torso", "lining", rise=-0.25)
     if shape.depth > 0.08 and rng.random() < 0.7:
@@ -201,23 +235,31 @@ def _well(shape: _Shape, rng: np.random.Generator) -> Piece:
     return piece
 
 
+@dataclass(frozen=True)
+class _ArmEnd:
+    """The outer corner (2,) of a sleeve's opening, or the shoulder without one, and the sleeve's edges."""
+
+    corner: Points
+    edges: Edges
+
+
 def _sleeves(
     shape: _Shape, rng: np.random.Generator
-) -> tuple[list[Piece], list[Piece], list[Points]]:
-    """Return the sleeves that lie under the torso, those over it, and their outer ends, left and right."""
+) -> tuple[list[Piece], list[Piece], list[_ArmEnd]]:
+    """Return the sleeves that lie under the torso, those over it, and where they end, left and right."""
     under: list[Piece] = []
     over: list[Piece] = []
-    ends: list[Points] = []
+    ends: list[_ArmEnd] = []
     cut = shape.cut
     for sx, part in ((-1, "left_sleeve"), (1, "right_sleeve")):
         if not shape.sleeve:
-            ends.append(shape.at_shoulder * (sx, 1))
+            ends.append(_ArmEnd(shape.at_shoulder * (sx, 1), {}))
             continue
         folded = rng.random() < cut.folded
         angle, bend = float(rng.uniform(*cut.angle)), float(rng.uniform(*cut.bend))
         if folded:
             angle, bend = rng.uniform(15, 32), rng.uniform(95, 150)
-        tube, end = cut_sleeve(
+        tube, lie = cut_sleeve(
             Sleeve(
                 shoulder=shape.at_shoulder,
                 armpit=shape.armpit,
@@ -232,11 +274,21 @@ def _sleeves(
             rng,
         )
         if sx < 0:
-            tube, end = [flipped(piece) for piece in tube], end * (-1, 1)
+            tube = [flipped(piece) for piece in tube]
         lies_under = not folded and shape.sleeve > 0.5 and rng.random() < 0.2
         (under if lies_under else over).extend(tube)
-        ends.append(end)
+        ends.append(_ArmEnd(lie.end * (sx, 1), _sleeve_edges(shape, lie, sx, lies_under)))
     return under, over, ends
+
+
+def _sleeve_edges(shape: _Shape, lie: SleeveOutline, sx: int, lies_under: bool) -> Edges:
+    """Return the edges of the left (`sx` -1) or right (1) sleeve; the seam is of what lies on top."""
+    side, part = ("left", "left_sleeve") if sx < 0 else ("right", "right_sleeve")
+    return {
+        f"arm_{side}": Edge(shape.arm * (sx, 1), "torso" if lies_under else part),
+        f"sleeve_top_{side}": Edge(lie.top * (sx, 1), part),
+        f"sleeve_low_{side}": Edge(lie.low * (sx, 1), part),
+    }
 
 
 def _dress_side(armpit: Points, waist: Points, hem: Points) -> Points:
