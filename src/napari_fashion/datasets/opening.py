@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,13 +17,10 @@ from napari_fashion.datasets.source import Source, kind_of
 from napari_fashion.documents import closest, shown
 from napari_fashion.errors import RecipeError
 from napari_fashion.files import is_file
-from napari_fashion.options import told
+from napari_fashion.options import Options, told
 from napari_fashion.paths import cache_folder
 from napari_fashion.registry import Registry
 from napari_fashion.schema import Schema
-
-if TYPE_CHECKING:
-    from napari_fashion.datasets.procedural import LayoutOptions
 
 MAX_SAMPLES = 100_000
 """Largest number of procedural garments that a source may ask for."""
@@ -229,18 +226,21 @@ def _open_people(argument: str, source: Source) -> Dataset:
 
 @register_source(
     "samples",
-    expected="samples:COUNT or samples:COUNT:SEED",
+    expected="samples:COUNT, samples:COUNT:SEED or samples:COUNT:SEED:landmarks=SCHEMA",
     names="source",
     unlabelled=lambda argument: "absent",
 )
 def _open_samples(argument: str, source: Source) -> Dataset:
     """Render procedural garments once; they are kept in the user's cache folder."""
-    count, seed = _count_and_seed(argument, source, "samples:500:1")
     from napari_fashion.datasets import procedural  # imports SciPy
 
+    numbers, settings = _settings_of(argument)
+    count, seed = _count_and_seed(numbers, source, "samples:500:1")
+    options = _read_settings("samples", argument, settings, procedural.SampleOptions)
+    chosen = "" if options.landmarks == "garments" else f"-{options.landmarks}"
     return _rendered(
-        f"samples-{count}-{seed}",
-        lambda folder: procedural.write_dataset(folder, count, seed),
+        f"samples-{count}-{seed}{chosen}",
+        lambda folder: procedural.write_dataset(folder, count, seed, landmarks=options.landmarks),
     )
 
 
@@ -254,9 +254,9 @@ def _open_layouts(argument: str, source: Source) -> Dataset:
     """Render images of several procedural garments once; they are kept in the user's cache folder."""
     from napari_fashion.datasets import procedural
 
-    numbers, _, settings = argument.rpartition(":") if "=" in argument else (argument, "", "")
+    numbers, settings = _settings_of(argument)
     count, seed = _count_and_seed(numbers, source, "layouts:500:1:garments=2-3,overlap=0.4")
-    options = _layout_options(argument, settings)
+    options = _read_settings("layouts", argument, settings, procedural.LayoutOptions)
     name = "-".join(
         ["layouts", str(count), str(seed), _digest([options.model_dump_json().encode()])]
     )
@@ -278,25 +278,33 @@ def _count_and_seed(text: str, source: Source, example: str) -> tuple[int, int]:
     return numbers
 
 
-def _layout_options(argument: str, settings: str) -> LayoutOptions:
-    """Read settings such as ``garments=2-3,overlap=0.4``: a range, or one number for both ends."""
-    from napari_fashion.datasets.procedural import LayoutOptions
+def _settings_of(argument: str) -> tuple[str, str]:
+    """Return the numbers of rendered images and their settings, such as ``garments=2,overlap=0.4``."""
+    numbers, _, settings = argument.rpartition(":") if "=" in argument else (argument, "", "")
+    return numbers, settings
 
+
+_O = TypeVar("_O", bound=Options)
+
+
+def _read_settings(kind: str, argument: str, settings: str, options: type[_O]) -> _O:
+    """Read settings such as ``garments=2-3,overlap=0.4``: a word, one number, or a range.
+
+    One number for a range is both its ends.
+    """
     values: dict[str, object] = {}
     for setting in filter(None, settings.split(",")):
         key, _, text = setting.partition("=")
         bounds = text.split("-")
-        values[key] = text if key in _SHARES else bounds * 2 if len(bounds) == 1 else bounds
+        values[key] = text if key in _SINGLE else bounds * 2 if len(bounds) == 1 else bounds
     try:
-        return LayoutOptions.model_validate(values)
+        return options.model_validate(values)
     except ValidationError as error:
-        raise RecipeError(
-            f"layouts:{shown(argument)[1:-1]}: {told(error, LayoutOptions)}"
-        ) from None
+        raise RecipeError(f"{kind}:{shown(argument)[1:-1]}: {told(error, options)}") from None
 
 
-_SHARES = ("worn", "cut_off")
-"""Settings of layouts that are one number; the others are ranges."""
+_SINGLE = ("worn", "cut_off", "landmarks")
+"""Settings that are one number or one word; the others are ranges."""
 
 
 def _digest(parts: Iterable[bytes]) -> str:

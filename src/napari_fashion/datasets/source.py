@@ -32,8 +32,10 @@ class Source(Options):
         ``people:validation``, ``people:train+validation``, ``people:test`` and ``people:tagged`` are the
         street photos, with the categories of `garments`, or with other ones (``people:test:tags``,
         ``people:test:deepfashion``); ``samples:COUNT`` and
-        ``samples:COUNT:SEED`` are procedural garments; ``layouts:COUNT:SEED`` are two to six of them in an
-        image, and ``layouts:COUNT:SEED:garments=3,overlap=0.2-0.4`` sets how they lie
+        ``samples:COUNT:SEED`` are procedural garments, ``samples:COUNT:SEED:landmarks=deepfashion2`` those
+        of DeepFashion2 with all their landmarks (`datasets.procedural.contours`);
+        ``layouts:COUNT:SEED`` are two to six garments in an image, and
+        ``layouts:COUNT:SEED:garments=3,overlap=0.2-0.4`` sets how they lie
         (`datasets.procedural.LayoutOptions`).
     images
         Folder of the images, if it is not the file's own.

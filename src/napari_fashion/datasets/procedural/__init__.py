@@ -7,6 +7,7 @@ from .dataset import ANNOTATIONS, demo_dataset, demo_files, write_dataset, write
 from .layouts import Layout, LayoutOptions, render_layout
 from .placing import shared_boxes
 from .stage import Sample, SampleGarment
+from .wardrobes import SampleOptions
 
 __all__ = [
     "ANNOTATIONS",
@@ -15,6 +16,7 @@ __all__ = [
     "LayoutOptions",
     "Sample",
     "SampleGarment",
+    "SampleOptions",
     "demo_dataset",
     "demo_files",
     "render",

@@ -2,8 +2,8 @@
 
 DeepFashion2 publishes a figure of its landmarks and no text; the places are those of the schema. Along a
 sleeve, a seam or an opening they divide the edge evenly. ``armhole`` is the foot of the armhole, where the
-side begins, and ``strap`` the foot of a strap's outer edge; ``side`` 1 to 3 lie at thirds of the side down to
-the hem of what ends there, at quarters of a dress, whose fourth is the corner of its hem.
+side begins, and ``strap`` the foot of a strap's outer edge. ``side`` 1 to 3 lie at thirds of the side, the
+third at the corner of the hem; at quarters of a dress's, whose fourth is ``skirt_hem``.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ from .openings import draw_opening, open_front
 from .pieces import Edge, Edges, Garment, Points
 from .silhouettes import cut_garment
 
-Mark = tuple[Points, str]
+_Mark = tuple[Points, str]
 """A place (2,) on a garment, and the part it is of."""
-
-SCHEMA = "deepfashion2"
 
 _SIDES = ("left", "right")
 
@@ -58,10 +56,10 @@ def with_contour(garment: Garment) -> Garment:
 
 @cache
 def _schema() -> Schema:
-    return Schema.load(SCHEMA)
+    return Schema.load("deepfashion2")
 
 
-def contour_marks(edges: Edges, *, is_dress: bool = False) -> dict[str, Mark]:
+def contour_marks(edges: Edges, *, is_dress: bool = False) -> dict[str, _Mark]:
     """Return all places of ``deepfashion2`` that a garment's edges have, by their names."""
     if "crotch" in edges:
         return {**_waist(edges), **_legs(edges)}
@@ -76,16 +74,16 @@ def contour_marks(edges: Edges, *, is_dress: bool = False) -> dict[str, Mark]:
     return marks
 
 
-def _mark(edge: Edge, share: float = 0.0) -> Mark:
+def _mark(edge: Edge, share: float = 0.0) -> _Mark:
     return edge.at(share), edge.part
 
 
-def _along(name: str, edge: Edge, shares: tuple[float, ...], first: int = 1) -> dict[str, Mark]:
+def _along(name: str, edge: Edge, shares: tuple[float, ...], first: int = 1) -> dict[str, _Mark]:
     """Return marks at shares of an edge, numbered from `first` on."""
     return {f"{name}_{first + i}": _mark(edge, share) for i, share in enumerate(shares)}
 
 
-def _neckline(edges: Edges) -> dict[str, Mark]:
+def _neckline(edges: Edges) -> dict[str, _Mark]:
     left, right = edges["neck_left"], edges["neck_right"]
     return {
         "neckline_1": _mark(edges["back_neck"]),
@@ -94,7 +92,7 @@ def _neckline(edges: Edges) -> dict[str, Mark]:
     }
 
 
-def _arm(edges: Edges, side: str) -> dict[str, Mark]:
+def _arm(edges: Edges, side: str) -> dict[str, _Mark]:
     arm = edges[f"arm_{side}"]
     marks = {f"armhole_{side}": _mark(arm, 1.0)}
     if f"strap_{side}" in edges:
@@ -112,7 +110,7 @@ def _arm(edges: Edges, side: str) -> dict[str, Mark]:
     return marks
 
 
-def _opening(edges: Edges, side: str) -> dict[str, Mark]:
+def _opening(edges: Edges, side: str) -> dict[str, _Mark]:
     opening = edges.get(f"opening_{side}")
     if opening is None:
         return {}
@@ -123,7 +121,7 @@ def _opening(edges: Edges, side: str) -> dict[str, Mark]:
     }
 
 
-def _dress_hem(edges: Edges) -> dict[str, Mark]:
+def _dress_hem(edges: Edges) -> dict[str, _Mark]:
     marks = {"skirt_hem_center": _mark(edges["hem_left"], 1.0)}
     for side in _SIDES:
         marks[f"skirt_hem_{side}"] = _mark(edges[f"hem_{side}"])
@@ -131,7 +129,7 @@ def _dress_hem(edges: Edges) -> dict[str, Mark]:
     return marks
 
 
-def _skirt(edges: Edges) -> dict[str, Mark]:
+def _skirt(edges: Edges) -> dict[str, _Mark]:
     marks = {"skirt_bottom_center": _mark(edges["hem_left"], 1.0)}
     for side in _SIDES:
         marks[f"skirt_side_{side}"] = _mark(edges[f"side_{side}"], 0.5)
@@ -139,12 +137,12 @@ def _skirt(edges: Edges) -> dict[str, Mark]:
     return marks
 
 
-def _waist(edges: Edges) -> dict[str, Mark]:
+def _waist(edges: Edges) -> dict[str, _Mark]:
     marks = {f"waist_{side}": _mark(edges[f"waist_{side}"], 1.0) for side in _SIDES}
     return {**marks, "waist_center": _mark(edges["waist_left"])}
 
 
-def _legs(edges: Edges) -> dict[str, Mark]:
+def _legs(edges: Edges) -> dict[str, _Mark]:
     marks = {"crotch": _mark(edges["crotch"])}
     for side in _SIDES:
         outer, inner = edges[f"outer_{side}"], edges[f"inner_{side}"]

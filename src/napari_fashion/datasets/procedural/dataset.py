@@ -19,6 +19,7 @@ from ._render import render, render_scene
 from .layouts import LayoutOptions, render_layout
 from .placing import shared_boxes
 from .stage import Sample, SampleGarment
+from .wardrobes import wardrobe_of
 
 ANNOTATIONS = "annotations.json"
 """Name of the COCO file that `write_dataset` and `demo_dataset` write beside ``images/``."""
@@ -52,6 +53,7 @@ def write_dataset(
     scenes: float = 0.1,
     empty: float = 0.03,
     file_format: str = "jpg",
+    landmarks: str = "garments",
 ) -> Path:
     """Render `n` images into ``folder/images`` and return the path of their COCO file.
 
@@ -65,6 +67,13 @@ def write_dataset(
         Shares of images with several garments and with none.
     file_format
         ``jpg`` or ``png``.
+    landmarks
+        The schema of the file: ``garments`` or ``deepfashion2`` (`wardrobes`).
+
+    Raises
+    ------
+    FashionError
+        If no garments are rendered with such landmarks.
     """
     share = np.random.default_rng(seed)
     kinds = share.random(n)
@@ -73,13 +82,15 @@ def write_dataset(
     def samples() -> Iterable[Sample]:
         for i in range(n):
             if kinds[i] < empty:
-                yield render_scene(seed + i, n_garments=0, size=size)
+                yield render_scene(seed + i, n_garments=0, size=size, landmarks=landmarks)
             elif kinds[i] < empty + scenes:
-                yield render_scene(seed + i, n_garments=int(counts[i]), size=size)
+                number = int(counts[i])
+                yield render_scene(seed + i, n_garments=number, size=size, landmarks=landmarks)
             else:
-                yield render(seed + i, size=size)
+                yield render(seed + i, size=size, landmarks=landmarks)
 
-    return _write(Path(folder), ((sample, {}) for sample in samples()), file_format)
+    schema = Schema.load(wardrobe_of(landmarks).schema)
+    return _write(Path(folder), ((s, {}) for s in samples()), file_format, schema=schema)
 
 
 def write_layouts(
@@ -144,13 +155,15 @@ def _write(
     samples: Iterable[tuple[Sample, dict[str, Any]]],
     file_format: str,
     *,
+    schema: Schema | None = None,
     laid: bool = False,
 ) -> Path:
     """Write samples, each with further keys of its image record, as a COCO data set.
 
-    `laid`: annotations tell overlap and occlusion.
+    `schema`: what their landmarks mean, ``garments`` by default. `laid`: annotations tell overlap and
+    occlusion.
     """
-    schema = Schema.load("garments")
+    schema = schema or Schema.load("garments")
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, (sample, more) in enumerate(samples, start=1):

@@ -42,7 +42,8 @@ class _Front(NamedTuple):
     def of(cls, garment: Garment) -> _Front:
         marks = garment.landmarks
         neck, hem = 0.5 * (marks[0] + marks[1]), 0.5 * (marks[6] + marks[7])
-        return cls(neck, hem, 0.5 * np.ptp(marks[:2, 0]), 0.5 * np.ptp(marks[6:8, 0]))
+        half_neck, half_hem = 0.5 * np.ptp(marks[:2, 0]), 0.5 * np.ptp(marks[6:8, 0])
+        return cls(neck, hem, float(half_neck), float(half_hem))
 
 
 def draw_opening(garment: Garment, rng: np.random.Generator) -> tuple[float, float]:
@@ -110,7 +111,7 @@ def _clipped(outline: Points, a: Points, b: Points, side: int) -> Points:
 
 
 def _cut_edges(edges: Edges, name: str, a: Points, b: Points) -> Edges:
-    """Return the neck and the hem of one side from the line from `a` to `b` on, and the line between them."""
+    """Return the neck and the hem of one side, cut at the line from `a` to `b`, and the line between."""
     side = -1 if name == "left" else 1
     neck, hem = edges[f"neck_{name}"], edges[f"hem_{name}"]
     shoulder = _outer(neck.points, a, b, side)

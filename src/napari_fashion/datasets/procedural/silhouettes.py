@@ -14,7 +14,7 @@ from .uppers import upper
 
 
 def cut_garment(
-    category: str, rng: np.random.Generator, among: Cuts = CUTS, **changes: Any
+    category: str, rng: np.random.Generator, among: Cuts = CUTS, /, **changes: Any
 ) -> Garment:
     """Cut a garment of a category, one of the keys of `among`; `changes` replace values of its cut."""
     cuts = among[category]

@@ -132,7 +132,9 @@ def _long(sleeve: Sleeve) -> SleeveOutline:
     return SleeveOutline([arm, np.vstack([top, low, back])], top, low, axis, out)
 
 
-def _crease(pieces: list[Piece], sleeve: Sleeve, lie: SleeveOutline, rng: np.random.Generator) -> None:
+def _crease(
+    pieces: list[Piece], sleeve: Sleeve, lie: SleeveOutline, rng: np.random.Generator
+) -> None:
     """Fold the cloth at the elbow (or across a short sleeve) and at the armpit."""
     bent = len(lie.axis) > 2
     centre = lie.axis[1] if bent else sleeve.root

@@ -27,7 +27,6 @@ from .pieces import (
 from .sleeves import Sleeve, SleeveOutline, cut_sleeve
 from .trims import COLLARS, FRONTS, POCKETS, Frame
 
-
 _BACK_NECK = 0.022  # how far the middle of the back's neckline lies below the shoulders
 
 
@@ -144,8 +143,8 @@ class _Shape:
             return curve(self.at_shoulder, middle, self.armpit, n=6)
         if self.strap:
             foot = self.strap_foot
-            middle = 0.5 * (foot + self.armpit) + (-0.01, 0.025)
-            return np.vstack([curve(self.at_shoulder, foot, n=8), curve(foot, middle, self.armpit)])
+            below = 0.5 * (foot + self.armpit) + (-0.01, 0.025)
+            return np.vstack([curve(self.at_shoulder, foot, n=8), curve(foot, below, self.armpit)])
         middle = (min(shoulder, self.chest) - 0.02, drop + 0.45 * (armhole - drop))
         return curve(self.at_shoulder, middle, self.armpit)
 
@@ -227,7 +226,9 @@ def _torso(shape: _Shape, low: Points, rng: np.random.Generator) -> Piece:
 def _well(shape: _Shape, rng: np.random.Generator) -> Piece:
     """Return the inside of the back that shows in the neckline, perhaps with a label."""
     neck = shape.neck
-    back = np.vstack([curve((0, _BACK_NECK), (neck * 0.6, 0.016), (neck, 0)), [[neck + 0.01, 0.01]]])
+    back = np.vstack(
+        [curve((0, _BACK_NECK), (neck * 0.6, 0.016), (neck, 0)), [[neck + 0.01, 0.01]]]
+    )
     well = np.vstack([back, inset(shape.neck_line, 0.012)[-2::-1]])
     piece = Piece(closed(well), "torso", "lining", rise=-0.25)
     if shape.depth > 0.08 and rng.random() < 0.7:

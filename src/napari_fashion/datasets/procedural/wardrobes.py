@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from napari_fashion.documents import closest, shown
 from napari_fashion.errors import FashionError
+from napari_fashion.options import Options
 
 from .contours import cut_contoured, with_contour
 from .cuts import CUTS, DEEPFASHION2_CUTS
@@ -66,6 +68,18 @@ WARDROBES = {
     )
 }
 """By the schemas' names."""
+
+
+class SampleOptions(Options):
+    """What is set of images with procedural garments.
+
+    Attributes
+    ----------
+    landmarks
+        The schema whose landmarks and categories they have.
+    """
+
+    landmarks: Literal["garments", "deepfashion2"] = "garments"
 
 
 def wardrobe_of(schema: str) -> Wardrobe:
