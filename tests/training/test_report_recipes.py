@@ -75,9 +75,11 @@ def test_each_recipe_trains(name, tmp_path):
 
     def small(path):
         recipe = load_recipe(path, scale="small")
-        sources = [
-            source.model_copy(update={"file": "samples:24:3"}) for source in recipe.data.train
-        ]
+        sources = []
+        for source in recipe.data.train:
+            settings = ":landmarks=deepfashion2" if "deepfashion2" in source.file else ""
+            file = f"samples:24:3{settings}"
+            sources.append(source.model_copy(update={"file": file}))
         return recipe.model_copy(
             update={
                 "data": recipe.data.model_copy(update={"train": sources, "canvas": 96}),
