@@ -29,6 +29,7 @@ from napari_fashion.datasets.procedural import write_dataset
 
 SCHEMAS = {"8": "garments", "294": "deepfashion2"}
 LEFT = Qt.MouseButton.LeftButton
+NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 
 
 class Window:
@@ -51,9 +52,9 @@ class Window:
         for _ in range(5):
             QApplication.processEvents()
 
-    def key(self, key: Qt.Key) -> None:
+    def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NONE) -> None:
         self.canvas.setFocus()
-        QTest.keyClick(self.canvas, key)
+        QTest.keyClick(self.canvas, key, modifier)
         self.drawn()
 
     def click(self, xy: np.ndarray) -> None:
@@ -132,10 +133,13 @@ def measure(window: Window, file: Path, images: int) -> dict[str, list[float]]:
         for landmark in visible[[0, len(visible) // 2, -1]]:
             xy = garment.xy[landmark]
             timed("click a landmark", lambda xy=xy: window.click(xy))
+            if window.editor.selection.landmark is None:
+                sys.exit(f"A click at {xy} selected no landmark.")
             timed("next landmark", lambda: window.key(Qt.Key.Key_J))
         timed("move by a key", lambda: window.key(Qt.Key.Key_Right))
-        timed("undo", lambda: QTest.keyClick(window.canvas, Qt.Key.Key_Z, Qt.ControlModifier))
-        window.drawn()
+        if not window.editor.can_undo:
+            sys.exit("The key Right moved no landmark.")
+        timed("undo", lambda: window.key(Qt.Key.Key_Z, CTRL))
     return times
 
 

@@ -37,7 +37,7 @@ def test_a_few_steps_learn_from_drawn_garments(schema, count, drawn, tmp_path):
             "network": {"backbone": "shufflenet_v2_x0_5", "width": 32, "blocks": 1},
             "data": {"train": [{"file": str(drawn)}], "validation_share": 0.0, "canvas": 96},
             "optimiser": {"lr": 3e-3, "ema": 0.5},
-            "schedule": {"batch": 3, "epochs": 6, "sizes": [], "validate_every": 1000},
+            "schedule": {"batch": 3, "epochs": 8, "warmup_epochs": 0.5, "sizes": []},
         }
     )
     losses = []
@@ -47,8 +47,8 @@ def test_a_few_steps_learn_from_drawn_garments(schema, count, drawn, tmp_path):
             losses.append(event.loss)
 
     model = Model.load(train(recipe, tmp_path / "run", device="cpu", emit=heard), "cpu")
-    assert len(losses) == 12
-    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    assert len(losses) == 16
+    assert np.mean(losses[-3:]) < 0.93 * np.mean(losses[:3])
     assert model.schema.n_landmarks == count
     images = load_sources([Source(file=str(drawn))], model.schema)
     assert {image.xy.shape[1] for image in images} == {count}
