@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_fashion.datasets.opening import open_source
 from napari_fashion.datasets.source import Source
 from napari_fashion.engine.data.reading import load_sources
 from napari_fashion.engine.evaluation.protocols import evaluate_images
@@ -69,6 +70,13 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path, default=Path("runs/many-landmarks"))
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=["cost", "quality"],
+        default=["cost", "quality"],
+        help="what is measured anew; the rest is what stands in --out",
+    )
     parser.add_argument("--child", nargs=2, metavar=("WHAT", "RECIPE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -77,16 +85,19 @@ def main() -> None:
         measure = {"train": measure_training, "predict": measure_prediction}[what]
         print(json.dumps(measure(name, options.steps, options.images)))
         return
-    document: dict[str, Any] = {
-        "data": options.data,
-        "cost": measure_all([FEW, *options.recipes], options),
-        "runs": {name: judged(options.runs / name, options.data) for name in options.recipes},
-    }
-    text = "\n".join([cost_table(document["cost"]), *map(run_table, document["runs"].items())])
     options.out.mkdir(parents=True, exist_ok=True)
-    atomic_write(
-        options.out / "many-landmarks.json", (json.dumps(document, indent=1) + "\n").encode()
-    )
+    file = options.out / "many-landmarks.json"
+    document: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    if "cost" in options.parts:
+        document["cost"] = measure_all([FEW, *options.recipes], options)
+        atomic_write(file, (json.dumps(document, indent=1) + "\n").encode())
+    if "quality" in options.parts:
+        for name in options.recipes:
+            runs = document.setdefault("runs", {})
+            runs[name] = judged(options.runs / name, options.data)
+            atomic_write(file, (json.dumps(document, indent=1) + "\n").encode())
+    tables = [cost_table(document["cost"])] if "cost" in document else []
+    text = "\n".join([*tables, *map(run_table, document.get("runs", {}).items())])
     atomic_write(options.out / "many-landmarks.md", text.encode())
     print(text)
 
@@ -116,6 +127,7 @@ def judged(run: Path, data: str) -> dict[str, Any]:
             }
     return {
         "model": model.id,
+        "data": data,
         "landmarks": model.schema.n_landmarks,
         "seconds_per_image": of_images.seconds_per_image,
         "categories": by_category,
@@ -137,6 +149,8 @@ def judged(run: Path, data: str) -> dict[str, Any]:
 def measure_all(names: Sequence[str], options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Return what each recipe's network costs: medians over turns, in which all take part."""
     found: dict[str, dict[str, list[float]]] = {name: {} for name in names}
+    for name in names:  # what is drawn takes no memory of the measuring processes
+        open_source(Source(file=_fewer(name, options.images)))
     for _ in range(options.turns):
         for what, name in itertools.product(("train", "predict"), names):
             command = [sys.executable, __file__, "--child", what, name]
