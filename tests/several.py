@@ -19,9 +19,15 @@ SRC = TESTS.parent / "src"
 Tensors = dict[str, Any]
 
 
-def torchrun(n: int, *command: str, **more: Any) -> subprocess.Popen[str]:
-    """Start `n` processes of a command of ours, such as ``train``, or of a script."""
-    program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+def torchrun(
+    n: int, *command: str, monitor_interval: float = 0.1, **more: Any
+) -> subprocess.Popen[str]:
+    """Start `n` processes of a command of ours, such as ``train``, or of a script.
+
+    Every `monitor_interval` seconds torchrun looks whether one failed, and ends the others then.
+    """
+    program = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    program += ["--monitor-interval", str(monitor_interval), "--nproc-per-node"]
     ours = () if command[0].endswith(".py") else ("-m",)
     name = () if ours == () else ("napari_fashion",)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{SRC}{os.pathsep}{TESTS}"}

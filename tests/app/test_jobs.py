@@ -100,10 +100,10 @@ def test_a_model_that_cannot_be_loaded_ends_the_run_with_a_problem(
     from napari_fashion.app.session import Session
     from napari_fashion.engine.model import Model
 
-    def load(source):
+    def load(*args, **options):
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(Model, "load", load)
+    monkeypatch.setattr(Model, "of_file", load)
     session = Session()
     session.open(dataset_file)
     said: list[tuple[str, str]] = []

@@ -128,7 +128,9 @@ def test_the_error_of_one_process_ends_all_in_its_words(drawn, tmp_path, toml):
     recipe.write_text(toml(tiny_recipe(drawn)))
     arguments = ["train", str(recipe), "--run", str(tmp_path / "run"), "--device", "cpu"]
     given = json.dumps([[*arguments, "--events", "jsonl"]])
-    code, out, err = done(torchrun(2, script, "fail_in_the_second", "none", given))
+    # The first process hears of it from the second, and not from torchrun, which would end it.
+    failing = torchrun(2, script, "fail_in_the_second", "none", given, monitor_interval=10)
+    code, out, err = done(failing)
     assert code != status.DONE
     said = [line for line in err.splitlines() if line.startswith("napari-fashion train")]
     assert len(said) == 1, err
