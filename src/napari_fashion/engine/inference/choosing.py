@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_fashion.engine.inference.layering import similarity
+from napari_fashion.engine.inference.layering import similarity_of_common
 from napari_fashion.engine.prediction import PredictedGarment
 
 SAME_CLOTH = 0.7
@@ -55,21 +54,11 @@ def best_of_each(
             other_model, other = ranked[j]
             if group[i] == group[j] or model == other_model:
                 continue
-            if _are_same_cloth(one, other, constants, landmark_threshold):
+            alike = similarity_of_common(
+                one, other, constants, landmark_threshold, share=COMMON, of=min
+            )
+            if alike >= SAME_CLOTH:
                 first, second = sorted((group[i], group[j]))
                 group = [first if g == second else g for g in group]
     # A group is called after its first find, which has its best score.
     return [find for n, find in enumerate(ranked) if find[0] == ranked[group[n]][0]]
-
-
-def _are_same_cloth(
-    one: PredictedGarment,
-    other: PredictedGarment,
-    sigmas: NDArray[np.float64],
-    landmark_threshold: float,
-) -> bool:
-    first, second = (g.found & (g.scores >= landmark_threshold) for g in (one, other))
-    common = (first & second).sum()
-    if common < max(1, COMMON * min(first.sum(), second.sum())):
-        return False
-    return similarity(one, other, first, second, sigmas) >= SAME_CLOTH

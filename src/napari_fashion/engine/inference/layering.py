@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -47,22 +47,41 @@ def found_once(
             continue
         if other.score >= WEAKER * one.score:
             continue
-        if _are_same(one, other, np.asarray(sigmas), landmark_threshold):
+        alike = similarity_of_common(
+            one, other, np.asarray(sigmas), landmark_threshold, share=SHARED, of=max
+        )
+        if alike >= SAME:
             dropped.add(j)
     return [garment for i, garment in enumerate(ranked) if i not in dropped]
 
 
-def _are_same(
+def similarity_of_common(
     one: PredictedGarment,
     other: PredictedGarment,
     sigmas: NDArray[np.float64],
     landmark_threshold: float,
-) -> bool:
+    *,
+    share: float,
+    of: Callable[[int, int], int],
+) -> float:
+    """Return the `similarity` of two garments; 0 if they have too few landmarks in common.
+
+    Parameters
+    ----------
+    one, other, sigmas
+        See `similarity`.
+    landmark_threshold
+        Landmarks with a lower score do not count.
+    share
+        Common landmarks that are needed, as a share of those of one of the garments.
+    of
+        Of which one, from the numbers of landmarks of both: `max` or `min`.
+    """
     first, second = (g.found & (g.scores >= landmark_threshold) for g in (one, other))
-    both = first & second
-    if both.sum() < max(1, SHARED * max(first.sum(), second.sum())):
-        return False
-    return similarity(one, other, first, second, sigmas) >= SAME
+    needed = share * of(int(first.sum()), int(second.sum()))
+    if (first & second).sum() < max(1, needed):
+        return 0.0
+    return similarity(one, other, first, second, sigmas)
 
 
 def similarity(
