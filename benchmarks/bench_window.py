@@ -24,7 +24,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_fashion.app.window import ANNOTATOR, window_of
+from napari_fashion.app.viewer.window import ANNOTATOR, window_of
 from napari_fashion.datasets.procedural import write_dataset
 
 SCHEMAS = {"8": "garments", "294": "deepfashion2"}

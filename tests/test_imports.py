@@ -70,8 +70,8 @@ def test_a_room_imports_only_what_it_may(module, beside):
 SRC = Path(__file__).resolve().parents[1] / "src"
 
 LAZY = {
-    "napari_fashion.app.jobs": "torch takes seconds to import",
-    "napari_fashion.app.reader": "napari asks for readers without Qt",
+    "napari_fashion.app.jobs.predict": "torch takes seconds to import",
+    "napari_fashion.app.viewer.reader": "napari asks for readers without Qt",
     "napari_fashion.coco.results": "coco loads no engine",
     "napari_fashion.datasets.opening": "scipy is needed for procedural sources only",
     "napari_fashion.engine.model": "a model that ONNX Runtime runs needs no torch",

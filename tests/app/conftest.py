@@ -34,7 +34,7 @@ def open_window():
     """Return a shown napari window with the annotator open."""
     import napari
 
-    from napari_fashion.app.window import ANNOTATOR, window_of
+    from napari_fashion.app.viewer.window import ANNOTATOR, window_of
 
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1440, 900)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_fashion.app.jobs import Task, _predict
+from napari_fashion.app.jobs.predict import Task, _predict
 from napari_fashion.engine.layers import Layers
 from napari_fashion.images import ImageFolder
 from napari_fashion.schema import Schema
@@ -96,7 +96,7 @@ def test_a_first_prediction_that_compiles_the_decoder_says_so(tmp_path):
 def test_a_model_that_cannot_be_loaded_ends_the_run_with_a_problem(
     qtbot, dataset_file, monkeypatch
 ):
-    from napari_fashion.app.jobs import PredictJob
+    from napari_fashion.app.jobs.predict import PredictJob
     from napari_fashion.app.session import Session
     from napari_fashion.engine.model import Model
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_fashion.app import layer_data
-from napari_fashion.app.coordinates import xy_from_yx, yx_from_xy
+from napari_fashion.app.viewer import layer_data
+from napari_fashion.app.viewer.coordinates import xy_from_yx, yx_from_xy
 from napari_fashion.editing import operations
 from napari_fashion.editing.predictions import take_prediction
 from small import SCHEMA, SHIRT_XY, fields_of, predicted, prediction

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_fashion.app.actions import Actions
-from napari_fashion.app.layer_styles import CATEGORY, LANDMARKS, PAF, PIF, SKELETON, VECTORS
-from napari_fashion.app.layers import Layers
 from napari_fashion.app.session import Session
+from napari_fashion.app.viewer.layer_styles import CATEGORY, LANDMARKS, PAF, PIF, SKELETON, VECTORS
+from napari_fashion.app.viewer.layers import Layers
 from napari_fashion.coco import Dataset
 from small import SCHEMA, SHIRT_XY, TROUSERS_XY, annotation, fields_of, small_document
 

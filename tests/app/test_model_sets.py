@@ -7,7 +7,7 @@ import json
 import pytest
 
 from model_sets import SCHEMA, small_set
-from napari_fashion.app.window import RETRAIN
+from napari_fashion.app.viewer.window import RETRAIN
 from napari_fashion.engine.decode import DecoderOptions
 
 pytestmark = pytest.mark.window

@@ -13,9 +13,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_fashion.app.guard import Guard
-from napari_fashion.app.layer_styles import LANDMARKS, SKELETON
 from napari_fashion.app.offers import CATEGORIES, ROOT, SIZE
 from napari_fashion.app.session import Session
+from napari_fashion.app.viewer.layer_styles import LANDMARKS, SKELETON
 from napari_fashion.app.widgets.category_map import CategoryMapDialog
 from napari_fashion.editing.opening import open_editor
 from napari_fashion.errors import OutsideRootError

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image as PilImage
 
 from napari_fashion.app import sample_data
-from napari_fashion.app.reader import OPEN, get_reader
-from napari_fashion.app.writer import write_landmarks
+from napari_fashion.app.viewer.reader import OPEN, get_reader
+from napari_fashion.app.viewer.writer import write_landmarks
 from napari_fashion.coco import Dataset
 from napari_fashion.errors import FashionError
 from small import SCHEMA, small_document

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from napari_fashion.app import window as window_module
-from napari_fashion.app.train_job import TrainJob
-from napari_fashion.app.train_processes import find_left_alone
+from napari_fashion.app.jobs.train import TrainJob
+from napari_fashion.app.jobs.train_processes import find_left_alone
+from napari_fashion.app.viewer import window as window_module
+from napari_fashion.app.viewer.window import RETRAIN
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.saving import SavingDialog
-from napari_fashion.app.window import RETRAIN
 from napari_fashion.datasets.procedural import write_dataset
 from napari_fashion.engine.model import Model
 from napari_fashion.engine.train.events import (

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from napari_fashion.app.retraining import (
+from napari_fashion.app.jobs.retraining import (
     RetrainOptions,
     corrected_images,
     new_run_folder,

@@ -10,8 +10,8 @@ import pytest
 from pycocotools.coco import COCO
 from qtpy.QtCore import Qt
 
+from napari_fashion.app.viewer.window import RETRAIN
 from napari_fashion.app.widgets import files
-from napari_fashion.app.window import RETRAIN
 from napari_fashion.coco import Dataset, export
 from napari_fashion.datasets.procedural import write_dataset
 from napari_fashion.engine.model import Model

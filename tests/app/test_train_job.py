@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_fashion.app import train_processes
-from napari_fashion.app.train_job import KEPT_STEPS, TrainJob
-from napari_fashion.app.train_processes import ProcessId, TrainRecord, find_left_alone
+from napari_fashion.app.jobs import train_processes
+from napari_fashion.app.jobs.train import KEPT_STEPS, TrainJob
+from napari_fashion.app.jobs.train_processes import ProcessId, TrainRecord, find_left_alone
 from napari_fashion.engine.train.events import StartEvent, TrainEvent
 from napari_fashion.errors import FashionError
 
@@ -351,7 +351,7 @@ def test_the_training_outlives_a_window_that_is_killed(qtbot, tmp_path, monkeypa
         "from pathlib import Path\n"
         "from qtpy.QtCore import QCoreApplication\n"
         "app = QCoreApplication([])\n"
-        "from napari_fashion.app.train_job import TrainJob\n"
+        "from napari_fashion.app.jobs.train import TrainJob\n"
         f"job = TrainJob([sys.executable, {str(script)!r}])\n"
         f"job.start(Path('r.toml'), Path({str(tmp_path / 'run')!r}))\n"
         f"while not os.path.exists({str(tmp_path / 'run' / 'events.jsonl')!r}):\n"

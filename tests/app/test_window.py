@@ -11,12 +11,20 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
-from napari_fashion.app import window as window_module
-from napari_fashion.app.layer_styles import KEY, LANDMARKS, OVERLAYS, PAF, PIF, SKELETON, VECTORS
+from napari_fashion.app.viewer import window as window_module
+from napari_fashion.app.viewer.layer_styles import (
+    KEY,
+    LANDMARKS,
+    OVERLAYS,
+    PAF,
+    PIF,
+    SKELETON,
+    VECTORS,
+)
+from napari_fashion.app.viewer.window import window_of
+from napari_fashion.app.viewer.writer import write_landmarks
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.merge import MergeDialog
-from napari_fashion.app.window import window_of
-from napari_fashion.app.writer import write_landmarks
 from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
 from napari_fashion.editing.edits import Edit, insert_record
@@ -454,7 +462,7 @@ def test_a_packaged_model_is_loaded_by_its_name(opened) -> None:
 
 
 def test_a_model_that_loads_late_gives_way_to_the_one_chosen_meanwhile(opened, monkeypatch) -> None:
-    from napari_fashion.app import jobs
+    from napari_fashion.app.jobs import predict as jobs
 
     chosen = threading.Event()
     late, other = FakeModel(model_id="late"), FakeModel(model_id="chosen")
@@ -474,7 +482,7 @@ def test_a_model_that_loads_late_gives_way_to_the_one_chosen_meanwhile(opened, m
 
 
 def test_predict_without_a_model_says_what_to_do(opened, monkeypatch) -> None:
-    from napari_fashion.app import jobs
+    from napari_fashion.app.jobs import predict as jobs
     from napari_fashion.errors import CheckpointError
 
     def missing(source):

@@ -31,7 +31,7 @@ def test_it_opens_the_window_with_the_images_of_a_folder(
 ) -> None:
     import napari
 
-    from napari_fashion.app.window import window_of
+    from napari_fashion.app.viewer.window import window_of
 
     path = tmp_path / "alone" / "small.json"
     path.parent.mkdir()

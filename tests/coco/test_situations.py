@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_fashion.app import layer_data
+from napari_fashion.app.viewer import layer_data
 from napari_fashion.coco import Dataset, find_problems, views
 from napari_fashion.coco.problems import missing_images
 from napari_fashion.editing import operations

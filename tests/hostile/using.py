@@ -280,7 +280,7 @@ def records(folder: Path, model: Path, file: str) -> tuple[int, str]:
 
 def look(dataset: Any) -> list[str]:
     """Ask a data set about everything."""
-    from napari_fashion.app import layer_data
+    from napari_fashion.app.viewer import layer_data
     from napari_fashion.coco import columns, find_problems, statistics
     from napari_fashion.coco.export import trainable_images
     from napari_fashion.errors import FashionError

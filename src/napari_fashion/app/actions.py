@@ -8,8 +8,8 @@ from typing import Any, Concatenate, ParamSpec
 
 from psygnal import Signal
 
-from napari_fashion.app.layer_data import title
 from napari_fashion.app.session import Session
+from napari_fashion.app.viewer.layer_data import title
 from napari_fashion.coco import Garment
 from napari_fashion.coco.categories import CategoryAnswer
 from napari_fashion.coco.ids import RecordId

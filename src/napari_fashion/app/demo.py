@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fashion.app.sample_data import FILE, photos_file, procedural_file
-from napari_fashion.app.window import ANNOTATOR, RETRAIN, FashionWindow, window_of
+from napari_fashion.app.viewer.window import ANNOTATOR, RETRAIN, FashionWindow, window_of
 from napari_fashion.coco import Dataset
 from napari_fashion.datasets.photos import locate
 from napari_fashion.datasets.procedural import demo_files

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from napari_fashion.app.reader import LayerData, in_annotator
+from napari_fashion.app.viewer.reader import LayerData, in_annotator
 from napari_fashion.coco import Dataset, export
 from napari_fashion.datasets import photos as cc0
 from napari_fashion.datasets.procedural import ANNOTATIONS, demo_dataset

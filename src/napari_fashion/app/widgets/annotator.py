@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.shortcuts import keys_of
+from napari_fashion.app.viewer.window import RETRAIN
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.data_row import DataRow
 from napari_fashion.app.widgets.dock import Dock
@@ -28,7 +29,6 @@ from napari_fashion.app.widgets.overlays import Overlays
 from napari_fashion.app.widgets.predict_row import PredictRow
 from napari_fashion.app.widgets.schema_question import ask_schema
 from napari_fashion.app.widgets.style import MARGIN, SPACING, quiet_button, rule, section
-from napari_fashion.app.window import RETRAIN
 from napari_fashion.coco import Dataset, Problems, columns, export
 from napari_fashion.coco.convert.out import ExportResult
 from napari_fashion.editing.editor import Editor

@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fashion.app.viewer.window import window_of
 from napari_fashion.app.widgets.style import MARGIN, SPACING, sheet, theme_of
-from napari_fashion.app.window import window_of
 
 WIDTH = 350
 

@@ -15,9 +15,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fashion.app import layer_data
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.shortcuts import keys_of
+from napari_fashion.app.viewer import layer_data
 from napari_fashion.app.widgets.garments import fit
 from napari_fashion.app.widgets.style import ROW, SPACING, faint, repolish, shrinking, swatch
 from napari_fashion.coco import Garment

@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QSlider, QWidget
 
-from napari_fashion.app import layer_data
 from napari_fashion.app.session import Session
+from napari_fashion.app.viewer import layer_data
 from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.style import SPACING, shrinking, swatch_icon
 

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
-from napari_fashion.app.retraining import (
+from napari_fashion.app.jobs.retraining import (
     RetrainOptions,
     corrected_images,
     new_run_folder,

@@ -8,7 +8,7 @@ from pathlib import Path
 from qtpy.QtCore import QCoreApplication, QEventLoop, Qt
 from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_fashion.app.train_processes import TrainProcess
+from napari_fashion.app.jobs.train_processes import TrainProcess
 from napari_fashion.app.widgets.style import MARGIN, SPACING
 from napari_fashion.engine.train.events import DoneEvent, ErrorEvent, StoppedEvent
 from napari_fashion.engine.train.following import EventReader, size_of

@@ -11,15 +11,16 @@ from qtpy.QtWidgets import QWidget
 
 from napari_fashion.app import shortcuts
 from napari_fashion.app.actions import Actions
-from napari_fashion.app.closing import CloseGuard
-from napari_fashion.app.export_job import ExportJob
 from napari_fashion.app.guard import Guard
-from napari_fashion.app.jobs import PredictJob, ProblemsJob, load_model
-from napari_fashion.app.layers import Layers
+from napari_fashion.app.jobs.export import ExportJob
+from napari_fashion.app.jobs.predict import PredictJob, load_model
+from napari_fashion.app.jobs.problems import ProblemsJob
+from napari_fashion.app.jobs.train import TrainJob
+from napari_fashion.app.jobs.train_processes import find_left_alone
 from napari_fashion.app.offers import Offers
 from napari_fashion.app.session import Predictor, Session
-from napari_fashion.app.train_job import TrainJob
-from napari_fashion.app.train_processes import find_left_alone
+from napari_fashion.app.viewer.closing import CloseGuard
+from napari_fashion.app.viewer.layers import Layers
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.category_map import ask_category_map
 from napari_fashion.app.widgets.saving import wait_until_saved
@@ -51,7 +52,7 @@ class FashionWindow:
         self._guard: CloseGuard | None = None
         self._main_window: QWidget | None = None
         shortcuts.bind(viewer, self.actions)
-        self.layers.made.connect(self._bind_layers)
+        self.layers.set.made.connect(self._bind_layers)
         self.offers.ask_map = lambda names, theirs: ask_category_map(
             self._main_window, names, theirs
         )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fashion.app.coordinates import yx_from_xy
+from napari_fashion.app.viewer.coordinates import yx_from_xy
 from napari_fashion.coco import Garment
 from napari_fashion.engine.fields import Fields
 from napari_fashion.schema import Schema

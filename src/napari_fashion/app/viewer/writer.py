@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_fashion.app.layer_styles import KEY
+from napari_fashion.app.viewer.layer_styles import KEY
 from napari_fashion.coco import export
 from napari_fashion.errors import FashionError
 from napari_fashion.files import is_same_path

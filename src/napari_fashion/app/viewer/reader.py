@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_fashion.app import layer_data
-from napari_fashion.app.layers import within
 from napari_fashion.app.session import DEFAULT_SCHEMA
+from napari_fashion.app.viewer import layer_data
+from napari_fashion.app.viewer.image_layer import within
 from napari_fashion.coco import Dataset
 from napari_fashion.coco.dataset import LISTING
 from napari_fashion.editing.workfiles import ANNOTATIONS
@@ -109,7 +109,7 @@ def in_annotator(dataset: Dataset, place: Path) -> list[LayerData]:
 
 
 def _take_over(viewer: Any, place: Path) -> None:
-    from napari_fashion.app.window import window_of
+    from napari_fashion.app.viewer.window import window_of
 
     for layer in list(viewer.layers):
         if layer.metadata.get(OPEN) == str(place):

@@ -11,7 +11,7 @@ from napari.qt.threading import create_worker
 from psygnal import Signal
 from superqt.utils import ensure_main_thread
 
-from napari_fashion.app.jobs import CLOSING_MILLISECONDS
+from napari_fashion.app.jobs.predict import CLOSING_MILLISECONDS
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Dataset
 from napari_fashion.coco.convert.out import ExportOptions, ExportResult, Format, export_data

@@ -8,7 +8,7 @@ from napari.layers import Image, Layer, Points, Vectors
 from napari.utils import Colormap
 from numpy.typing import NDArray
 
-from napari_fashion.app import layer_data
+from napari_fashion.app.viewer import layer_data
 from napari_fashion.schema import Schema
 
 IMAGE = "image"
@@ -94,3 +94,10 @@ def new_layers(image: NDArray[np.uint8], schema: Schema) -> list[Layer]:
             **LANDMARK_POINTS,
         ),
     ]
+
+
+def set_vectors(layer: Vectors, lines: NDArray[np.float64], rgba: NDArray[np.float64]) -> None:
+    """Give a layer other lines, (M, 2, 2), in their colours, (M, 4)."""
+    layer.data = lines
+    if len(lines):
+        layer.edge_color = rgba

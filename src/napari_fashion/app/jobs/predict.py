@@ -1,8 +1,7 @@
-"""What runs in the background, in threads: predicting, and the search for oddities."""
+"""Predicting in a thread."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from psygnal import Signal
 from superqt.utils import ensure_main_thread
 
 from napari_fashion.app.session import Predictor, Session
-from napari_fashion.coco import Dataset, Image, Problems, find_problems
+from napari_fashion.coco import Image
 from napari_fashion.coco.categories import CategoryRule
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.crash import where_to_look, write_error_log
@@ -64,9 +63,6 @@ class Outcome:
     fields: Fields | None = None
     prediction: Prediction | None = None
     problem: str = ""
-
-
-# -- predicting --------------------------------------------------------------------------------
 
 
 class PredictJob:
@@ -263,45 +259,3 @@ def _sentence(what: str, error: Exception) -> str:
     return (
         f"{what}: a fault of the program ({what_failed}). {where_to_look(write_error_log(error))}"
     )
-
-
-# -- searching for oddities --------------------------------------------------------------------
-
-
-class ProblemsJob:
-    """Searches a data set for oddities in the background."""
-
-    found = Signal(object, object)
-    """The data set, and its problems; where the search was not ended before."""
-
-    def __init__(self) -> None:
-        self._worker: Any = None
-        self._stop = threading.Event()
-
-    def start(self, dataset: Dataset) -> None:
-        """Search a data set; a search that runs is ended."""
-        self.close()
-        self._stop = stop = threading.Event()
-
-        def returned(problems: Problems) -> None:
-            if not stop.is_set():
-                self.found.emit(dataset, problems)
-
-        self._worker = create_worker(
-            find_problems,
-            dataset,
-            stop=stop,
-            _start_thread=False,
-            _connect={"returned": returned, "finished": self._ended},
-        )
-        self._worker.start()
-
-    def close(self) -> None:
-        """End the search before the window goes: a thread must not outlive what it reports to."""
-        self._stop.set()
-        if self._worker is not None:
-            self._worker.await_workers(CLOSING_MILLISECONDS)
-            self._worker = None
-
-    def _ended(self) -> None:
-        self._worker = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_fashion.app.train_processes import TrainProcess, TrainRecord
+from napari_fashion.app.jobs.train_processes import TrainProcess, TrainRecord
 from napari_fashion.documents import ended
 from napari_fashion.engine.train.events import (
     DoneEvent,

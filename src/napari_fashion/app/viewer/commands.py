@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_fashion.app.window import ANNOTATOR, FashionWindow, window_of
+from napari_fashion.app.viewer.window import ANNOTATOR, FashionWindow, window_of
 from napari_fashion.errors import FashionError
 
 

@@ -1,0 +1,1 @@
+"""What runs beside a window: in threads, or in a process of its own."""

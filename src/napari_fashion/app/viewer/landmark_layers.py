@@ -1,0 +1,88 @@
+"""Landmarks, skeletons and categories on the image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from napari.layers import Points
+from numpy.typing import NDArray
+
+from napari_fashion.app.session import Session
+from napari_fashion.app.viewer import layer_data
+from napari_fashion.app.viewer.layer_set import LayerSet
+from napari_fashion.app.viewer.layer_styles import CATEGORY, LANDMARKS, SKELETON, set_vectors
+from napari_fashion.coco.ids import RecordId
+from napari_fashion.editing.editor import Editor
+from napari_fashion.editing.viewing import Selection
+
+
+class LandmarkLayers:
+    """Draws the garments of the image in view.
+
+    Attributes
+    ----------
+    rows
+        Garment and landmark of each point of the landmarks layer.
+    yx
+        (N, 2) pixels, where they were drawn.
+    """
+
+    def __init__(self, session: Session, layers: LayerSet) -> None:
+        self._session = session
+        self._layers = layers
+        self.rows: list[tuple[RecordId, int]] = []
+        self.yx = np.empty((0, 2))
+
+    def fit(self, extent: int) -> None:
+        """Draw lines in a width that suits an image of some extent, pixels."""
+        self._layers[SKELETON].edge_width = extent / 200
+
+    def draw(self, editor: Editor, image: NDArray[np.uint8]) -> None:
+        """Draw the garments on an image, (H, W, 3) RGB."""
+        selection, garments, schema = editor.selection, editor.garments, editor.dataset.schema
+        if self._session.mismatch is not None:
+            garments = []  # they would lie in the wrong places
+        with self._layers.drawing() as ours:
+            if not ours:
+                return
+            if layer := self._layers.seen(LANDMARKS):
+                points = layer_data.landmarks(
+                    garments, schema, selection.garment_id, selection.landmark
+                )
+                self._set_points(layer, points, selection, image)
+            if words := self._layers.seen(CATEGORY):
+                yx, texts = layer_data.categories(garments, selection.garment_id, image.shape[0])
+                words.data = yx
+                words.features = pd.DataFrame({"text": np.array(texts, dtype=object)})
+                if texts:
+                    words.text.color = layer_data.ink(image, yx)
+            if bones := self._layers.seen(SKELETON):
+                set_vectors(bones, *layer_data.skeleton(garments, schema, selection.garment_id))
+
+    def _set_points(
+        self,
+        layer: Points,
+        points: layer_data.Landmarks,
+        selection: Selection,
+        image: NDArray[Any],
+    ) -> None:
+        rows = list(zip(points.features["garment"], points.features["landmark"], strict=True))
+        chosen = {self.rows[i] for i in layer.selected_data if i < len(self.rows)}
+        layer.selected_data = set()
+        layer.data = points.yx
+        layer.features = pd.DataFrame(points.features)
+        if rows:
+            layer.face_color = points.face
+            layer.border_color = points.border
+            layer.size = points.size * (max(image.shape[:2]) / 45)
+            layer.border_width = points.border_width
+            layer.text.color = layer_data.ink(image, points.yx)
+        layer.text.visible = self._session.view.names
+        if selection.landmark is not None:
+            chosen = {(selection.garment_id, selection.landmark)}
+        elif len(chosen) < 2:  # several may be selected, to be dragged together
+            chosen = set()
+        layer.selected_data = {i for i, row in enumerate(rows) if row in chosen}
+        self.rows, self.yx = rows, points.yx.copy()
