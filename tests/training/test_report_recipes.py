@@ -77,8 +77,10 @@ def test_each_recipe_trains(name, tmp_path):
         recipe = load_recipe(path, scale="small")
         sources = []
         for source in recipe.data.train:
-            settings = ":landmarks=deepfashion2" if "deepfashion2" in source.file else ""
-            file = f"samples:24:3{settings}"
+            landmarks = next(
+                (n for n in ("deepfashion2", "fashionai") if n in source.file), "garments"
+            )
+            file = f"samples:24:3:landmarks={landmarks}"
             sources.append(source.model_copy(update={"file": file}))
         return recipe.model_copy(
             update={
@@ -92,7 +94,7 @@ def test_each_recipe_trains(name, tmp_path):
     recipe = small(FOLDER / f"{name}.toml")
     train(recipe, tmp_path / name, device="cpu", emit=events.append, read=small)
     steps = [event for event in events if isinstance(event, StepEvent)]
-    assert len(steps) == 1 + (recipe.start_from is not None)
+    assert len(steps) == 1 + Path(recipe.start_from or "").suffix.count(".toml")
     assert all(step.loss is not None for step in steps)
     assert isinstance(events[-1], DoneEvent)
 
@@ -128,8 +130,36 @@ def test_experiments_are_recipes_that_are_there(load_script):
     experiments = load_script("experiments").EXPERIMENTS
     assert len({experiment.name for experiment in experiments}) == len(experiments)
     for experiment in experiments:
-        path = FOLDER / f"{experiment.recipe}.toml"
-        load_recipe(path, overrides(*experiment.settings), scale="small")
+        for command, *arguments in experiment.commands(Path("runs")):
+            if command == "train":
+                recipe, scale, *rest = arguments
+                sets = [rest[i + 1] for i, text in enumerate(rest) if text == "--set"]
+                assert scale == "--scale"
+                assert load_recipe(FOLDER / Path(recipe).name, overrides(*sets), scale="small")
+
+
+def test_body_types_are_trained_apart_and_judged_as_a_set(load_script, tmp_path, monkeypatch):
+    experiments = load_script("experiments")
+    monkeypatch.chdir(FOLDER.parents[2])
+    settings = (
+        "data.train=[{file='samples:24:3', body_types=['PART']}]", "data.canvas=96",
+        "inference.input_size=64", "schedule.batch=4", "schedule.max_steps=1",
+    )  # fmt: skip
+    one, two = (
+        experiments.Combined(
+            f"set-{by}", "tables-3-4", "a try", settings, "samples:6:9",
+            ("--protocol", "published", "--body-type", by), "set.json",
+        )
+        for by in ("truth", "score")
+    )  # fmt: skip
+    first = experiments._row(one, tmp_path, "1")
+    made = (tmp_path / "set.json").stat().st_mtime_ns
+    second = experiments._row(two, tmp_path, "1")
+    assert (tmp_path / "set.json").stat().st_mtime_ns == made
+    assert first["train"].count("napari-fashion train") == 3
+    assert first["train"].count("body_types=['") == 3
+    assert first["n_garments"] == second["n_garments"] == 6
+    assert first["average_error"] != second["average_error"]
 
 
 def test_an_experiment_is_trained_and_judged_once(load_script, tmp_path, monkeypatch, capsys):

@@ -33,7 +33,8 @@ class Source(Options):
         street photos, with the categories of `garments`, or with other ones (``people:test:tags``,
         ``people:test:deepfashion``); ``samples:COUNT`` and
         ``samples:COUNT:SEED`` are procedural garments, ``samples:COUNT:SEED:landmarks=deepfashion2`` those
-        of DeepFashion2 with all their landmarks (`datasets.procedural.contours`);
+        of DeepFashion2 with all their landmarks (`datasets.procedural.contours`), and
+        ``landmarks=fashionai`` those of FashionAI;
         ``layouts:COUNT:SEED`` are two to six garments in an image, and
         ``layouts:COUNT:SEED:garments=3,overlap=0.2-0.4`` sets how they lie
         (`datasets.procedural.LayoutOptions`).

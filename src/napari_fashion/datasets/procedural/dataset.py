@@ -68,7 +68,7 @@ def write_dataset(
     file_format
         ``jpg`` or ``png``.
     landmarks
-        The schema of the file: ``garments`` or ``deepfashion2`` (`wardrobes`).
+        The schema of the file: ``garments``, ``deepfashion2`` or ``fashionai`` (`wardrobes`).
 
     Raises
     ------

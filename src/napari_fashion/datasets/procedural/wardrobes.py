@@ -14,6 +14,7 @@ from napari_fashion.options import Options
 
 from .contours import cut_contoured, with_contour
 from .cuts import CUTS, DEEPFASHION2_CUTS
+from .fashionai import FASHIONAI_CUTS, cut_for_fashionai, with_fashionai
 from .pieces import Garment
 from .silhouettes import cut_garment
 
@@ -65,6 +66,9 @@ WARDROBES = {
         Wardrobe(
             "deepfashion2", tuple(sorted(DEEPFASHION2_CUTS)), cut_contoured, with_contour, (2,)
         ),
+        Wardrobe(
+            "fashionai", tuple(sorted(FASHIONAI_CUTS)), cut_for_fashionai, with_fashionai, (3,)
+        ),
     )
 }
 """By the schemas' names."""
@@ -79,7 +83,7 @@ class SampleOptions(Options):
         The schema whose landmarks and categories they have.
     """
 
-    landmarks: Literal["garments", "deepfashion2"] = "garments"
+    landmarks: Literal["garments", "deepfashion2", "fashionai"] = "garments"
 
 
 def wardrobe_of(schema: str) -> Wardrobe:
@@ -94,6 +98,6 @@ def wardrobe_of(schema: str) -> Wardrobe:
         near = closest(schema, WARDROBES)
         hint = f" Did you mean {near}?" if near else ""
         raise FashionError(
-            f"landmarks: found {shown(schema)}; expected {' or '.join(WARDROBES)}.{hint}"
+            f"landmarks: found {shown(schema)}; expected {', '.join(WARDROBES)}.{hint}"
         )
     return WARDROBES[schema]
