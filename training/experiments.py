@@ -116,9 +116,7 @@ EXPERIMENTS = (
     Experiment("skeleton-a", "skeleton-a", "skeleton A", (BASE,)),
     Experiment("skeleton-b", "skeleton-b", "skeleton B", (BASE,)),
     Experiment("raw", "figure-23", "strategy: trained on whole images", (BASE,)),
-    Experiment(
-        "pretrained", "table-5-pretrained", "strategy: pretrained on worn garments", (BASE,)
-    ),
+    Experiment("pretrained", "table-5-pretrained", "strategy: pretrained on worn garments"),
     Experiment("category", "table-6", "strategy: one category an image", (BASE,)),
     Experiment("single", "tables-1-2", "strategy: one model for all body types", (BASE,)),
     *(
