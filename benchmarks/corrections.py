@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from napari_fashion.coco import Garment
 from napari_fashion.coco.ids import RecordId
+from napari_fashion.editing.comparison import Reading, compare
 
 TOLERANCE = 0.02
 """Share of the box's sides."""
-SAME = 0.35
-"""Garments whose common landmarks lie farther apart than this share of the box, on average, are two."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +65,11 @@ def next_correction(
 
 def matched(shown: Sequence[Garment], truth: Sequence[Garment]) -> dict[RecordId, Garment]:
     """Return the true garment of each shown one that is near enough to be it."""
-    if not shown or not truth:
-        return {}
-    apart = np.array([[_apart(garment, true) for true in truth] for garment in shown])
-    rows, columns = linear_sum_assignment(np.minimum(apart, 10.0))
+    pairs = compare(*([Reading.of_file(one) for one in side] for side in (shown, truth)))
     return {
-        shown[i].id: truth[j] for i, j in zip(rows, columns, strict=True) if apart[i, j] <= SAME
+        shown[pair.ours].id: truth[pair.theirs]
+        for pair in pairs
+        if pair.ours is not None and pair.theirs is not None
     }
 
 
@@ -80,15 +77,6 @@ def sides(garment: Garment) -> np.ndarray:
     """Return width and height of the box of a garment's landmarks, (2,) pixels, 1 at least."""
     placed = garment.xy[garment.visibility > 0]
     return np.maximum(placed.max(axis=0) - placed.min(axis=0), 1.0)
-
-
-def _apart(garment: Garment, true: Garment) -> float:
-    """Return the mean distance of common landmarks, as a share of the box's diagonal; inf if none."""
-    common = (garment.visibility > 0) & (true.visibility > 0)
-    if not common.any():
-        return float("inf")
-    distances = np.linalg.norm(garment.xy[common] - true.xy[common], axis=1)
-    return float(distances.mean() / np.linalg.norm(sides(true)))
 
 
 def _wrong(garment: Garment, true: Garment, k: int, tolerance: float) -> str:

@@ -17,6 +17,7 @@ from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.opening import Opening, open_editor
 from napari_fashion.engine.fields import Fields
+from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import FashionError
@@ -39,6 +40,10 @@ class Predictor(Protocol):
     @property
     def id(self) -> str:
         """The model's id."""
+
+    @property
+    def inference(self) -> InferenceOptions:
+        """How it is used."""
 
     @property
     def layers(self) -> Layers:
