@@ -71,6 +71,7 @@ class Run:
     cut: str
     loss: str
     seed: int
+    images: int = 200
 
     def recipe(self, steps: int, size: int, batch: int) -> Recipe:
         """Return its recipe."""
@@ -80,7 +81,7 @@ class Run:
             "augment.rotation": self.rotation,
             "augment.box_view": CUTS[self.cut],
             "inference.input_size": size,
-            "data.limit": 200,
+            "data.limit": self.images,
             "data.validation_share": 0,
             "schedule.batch": batch,
             "schedule.epochs": 1000,
@@ -165,6 +166,7 @@ def main() -> None:
     parser.add_argument("--cuts", nargs="+", choices=CUTS, default=list(CUTS))
     parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1))
+    parser.add_argument("--images", type=int, default=200, help="number of photos to learn from")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--size", type=int, default=96, help="pixels of the input")
     parser.add_argument("--batch", type=int, default=8)
@@ -201,13 +203,14 @@ def _text(rows: Sequence[dict[str, Any]]) -> bytes:
 
 def _missing(rows: Iterable[dict[str, Any]], options: argparse.Namespace) -> Iterator[Run]:
     """Yield the runs of the grid that are not there; those of one seed before those of the next."""
-    there = {Run(**{key: row[key] for key in Run.__dataclass_fields__}) for row in rows}
+    fields = Run.__dataclass_fields__
+    there = {Run(**{key: row[key] for key in fields if key in row}) for row in rows}
     grid = itertools.product(
         options.seeds, options.cuts, options.rotations, options.backbones, options.rates,
         options.losses,
     )  # fmt: skip
     for seed, cut, rotation, backbone, rate, loss in grid:
-        run = Run(backbone, rate, rotation, cut, loss, seed)
+        run = Run(backbone, rate, rotation, cut, loss, seed, options.images)
         if run not in there:
             yield run
 
