@@ -18,6 +18,7 @@ def test_distances_are_shares_of_the_diagonal_of_ours():
     (pair,) = compare([reading()], [reading((3, 4))])
     assert (pair.ours, pair.theirs) == (0, 0)
     assert pair.distance == pytest.approx([0.1] * 4)
+    assert pair.pixels == pytest.approx([5] * 4)
     assert pair.far.all()
     (pair,) = compare([reading()], [reading((0.5, 0))])
     assert pair.distance == pytest.approx([0.01] * 4)
@@ -28,6 +29,8 @@ def test_a_landmark_of_one_reading_alone_has_no_distance():
     (pair,) = compare([reading(visibility=(2, 1, 0, 2))], [reading((3, 4), (0, 2, 2, 1))])
     assert np.isnan(pair.distance).tolist() == [True, False, True, False]
     assert pair.far.tolist() == [False, True, False, True]
+    assert pair.in_ours.tolist() == [True, True, False, True]
+    assert pair.in_theirs.tolist() == [False, True, True, True]
 
 
 def test_garments_are_paired_so_that_all_are_nearest():

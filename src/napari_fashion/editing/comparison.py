@@ -70,12 +70,18 @@ class Pair:
     ----------
     ours, theirs
         Their places in the readings; None where a reading lacks it.
-    distance
-        (K,) between their landmarks as a share of the diagonal of ours; nan where a reading lacks one.
+    in_ours, in_theirs
+        (K,) which landmarks each has.
+    pixels, distance
+        (K,) between their landmarks, in pixels and as a share of the diagonal of ours; nan where a
+        reading lacks one.
     """
 
     ours: int | None
     theirs: int | None
+    in_ours: NDArray[np.bool_]
+    in_theirs: NDArray[np.bool_]
+    pixels: NDArray[np.float64]
     distance: NDArray[np.float64]
 
     @property
@@ -96,21 +102,35 @@ def compare(ours: Sequence[Reading], theirs: Sequence[Reading]) -> list[Pair]:
         partner = {
             int(i): int(j) for i, j in zip(rows, columns, strict=True) if apart[i, j] <= SAME
         }
-    pairs = []
-    for i, one in enumerate(ours):
-        j = partner.get(i)
-        distance = np.full(len(one.xy), np.nan) if j is None else _distances(one, theirs[j])
-        pairs.append(Pair(i, j, distance))
+    pairs = [_pair(i, one, partner.get(i), theirs) for i, one in enumerate(ours)]
     alone = set(range(len(theirs))) - set(partner.values())
-    return pairs + [Pair(None, j, np.full(len(theirs[j].xy), np.nan)) for j in sorted(alone)]
+    return pairs + [_pair(None, None, j, theirs) for j in sorted(alone)]
 
 
-def _distances(one: Reading, other: Reading) -> NDArray[np.float64]:
-    distance: NDArray[np.float64] = np.linalg.norm(one.xy - other.xy, axis=1) / one.diagonal
-    distance[~(one.placed & other.placed)] = np.nan
-    return distance
+def _pair(i: int | None, one: Reading | None, j: int | None, theirs: Sequence[Reading]) -> Pair:
+    other = None if j is None else theirs[j]
+    known = one or other
+    assert known is not None
+    nowhere = np.zeros(len(known.xy), np.bool_)
+    pixels = np.full(len(known.xy), np.nan)
+    if one is not None and other is not None:
+        pixels = _pixels(one, other)
+    return Pair(
+        i,
+        j,
+        nowhere if one is None else one.placed,
+        nowhere if other is None else other.placed,
+        pixels,
+        pixels / known.diagonal,
+    )
+
+
+def _pixels(one: Reading, other: Reading) -> NDArray[np.float64]:
+    pixels: NDArray[np.float64] = np.linalg.norm(one.xy - other.xy, axis=1)
+    pixels[~(one.placed & other.placed)] = np.nan
+    return pixels
 
 
 def _apart(one: Reading, other: Reading) -> float:
-    distance = _distances(one, other)
-    return float("inf") if np.isnan(distance).all() else float(np.nanmean(distance))
+    pixels = _pixels(one, other)
+    return float("inf") if np.isnan(pixels).all() else float(np.nanmean(pixels)) / one.diagonal
