@@ -7,7 +7,7 @@ import pytest
 from napari_fashion.coco import Dataset
 from napari_fashion.coco.categories import CategoryAnswer
 from napari_fashion.editing import operations
-from napari_fashion.editing.predictions import take_prediction
+from napari_fashion.editing.predictions import add_prediction, take_prediction
 from napari_fashion.errors import FashionError
 from small import (
     SCHEMA,
@@ -161,3 +161,34 @@ def test_another_schemas_model_is_refused(dataset) -> None:
     other = replace(SCHEMA, landmarks=tuple(n.upper() for n in SCHEMA.landmarks))
     with pytest.raises(FashionError, match="trained on this schema"):
         take_prediction(dataset, 1, prediction(), other)
+
+
+def add(dataset, image_id, *garments):
+    added = add_prediction(dataset, image_id, prediction(*garments), SCHEMA)
+    if added.edit is not None:
+        added.edit.apply(dataset)
+    return added
+
+
+def test_a_garment_that_was_asked_for_is_added_and_nothing_else_changes(dataset) -> None:
+    before = [garment.id for garment in dataset.garments_of(2)]
+    added = add(dataset, 2, predicted(TROUSERS_XY, "Shorts", 0.3))  # on top of the model's own
+    assert added.added == 1
+    ids = [garment.id for garment in dataset.garments_of(2)]
+    assert ids[:-1] == before
+    new = dataset.garment(ids[-1])
+    assert (new.source, new.category_name, new.score) == ("model:new", "Shorts", 0.3)
+    assert added.edit.label == "Add a garment"
+
+
+def test_it_is_added_where_a_person_deleted_one_and_to_a_reviewed_image(dataset) -> None:
+    operations.delete_garment(dataset, dataset.garments_of(2)[0].id).apply(dataset)
+    operations.set_reviewed(dataset, 2, True).apply(dataset)
+    assert take(dataset, 2, predicted(TROUSERS_XY, "Pants")).added == 0
+    assert add(dataset, 2, predicted(TROUSERS_XY, "Pants")).added == 1
+
+
+def test_one_without_a_category_in_the_file_is_left_out_by_name() -> None:
+    dataset = Dataset.from_document(small_document(categories=["Shirt", "Pants"]), schema=SCHEMA)
+    added = add(dataset, 3, predicted(SHIRT_XY, "Dress"))
+    assert (added.edit, added.left_out) == (None, ("Dress",))

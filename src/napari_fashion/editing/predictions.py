@@ -21,6 +21,8 @@ from napari_fashion.schema import Schema
 
 PREDICT = "Predict"
 """Label of the edits that are a model's, not a person's."""
+ADD = "Add a garment"
+"""Label of the edit with a garment that a person asked a model for."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,7 @@ def take_prediction(
     FashionError
         If the model has other landmarks than the data set.
     """
-    if schema.landmarks != dataset.schema.landmarks:
-        raise FashionError(
-            f"The model's landmarks ({schema.n_landmarks}, {schema.name!r}) are not the data "
-            f"set's ({dataset.schema.n_landmarks}, {dataset.schema.name!r}). Load a model that "
-            "was trained on this schema."
-        )
+    _require_landmarks(dataset, schema)
     if dataset.image(image_id).reviewed:
         return MergeResult(None, reviewed=True)
 
@@ -114,6 +111,34 @@ def take_prediction(
     for predicted in prediction.garments:
         taking.take(predicted)
     return taking.result()
+
+
+def add_prediction(
+    dataset: Dataset,
+    image_id: RecordId,
+    prediction: Prediction,
+    schema: Schema,
+    answer: CategoryAnswer | None = None,
+) -> MergeResult:
+    """Return the edit that adds the garments of a prediction; those that the image has stay as they are.
+
+    For a garment that a person asked for (`engine.inference.boxes`): it is added even if a person deleted
+    one there before, and to a reviewed image. Parameters and errors are those of `take_prediction`.
+    """
+    _require_landmarks(dataset, schema)
+    taking = _Taking(dataset, image_id, prediction, schema, answer)
+    for predicted in prediction.garments:
+        taking.add(predicted)
+    return taking.result(ADD, replaces=False)
+
+
+def _require_landmarks(dataset: Dataset, schema: Schema) -> None:
+    if schema.landmarks != dataset.schema.landmarks:
+        raise FashionError(
+            f"The model's landmarks ({schema.n_landmarks}, {schema.name!r}) are not the data "
+            f"set's ({dataset.schema.n_landmarks}, {dataset.schema.name!r}). Load a model that "
+            "was trained on this schema."
+        )
 
 
 class _Taking:
@@ -153,9 +178,7 @@ class _Taking:
         if any(same_garment(gone, found, sigmas) for gone in self._deleted):
             self._rejected += 1
             return
-        scores = top_categories(self._schema, predicted.category)
-        likeliest = int(predicted.category.argmax()) if predicted.category.size else -1
-        category_id = self._rule.id_of(likeliest)
+        scores, category_id = self._category_of(predicted)
         twin = _twin(self._corrected, found, self._dataset.schema)
         if twin is not None:
             self._corrected.remove(twin)
@@ -164,11 +187,21 @@ class _Taking:
             )
             self._used_categories.add(category_id)
             self._updated += 1
-        elif category_id is None:
+        else:
+            self.add(predicted)
+
+    def add(self, predicted: PredictedGarment) -> None:
+        """Take a garment as a new one; it is left out if the file has no category for it."""
+        scores, category_id = self._category_of(predicted)
+        if category_id is None:
             self._left_out.append(next(iter(scores), "garments without a category"))
         else:
             self._used_categories.add(category_id)
             self._fresh.append(self._new_record(predicted, category_id, scores))
+
+    def _category_of(self, predicted: PredictedGarment) -> tuple[dict[str, float], RecordId | None]:
+        likeliest = int(predicted.category.argmax()) if predicted.category.size else -1
+        return top_categories(self._schema, predicted.category), self._rule.id_of(likeliest)
 
     def _new_record(
         self, predicted: PredictedGarment, category_id: RecordId, scores: dict[str, float]
@@ -188,14 +221,22 @@ class _Taking:
             order=self._dataset.landmark_order(category_id),
         )
 
-    def result(self) -> MergeResult:
-        """Return what becomes of the garments that were taken."""
+    def result(self, label: str = PREDICT, *, replaces: bool = True) -> MergeResult:
+        """Return what becomes of the garments that were taken.
+
+        Parameters
+        ----------
+        label
+            Of the edit.
+        replaces
+            Whether the model's earlier garments make place.
+        """
         dataset = self._dataset
-        changes = self._renewed + self._replaced()
+        changes = self._renewed + (self._replaced() if replaces else self._inserted())
         if changes and any(record["id"] in self._used_categories for record in self._rule.new):
             added: list[Change] = [insert_record(dataset, "categories", r) for r in self._rule.new]
             changes = added + changes
-        edit = Edit(PREDICT, self._image_id, tuple(changes)) if changes else None
+        edit = Edit(label, self._image_id, tuple(changes)) if changes else None
         return MergeResult(
             edit,
             added=len(self._fresh),
@@ -216,7 +257,10 @@ class _Taking:
         removed: list[Change] = [
             remove_record(dataset, "annotations", g.id) for g in self._of_model
         ]
-        return removed + [insert_record(dataset, "annotations", record) for record in self._fresh]
+        return removed + self._inserted()
+
+    def _inserted(self) -> list[Change]:
+        return [insert_record(self._dataset, "annotations", record) for record in self._fresh]
 
 
 def _renew(
