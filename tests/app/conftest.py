@@ -52,6 +52,22 @@ def shared_window(qapp):
     window.viewer.close()
 
 
+def clear_layers(viewer):
+    """Remove all layers but our own, which take most of a second to make anew."""
+    from napari_fashion.app.viewer.layer_styles import IMAGE, KEY, OVERLAYS
+
+    ours = [layer for layer in viewer.layers if KEY in layer.metadata]
+    if [layer.name for layer in ours] != [IMAGE, *OVERLAYS]:
+        viewer.layers.clear()
+        return
+    for layer in [layer for layer in viewer.layers if layer not in ours]:
+        viewer.layers.remove(layer)
+    points = ours[-1]
+    points.mode = "select"
+    points.selected_data = set()
+    viewer.layers.selection.active = points
+
+
 @pytest.fixture
 def app(shared_window, qtbot, monkeypatch):
     """The window as it is at first, and a person at it."""
@@ -66,7 +82,7 @@ def app(shared_window, qtbot, monkeypatch):
     for name in View.__dataclass_fields__:
         setattr(window.session.view, name, getattr(first, name))
     window.session.model, window.session.model_source = None, "bundled"
-    window.viewer.layers.clear()
+    clear_layers(window.viewer)
     window.person = Person(qtbot, window.viewer)
     window.person.see()
     yield window
