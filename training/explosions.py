@@ -72,12 +72,14 @@ class Run:
     loss: str
     seed: int
     images: int = 200
+    clip: float = 10.0
 
     def recipe(self, steps: int, size: int, batch: int) -> Recipe:
         """Return its recipe."""
         values = {
             "network.backbone": self.backbone,
             "optimiser.lr": self.rate,
+            "optimiser.clip_value": self.clip,
             "augment.rotation": self.rotation,
             "augment.box_view": CUTS[self.cut],
             "inference.input_size": size,
@@ -167,6 +169,7 @@ def main() -> None:
     parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1))
     parser.add_argument("--images", type=int, default=200, help="number of photos to learn from")
+    parser.add_argument("--clip", type=float, default=10.0, help="of each gradient; 0: none")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--size", type=int, default=96, help="pixels of the input")
     parser.add_argument("--batch", type=int, default=8)
@@ -210,7 +213,7 @@ def _missing(rows: Iterable[dict[str, Any]], options: argparse.Namespace) -> Ite
         options.losses,
     )  # fmt: skip
     for seed, cut, rotation, backbone, rate, loss in grid:
-        run = Run(backbone, rate, rotation, cut, loss, seed, options.images)
+        run = Run(backbone, rate, rotation, cut, loss, seed, options.images, options.clip)
         if run not in there:
             yield run
 
