@@ -96,7 +96,7 @@ def columns(dataset: Dataset) -> Columns:
     m = len(rows)
     places = dict(zip(image_ids, range(len(image_ids)), strict=True))
     annotation_image = np.fromiter((_row(places, r.image_id) for r in rows), np.int64, m)
-    index = _Once(dataset.category_index)
+    index = Once(dataset.category_index)
     category = np.fromiter((index(r.category_id) for r in rows), np.int64, m)
     crowd = np.fromiter((r.iscrowd not in (0, None) and bool(r.iscrowd) for r in rows), np.bool_, m)
     labelled = np.zeros(m, np.int64)
@@ -232,10 +232,10 @@ def _visibilities(dataset: Dataset, found: Columns) -> npt.NDArray[np.int64]:
     every = np.arange(k)
     plain: list[Any] = []
     plain_category: list[int] = []
-    order_of = _Once(dataset.landmark_order)
+    order_of = Once(dataset.landmark_order)
     categories = found.category[~found.crowd].tolist()
     for (category_id, flat), category in zip(
-        _keypoints(dataset, found.crowd), categories, strict=True
+        keypoints_of(dataset, found.crowd), categories, strict=True
     ):
         order = order_of(category_id)
         if order is None and isinstance(flat, list) and len(flat) == 3 * k:
@@ -258,7 +258,7 @@ def _visibilities(dataset: Dataset, found: Columns) -> npt.NDArray[np.int64]:
     return seen
 
 
-class _Once:
+class Once:
     """Asks a function once for each argument; there are few categories and many annotations."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
@@ -266,6 +266,7 @@ class _Once:
         self._known: dict[Any, Any] = {}
 
     def __call__(self, key: Any) -> Any:
+        """Return the function's answer."""
         try:
             return self._known[key]
         except KeyError:
@@ -303,7 +304,8 @@ def _annotations(dataset: Dataset) -> list[_Annotation]:
     return rows
 
 
-def _keypoints(dataset: Dataset, crowd: npt.NDArray[np.bool_]) -> list[tuple[Any, Any]]:
+def keypoints_of(dataset: Dataset, crowd: npt.NDArray[np.bool_]) -> list[tuple[Any, Any]]:
+    """Return category id and ``keypoints`` of each annotation that is no crowd, in file order."""
     try:
         rows = dataset.store.bulk("annotations", _Keypoints)
         pairs = [(row.category_id, row.keypoints) for row in rows]
