@@ -1,146 +1,163 @@
-"""The window with many landmarks: next image and selection with 294 beside 8, by real key and mouse events.
+"""The window by real key and mouse events, from the event to pixels; two checkouts in one run.
 
-    scripts/with-display --virtual .venv/bin/python benchmarks/bench_window.py [--images 12] [--rounds 3]
+    scripts/with-display --virtual .venv/bin/python benchmarks/bench_window.py [--against FOLDER]
 
-Both files show drawn garments, one an image. They are opened in turns in one window; printed are medians,
-from the event until the window has drawn, and their ratio.
+FOLDER is another checkout (`git worktree add FOLDER COMMIT`), whose own source runs in a window of its
+own; both take turns. Printed are median and 95th percentile in milliseconds, and the ratios of this
+checkout to the other one. With software rendering only ratios of one run say something.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import os
+import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import napari
 import numpy as np
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from PIL import Image
 
-from napari_fashion.app.viewer.window import ANNOTATOR, window_of
 from napari_fashion.datasets.procedural import write_dataset
 
-SCHEMAS = {"8": "garments", "294": "deepfashion2"}
-LEFT = Qt.MouseButton.LeftButton
-NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
+HERE = Path(__file__).resolve().parents[1]
+WORKER = Path(__file__).with_name("window_worker.py")
+FEW, MANY = "8 landmarks", "294 landmarks"
 
 
-class Window:
-    """The window, and a person at it."""
+class Worker:
+    """The window of a checkout, in a process."""
 
-    def __init__(self) -> None:
-        self.viewer = napari.Viewer(show=True)
-        self.viewer.window.resize(1440, 900)
-        self.window = window_of(self.viewer)
-        self.dock = self.window.show_dock(ANNOTATOR)
-        self.canvas = self.viewer.window._qt_viewer.canvas.native
-        self.drawn()
+    def __init__(self, checkout: Path) -> None:
+        path = os.pathsep.join([str(checkout / "src"), os.environ.get("PYTHONPATH", "")])
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        self._answer()
 
-    @property
-    def editor(self) -> Any:
-        return self.window.session.editor
+    def do(self, *scenario: Any) -> dict[str, list[float]]:
+        assert self._process.stdin is not None
+        print(json.dumps(scenario), file=self._process.stdin, flush=True)
+        return self._answer()
 
-    def drawn(self) -> None:
-        """Let the window draw all that is due."""
-        for _ in range(5):
-            QApplication.processEvents()
+    def _answer(self) -> dict[str, list[float]]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit(f"The window ended with status {self._process.wait()}.")
+        return json.loads(line)
 
-    def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NONE) -> None:
-        self.canvas.setFocus()
-        QTest.keyClick(self.canvas, key, modifier)
-        self.drawn()
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
 
-    def click(self, xy: np.ndarray) -> None:
-        at = self._where(xy)
-        QTest.mouseMove(self.canvas, at)
-        QTest.mousePress(self.canvas, LEFT, pos=at)
-        QTest.mouseRelease(self.canvas, LEFT, pos=at)
-        self.drawn()
 
-    def _where(self, xy: np.ndarray) -> QPoint:
-        """Return the place on the canvas of a place on the image, xy pixels."""
-        centre = np.array(self.viewer.camera.center[-2:])
-        size = np.array([self.canvas.height(), self.canvas.width()])
-        y, x = size / 2 + (xy[::-1] - centre) * self.viewer.camera.zoom
-        return QPoint(round(x), round(y))
+def scenarios(folder: Path, steps: int, only: set[str]) -> list[tuple[str, list[Any]]]:
+    """Return what is done in each round: what it is called in the table, and the worker's order."""
+    files: dict[str, str] = {}
+
+    def file(name: str, **options: Any) -> str:
+        if name not in files:
+            path = write_dataset(folder / name, steps + 1, 11, scenes=0, empty=0, **options)
+            files[name] = str(path)
+        return files[name]
+
+    plans = {
+        "step": lambda: ["step", file("few"), 0.15, steps],
+        "pif": lambda: ["fields", file("few"), ["pif", "vectors"], 0.15, steps],
+        "paf": lambda: ["fields", file("few"), ["paf"], 0.15, steps],
+        "large": lambda: ["step", str(enlarged(folder, Path(file("few")))), 0.8, steps],
+        "drag": lambda: ["drags", file("few"), steps],
+        "select": lambda: ["select", file("few"), steps],
+        "step294": lambda: ["step", file("many", landmarks="deepfashion2"), 0.15, steps],
+        "select294": lambda: ["select", file("many", landmarks="deepfashion2"), steps],
+    }
+    titles = {
+        "step": "next image, 400 px",
+        "pif": "next image, PIF and vectors",
+        "paf": "next image, PAF",
+        "large": "next image, 12 megapixels",
+        "drag": "drag release",
+        "select": "next landmark",
+        "step294": "next image, 294 landmarks",
+        "select294": "next landmark, of 294",
+    }
+    return [(titles[k], plan()) for k, plan in plans.items() if not only or k in only]
+
+
+def enlarged(folder: Path, file: Path, by: float = 7.5) -> Path:
+    """Return a data set with the same images, enlarged to 12 megapixels."""
+    target = folder / "large.json"
+    if target.exists():
+        return target
+    document = json.loads(file.read_text())
+    (folder / "images").mkdir()
+    for record in document["images"]:
+        name = Path(record["file_name"]).name
+        with Image.open(next(file.parent.rglob(name))) as image:
+            larger = image.resize([round(side * by) for side in image.size])
+        larger.save(folder / "images" / name, quality=90)
+        record |= {"file_name": name, "width": larger.width, "height": larger.height}
+    for record in document["annotations"]:
+        points = record["keypoints"]
+        points[::3], points[1::3] = ([by * v for v in points[i::3]] for i in (0, 1))
+        record["bbox"] = [by * v for v in record["bbox"]]
+    target.write_text(json.dumps(document))
+    return target
 
 
 def main() -> None:
-    """Open both files in turns and print what the window takes."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--images", type=int, default=12)
+    parser.add_argument("--against", type=Path, help="another checkout to compare with")
+    parser.add_argument("--steps", type=int, default=8, help="steps of each kind in a round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="scenarios, by commas")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    found: dict[str, dict[str, list[float]]] = {count: {} for count in SCHEMAS}
+    checkouts = {"this": HERE} | ({"other": options.against} if options.against else {})
     with tempfile.TemporaryDirectory() as folder:
-        files = {
-            count: write_dataset(
-                Path(folder) / count, options.images, 11, scenes=0, empty=0, landmarks=schema
-            )
-            for count, schema in SCHEMAS.items()
-        }
-        window = Window()
+        plans = scenarios(Path(folder), options.steps, set(filter(None, options.only.split(","))))
+        workers = {name: Worker(path) for name, path in checkouts.items()}
+        found: dict[str, dict[str, list[float]]] = {title: {} for title, _ in plans}
         for turn in range(options.rounds + 1):
-            for count, file in files.items():
-                times = measure(window, file, options.images)
-                if turn:  # the first round is a warm-up
-                    for what, seconds in times.items():
-                        found[count].setdefault(what, []).extend(seconds)
-        window.window.may_discard = lambda: True
-        window.viewer.close()
-    table = {
-        what: {count: statistics.median(found[count][what]) for count in SCHEMAS}
-        for what in found["8"]
+            for title, plan in plans:
+                for name, worker in workers.items():
+                    seconds = [s for some in worker.do(*plan).values() for s in some]
+                    if turn:  # the first round is a warm-up
+                        found[title].setdefault(name, []).extend(seconds)
+        for worker in workers.values():
+            worker.close()
+    report(found, as_json=options.json)
+
+
+def report(found: dict[str, dict[str, list[float]]], *, as_json: bool) -> None:
+    """Print medians and 95th percentiles in milliseconds, and the ratios."""
+    rows = {
+        title: {
+            name: [1000 * float(np.percentile(times, q)) for q in (50, 95)]
+            for name, times in by.items()
+        }
+        for title, by in found.items()
     }
-    if options.json:
-        print(json.dumps(table))
+    if as_json:
+        print(json.dumps(rows))
         return
-    print(f"{'':<18}{'8, ms':>10}{'294, ms':>10}{'ratio':>8}")
-    for what, by in table.items():
-        few, many = by["8"], by["294"]
-        print(f"{what:<18}{1000 * few:>10.1f}{1000 * many:>10.1f}{many / few:>8.2f}")
-
-
-def measure(window: Window, file: Path, images: int) -> dict[str, list[float]]:
-    """Return the seconds of opening a file, and of each step to an image, selection and move in it."""
-    times: dict[str, list[float]] = {}
-
-    def timed(what: str, do: Callable[[], None]) -> None:
-        began = time.perf_counter()
-        do()
-        times.setdefault(what, []).append(time.perf_counter() - began)
-
-    def opened() -> None:
-        window.dock.open(file)
-        window.drawn()
-
-    timed("open", opened)
-    for _ in range(images - 1):
-        before = window.editor.image.id
-        timed("next image", lambda: window.key(Qt.Key.Key_N))
-        if window.editor.image.id == before:
-            sys.exit("The key N did not show the next image.")
-        (garment,) = window.editor.image.garments
-        visible = np.flatnonzero(garment.visibility)
-        for landmark in visible[[0, len(visible) // 2, -1]]:
-            xy = garment.xy[landmark]
-            timed("click a landmark", lambda xy=xy: window.click(xy))
-            if window.editor.selection.landmark is None:
-                sys.exit(f"A click at {xy} selected no landmark.")
-            timed("next landmark", lambda: window.key(Qt.Key.Key_J))
-        timed("move by a key", lambda: window.key(Qt.Key.Key_Right))
-        if not window.editor.can_undo:
-            sys.exit("The key Right moved no landmark.")
-        timed("undo", lambda: window.key(Qt.Key.Key_Z, CTRL))
-    return times
+    print(f"{'':<32}{'ms':>8}{'p95':>8}{'other':>9}{'p95':>8}{'ratio':>8}{'p95':>7}")
+    for title, by in rows.items():
+        line = f"{title:<32}" + "".join(f"{ms:8.0f}" for ms in by["this"])
+        if "other" in by:
+            line += f" {by['other'][0]:8.0f}{by['other'][1]:8.0f}"
+            line += "".join(f"{a / b:8.2f}" for a, b in zip(by["this"], by["other"], strict=True))
+        print(line)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QApplication
 
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.session import Session
@@ -14,7 +17,7 @@ from small import SCHEMA, SHIRT_XY, TROUSERS_XY, annotation, fields_of, small_do
 
 
 @pytest.fixture
-def viewer():
+def viewer(qapp):
     from napari.components import ViewerModel
 
     return ViewerModel()
@@ -50,7 +53,7 @@ def test_a_field_peak_lies_within_half_a_pixel_of_where_it_belongs(
     layer = layers.layer(PIF)
     for k in range(SCHEMA.n_landmarks):
         session.view.landmark = k
-        confidence = np.asarray(layer.data)
+        confidence = np.asarray(layers.layer(PIF).data)
         # The weighted mean of a symmetric bump is its peak, between the cells.
         cells = np.argwhere(confidence > 1e-6)
         weights = confidence[tuple(cells.T)]
@@ -90,6 +93,57 @@ def test_the_image_is_where_its_pixels_are(viewer, tmp_path) -> None:
     assert tuple(layer.data_to_world((96, 132))) == (96, 132)
 
 
+def test_a_large_image_lies_where_its_pixels_are_at_the_size_of_the_screen_too(
+    viewer, tmp_path
+) -> None:
+    """Reduced first, and whole once a person zooms in: in the same place, under the same camera."""
+    layers, session, xy = shown(viewer, tmp_path, (2600, 3900), 16)
+    layers.shown.canvas = lambda: (800, 600)
+    session.allow_root(tmp_path)  # read anew
+    layer = layers.layer("image")
+    assert layers.image.shape == (780, 520, 3)
+    corners = [layer.data_to_world(np.array(c) - 0.5) for c in ((0, 0), (780, 520))]
+    np.testing.assert_allclose(corners, [(-0.5, -0.5), (3899.5, 2599.5)])
+    points = layers.layer(LANDMARKS).data
+    assert sorted(map(tuple, points.tolist())) == sorted((y, x) for x, y in xy.tolist())
+    assert session.mismatch is None
+
+    viewer.camera.center, viewer.camera.zoom = (0, 1200.0, 700.0), 2.0
+    until(lambda: layers.image.shape == (3900, 2600, 3))
+    assert layer.scale.tolist() == [1, 1]
+    assert layer.translate.tolist() == [0, 0]
+    assert viewer.camera.center == (0, 1200, 700)
+    assert viewer.camera.zoom == 2
+
+
+def test_all_that_one_event_changes_is_drawn_once(viewer, dataset_file) -> None:
+    session = Session()
+    actions = Actions(session)
+    layers = Layers(session, actions, viewer)
+    session.edit(Dataset.load(dataset_file))
+    layers.draw()
+    drawn = dict.fromkeys(("image", LANDMARKS, SKELETON), 0)
+    for name in drawn:
+        layer = layers.set[name]
+        layer.events.set_data.connect(
+            lambda e: drawn.update({e.source.name: drawn[e.source.name] + 1})
+        )
+    actions.next_image()
+    actions.set_reviewed(True)
+    actions.next_landmark()
+    until(lambda: drawn["image"])
+    assert drawn == {"image": 1, LANDMARKS: 1, SKELETON: 1}
+
+
+def until(is_so) -> None:
+    """Let events come in until something is so."""
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end, "it did not come about"
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
 def test_low_confidence_is_seen_through(viewer, tmp_path) -> None:
     layers, session, _ = shown(viewer, tmp_path, (133, 97), 8)
     for landmark in (None, 3):
@@ -110,11 +164,13 @@ def test_a_hidden_layer_shows_the_image_in_view_when_it_comes_back(viewer, datas
     for names in (overlays, overlays[:2], overlays[2:]):
         for name in names:
             setattr(session.view, name, True)
+        layers.draw()
         for name in names:
             setattr(session.view, name, False)
-        session.editor.step(1)
-        session.editor.step(1)
-        session.editor.step(-1)
+        layers.draw()
+        for by in (1, 1, -1):
+            session.editor.step(by)
+            layers.draw()
         for name in overlays:
             setattr(session.view, name, True)
         assert len(layers.layer(LANDMARKS).data) == 4
@@ -133,7 +189,7 @@ def test_categories_stand_above_their_garments_inside_the_image(viewer, tmp_path
     assert x == pytest.approx(placed[:, 0].min())
     assert 0 < y <= max(placed[:, 1].min(), 533 / 20)
     session.view.category = False
-    assert not words.visible
+    assert not layers.layer(CATEGORY).visible
 
 
 def test_layers_cannot_be_moved_off_the_image(viewer, tmp_path) -> None:

@@ -22,6 +22,7 @@ from napari_fashion.images import (
     limits,
     pixel_limit,
     read_image,
+    read_reduced,
     reading,
     set_pixel_limit,
     to_rgb,
@@ -792,3 +793,50 @@ def test_arrays_of_any_type_are_converted_strip_by_strip(monkeypatch, dtype, cha
 def test_arrays_that_are_no_images_are_refused(array):
     with pytest.raises(ImageError, match="Found"):
         to_rgb(array)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_reduced_image_is_the_same_picture(tmp_path, suffix, orientation):
+    """As it stands when it is read whole, no smaller than asked for and less than twice as large."""
+    ramp = np.zeros((803, 1205, 3), np.uint8)
+    ramp[..., 0] = np.linspace(0, 255, 1205)
+    ramp[..., 1] = np.linspace(0, 255, 803)[:, None]
+    path = tmp_path / f"a.{suffix}"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(ramp).save(path, exif=exif, **({"quality": 95} if suffix == "jpg" else {}))
+    whole = read_image(path)
+    reduced = read_reduced(path, (300, 250))
+    height, width = whole.shape[:2]
+    assert reduced.size == (width, height)
+    assert not reduced.is_whole
+    share = min(300 / width, 250 / height)
+    h, w = reduced.rgb.shape[:2]
+    assert w >= width * share
+    assert h >= height * share
+    assert w < 2 * width * share + 2
+    expected = np.asarray(Image.fromarray(whole).resize((w, h), Image.Resampling.BOX))
+    assert abs(reduced.rgb.astype(int) - expected).max() <= 6
+    np.testing.assert_array_equal(read_reduced(path, (2000, 2000)).rgb, whole)
+
+
+def test_a_reduced_image_of_an_unrotated_record_is_unrotated(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((400, 600, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+    assert read_reduced(tmp_path / "a.jpg", (100, 100)).size == (400, 600)
+    reduced = read_reduced(tmp_path / "a.jpg", (100, 100), size=(600, 400))
+    assert reduced.size == (600, 400)
+    assert reduced.rgb.shape == (100, 150, 3)
+
+
+def test_a_reduced_image_has_the_limits_of_the_whole_one(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.jpg", np.zeros((400, 600, 3), np.uint8), progressive=True)
+    monkeypatch.setattr(limits, "MAX_PIXELS", 100 * 100)
+    with pytest.raises(ImageError, match="600 x 400"):
+        read_reduced(path, (50, 50))
+    monkeypatch.undo()
+    monkeypatch.setattr(reading, "MAX_SCANS", 0)
+    with pytest.raises(ImageError, match="600 x 400 pixels, which would"):
+        read_reduced(path, (50, 50))

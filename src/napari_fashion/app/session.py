@@ -115,6 +115,7 @@ class Session:
         self.folder_schema: Schema | None = None
         """What the landmarks of the next data set are if its file does not say; None: as the model has."""
         self._image_size: tuple[int, int] | None = None
+        self._size_of: RecordId | None = None
         self._fields: OrderedDict[RecordId, Fields] = OrderedDict()
 
     def notify(self, text: str, level: Level = "info") -> None:
@@ -227,6 +228,7 @@ class Session:
     def tell_image(self, size: tuple[int, int] | None, problem: Exception | None = None) -> None:
         """Note the true size of the shown image in pixels, or why it cannot be read."""
         self._image_size = size
+        self._size_of = None if self.editor is None else self.editor.image_id
         self.image_read.emit(problem)
 
     @property
@@ -236,6 +238,8 @@ class Session:
         Landmarks then lie on another image than the one that is seen.
         """
         if self.editor is None or self._image_size is None:
+            return None
+        if self.editor.image_id != self._size_of:  # it is not shown yet
             return None
         known = self.editor.image.known_size
         return (known, self._image_size) if known and known != self._image_size else None

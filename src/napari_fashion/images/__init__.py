@@ -8,7 +8,13 @@ from napari_fashion.images.limits import (
     pixel_limit,
     set_pixel_limit,
 )
-from napari_fashion.images.reading import FORMATS, image_size, read_image
+from napari_fashion.images.reading import (
+    FORMATS,
+    ReducedImage,
+    image_size,
+    read_image,
+    read_reduced,
+)
 from napari_fashion.images.roots import remember_root, remember_root_of, remembered_roots
 from napari_fashion.images.values import Rgb, to_rgb
 
@@ -19,11 +25,13 @@ __all__ = [
     "MAX_PIXELS_VARIABLE",
     "SUFFIXES",
     "ImageFolder",
+    "ReducedImage",
     "Rgb",
     "image_files",
     "image_size",
     "pixel_limit",
     "read_image",
+    "read_reduced",
     "remember_root",
     "remember_root_of",
     "remembered_roots",

@@ -31,11 +31,21 @@ class Source:
         Returns the EXIF orientation, 1 to 8.
     load
         Decodes the image.
+    reduce
+        Has `load` decode no more than needed for a size, width and height, where the format allows
+        that; returns the size that `load` gives then.
     """
 
     size: tuple[int, int]
     turn: Callable[[], int]
     load: Callable[[], Pixels]
+    reduce: Callable[[tuple[int, int]], tuple[int, int]] | None = None
+
+
+def reduce_jpeg(image: ImageFile.ImageFile, least: tuple[int, int]) -> tuple[int, int]:
+    """Have a JPEG decoded at a half, a quarter or an eighth, but no smaller than `least`."""
+    image.draft(None, least)
+    return image.size
 
 
 def turn_of(image: Image.Image, stream: BinaryIO) -> int:

@@ -6,16 +6,19 @@ import contextlib
 import importlib
 import importlib.util
 import logging
+import math
 import os
 import stat
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFile, features
+from PIL import Image, ImageFile, features
 
 from napari_fashion.errors import FashionError, ImageError
 from napari_fashion.images.decoding import (
@@ -24,6 +27,7 @@ from napari_fashion.images.decoding import (
     deep_colour,
     pillow_pixels,
     raw_mode_of,
+    reduce_jpeg,
     set_raw_mode,
     strip_of,
     turn_of,
@@ -83,7 +87,58 @@ def read_image(
     ImageError
         If the file is missing, no regular file, no image, too large, damaged, or has the wrong size.
     """
-    path = Path(path)
+    return _read(Path(path), size, exact, None).rgb
+
+
+def read_reduced(
+    path: Path | str, within: tuple[int, int], *, size: tuple[int, int] | None = None
+) -> ReducedImage:
+    """Read an image file as RGB at about the size that it is shown at: faster, and in less memory.
+
+    All that `read_image` checks is checked, of the whole file's size.
+
+    Parameters
+    ----------
+    path
+        The file.
+    within
+        Width and height in pixels of what it is shown in. The image is no smaller than it is when it
+        fills that, and less than twice as large on each side; never larger than it is.
+    size
+        As of `read_image`.
+
+    Raises
+    ------
+    ImageError
+        As of `read_image`.
+    """
+    return _read(Path(path), size, False, within)
+
+
+@dataclass(frozen=True, eq=False)
+class ReducedImage:
+    """An image at a fraction of its size.
+
+    Attributes
+    ----------
+    rgb
+        (h, w, 3) uint8 RGB.
+    size
+        Width and height in pixels of the whole image, as `read_image` gives it.
+    """
+
+    rgb: Rgb
+    size: tuple[int, int]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is not reduced."""
+        return (self.rgb.shape[1], self.rgb.shape[0]) == self.size
+
+
+def _read(
+    path: Path, size: tuple[int, int] | None, exact: bool, within: tuple[int, int] | None
+) -> ReducedImage:
     with _guarded(path), _opened(path) as stream:
         source = _header(path, stream)
         width, height = source.size
@@ -97,10 +152,18 @@ def read_image(
                 f"says {size[0]} x {size[1]}. Annotations of another version of the image "
                 "lie in the wrong place; correct width and height there, or the image."
             )
+        share = 1.0 if within is None else min(w / t for w, t in zip(within, turned, strict=True))
+        least = (math.ceil(width * share), math.ceil(height * share))
+        if share < 1 and source.reduce is not None:
+            width, height = source.reduce(least)
         pixels = source.load()
-        rgb = np.empty((turned[1], turned[0], 3), np.uint8)
+        quarter = turn in _QUARTER_TURNS
+        rgb = np.empty((width, height, 3) if quarter else (height, width, 3), np.uint8)
         convert(pixels, height, width, unturned(rgb, turn))
-        return rgb
+    factor = min(width // least[0], height // least[1]) if share < 1 else 1
+    if factor > 1:
+        rgb = np.asarray(Image.fromarray(rgb).reduce(factor))
+    return ReducedImage(rgb, turned)
 
 
 def image_size(path: Path | str, *, size: tuple[int, int] | None = None) -> tuple[int, int]:
@@ -202,7 +265,11 @@ def _header(path: Path, stream: BinaryIO) -> Source:
             f"{path}: begins like {kind.text}, but is damaged ({error}). Expected {EXPECTED}."
         ) from error
     check_size(path, *image.size)
-    return Source(image.size, lambda: turn_of(image, stream), lambda: _load(path, image, stream))
+    size = image.size
+    reduce = partial(reduce_jpeg, image) if image.format in ("JPEG", "MPO") else None
+    return Source(
+        size, lambda: turn_of(image, stream), lambda: _load(path, image, stream, size), reduce
+    )
 
 
 def _open(path: Path, name: str, stream: BinaryIO) -> ImageFile.ImageFile:
@@ -243,9 +310,11 @@ FORMATS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "AVIF", "HEIC")
 """What is read, by what a file begins with and not by its name; HEIC where pillow-heif is there."""
 
 
-def _load(path: Path, image: ImageFile.ImageFile, stream: BinaryIO) -> Pixels:
+def _load(
+    path: Path, image: ImageFile.ImageFile, stream: BinaryIO, size: tuple[int, int]
+) -> Pixels:
     if image.format in ("JPEG", "MPO") and image.info.get("progressive"):
-        _check_scans(path, image.size, stream)
+        _check_scans(path, size, stream)  # all of them are decoded of a reduced image, too
     raw_mode = raw_mode_of(image)
     if image.format == "PNG" and raw_mode == "LA;16B":
         set_raw_mode(image, "RGBA")  # four bytes a pixel: two of grey, two of alpha

@@ -43,12 +43,14 @@ class FieldLayers:
                 arrows = NO_ARROWS
                 if fields is not None:
                     arrows = layer_data.pif_arrows(fields, schema, view.landmark)
-                set_vectors(vectors, *arrows)
+                with self._layers.at_once(vectors):
+                    set_vectors(vectors, *arrows)
             if paf := self._layers.seen(PAF):
                 arrows = NO_ARROWS
                 if fields is not None:
                     arrows = layer_data.paf_arrows(fields, schema, view.edge)
-                set_vectors(paf, *arrows)
+                with self._layers.at_once(paf):
+                    set_vectors(paf, *arrows)
 
 
 def _tint(schema: Schema, landmark: int) -> Colormap:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from napari.layers import Points
@@ -16,6 +14,7 @@ from napari_fashion.app.viewer.layer_styles import CATEGORY, LANDMARKS, SKELETON
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.viewing import Selection
+from napari_fashion.images import ReducedImage
 
 
 class LandmarkLayers:
@@ -39,8 +38,8 @@ class LandmarkLayers:
         """Draw lines in a width that suits an image of some extent, pixels."""
         self._layers[SKELETON].edge_width = extent / 200
 
-    def draw(self, editor: Editor, image: NDArray[np.uint8]) -> None:
-        """Draw the garments on an image, (H, W, 3) RGB."""
+    def draw(self, editor: Editor, image: ReducedImage) -> None:
+        """Draw the garments on the image that is shown."""
         selection, garments, schema = editor.selection, editor.garments, editor.dataset.schema
         if self._session.mismatch is not None:
             garments = []  # they would lie in the wrong places
@@ -51,22 +50,25 @@ class LandmarkLayers:
                 points = layer_data.landmarks(
                     garments, schema, selection.garment_id, selection.landmark
                 )
-                self._set_points(layer, points, selection, image)
+                with self._layers.at_once(layer):
+                    self._set_points(layer, points, selection, image)
             if words := self._layers.seen(CATEGORY):
-                yx, texts = layer_data.categories(garments, selection.garment_id, image.shape[0])
-                words.data = yx
-                words.features = pd.DataFrame({"text": np.array(texts, dtype=object)})
-                if texts:
-                    words.text.color = layer_data.ink(image, yx)
+                yx, texts = layer_data.categories(garments, selection.garment_id, image.size[1])
+                with self._layers.at_once(words):
+                    words.data = yx
+                    words.features = pd.DataFrame({"text": np.array(texts, dtype=object)})
+                    if texts:
+                        words.text.color = _ink(image, yx)
             if bones := self._layers.seen(SKELETON):
-                set_vectors(bones, *layer_data.skeleton(garments, schema, selection.garment_id))
+                with self._layers.at_once(bones):
+                    set_vectors(bones, *layer_data.skeleton(garments, schema, selection.garment_id))
 
     def _set_points(
         self,
         layer: Points,
         points: layer_data.Landmarks,
         selection: Selection,
-        image: NDArray[Any],
+        image: ReducedImage,
     ) -> None:
         rows = list(zip(points.features["garment"], points.features["landmark"], strict=True))
         chosen = {self.rows[i] for i in layer.selected_data if i < len(self.rows)}
@@ -76,9 +78,9 @@ class LandmarkLayers:
         if rows:
             layer.face_color = points.face
             layer.border_color = points.border
-            layer.size = points.size * (max(image.shape[:2]) / 45)
+            layer.size = points.size * (max(image.size) / 45)
             layer.border_width = points.border_width
-            layer.text.color = layer_data.ink(image, points.yx)
+            layer.text.color = _ink(image, points.yx)
         layer.text.visible = self._session.view.names
         if selection.landmark is not None:
             chosen = {(selection.garment_id, selection.landmark)}
@@ -86,3 +88,9 @@ class LandmarkLayers:
             chosen = set()
         layer.selected_data = {i for i, row in enumerate(rows) if row in chosen}
         self.rows, self.yx = rows, points.yx.copy()
+
+
+def _ink(image: ReducedImage, yx: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the colours of names beside places, yx pixels of the whole image."""
+    share = np.divide(image.rgb.shape[:2], image.size[::-1])
+    return layer_data.ink(image.rgb, yx * share)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import numpy as np
-from napari.layers import Layer
-from numpy.typing import NDArray
+from napari.layers import Layer, Points
 from psygnal import Signal
 
 from napari_fashion.app.session import Session
 from napari_fashion.app.viewer.layer_styles import IMAGE, KEY, LANDMARKS, OVERLAYS, new_layers
+from napari_fashion.images import ReducedImage
 from napari_fashion.schema import Schema
 
 
@@ -41,8 +40,8 @@ class LayerSet:
         """Stop following the viewer."""
         self.viewer.layers.events.removed.disconnect(self._on_removed)
 
-    def __bool__(self) -> bool:
-        return bool(self._layers)
+    def __len__(self) -> int:
+        return len(self._layers)
 
     def __contains__(self, name: object) -> bool:
         return name in self._layers
@@ -76,7 +75,21 @@ class LayerSet:
         finally:
             self._drawing = False
 
-    def make(self, image: NDArray[np.uint8], schema: Schema) -> None:
+    @contextmanager
+    def at_once(self, layer: Layer) -> Iterator[None]:
+        """Set several properties of a layer; napari hears of it once, after all of them.
+
+        Each setter alone has napari slice, measure and draw the layer, and every other layer's
+        extent be asked for.
+        """
+        with ExitStack() as quiet:
+            quiet.enter_context(layer.events.blocker_all())
+            if isinstance(layer, Points):
+                quiet.enter_context(layer.text.events.blocker_all())
+            yield
+        layer.refresh(thumbnail=False)
+
+    def make(self, image: ReducedImage, schema: Schema) -> None:
         """Make all layers, in order, unless all are there."""
         if len(self._layers) == 1 + len(OVERLAYS):
             return

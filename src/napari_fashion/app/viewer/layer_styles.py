@@ -9,6 +9,7 @@ from napari.utils import Colormap
 from numpy.typing import NDArray
 
 from napari_fashion.app.viewer import layer_data
+from napari_fashion.images import ReducedImage
 from napari_fashion.schema import Schema
 
 IMAGE = "image"
@@ -57,13 +58,13 @@ CATEGORY_TEXT = {
 LANDMARK_POINTS = {"canvas_size_limits": (7, 28), **ON_TOP}
 
 
-def new_layers(image: NDArray[np.uint8], schema: Schema) -> list[Layer]:
+def new_layers(image: ReducedImage, schema: Schema) -> list[Layer]:
     """Return the layers of an image, bottom to top, without garments and fields.
 
     Parameters
     ----------
     image
-        (H, W, 3) RGB.
+        What is shown of it.
     schema
         What its landmarks mean.
     """
@@ -72,10 +73,10 @@ def new_layers(image: NDArray[np.uint8], schema: Schema) -> list[Layer]:
         "string": "{label}",
         "size": 9,
         "anchor": "upper_left",
-        "translation": (0, max(image.shape[:2]) / 90),
+        "translation": (0, max(image.size) / 90),
     }
     return [
-        Image(image, name=IMAGE),
+        Image(image.rgb, name=IMAGE),
         Image(np.zeros((1, 1)), name=PIF, **HEAT_MAP),
         Vectors(no_vectors, name=VECTORS, **ARROWS),
         Vectors(no_vectors, name=PAF, **ARROWS),

@@ -1,7 +1,8 @@
 """The napari layers of a window: they follow the session and its editor.
 
 What happens goes one way. A gesture becomes an action (`gestures`), an action an edit, and an edit
-comes back as a signal of the editor, after which this draws.
+comes back as a signal of the editor. Signals note what is to be drawn; all that one event of a person
+changed is drawn once, at its end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from napari_fashion.app.viewer.field_layers import FieldLayers
 from napari_fashion.app.viewer.gestures import Gestures
 from napari_fashion.app.viewer.image_layer import ImageLayer
 from napari_fashion.app.viewer.landmark_layers import LandmarkLayers
+from napari_fashion.app.viewer.later import Later
 from napari_fashion.app.viewer.layer_set import LayerSet
 from napari_fashion.app.viewer.layer_styles import FIELD_LAYERS, OVERLAYS
 from napari_fashion.editing.editor import Applied, Editor
@@ -33,7 +35,9 @@ class Layers:
         self.landmarks = LandmarkLayers(session, self.set)
         self.fields = FieldLayers(session, self.set)
         self.gestures = Gestures(session, actions, self.set, self.landmarks)
-        self.gestures.refused.connect(self._draw_landmarks)
+        self.gestures.refused.connect(self._ask_landmarks)
+        self._due: set[str] = set()
+        self._later = Later(self._draw)
         self._editor: Editor | None = None
         self._followed: list[tuple[Any, Any]] = []
         self._follow_session()
@@ -42,20 +46,28 @@ class Layers:
 
     def close(self) -> None:
         """Stop following."""
+        self._later.drop()
         self._follow(None)
         for signal, slot in self._followed:
             signal.disconnect(slot, missing_ok=True)
         self.gestures.close()
+        self.shown.close()
         self.set.close()
 
     @property
     def image(self) -> NDArray[np.uint8] | None:
-        """The image that is shown, (H, W, 3) RGB."""
+        """The pixels that are shown, (H, W, 3) RGB; fewer than the file has where it is large."""
+        self.draw()
         return self.shown.pixels
 
     def layer(self, name: str) -> Any:
-        """Return one of our layers, by the constants of `layer_styles`."""
+        """Return one of our layers as it is drawn, by the constants of `layer_styles`."""
+        self.draw()
         return self.set[name]
+
+    def draw(self) -> None:
+        """Draw now what is due; else it is drawn at the end of the event."""
+        self._later.now()
 
     # -- following -------------------------------------------------------------------------
 
@@ -64,11 +76,11 @@ class Layers:
         self._followed = [
             (session.opened, self._on_opened),
             (session.fields_changed, self._on_fields),
-            *((getattr(shown, name), self._on_view) for name in OVERLAYS.values()),
-            (shown.opacity, self._show_overlays),
-            (shown.names, self._draw_landmarks),
-            (shown.landmark, self._draw_fields),
-            (shown.edge, self._draw_fields),
+            *((getattr(shown, name), self._ask_view) for name in OVERLAYS.values()),
+            (shown.opacity, self._ask_view),
+            (shown.names, self._ask_landmarks),
+            (shown.landmark, self._ask_fields),
+            (shown.edge, self._ask_fields),
         ]
         for signal, slot in self._followed:
             signal.connect(slot)
@@ -76,7 +88,7 @@ class Layers:
     def _on_opened(self, editor: Editor | None) -> None:
         self._follow(editor)
         if editor is not None:
-            self._draw_image(fit=True)
+            self._ask("fit", "image")
 
     def _follow(self, editor: Editor | None) -> None:
         if self._editor is not None:
@@ -90,42 +102,57 @@ class Layers:
             editor.selection_changed.connect(self._on_selection)
 
     def _on_image(self, _: Any) -> None:
-        self._draw_image()
+        self._ask("image")
 
     def _on_changed(self, change: Applied) -> None:
         if self._editor is not None and change.image_id == self._editor.image_id:
-            self._draw_landmarks()
+            self._ask("landmarks")
 
     def _on_selection(self, _: Any) -> None:
-        self._draw_landmarks()
+        self._ask("landmarks")
 
     def _on_fields(self, image_id: Any) -> None:
         if self._editor is not None and image_id == self._editor.image_id:
-            self._draw_fields()
+            self._ask("fields")
+
+    def _ask_view(self) -> None:
+        self._ask("view", "fields", "landmarks")
+
+    def _ask_landmarks(self) -> None:
+        self._ask("landmarks")
+
+    def _ask_fields(self) -> None:
+        self._ask("fields")
+
+    def _ask(self, *parts: str) -> None:
+        self._due.update(parts)
+        self._later.ask()
 
     # -- drawing ---------------------------------------------------------------------------
 
-    def _draw_image(self, *, fit: bool = False) -> None:
+    def _draw(self) -> None:
+        due, self._due = self._due, set()
         if self._editor is None:
             return
-        self.shown.show(self._editor, fit=fit)
-        with self.set.drawing():
-            self.fields.fit(self.shown.extent)
-            self.landmarks.fit(self.shown.extent)
-        self._on_view()
-
-    def _on_view(self) -> None:
-        self._show_overlays()
-        self._draw_fields()
-        self._draw_landmarks()
-
-    def _draw_fields(self) -> None:
-        if self._editor is not None and self.set:
+        if "image" in due:
+            self._draw_image(self._editor, fit="fit" in due)
+            due = {"view", "fields", "landmarks"}
+        if not self.set:
+            return
+        if "view" in due:
+            self._show_overlays()
+        if "fields" in due:
             self.fields.draw(self._editor)
+        if "landmarks" in due and self.shown.image is not None:
+            self.landmarks.draw(self._editor, self.shown.image)
 
-    def _draw_landmarks(self) -> None:
-        if self._editor is not None and self.set and self.image is not None:
-            self.landmarks.draw(self._editor, self.image)
+    def _draw_image(self, editor: Editor, *, fit: bool) -> None:
+        before, there = self.shown.extent, len(self.set)
+        self.shown.show(editor, fit=fit)
+        if self.shown.extent != before or len(self.set) != there:
+            with self.set.drawing():
+                self.fields.fit(self.shown.extent)
+                self.landmarks.fit(self.shown.extent)
 
     def _show_overlays(self) -> None:
         view = self.session.view
@@ -135,5 +162,5 @@ class Layers:
                 if name in self.set and self.set[name].visible != getattr(view, part):
                     self.set[name].visible = getattr(view, part)
             for name in FIELD_LAYERS:
-                if name in self.set:
+                if name in self.set and self.set[name].opacity != view.opacity:
                     self.set[name].opacity = view.opacity

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import create_worker
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_fashion.app import shortcuts
 from napari_fashion.app.actions import Actions
@@ -94,6 +94,7 @@ class FashionWindow:
         """Watch over the closing of the main window; once is enough."""
         if self._guard is None:
             self._main_window = main_window
+            self.layers.shown.canvas = lambda: _inside(main_window)
             self._guard = CloseGuard(main_window, self._may_close, self._close)
             self._find_training()
 
@@ -134,6 +135,13 @@ class FashionWindow:
     def _bind_layers(self, layers: list[Any]) -> None:
         for layer in layers:
             shortcuts.bind(layer, self.actions)
+
+
+def _inside(main_window: QWidget) -> tuple[int, int]:
+    """Return width and height of what is between the docks, in pixels of the screen."""
+    middle = main_window.centralWidget() if isinstance(main_window, QMainWindow) else main_window
+    ratio = middle.devicePixelRatioF()
+    return round(middle.width() * ratio), round(middle.height() * ratio)
 
 
 _windows: dict[Any, FashionWindow] = {}
