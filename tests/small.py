@@ -12,6 +12,7 @@ from napari_fashion.coco.records import category_record
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.opening import open_editor
 from napari_fashion.engine.fields import Fields
+from napari_fashion.engine.inference.options import InferenceOptions
 from napari_fashion.engine.layers import Layers
 from napari_fashion.engine.prediction import PredictedGarment, Prediction
 from napari_fashion.schema import Schema
@@ -147,6 +148,7 @@ class FakeModel:
     def __init__(self, garments: Any = ((SHIRT_XY, "Shirt"),), model_id: str = "fake-1") -> None:
         self.schema = SCHEMA
         self.layers = Layers.of(SCHEMA, {})
+        self.inference = InferenceOptions()
         self.id = model_id
         self.garments = garments
         self.seen = 0

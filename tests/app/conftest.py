@@ -30,6 +30,17 @@ def dataset_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_fields(tmp_path_factory):
+    """Keep the fields of tests out of the person's cache."""
+    from napari_fashion.app.jobs import fields
+
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fields, "cache_folder", lambda: folder)
+        yield
+
+
 def open_window():
     """Return a shown napari window with the annotator open."""
     import napari

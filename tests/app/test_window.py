@@ -851,7 +851,7 @@ def test_removed_layers_come_back_with_the_next_image(opened) -> None:
     ours = [layer.name for layer in viewer.layers if KEY in layer.metadata]
     assert ours == ["image", *OVERLAYS]
     viewer.layers.clear()
-    opened.session.editor.go_to(0)
+    opened.person.key(Qt.Key.Key_N)
     assert len([layer for layer in viewer.layers if KEY in layer.metadata]) == 1 + len(OVERLAYS)
 
 

@@ -23,11 +23,12 @@ from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import FashionError
 from napari_fashion.schema import Schema
 
-KEPT_FIELDS = 12
-"""Fields of this many images are kept; those of an image of 400 x 533 are some 5 MB."""
+KEPT_FIELD_BYTES = 192 << 20
+"""Of fields in memory; those of an image of 400 x 533 with 8 landmarks are some 5 MB."""
 DEFAULT_SCHEMA = "garments"
 
 Level = Literal["info", "warning", "error"]
+FieldsState = Literal["ready", "computing", "none"]
 
 
 class Predictor(Protocol):
@@ -117,6 +118,7 @@ class Session:
         self._image_size: tuple[int, int] | None = None
         self._size_of: RecordId | None = None
         self._fields: OrderedDict[RecordId, Fields] = OrderedDict()
+        self._computing: RecordId | None = None
 
     def notify(self, text: str, level: Level = "info") -> None:
         """Tell the person something."""
@@ -257,16 +259,34 @@ class Session:
         self.model_changed.emit()
 
     def keep_fields(self, image_id: RecordId, fields: Fields) -> None:
-        """Keep an image's fields to be shown; the least recently viewed ones go."""
+        """Keep an image's fields to be shown; the least recently viewed ones go from memory."""
         self._fields[image_id] = fields
         self._fields.move_to_end(image_id)
-        while len(self._fields) > KEPT_FIELDS:
-            self._fields.popitem(last=False)
+        size = sum(kept.nbytes for kept in self._fields.values())
+        while size > KEPT_FIELD_BYTES and len(self._fields) > 1:
+            size -= self._fields.popitem(last=False)[1].nbytes
         self.fields_changed.emit(image_id)
 
     def fields_of(self, image_id: RecordId) -> Fields | None:
-        """Return the fields of an image if they are kept."""
+        """Return the fields of an image if they are in memory; it waits for nothing."""
         fields = self._fields.get(image_id)
         if fields is not None:
             self._fields.move_to_end(image_id)
         return fields
+
+    def has_fields(self, image_id: RecordId) -> bool:
+        """Whether the fields of an image are in memory."""
+        return image_id in self._fields
+
+    def fields_state(self, image_id: RecordId) -> FieldsState:
+        """Return whether an image's fields can be shown, will be soon, or have to be predicted."""
+        if self.has_fields(image_id):
+            return "ready"
+        return "computing" if image_id == self._computing and self.model is not None else "none"
+
+    def tell_computing(self, image_id: RecordId | None) -> None:
+        """Note of which image fields are being computed to be shown; None: of none."""
+        before, self._computing = self._computing, image_id
+        for changed in dict.fromkeys((before, image_id)):
+            if changed is not None and before != image_id:
+                self.fields_changed.emit(changed)

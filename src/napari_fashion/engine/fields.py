@@ -110,6 +110,14 @@ class Fields:
         """Height and width (H, W) in cells."""
         return int(self.pif_confidence.shape[1]), int(self.pif_confidence.shape[2])
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays: list[Float32] = [getattr(self, name) for name in _ARRAYS]
+        if self.pif_visible is not None:
+            arrays.append(self.pif_visible)
+        return sum(array.nbytes for array in arrays)
+
     def to_pixels(self, xy_cells: ArrayLike) -> NDArray[np.float64]:
         """Turn positions in cells into pixels of the original image; (..., 2) to (..., 2)."""
         xy = np.array(xy_cells, np.float64)

@@ -11,6 +11,7 @@ from napari_fashion.images.limits import (
 from napari_fashion.images.reading import (
     FORMATS,
     ReducedImage,
+    image_digest,
     image_size,
     read_image,
     read_reduced,
@@ -27,6 +28,7 @@ __all__ = [
     "ImageFolder",
     "ReducedImage",
     "Rgb",
+    "image_digest",
     "image_files",
     "image_size",
     "pixel_limit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import importlib.util
 import logging
@@ -187,6 +188,22 @@ def image_size(path: Path | str, *, size: tuple[int, int] | None = None) -> tupl
         if (width, height) == size or source.turn() not in _QUARTER_TURNS:
             return width, height
         return height, width
+
+
+def image_digest(path: Path | str) -> str:
+    """Return the SHA-256 of an image file's bytes.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, no regular file, or too large.
+    """
+    path = Path(path)
+    with _guarded(path), _opened(path) as stream:
+        digest = hashlib.sha256()
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+        return digest.hexdigest()
 
 
 @contextlib.contextmanager

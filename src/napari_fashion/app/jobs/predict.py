@@ -234,10 +234,10 @@ def _predict(
         yield model
     with announce_compiling(notify):
         for task in tasks:
-            yield _predict_image(model, task, folder)
+            yield predict_image(model, task, folder)
 
 
-def _predict_image(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
+def predict_image(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
     """Predict one image; what goes wrong is this image's problem, whatever it is."""
     try:
         image = read_image(folder.path(task.file_name), size=task.size, exact=True)

@@ -13,6 +13,7 @@ from napari_fashion.app import shortcuts
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.guard import Guard
 from napari_fashion.app.jobs.export import ExportJob
+from napari_fashion.app.jobs.fields import FieldsJob
 from napari_fashion.app.jobs.predict import PredictJob, load_model
 from napari_fashion.app.jobs.problems import ProblemsJob
 from napari_fashion.app.jobs.train import TrainJob
@@ -42,6 +43,7 @@ class FashionWindow:
         self.offers = Offers(self.session, self.actions)  # follows before the layers draw
         self.layers = Layers(self.session, self.actions, viewer)
         self.predicting = PredictJob(self.session)
+        self.computing = FieldsJob(self.session)
         self.training = TrainJob()
         self.checking = ProblemsJob()
         self.exporting = ExportJob(self.session)
@@ -113,6 +115,7 @@ class FashionWindow:
 
     def _close(self) -> None:
         self.predicting.close()
+        self.computing.close()
         self.checking.close()
         self.exporting.close()
         run, process = self.training.run, self.training.let_go()
