@@ -3,7 +3,7 @@
     python training/uncertainty.py photos:test --model bundled
     python training/uncertainty.py people:test --model people --tolerance 0.05
 
-Each image is predicted; the expected number of corrections (`editing.uncertainty`, the order of the queue)
+Each image is predicted; the expected number of corrections (`coco.uncertainty`, the order of the queue)
 is compared with the number that the truth asks for (`editing.corrections`), and with the mean error of the
 landmarks that both have. Beside it the lowest score of a landmark or category, and the mean score.
 Spearman's rho with a 95 % interval: bootstrap over images.
@@ -18,12 +18,12 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from napari_fashion.coco import Dataset, Garment
+from napari_fashion.coco.uncertainty import expected_corrections
 from napari_fashion.datasets.opening import open_source
 from napari_fashion.datasets.source import Source
 from napari_fashion.editing.comparison import Reading, compare
 from napari_fashion.editing.corrections import TOLERANCE, corrections
 from napari_fashion.editing.predictions import take_prediction
-from napari_fashion.editing.uncertainty import expected_corrections
 from napari_fashion.engine.model_set import load_model
 from napari_fashion.images import read_image
 
