@@ -56,3 +56,4 @@ def reference_dir() -> Path:
 def _own_state(tmp_path_factory, monkeypatch):
     """Journals of folders that cannot be written go to the state folder: not to the user's."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))

@@ -14,6 +14,11 @@ def data_folder() -> Path:
     return Path(platformdirs.user_data_path(APP, appauthor=False))
 
 
+def config_folder() -> Path:
+    """Return the folder of settings: a person's own keys."""
+    return Path(platformdirs.user_config_path(APP, appauthor=False))
+
+
 def cache_folder() -> Path:
     """Return the folder of what can be made again."""
     return Path(platformdirs.user_cache_path(APP, appauthor=False))

@@ -83,12 +83,12 @@ def clear_layers(viewer):
 def app(shared_window, qtbot, monkeypatch):
     """The window as it is at first, and a person at it."""
     from napari_fashion.app.session import View
-    from napari_fashion.app.widgets import annotator, files
+    from napari_fashion.app.widgets import files, filing
 
     from .driving import Person
 
     monkeypatch.setattr(files, "ask_unsaved", lambda *_, **__: "later")
-    monkeypatch.setattr(annotator, "ask_schema", lambda parent, folder, usual: usual)
+    monkeypatch.setattr(filing, "ask_schema", lambda parent, folder, usual: usual)
     window, first = shared_window, View()
     for name in View.__dataclass_fields__:
         setattr(window.session.view, name, getattr(first, name))

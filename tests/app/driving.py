@@ -66,6 +66,15 @@ class Person:
         self.qtbot.keyClick(self.canvas, key, modifier)
         self.see()
 
+    def press_landmark(self, table: Any, landmark: int, column: Any) -> None:
+        """Click a cell of the table of landmarks."""
+        index = table.rows.index(table.rows.place(landmark), column)
+        at = table.visualRect(index).center()
+        assert table.isVisible()
+        assert table.viewport().rect().contains(at)
+        self.qtbot.mouseClick(table.viewport(), LEFT, pos=at)
+        self.see()
+
     def press(self, button: QWidget) -> None:
         """Click a button."""
         assert button.isVisible()

@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QInputDialog
 
-from napari_fashion.app.widgets import annotator, files
+from napari_fashion.app.widgets import files, filing
 from napari_fashion.app.widgets.export_dialog import ExportDialog
 from napari_fashion.app.widgets.schema_question import ask_schema
 from napari_fashion.coco import Dataset
@@ -71,7 +71,7 @@ def test_what_the_menu_exports_is_what_the_command_exports(opened, tmp_path, for
         opened.person.press(ok(dialog))
 
     in_dialog(ExportDialog, fill)
-    opened.dock.data.other_format.trigger()
+    opened.dock.menu.other_format.trigger()
     ended(opened)
     assert f"images to {out}." in opened.dock.message.text()
     dataset = Dataset.load(tmp_path / "small.json")
@@ -110,7 +110,7 @@ def test_a_folder_that_is_taken_cannot_be_exported_to(opened, tmp_path):
 
     seen, squeezed = [], []
     in_dialog(ExportDialog, look)
-    opened.dock.data.other_format.trigger()
+    opened.dock.menu.other_format.trigger()
     assert squeezed == [0, 0, 0]
     ((text, enabled),) = seen
     assert "expected a new or empty folder" in text
@@ -145,16 +145,16 @@ def test_an_export_is_canceled_and_leaves_nothing(opened, tmp_path):
     opened.exporting.progress.connect(lambda *counts: told.append(counts))
     opened.exporting.start(opened.session.editor.dataset, tmp_path / "out", form, ExportOptions())
     opened.person.qtbot.waitUntil(begun.is_set, timeout=30_000)
-    assert dock.data.cancel_export.isVisible()
-    assert not dock.data.other_format.isEnabled()
-    dock.data.cancel_export.trigger()
+    assert dock.menu.cancel_export.isVisible()
+    assert not dock.menu.other_format.isEnabled()
+    dock.menu.cancel_export.trigger()
     gate.set()
     ended(opened)
     assert dock.message.text() == "The export was canceled; nothing was written."
     assert not [p for p in tmp_path.iterdir() if p.name == "out" or p.suffix == ".tmp"]
     assert (told[0], told[-1]) == ((0, 3), (0, 0))
-    assert not dock.data.cancel_export.isVisible()
-    assert dock.data.other_format.isEnabled()
+    assert not dock.menu.cancel_export.isVisible()
+    assert dock.menu.other_format.isEnabled()
 
 
 def test_an_export_that_fails_says_why(opened, tmp_path):
@@ -190,7 +190,7 @@ def choose(text):
 @pytest.fixture
 def asking(app, monkeypatch):
     """The window with the question itself, which other tests answer."""
-    monkeypatch.setattr(annotator, "ask_schema", ask_schema)
+    monkeypatch.setattr(filing, "ask_schema", ask_schema)
     monkeypatch.setattr(files, "ask_pending", lambda *_, conflict: "restore")
     monkeypatch.setattr(files, "ask_save_place", lambda *_: "save")
     monkeypatch.setattr(app.dock, "_last_schema", None)

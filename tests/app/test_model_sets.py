@@ -31,14 +31,14 @@ def loaded(app, dataset_file, set_file, qtbot, monkeypatch):
     app.open(dataset_file)
     monkeypatch.setattr(files, "ask_model", lambda *_: set_file)
     with qtbot.waitSignal(app.session.model_changed, timeout=60_000):
-        app.dock.predict.models.actions()[-1].trigger()
+        app.dock.menu.models.actions()[-1].trigger()
     return app
 
 
 def test_a_set_is_loaded_and_predicts(loaded, qtbot):
     session, editor = loaded.session, loaded.session.editor
     assert session.model.id.startswith("combined-")
-    assert loaded.dock.predict.model.text() == f"Model: {session.model.id}"
+    assert loaded.dock.menu.models.title() == f"Model: {session.model.id}"
     editor.go_to_image(3)
     assert not editor.image.garments
     loaded.predict()

@@ -63,7 +63,7 @@ def go_round(app, tmp_path, path, model, source, monkeypatch) -> None:
     dock.open(path)
     editor, session = app.session.editor, app.session
     session.use_model(model, source)
-    person.press(dock.predict.predict_all)
+    dock.menu.everything.trigger()
     qtbot.waitUntil(lambda: not app.predicting.running, timeout=120_000)
     found = [image for image in editor.dataset.images if image.garments]
     assert len(found) >= 0.8 * editor.n_images
@@ -82,11 +82,11 @@ def go_round(app, tmp_path, path, model, source, monkeypatch) -> None:
     assert garment.visibility[k] == 1
     person.key(Qt.Key.Key_C)
     box = dock.garments.rows[0].category
-    qtbot.keyClicks(box.lineEdit(), "Skirt")
-    qtbot.keyClick(box.lineEdit(), Qt.Key.Key_Return)
+    qtbot.keyClicks(box.popup.field, "Skirt")
+    qtbot.keyClick(box.popup.field, Qt.Key.Key_Return)
     assert garment.category_name == "Skirt"
     for _ in range(3):
-        person.press(dock.history.undo)
+        person.press(dock.file.undo)
     assert garment.xy[k] == pytest.approx(start)
     assert (garment.visibility[k], garment.touched_by_human) == (2, False)
     for _ in range(3):
@@ -102,7 +102,7 @@ def go_round(app, tmp_path, path, model, source, monkeypatch) -> None:
 
     target = tmp_path / "export.json"
     monkeypatch.setattr(files, "ask_save", lambda *_: target)
-    dock.data.export_all.emit()
+    dock.menu.all_images.trigger()
     coco = COCO(str(target))
     assert len(coco.getImgIds()) == editor.n_images
     (exported,) = coco.loadAnns([garment.id])
@@ -128,7 +128,7 @@ def go_round(app, tmp_path, path, model, source, monkeypatch) -> None:
     assert not editor.image.reviewed
     dock.message.clear()
     before = len(editor.history)
-    person.press(dock.predict.predict)
+    person.press(dock.work.predict)
     qtbot.waitUntil(lambda: not app.predicting.running, timeout=60_000)
     assert session.fields_of(editor.image_id) is not None
     said = re.match(r"(\d+) garments? found", dock.message.text())

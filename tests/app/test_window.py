@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_fashion.app.viewer import window as window_module
 from napari_fashion.app.viewer.layer_styles import (
@@ -24,6 +24,7 @@ from napari_fashion.app.viewer.layer_styles import (
 from napari_fashion.app.viewer.window import window_of
 from napari_fashion.app.viewer.writer import write_landmarks
 from napari_fashion.app.widgets import files
+from napari_fashion.app.widgets.landmark_table import Column
 from napari_fashion.app.widgets.merge import MergeDialog
 from napari_fashion.coco import Dataset
 from napari_fashion.editing import operations
@@ -167,7 +168,7 @@ def test_arrow_keys_nudge_and_are_one_step_of_undo(opened) -> None:
     assert xy_of(opened, 11, 0) == [40, 20]
 
 
-def test_walking_through_images(opened) -> None:
+def test_walking_through_images(opened, monkeypatch) -> None:
     editor, navigation = opened.session.editor, opened.dock.navigation
     opened.person.key(Qt.Key.Key_N)
     assert editor.index == 1
@@ -177,25 +178,22 @@ def test_walking_through_images(opened) -> None:
     opened.person.press(navigation.previous)
     opened.person.key(Qt.Key.Key_P)
     assert editor.index == 0
-    navigation.number.setFocus()
-    opened.person.qtbot.keyClicks(navigation.number.lineEdit(), "3")
-    navigation.number.lineEdit().selectAll()
-    opened.person.qtbot.keyClicks(navigation.number.lineEdit(), "2")
-    opened.person.qtbot.keyClick(navigation.number, Qt.Key.Key_Return)
+    monkeypatch.setattr(QInputDialog, "getInt", lambda *asked: (asked[5] - 1, True))
+    opened.dock.menu.go_to_action.trigger()
     assert editor.index == 1
-    assert not opened.predicting.running  # Return was for the number
     assert navigation.file_name.text() == "2.png"
     assert len(opened.layers.layer(LANDMARKS).data) == 4
 
 
-def test_reviewed_by_key_and_by_box(opened) -> None:
+def test_reviewed_by_key_is_shown_as_status(opened) -> None:
     editor = opened.session.editor
     opened.person.key(Qt.Key.Key_R)
     assert editor.image.reviewed
-    assert opened.dock.navigation.reviewed.isChecked()
-    opened.person.press(opened.dock.navigation.reviewed)
+    assert opened.dock.navigation.status.text() == "reviewed"
+    opened.person.key(Qt.Key.Key_R)
     assert not editor.image.reviewed
-    assert opened.dock.data.name.text().endswith("●")
+    assert opened.dock.navigation.status.text() == "edited"  # a file's garments are a person's
+    assert opened.dock.file.state.text() == "Not saved"
 
 
 def test_keys_walk_through_the_landmarks_and_selects_the_point(opened) -> None:
@@ -209,13 +207,16 @@ def test_keys_walk_through_the_landmarks_and_selects_the_point(opened) -> None:
 
 
 def test_landmark_rows_select_and_set_visibility(opened) -> None:
-    rows = opened.dock.landmarks.rows
-    assert [row.name.text() for row in rows][:3] == ["left collar", "right collar", "left sleeve"]
-    opened.person.press(rows[2])
+    person, table = opened.person, opened.dock.landmarks.table
+    assert [row.name for row in table.rows.rows][:3] == ["left collar", "right collar", "left sleeve"]
+    person.press_landmark(table, 2, Column.NAME)
     assert opened.session.editor.selection.landmark == 2
-    opened.person.press(rows[2].visibility.button(1))
-    assert opened.session.editor.dataset.garment(11).visibility[2] == 1
-    assert rows[2].visibility.checkedId() == 1
+    person.press_landmark(table, 3, Column.HIDDEN)
+    assert opened.session.editor.selection.landmark == 3
+    assert opened.session.editor.dataset.garment(11).visibility[3] == 1
+    assert table.rows.rows[3].shape == "hidden"
+    person.press_landmark(table, 3, Column.ABSENT)
+    assert opened.session.editor.dataset.garment(11).visibility[3] == 0
 
 
 def test_missing_landmarks_are_placed_by_clicks_one_after_the_other(opened) -> None:
@@ -310,14 +311,15 @@ def test_pasted_points_are_refused(opened) -> None:
 def test_the_category_is_chosen_by_typing(opened) -> None:
     person, editor = opened.person, opened.session.editor
     person.key(Qt.Key.Key_C)
-    combo = opened.dock.garments.rows[0].category
-    assert opened.dock.focusWidget() in (combo, combo.lineEdit())
-    person.qtbot.keyClicks(combo.lineEdit(), "Dress")
-    person.qtbot.keyClick(combo.lineEdit(), Qt.Key.Key_Return)
+    popup = opened.dock.garments.rows[0].category.popup
+    assert popup.isVisible()
+    person.qtbot.keyClicks(popup.field, "dre")
+    person.qtbot.keyClick(popup.field, Qt.Key.Key_Return)  # the first match
+    assert not popup.isVisible()
     person.see()
     assert editor.garments[0].category_name == "Dress"
     assert editor.undo_label == "Set category Dress"
-    assert len(opened.dock.landmarks.rows) == 8  # a dress may have a waistline
+    assert len(opened.dock.landmarks.table.rows.rows) == 8  # a dress may have a waistline
 
 
 def test_left_and_right_are_swapped(opened) -> None:
@@ -331,12 +333,12 @@ def test_predict_fills_in_garments_and_fields(opened) -> None:
     person, editor = opened.person, opened.session.editor
     opened.session.use_model(FakeModel(), "fake")
     editor.go_to(2)
-    person.press(opened.dock.predict.predict)
+    person.press(opened.dock.work.predict)
     person.qtbot.waitUntil(lambda: not opened.predicting.running)
     (garment,) = editor.garments
     assert garment.source == "model:fake-1"
-    assert opened.dock.garments.rows[0].source.text() == "model"
-    assert opened.dock.garments.rows[0].score.text() == "86%"
+    assert opened.dock.garments.rows[0].number.toolTip().startswith("Found by model:fake-1")
+    assert opened.dock.garments.rows[0].score.text() == "86 %"
     assert opened.dock.message.text() == "1 garment found."
     person.press(opened.dock.overlays.boxes["pif"])
     assert opened.layers.layer(PIF).visible
@@ -368,7 +370,7 @@ def test_predicted_hidden_landmarks_are_rings_and_are_corrected_like_a_persons(o
     person, editor = opened.person, opened.session.editor
     opened.session.use_model(TellingModel(), "telling")
     editor.go_to(2)
-    person.press(opened.dock.predict.predict)
+    person.press(opened.dock.work.predict)
     person.qtbot.waitUntil(lambda: not opened.predicting.running)
     (garment,) = editor.garments
     assert garment.visibility.tolist() == [2, 1, 2, 1, 0, 0, 2, 1]
@@ -376,16 +378,16 @@ def test_predicted_hidden_landmarks_are_rings_and_are_corrected_like_a_persons(o
     hollow = points.face_color[:, 3] == 0
     assert (hollow == (points.features["visibility"] == 1)).all()
     assert hollow.sum() == 3
-    rows = {row.landmark: row for row in opened.dock.landmarks.rows}
-    assert [rows[k].score.text() for k in (0, 1)] == ["visible, 97 %", "hidden, 83 %"]
-    assert not rows[1].source.isVisibleTo(rows[1])
-    person.press(rows[1].visibility.button(2))
+    table = opened.dock.landmarks.table
+    assert [table.rows.rows[k].shape for k in (0, 1)] == ["visible", "hidden"]
+    assert table.rows.rows[1].exception == ""
+    assert "hidden with 83 %" in table.rows.rows[1].told
+    person.press_landmark(table, 1, Column.VISIBLE)
     assert editor.undo_label == "Set right collar visible"
     assert editor.garments[0].visibility[1] == 2
-    assert (rows[1].score.text(), rows[1].source.text()) == ("", "human")
-    assert rows[1].source.isVisibleTo(rows[1])
+    assert table.rows.rows[1].exception == "●"
     person.key(Qt.Key.Key_Z, CTRL)
-    assert rows[1].score.text() == "hidden, 83 %"
+    assert table.rows.rows[1].exception == ""
 
 
 def test_predict_keeps_what_a_person_did(opened) -> None:
@@ -398,7 +400,7 @@ def test_predict_keeps_what_a_person_did(opened) -> None:
     person.qtbot.waitUntil(lambda: not opened.predicting.running)
     assert xy_of(opened, 12, 6) == moved
     assert editor.dataset.garment(12).landmark_sources[7] == "model:fake-1"
-    assert opened.dock.garments.rows[0].source.text() == "corrected"
+    assert "Corrected by a person" in opened.dock.garments.rows[0].number.toolTip()
 
 
 def test_predict_all_leaves_reviewed_images_and_is_undone_one_by_one(opened) -> None:
@@ -406,12 +408,12 @@ def test_predict_all_leaves_reviewed_images_and_is_undone_one_by_one(opened) -> 
     model = FakeModel()
     opened.session.use_model(model, "fake")
     person.key(Qt.Key.Key_R)
-    person.press(opened.dock.predict.predict_all)
+    opened.dock.menu.everything.trigger()
     person.qtbot.waitUntil(lambda: not opened.predicting.running)
     assert model.seen == 2
     assert [edit.image_id for edit in editor.history[1:]] == [2, 3]
     assert editor.index == 0
-    assert not opened.dock.predict.progress.isVisible()
+    assert not opened.dock.running.isVisible()
 
 
 def test_undo_while_all_is_predicted_is_of_what_one_sees(opened) -> None:
@@ -419,7 +421,7 @@ def test_undo_while_all_is_predicted_is_of_what_one_sees(opened) -> None:
     opened.session.use_model(FakeModel(), "fake")
     person.drag((40, 20), (55, 33))
     person.key(Qt.Key.Key_R)
-    person.press(opened.dock.predict.predict_all)
+    opened.dock.menu.everything.trigger()
     person.qtbot.waitUntil(lambda: not opened.predicting.running)
     predicted = [edit for edit in editor.history if edit.image_id != 1]
     assert len(predicted) == 2
@@ -437,25 +439,25 @@ def test_results_leave_what_can_be_redone(opened) -> None:
     person.drag((40, 20), (55, 33))
     person.key(Qt.Key.Key_Z, CTRL)
     person.key(Qt.Key.Key_N)
-    person.press(opened.dock.predict.predict)
+    person.press(opened.dock.work.predict)
     person.qtbot.waitUntil(lambda: not opened.predicting.running)
     person.key(Qt.Key.Key_P)
-    assert opened.dock.history.redo.toolTip().startswith("Redo Move left collar")
+    assert opened.dock.file.redo.toolTip().startswith("Redo: Move left collar")
     person.key(Qt.Key.Key_Y, CTRL)
     assert np.allclose(xy_of(opened, 11, 0), (55, 33), atol=0.3)
 
 
 def test_a_packaged_model_is_loaded_by_its_name(opened) -> None:
     """From the menu of *Load…*; it has layers, and its fields are shown as one."""
-    predict = opened.dock.predict
-    entry = {action.text().partition(":")[0]: action for action in predict.models.actions()}
+    menu = opened.dock.menu
+    entry = {action.text().partition(":")[0]: action for action in menu.models.actions()}
     assert [name for name in entry if name] == [*PACKAGED_MODELS, "From a file…"]
     entry["people"].trigger()
     opened.person.qtbot.waitUntil(lambda: opened.session.model is not None, timeout=60_000)
     assert opened.session.model.id.startswith("people-")
     assert opened.session.model_source == "people"
-    assert predict.model.text() == f"Model: {opened.session.model.id}"
-    opened.person.press(predict.predict)
+    assert menu.models.title() == f"Model: {opened.session.model.id}"
+    opened.person.press(opened.dock.work.predict)
     opened.person.qtbot.waitUntil(lambda: not opened.predicting.running, timeout=60_000)
     fields = opened.session.fields_of(opened.session.editor.image_id)
     assert fields.n_landmarks == len(SCHEMA.landmarks)
@@ -472,7 +474,7 @@ def test_a_model_that_loads_late_gives_way_to_the_one_chosen_meanwhile(opened, m
         return late
 
     monkeypatch.setattr(jobs, "load_model", load)
-    opened.person.press(opened.dock.predict.predict)
+    opened.person.press(opened.dock.work.predict)
     opened.session.use_model(other, "elsewhere")
     chosen.set()
     opened.person.qtbot.waitUntil(lambda: not opened.predicting.running)
@@ -489,16 +491,16 @@ def test_predict_without_a_model_says_what_to_do(opened, monkeypatch) -> None:
         raise CheckpointError("The package has no bundled model here; install the released one.")
 
     monkeypatch.setattr(jobs, "load_model", missing)
-    opened.person.press(opened.dock.predict.predict)
+    opened.person.press(opened.dock.work.predict)
     opened.person.qtbot.waitUntil(lambda: not opened.predicting.running)
     assert "no bundled model" in opened.dock.message.text()
-    assert opened.dock.predict.predict.isEnabled()
+    assert opened.dock.work.predict.isEnabled()
 
 
 def test_a_missing_image_is_told_and_the_rest_goes_on(opened, tmp_path) -> None:
     (tmp_path / "2.png").unlink()
     opened.session.use_model(FakeModel(), "fake")
-    opened.person.press(opened.dock.predict.predict_all)
+    opened.dock.menu.everything.trigger()
     opened.person.qtbot.waitUntil(lambda: not opened.predicting.running)
     assert "2.png" in opened.dock.message.text()
     assert [e.image_id for e in opened.session.editor.history] == [3]
@@ -515,20 +517,20 @@ def test_save_writes_the_opened_file_and_asks_once(opened, tmp_path, monkeypatch
         "ask_save_place",
         lambda _, name: asked.append(name) or (None if len(asked) == 1 else "save"),
     )
-    person, save = opened.person, opened.dock.data.save_button
+    person, save = opened.person, opened.dock.menu.save_action
     person.key(Qt.Key.Key_R)
-    person.press(save)  # the person thinks better of it
+    save.trigger()  # the person thinks better of it
     assert opened.session.editor.dirty
     assert path.read_text() == before
-    person.press(save)
+    save.trigger()
     assert not opened.session.editor.dirty
     person.key(Qt.Key.Key_R)
-    person.press(save)
+    save.trigger()
     assert asked == ["small.json"] * 2
     assert json.loads(path.read_text())["images"][0]["fashion"] == {"reviewed": False}
     opened.dock.open(path)
     person.key(Qt.Key.Key_R)
-    person.press(save)
+    save.trigger()
     assert len(asked) == 2  # once a file, not once a window
 
 
@@ -537,8 +539,8 @@ def test_save_as_goes_on_in_another_file(opened, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(files, "ask_save_place", lambda *_: "save as")
     monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "other.json")
     opened.person.key(Qt.Key.Key_R)
-    opened.person.press(opened.dock.data.save_button)
-    assert opened.dock.data.name.text() == "other.json"
+    opened.dock.menu.save_action.trigger()
+    assert opened.dock.file.name.text() == "other.json"
     assert (tmp_path / "small.json").read_text() == before
     assert json.loads((tmp_path / "other.json").read_text())["images"][0]["fashion"]["reviewed"]
 
@@ -601,7 +603,7 @@ def test_a_file_that_another_program_changed_is_asked_about(
         return dialog.DialogCode.Accepted
 
     monkeypatch.setattr(MergeDialog, "exec", decide)
-    opened.person.press(opened.dock.data.save_button)
+    opened.dock.menu.save_action.trigger()
     assert asked == ["small.json: another program changed this file since it was read."]
     editor, saved = opened.session.editor, json.loads(dataset_file.read_text())
     assert decided == (["Records that both changed"] if answer == "merge" else [])
@@ -643,13 +645,13 @@ def test_the_merge_dialog_shows_both_sides(qtbot) -> None:
 def test_an_earlier_version_is_restored(opened, dataset_file, monkeypatch) -> None:
     monkeypatch.setattr(files, "ask_save_place", lambda *_: "save")
     before = dataset_file.read_text()
-    assert not opened.dock.data.earlier.isEnabled()
+    assert not opened.dock.menu.earlier.isEnabled()
     opened.person.key(Qt.Key.Key_R)
-    opened.person.press(opened.dock.data.save_button)
-    assert opened.dock.data.earlier.isEnabled()
+    opened.dock.menu.save_action.trigger()
+    assert opened.dock.menu.earlier.isEnabled()
     seen = []
     monkeypatch.setattr(files, "ask_version", lambda _, names: seen.append(names) or 0)
-    opened.dock.data.earlier.trigger()
+    opened.dock.menu.earlier.trigger()
     assert len(seen[0]) == 1
     assert dataset_file.read_text() == before
     assert not opened.session.editor.image.reviewed
@@ -662,7 +664,7 @@ def test_the_oldest_version_can_be_restored_though_work_is_saved_first(
     opened.session.editor.select(11, 0)
     for _ in range(6):
         opened.person.key(Qt.Key.Key_Right)
-        opened.person.press(opened.dock.data.save_button)
+        opened.dock.menu.save_action.trigger()
     opened.person.key(Qt.Key.Key_Right)  # not saved yet
     monkeypatch.setattr(files, "ask_unsaved", lambda *_, **__: "save")
     chosen = []
@@ -673,7 +675,7 @@ def test_the_oldest_version_can_be_restored_though_work_is_saved_first(
         return len(names) - 1
 
     monkeypatch.setattr(files, "ask_version", oldest)
-    opened.dock.data.earlier.trigger()
+    opened.dock.menu.earlier.trigger()
     assert dataset_file.read_bytes() == chosen[0]
 
 
@@ -682,7 +684,7 @@ def test_a_data_set_open_elsewhere_can_be_looked_at(app, dataset_file) -> None:
     app.dock.open(dataset_file)
     app.person.see()
     assert "open elsewhere" in app.dock.message.text()
-    assert app.dock.data.name.text() == "small.json  (read only)"
+    assert (app.dock.file.name.text(), app.dock.file.state.text()) == ("small.json", "Read-only")
     app.person.drag((40, 20), (55, 33))
     assert xy_of(app, 11, 0) == [40, 20]
     assert shown_at(app, 11, 0) == [40, 20]
@@ -715,10 +717,10 @@ def test_oddities_are_told_from_the_background(app, dataset_file, qtbot) -> None
 
 def test_export_of_reviewed_images(opened, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(files, "ask_save", lambda *_: tmp_path / "out.json")
-    opened.dock.data.export_reviewed.emit()
+    opened.dock.menu.only_reviewed.trigger()
     assert "No image is marked" in opened.dock.message.text()
     opened.person.key(Qt.Key.Key_R)
-    opened.dock.data.export_reviewed.emit()
+    opened.dock.menu.only_reviewed.trigger()
     written = json.loads((tmp_path / "out.json").read_text())
     assert [i["id"] for i in written["images"]] == [1]
 
@@ -732,13 +734,13 @@ def test_export_over_the_saved_work_asks_and_is_no_save(
     questions = []
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(work), ""))
     monkeypatch.setattr(files, "ask", lambda *asked: questions.append(asked[2]) or answer)
-    opened.dock.data.export_all.emit()
+    opened.dock.menu.all_images.trigger()
     (question,) = questions
     assert "your work is saved in" in question
     ids = [record["id"] for record in json.loads(work.read_text())["annotations"]]
     assert ids == ([11] if answer else [11, 12])  # the model's is left out of an export
     assert editor.dirty == answer
-    assert opened.dock.data.name.text().endswith("●") == answer
+    assert (opened.dock.file.state.text() == "Not saved") == answer
 
 
 def test_napari_export_over_the_saved_work_is_refused(opened, tmp_path) -> None:
@@ -821,7 +823,7 @@ def test_a_folder_of_images_is_opened_and_saved_beside_them(opened, tmp_path):
     opened.person.key(Qt.Key.Key_R)
     assert opened.dock.save()
     opened.dock.open(tmp_path)
-    assert opened.dock.data.name.text() == "annotations.json"
+    assert opened.dock.file.name.text() == "annotations.json"
     assert opened.session.editor.image.path.is_file()
     assert opened.session.editor.image.reviewed
 
@@ -839,8 +841,12 @@ def test_the_dock_passes_keys_on_but_not_where_one_types(opened) -> None:
     dock.setFocus()
     person.qtbot.keyClick(dock, Qt.Key.Key_N)
     assert opened.session.editor.index == 1
-    dock.garments.rows[0].category.setFocus()
-    person.qtbot.keyClick(dock.garments.rows[0].category, Qt.Key.Key_N)
+    person.press(dock.garments.rows[0].category)
+    popup = dock.garments.rows[0].category.popup
+    person.qtbot.keyClick(popup.field, Qt.Key.Key_N)
+    assert popup.field.text() == "n"
+    person.qtbot.keyClick(popup.field, Qt.Key.Key_Escape)
+    assert not popup.isVisible()
     assert opened.session.editor.index == 1
 
 

@@ -83,6 +83,32 @@ class Actions:
         if self._editor:
             self._editor.step(-1)
 
+    @property
+    def main_action(self) -> str:
+        """What the main button does."""
+        editor = self._editor
+        if editor is None:
+            return "predict"
+        if self.session.view.placing:
+            return "place"
+        predicted = self.session.fields_of(editor.image_id) is not None
+        return "accept" if editor.garments or editor.image.reviewed or predicted else "predict"
+
+    def main_button(self) -> None:
+        """Do what the main button does."""
+        if self.main_action == "predict":
+            self.predict()
+        elif self.main_action == "accept":
+            self.accept_anyway()
+
+    def accept_anyway(self) -> None:
+        """Accept and go on."""
+        self.set_reviewed(True)
+        self.next_image()
+
+    def toggle_rejected(self) -> None:
+        """Not yet."""
+
     @_told
     def set_reviewed(self, reviewed: bool) -> None:
         """Mark the image as reviewed, or not."""

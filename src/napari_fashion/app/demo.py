@@ -165,7 +165,7 @@ class _Tour:
 
         for index in empty:
             editor.go_to(index)
-            dock.predict.predict.click()
+            dock.work.predict.click()
             self.wait(lambda: not self.window.predicting.running)
         found = sum(len(editor.dataset.images[i].garments) for i in empty)
         self.note(f"Predicted {found} garments on them with {_id(session.model)}.")
@@ -194,7 +194,7 @@ class _Tour:
         for index in empty:
             editor.go_to(index)
             if not editor.image.reviewed:
-                dock.navigation.reviewed.click()
+                self.window.actions.set_reviewed(True)
         target = self.output / "export.json"
         dock.export(target)
         exported = Dataset.load(target)
@@ -204,8 +204,8 @@ class _Tour:
         editor.go_to(shown[len(shown) // 2])
         self.retrain(dock)
         editor.go_to(shown[-1])
-        dock.navigation.reviewed.click()
-        dock.predict.predict.click()
+        self.window.actions.set_reviewed(False)
+        dock.work.predict.click()
         self.wait(lambda: not self.window.predicting.running)
         self.note(f"Predicted with {_id(session.model)}.")
         self.screenshot("after")
@@ -220,20 +220,18 @@ class _Tour:
         editor.select(garment.id, placed[0])
         for _ in range(3):
             actions.nudge(1, 0)
-        row = next(r for r in dock.landmarks.rows if r.landmark == placed[-1])
-        row.visibility.button(1).click()
-        combo = dock.garments.rows[0].category
-        combo.activated.emit(combo.currentIndex())
+        dock.landmarks.table.set_asked.emit(placed[-1], 1)
+        dock.garments.rows[0].category.chosen.emit(garment.category)
         steps = [edit.label for edit in editor.history[-3:]]
         for _ in steps:
-            dock.history.undo.click()
+            dock.file.undo.click()
         for _ in steps:
-            dock.history.redo.click()
+            dock.file.redo.click()
         self.note(f"Corrected: {', '.join(steps)}; undone and redone.")
 
     def retrain(self, dock: Any) -> None:
         """Train further from the dock, and use the new model."""
-        dock.retrain.click()
+        dock.work.retrain.click()
         panel = self.window.show_dock(RETRAIN)
         panel.runs_folder = self.output / "runs"
         panel.epochs.setValue(self.epochs)

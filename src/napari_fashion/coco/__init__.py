@@ -5,7 +5,7 @@ from napari_fashion.coco.export import export
 from napari_fashion.coco.ids import TableName
 from napari_fashion.coco.problems import Problem, Problems, find_problems
 from napari_fashion.coco.results import write_results
-from napari_fashion.coco.statistics import columns, statistics
+from napari_fashion.coco.statistics import columns, reviewed_ids, statistics
 from napari_fashion.coco.views import Garment, Image
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Problems",
     "TableName",
     "columns",
+    "reviewed_ids",
     "export",
     "find_problems",
     "statistics",

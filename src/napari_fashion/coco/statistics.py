@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from napari_fashion.coco import jsontext, provenance
 from napari_fashion.coco.dataset import Dataset
-from napari_fashion.coco.ids import other_form
+from napari_fashion.coco.ids import RecordId, other_form
 from napari_fashion.coco.keypoints import flag, parse_keypoints
 from napari_fashion.schema import Schema
 
@@ -83,14 +83,25 @@ class _Annotation(msgspec.Struct, gc=False):
     fashion: msgspec.Raw = msgspec.Raw(b"")
 
 
+def reviewed_ids(dataset: Dataset) -> set[RecordId]:
+    """Return the ids of the images that a person stands behind; annotations are not looked at."""
+    ids = dataset.store.ids("images")
+    return {ids[i] for i in np.flatnonzero(_reviewed(dataset)).tolist()}
+
+
+def _reviewed(dataset: Dataset) -> npt.NDArray[np.bool_]:
+    reviewed = np.zeros(dataset.store.count("images"), np.bool_)
+    for i, fashion in enumerate(_images(dataset)):
+        if b"reviewed" in fashion or b"\\" in fashion:
+            reviewed[i] = provenance.is_reviewed({provenance.KEY: jsontext.loads(fashion)})
+    return reviewed
+
+
 def columns(dataset: Dataset) -> Columns:
     """Return the columns of a data set as it is now."""
     store = dataset.store
     image_ids = store.ids("images")
-    reviewed = np.zeros(len(image_ids), np.bool_)
-    for i, fashion in enumerate(_images(dataset)):
-        if b"reviewed" in fashion or b"\\" in fashion:
-            reviewed[i] = provenance.is_reviewed({provenance.KEY: jsontext.loads(fashion)})
+    reviewed = _reviewed(dataset)
 
     rows = _annotations(dataset)
     m = len(rows)

@@ -290,6 +290,16 @@ class Image(_View):
         return provenance.is_reviewed(self._record)
 
     @property
+    def status(self) -> str:
+        """How far the image is: "new", "predicted", "edited", "reviewed" or "rejected"."""
+        if self.reviewed:
+            return "reviewed"
+        garments = self.garments
+        if any(g.touched_by_human for g in garments):
+            return "edited"
+        return "predicted" if garments else "new"
+
+    @property
     def ignored_boxes(self) -> list[tuple[float, float, float, float]]:
         """Regions x, y, width, height whose content is unknown."""
         return provenance.ignored_boxes(self._record)

@@ -92,7 +92,6 @@ class ImageLayer(QObject):
             image = self._decoding.get(self._wanted)
         except FashionError as error:
             problem = error
-            self._session.notify(str(error), "error")
             width, height = within(record.known_size or (400, 400))
             image = ReducedImage(np.full((height, width, 3), 60, np.uint8), (width, height))
         fit = fit or self.image is None or self.image.size != image.size

@@ -22,6 +22,7 @@ from napari_fashion.app.offers import Offers
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.app.viewer.closing import CloseGuard
 from napari_fashion.app.viewer.layers import Layers
+from napari_fashion.app.viewer.notice import NoticeCloser
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.category_map import ask_category_map
 from napari_fashion.app.widgets.saving import wait_until_saved
@@ -53,6 +54,7 @@ class FashionWindow:
         self._stops_training = False
         self._guard: CloseGuard | None = None
         self._main_window: QWidget | None = None
+        self._notice: NoticeCloser | None = None
         shortcuts.bind(viewer, self.actions)
         self.layers.set.made.connect(self._bind_layers)
         self.offers.ask_map = lambda names, theirs: ask_category_map(
@@ -98,6 +100,7 @@ class FashionWindow:
             self._main_window = main_window
             self.layers.shown.canvas = lambda: _inside(main_window)
             self._guard = CloseGuard(main_window, self._may_close, self._close)
+            self._notice = NoticeCloser(main_window, self.session.notify)
             self._find_training()
 
     def _find_training(self) -> None:
@@ -123,6 +126,8 @@ class FashionWindow:
             wait_until_saved(self._main_window, process, run / EVENTS)
         self.session.close()
         self.last_guard.close()
+        if self._notice is not None:
+            self._notice.stop()
         if _windows.pop(self.viewer, None) is not None:
             self.layers.close()
 

@@ -1,24 +1,27 @@
-"""What our two docks have in common: scrolling content, napari's theme, and the keyboard."""
+"""What our docks have in common: content over a foot that stays, napari's theme, the keyboard."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
     QLineEdit,
+    QMainWindow,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_fashion.app.viewer.window import window_of
-from napari_fashion.app.widgets.style import MARGIN, SPACING, sheet, theme_of
+from napari_fashion.app.widgets.follow import follow
+from napari_fashion.app.widgets.roles import Palette
+from napari_fashion.app.widgets.style import MARGIN, SPACING, sheet
 
-WIDTH = 350
+WIDTH = 320
 
 
 class Dock(QWidget):
@@ -28,7 +31,14 @@ class Dock(QWidget):
     ----------
     viewer
         napari's viewer, or the proxy that it hands to plugins.
+
+    Attributes
+    ----------
+    wide
+        Its width, pixels; a person can make it wider.
     """
+
+    wide = WIDTH
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
@@ -36,33 +46,62 @@ class Dock(QWidget):
         self.viewer = self.window_state.viewer
         self.session = self.window_state.session
         self.actions = self.window_state.actions
+        self.colors = Palette(self.viewer)
         content = QWidget()
         self.content = QVBoxLayout(content)
-        self.content.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
+        self.content.setContentsMargins(MARGIN, SPACING, MARGIN, SPACING)
         self.content.setSpacing(SPACING)
         self.scroll = QScrollArea()
         self.scroll.setWidgetResizable(True)
+        self.scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.scroll.setWidget(content)
         self.outer = QVBoxLayout(self)
         self.outer.setContentsMargins(0, 0, 0, 0)
         self.outer.setSpacing(0)
-        self.outer.addWidget(self.scroll)
-        self.setMinimumWidth(WIDTH)
+        self.outer.addWidget(self.scroll, 1)
+        self.setMinimumWidth(self.wide)
         self.apply_theme()
-        self.viewer.events.theme.connect(self.apply_theme)
+        follow(self, self.colors.changed, self.apply_theme)
 
-    def apply_theme(self, *_: Any) -> None:
+    def apply_theme(self) -> None:
         """Take the colours of napari's theme."""
-        self.setStyleSheet(sheet(theme_of(self.viewer)))
+        self.setStyleSheet(sheet(self.colors.roles, self.colors.points))
+
+    def sizeHint(self) -> QSize:
+        """Ask for no more than the width: what is over belongs to the image."""
+        return QSize(self.wide, super().sizeHint().height())
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: D102
         super().showEvent(event)
-        self.window_state.guard(self.window())
+        self.window_state.guard(main_window_of(self))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keep keys here where a person types; napari passes all others on to the image."""
-        if isinstance(self.focusWidget(), (QLineEdit, QAbstractSpinBox, QComboBox)):
-            event.accept()
-        else:
+        """Keep keys here where a person types; napari passes all others on to the image.
+
+        Return and Esc end the typing: the image has the keyboard again.
+        """
+        if not isinstance(self.focusWidget(), (QLineEdit, QAbstractSpinBox, QComboBox)):
             super().keyPressEvent(event)
+            return
+        event.accept()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
+            give_keys_to_image(self)
+
+
+def main_window_of(widget: QWidget) -> QWidget:
+    """Return the main window that a widget belongs to, also where its dock floats."""
+    here: QWidget | None = widget
+    while here is not None and not isinstance(here, QMainWindow):
+        here = here.parentWidget()
+    return here or widget.window()
+
+
+def give_keys_to_image(widget: QWidget) -> None:
+    """Let the image have the keyboard."""
+    window = main_window_of(widget)
+    center = window.centralWidget() if isinstance(window, QMainWindow) else None
+    if center is not None:
+        # The class is in another module in each version of Qt.
+        drawn = (w for w in center.findChildren(QWidget) if w.inherits("QOpenGLWidget"))
+        next(drawn, center).setFocus(Qt.FocusReason.OtherFocusReason)

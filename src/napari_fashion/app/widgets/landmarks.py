@@ -1,162 +1,153 @@
-"""The landmarks of the selected garment: select, visibility, score, source, place."""
+"""The landmarks of the selected garment: select, visibility, what is unsure, place, swap."""
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_fashion.app.actions import Actions
-from napari_fashion.app.shortcuts import keys_of
-from napari_fashion.app.viewer import layer_data
-from napari_fashion.app.widgets.garments import fit
-from napari_fashion.app.widgets.style import ROW, SPACING, faint, repolish, shrinking, swatch
-from napari_fashion.coco import Garment
-from napari_fashion.coco.provenance import HUMAN
-from napari_fashion.schema import Schema
+from napari_fashion.app.widgets.buttons import KeyButton, KeyCap
+from napari_fashion.app.widgets.dock import give_keys_to_image
+from napari_fashion.app.widgets.garments import REACH
+from napari_fashion.app.widgets.landmark_table import CELL, LandmarkTable, row_of
+from napari_fashion.app.widgets.roles import Palette
+from napari_fashion.app.widgets.style import second, section
+from napari_fashion.app.widgets.tips import caps, tip
 
-_SCORE, _SOURCE = 40, 58
-"""Pixels of the score and of who placed the landmark. "hidden, 83 %" takes both: it is a model's."""
-MEANING = ("not there", "hidden under cloth", "visible")
+FILTER_FROM = 13
+"""Number of landmarks from which there is a field to filter them."""
 
 
-class LandmarkRow(QFrame):
-    """One landmark; a click selects it."""
+class LandmarkHead(QWidget):
+    """The heading, with the columns' names over their keys."""
 
-    def __init__(self, actions: Actions) -> None:
+    def __init__(self, palette: Palette) -> None:
         super().__init__()
-        self.setObjectName("row")
-        self.setFixedHeight(ROW)
-        self._actions = actions
-        self.landmark = 0
-        self.swatch = QLabel()
-        self.name = shrinking(QLabel())
-        self.score = faint()
-        self.score.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.source = faint()
-        self.source.setFixedWidth(_SOURCE)
-        self.visibility = QButtonGroup(self)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(6, 0, 6, 0)
-        layout.setSpacing(SPACING)
-        for widget, stretch in (
-            (self.swatch, 0),
-            (self.name, 1),
-            (self.score, 0),
-            (self.source, 0),
+        row = QHBoxLayout(self)
+        row.setContentsMargins(REACH, 0, 0, 0)
+        row.setSpacing(0)
+        title = QVBoxLayout()
+        title.setSpacing(2)
+        title.addWidget(section("Landmarks"))
+        keys = QHBoxLayout()
+        keys.setSpacing(4)
+        for action in ("previous_landmark", "next_landmark"):
+            if cap := caps(action):
+                keys.addWidget(KeyCap(palette, cap))
+        keys.addWidget(second("next"))
+        keys.addStretch()
+        title.addLayout(keys)
+        row.addLayout(title, 1)
+        for text, action in (
+            ("Visible", "set_visible"),
+            ("Hidden", "set_hidden"),
+            ("Absent", "set_absent"),
         ):
-            layout.addWidget(widget, stretch)
-        segments = QHBoxLayout()
-        segments.setSpacing(2)
-        for v, meaning in enumerate(MEANING):
-            button = QToolButton()
-            button.setObjectName("segment")
-            button.setText(str(v))
-            button.setToolTip(f"{v}: {meaning}")
-            button.setCheckable(True)
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            self.visibility.addButton(button, v)
-            segments.addWidget(button)
-        layout.addLayout(segments)
-        self.visibility.idClicked.connect(self._set_visibility)
-
-    def show_landmark(self, landmark: int, garment: Garment, schema: Schema, chosen: bool) -> None:
-        """Show a landmark of a garment."""
-        self.landmark = landmark
-        v = int(garment.visibility[landmark])
-        self.swatch.setPixmap(swatch(schema.colors[landmark], hollow=v < 2))
-        self.swatch.setEnabled(v > 0)
-        self.name.setText(layer_data.title(schema, landmark))
-        self.name.setEnabled(v > 0)
-        self.name.setToolTip(MEANING[v])
-        mine = garment.landmark_sources[landmark] == HUMAN
-        short, full = layer_data.told(garment, landmark)
-        self.score.setText(short)
-        self.score.setToolTip(full)
-        wide = "," in short
-        self.score.setFixedWidth(_SCORE + SPACING + _SOURCE if wide else _SCORE)
-        self.source.setVisible(not wide)
-        self.source.setText(("human" if mine else "model") if v else "")
-        self.source.setToolTip(garment.landmark_sources[landmark])
-        self.visibility.button(v).setChecked(True)
-        repolish(self, chosen=chosen)
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: D102
-        editor = self._actions.session.editor
-        if editor is not None:
-            editor.select(editor.selection.garment_id, self.landmark)
-        event.accept()
-
-    def _set_visibility(self, v: int) -> None:
-        editor = self._actions.session.editor
-        garment = editor.selected_garment if editor else None
-        if editor is None or garment is None:
-            return
-        editor.select(garment.id, self.landmark)
-        if v and not garment.visibility[self.landmark]:
-            self.visibility.button(0).setChecked(True)
-            self._actions.set_placing(True)  # it has no place yet: the next click gives it one
-        else:
-            self._actions.set_visibility(v)
+            cell = QVBoxLayout()
+            cell.setSpacing(2)
+            label = second(text)
+            label.setFixedWidth(CELL)
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+            cell.addWidget(label)
+            cap = caps(action)
+            key: QLabel = KeyCap(palette, cap) if cap else QLabel()
+            cell.addWidget(key, 0, Qt.AlignmentFlag.AlignHCenter)
+            row.addLayout(cell)
 
 
 class LandmarkList(QWidget):
     """The landmarks that the selected garment has or can have."""
 
-    def __init__(self, actions: Actions) -> None:
+    def __init__(self, actions: Actions, palette: Palette) -> None:
         super().__init__()
         self._actions = actions
-        self.rows: list[LandmarkRow] = []
-        self.none = faint("Select a garment to see its landmarks.")
-        self.place = QPushButton("Place missing")
+        self.head = LandmarkHead(palette)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter landmarks")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.filter.textChanged.connect(lambda _: self.refresh())
+        self.filter.installEventFilter(self)
+        self.table = LandmarkTable(palette)
+        self.place = KeyButton(palette, "Place", caps("toggle_placing"))
+        self.place.setObjectName("toggle")
         self.place.setCheckable(True)
-        self.swap = QPushButton("Swap left/right")
-        self._rows = QVBoxLayout()
-        self._rows.setSpacing(0)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(SPACING)
-        for button in (self.place, self.swap):
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            buttons.addWidget(button, 1)
-        self.place.setToolTip(
-            "Place landmarks by clicks on the image, one after the other"
-            + keys_of(Actions.toggle_placing)
-        )
+        self.swap = KeyButton(palette, "Swap left/right", caps("swap_left_right"))
         self.swap.setToolTip(
-            "Exchange every left landmark with its right one" + keys_of(Actions.swap_left_right)
+            tip("Exchange every left landmark with its right one", "swap_left_right")
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACING)
-        layout.addLayout(self._rows)
-        layout.addWidget(self.none)
-        layout.addLayout(buttons)
+        self._lay_out()
         self.place.clicked.connect(actions.set_placing)
         self.swap.clicked.connect(lambda: actions.swap_left_right())
+        self.table.picked.connect(self._pick)
+        self.table.set_asked.connect(self._set)
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.setContentsMargins(REACH, 8, REACH, 0)
+        buttons.setSpacing(4)
+        buttons.addWidget(self.place, 1)
+        buttons.addWidget(self.swap, 2)
+        field = QHBoxLayout()
+        field.setContentsMargins(REACH, 4, REACH, 4)
+        field.addWidget(self.filter)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.head)
+        layout.addLayout(field)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(buttons)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
     def refresh(self) -> None:
         """Show the selected garment's landmarks."""
         editor = self._actions.session.editor
         garment = editor.selected_garment if editor else None
-        members = self._actions.members(garment) if garment else []
-        self.none.setVisible(garment is None)
-        self.swap.setEnabled(garment is not None)
-        missing = self._actions.missing(garment) if garment else []
-        self.place.setEnabled(garment is not None)
-        self.place.setText(f"Place missing ({len(missing)})" if missing else "Place landmarks")
+        self.setVisible(garment is not None)
+        if editor is None or garment is None:
+            self.table.rows.show_rows([], None)
+            return
+        schema, members = editor.dataset.schema, self._actions.members(garment)
+        missing = self._actions.missing(garment)
+        self.filter.setVisible(len(members) >= FILTER_FROM)
+        words = self.filter.text().casefold().split() if len(members) >= FILTER_FROM else []
+        rows = [row_of(garment, schema, k, set(missing)) for k in members]
+        rows = [row for row in rows if all(word in row.name.casefold() for word in words)]
+        self.table.rows.show_rows(rows, editor.selection.landmark)
+        self.table.reveal(editor.selection.landmark)
         self.place.setChecked(self._actions.session.view.placing)
-        fit(self.rows, len(members), lambda: LandmarkRow(self._actions), self._rows)
-        for row, landmark in zip(self.rows, members, strict=True):
-            assert editor is not None
-            assert garment is not None
-            chosen = landmark == editor.selection.landmark
-            row.show_landmark(landmark, garment, editor.dataset.schema, chosen)
+        left = f"; {len(missing)} are missing" if missing else ""
+        self.place.setToolTip(
+            tip(f"Place landmarks by clicks, one after the other{left}", "toggle_placing")
+        )
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let Return and Esc end the typing; Esc shows all landmarks again."""
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
+        if event.key() == Qt.Key.Key_Escape:
+            self.filter.clear()
+        elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            return False
+        elif rows := self.table.rows.rows:
+            self._pick(rows[0].landmark)
+        give_keys_to_image(self)
+        return True
+
+    def _pick(self, landmark: int) -> None:
+        editor = self._actions.session.editor
+        if editor is not None:
+            editor.select(editor.selection.garment_id, landmark)
+
+    def _set(self, landmark: int, visibility: int) -> None:
+        editor = self._actions.session.editor
+        garment = editor.selected_garment if editor else None
+        if editor is None or garment is None:
+            return
+        editor.select(garment.id, landmark)
+        if visibility and not garment.visibility[landmark]:
+            self._actions.set_placing(True)  # it has no place yet: the next click gives it one
+        else:
+            self._actions.set_visibility(visibility)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pyqtgraph as pg
-from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_fashion.app.widgets.roles import Roles
 
 KEPT_POINTS = 4000
 SMOOTHING = 0.85
@@ -54,17 +55,15 @@ class LossCurve(QWidget):
                 del series[::2]
         self._draw()
 
-    def apply_theme(self, colors: dict[str, QColor]) -> None:
+    def apply_theme(self, roles: Roles) -> None:
         """Take the colours of napari's theme."""
-        self.plot.setBackground(colors["background"])
-        faint = QColor(colors["text"])
-        faint.setAlphaF(0.35)
-        self._raw.setPen(pg.mkPen(faint, width=1))
-        self._smooth.setPen(pg.mkPen(colors["current"].lighter(140), width=2))
+        self.plot.setBackground(roles.background)
+        self._raw.setPen(pg.mkPen(roles.symbol, width=1))
+        self._smooth.setPen(pg.mkPen(roles.link, width=2))
         for side in ("bottom", "left"):
             axis = self.plot.getAxis(side)
-            axis.setPen(pg.mkPen(faint))
-            axis.setTextPen(pg.mkPen(colors["text"]))
+            axis.setPen(pg.mkPen(roles.line))
+            axis.setTextPen(pg.mkPen(roles.text))
 
     def _draw(self) -> None:
         self._raw.setData(self.steps, self.losses)

@@ -39,7 +39,7 @@ from napari_fashion.app.widgets.style import (
     rule,
     section,
     shrinking,
-    theme_of,
+    guard_wheel,
 )
 from napari_fashion.app.widgets.verdict import VerdictBox
 from napari_fashion.documents import shortened
@@ -76,6 +76,8 @@ MESSAGE_LETTERS = 2000
 class RetrainDock(Dock):
     """Settings, progress, curve, figures, and which model to go on with."""
 
+    wide = 376
+
     def __init__(self, napari_viewer: Any) -> None:
         self.curve = LossCurve()
         super().__init__(napari_viewer)
@@ -92,6 +94,7 @@ class RetrainDock(Dock):
         self._make_progress()
         self._lay_out()
         self._connect()
+        guard_wheel(self)
         self.apply_theme()
         self._catch_up()
 
@@ -203,10 +206,10 @@ class RetrainDock(Dock):
         follow(self, self.job.failed, self._on_failed)
         follow(self, self.job.finished, self._on_finished)
 
-    def apply_theme(self, *_: Any) -> None:
+    def apply_theme(self) -> None:
         """Take the colours of napari's theme."""
         super().apply_theme()
-        self.curve.apply_theme(theme_of(self.viewer))
+        self.curve.apply_theme(self.colors.roles)
 
     def refresh(self, *_: Any) -> None:
         """Show what would be trained on and what can be done now."""
@@ -263,7 +266,7 @@ class RetrainDock(Dock):
         self._clear()
         self._stopping = False
         self.state.setText("Starting…")
-        self.message.hide()
+        self.message.clear()
         self.refresh()
         self.progress.setRange(0, 0)
 
