@@ -208,7 +208,11 @@ def test_keys_walk_through_the_landmarks_and_selects_the_point(opened) -> None:
 
 def test_landmark_rows_select_and_set_visibility(opened) -> None:
     person, table = opened.person, opened.dock.landmarks.table
-    assert [row.name for row in table.rows.rows][:3] == ["left collar", "right collar", "left sleeve"]
+    assert [row.name for row in table.rows.rows][:3] == [
+        "left collar",
+        "right collar",
+        "left sleeve",
+    ]
     person.press_landmark(table, 2, Column.NAME)
     assert opened.session.editor.selection.landmark == 2
     person.press_landmark(table, 3, Column.HIDDEN)

@@ -16,9 +16,9 @@ __all__ = [
     "Problems",
     "TableName",
     "columns",
-    "reviewed_ids",
     "export",
     "find_problems",
+    "reviewed_ids",
     "statistics",
     "write_results",
 ]

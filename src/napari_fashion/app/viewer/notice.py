@@ -9,9 +9,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDialog, QLabel, QWidget
 
 NOTICE = "PyQt5 backend is deprecated"
-TOLD = (
-    "napari will drop PyQt5; napari-fashion runs on PyQt6 too: pip install napari-fashion[pyqt6]"
-)
+TOLD = "napari will drop PyQt5; napari-fashion runs on PyQt6 too: pip install napari-fashion[pyqt6]"
 
 
 class NoticeCloser:

@@ -165,7 +165,9 @@ class Filing:
         editor = self.session.editor
         if editor is None:
             return False
-        path = files.ask_save(self._parent, "Save as", self._proposal("annotated"), editor.dataset.path)
+        path = files.ask_save(
+            self._parent, "Save as", self._proposal("annotated"), editor.dataset.path
+        )
         if path is None:
             return False
         try:
@@ -266,9 +268,7 @@ class Filing:
             return
         choice = ask_export(self._parent, self._proposal("export").with_suffix(""))
         if choice is not None:
-            self.window.exporting.start(
-                editor.dataset, choice.folder, choice.form, choice.options
-            )
+            self.window.exporting.start(editor.dataset, choice.folder, choice.form, choice.options)
 
     def tell_export(self, result: ExportResult) -> None:
         """Add what the format could not hold to the message."""

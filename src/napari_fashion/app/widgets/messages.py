@@ -90,4 +90,3 @@ class MessageLine(MessageRow):
         """Remove a message that reports success; a problem stays."""
         if self.level == "info":
             self.clear()
-

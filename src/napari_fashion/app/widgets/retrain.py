@@ -35,11 +35,11 @@ from napari_fashion.app.widgets.style import (
     MARGIN,
     SPACING,
     faint,
+    guard_wheel,
     repolish,
     rule,
     section,
     shrinking,
-    guard_wheel,
 )
 from napari_fashion.app.widgets.verdict import VerdictBox
 from napari_fashion.documents import shortened
