@@ -52,6 +52,14 @@ def reference_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_settings(tmp_path_factory):
+    """A person's own keys don't matter to the tests, and theirs are not the person's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path_factory, monkeypatch):
     """Journals of folders that cannot be written go to the state folder: not to the user's."""

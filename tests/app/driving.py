@@ -84,6 +84,11 @@ class Person:
         self.see()
 
 
+def toggle_reviewed(app: Any) -> None:
+    """Make an edit of the image in view that leaves it there."""
+    app.actions.set_reviewed(not app.session.editor.image.reviewed)
+
+
 def _f(point: QPoint) -> Any:
     from qtpy.QtCore import QPointF
 

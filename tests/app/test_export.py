@@ -18,6 +18,8 @@ from napari_fashion.coco.convert.out import ExportOptions, export_data, format_o
 from napari_fashion.coco.convert.writers import Format
 from napari_fashion.schema import Schema
 
+from .driving import toggle_reviewed
+
 pytestmark = pytest.mark.window
 
 
@@ -123,7 +125,7 @@ def test_what_is_edited_meanwhile_is_not_in_the_export(opened, tmp_path):
     opened.exporting.start(
         editor.dataset, tmp_path / "out", format_of("coco"), ExportOptions(include_predictions=True)
     )
-    opened.person.key(Qt.Key.Key_R)  # reviewed
+    toggle_reviewed(opened)  # reviewed
     opened.actions.delete_garment(11)
     ended(opened)
     found = json.loads((tmp_path / "out" / "annotations.json").read_text())
@@ -203,7 +205,7 @@ def test_the_schema_of_a_folder_is_asked_once_and_kept_in_its_file(asking, folde
     dataset = asking.session.editor.dataset
     assert dataset.schema == Schema.load("deepfashion")
     assert len(dataset.images) == 2
-    asking.person.key(Qt.Key.Key_R)
+    toggle_reviewed(asking)
     asking.dock.open(folder)  # its journal knows the answer
     assert asking.session.editor.dataset.schema == Schema.load("deepfashion")
     assert asking.dock.save()

@@ -150,6 +150,7 @@ class TestInNapari:
     def test_a_file_opened_by_napari_comes_into_the_annotator(self, app, dataset_file, qtbot):
         app.viewer.open(str(dataset_file), plugin="napari-fashion")
         qtbot.waitUntil(lambda: app.session.editor is not None and app.session.editor.n_images == 3)
+        app.person.see()
         assert [layer.name for layer in app.viewer.layers] == [
             "image",
             "PIF confidence",
@@ -162,7 +163,7 @@ class TestInNapari:
 
     def test_our_layer_saved_by_napari_is_the_whole_data_set(self, app, dataset_file, tmp_path):
         app.dock.open(dataset_file)
-        app.actions.toggle_reviewed()
+        app.actions.set_reviewed(True)
         target = tmp_path / "out.json"
         app.viewer.layers["landmarks"].save(str(target), plugin="napari-fashion")
         written = json.loads(target.read_text())

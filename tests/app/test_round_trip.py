@@ -18,8 +18,10 @@ from napari_fashion.engine.model import Model
 from napari_fashion.errors import CheckpointError
 from small import FakeModel
 
+from .driving import toggle_reviewed
+
 pytestmark = pytest.mark.window
-CTRL = Qt.KeyboardModifier.ControlModifier
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 PHOTOS = 20
 
 
@@ -90,13 +92,13 @@ def go_round(app, tmp_path, path, model, source, monkeypatch) -> None:
     assert garment.xy[k] == pytest.approx(start)
     assert (garment.visibility[k], garment.touched_by_human) == (2, False)
     for _ in range(3):
-        person.key(Qt.Key.Key_Y, CTRL)
+        person.key(Qt.Key.Key_Z, CTRL | SHIFT)
     assert garment.xy[k] == pytest.approx(end, abs=1.0)
     assert (garment.visibility[k], garment.category_name) == (1, "Skirt")
 
     editor.go_to(0)
     for _ in range(editor.n_images):
-        person.key(Qt.Key.Key_R)
+        toggle_reviewed(app)
         person.key(Qt.Key.Key_PageDown)
     assert all(image.reviewed for image in editor.dataset.images)
 
@@ -124,7 +126,7 @@ def go_round(app, tmp_path, path, model, source, monkeypatch) -> None:
     app.show_dock("Fashion annotator")
     editor = session.editor
     assert session.model.id.startswith("retrained-")
-    person.key(Qt.Key.Key_R)  # a reviewed image would be left as it is
+    toggle_reviewed(app)  # a reviewed image would be left as it is
     assert not editor.image.reviewed
     dock.message.clear()
     before = len(editor.history)

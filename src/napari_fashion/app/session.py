@@ -72,6 +72,10 @@ class View:
         Of the fields, 0..1.
     placing
         Whether a click on the image places the selected landmark.
+    boxing
+        Whether the next drag on the image draws a box, inside which a garment is predicted.
+    image_only
+        Whether all that lies over the image is hidden, while a key is held.
     """
 
     landmarks: bool = True
@@ -85,6 +89,8 @@ class View:
     edge: int | None = None
     opacity: float = 0.8
     placing: bool = False
+    boxing: bool = False
+    image_only: bool = False
 
     events = SignalGroupDescriptor()
 
@@ -214,7 +220,7 @@ class Session:
             self.view.landmark = None
         if self.view.edge is not None and self.view.edge >= len(schema.edges):
             self.view.edge = None
-        self.view.placing = False
+        self.view.placing = self.view.boxing = False
         self.opened.emit(self.editor)
 
     def _on_problem(self, text: str) -> None:
@@ -232,6 +238,11 @@ class Session:
         self._image_size = size
         self._size_of = None if self.editor is None else self.editor.image_id
         self.image_read.emit(problem)
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Width and height of the shown image, pixels; None where it cannot be read."""
+        return self._image_size
 
     @property
     def mismatch(self) -> tuple[tuple[int, int], tuple[int, int]] | None:

@@ -16,6 +16,7 @@ an image. These stand under one key of ours, so that a file stays plain COCO for
     }
     image["fashion"] = {
         "reviewed": true,
+        "image_rejected": true,              # a person does not want it annotated
         "rejected": [...],                   # garments of a model that a person deleted
         "ignore": [[x, y, w, h], ...],       # on export: garments that no person reviewed
     }
@@ -52,6 +53,7 @@ SCORES, PRESENT, VISIBLE = "keypoint_scores", "keypoint_present", "keypoint_visi
 NUMBERS = (SCORES, PRESENT, VISIBLE)
 """What a model says of each landmark: lists of K numbers, of which the first is always there."""
 
+IMAGE_REJECTED = "image_rejected"
 MODEL_CATEGORIES = "model_categories"
 READ_AS = "read_as"
 LEFT_OUT = "left_out"
@@ -93,7 +95,7 @@ def form_problem(field: str, value: object, k: int) -> str:
             return "" if fits else "a list of names"
         case "ignore":
             return "" if isinstance(value, list) else "a list of boxes"
-        case "reviewed" | "edited":
+        case "reviewed" | "edited" | "image_rejected":
             return "" if isinstance(value, (bool, int)) else "true or false"
     return ""
 
@@ -107,6 +109,11 @@ def names_of(ours: Record, field: str) -> list[str]:
 def is_reviewed(image: Record) -> bool:
     """Whether a person has marked the image's garments as right."""
     return flag(of(image).get("reviewed"))
+
+
+def is_rejected(image: Record) -> bool:
+    """Whether a person has rejected the image: it is not to be annotated."""
+    return flag(of(image).get(IMAGE_REJECTED))
 
 
 def source(annotation: Record) -> str:
@@ -183,8 +190,28 @@ def edited(annotation: Record) -> bool:
 
 
 def with_reviewed(image: Record, reviewed: bool) -> dict[str, Any]:
-    """Return an image's ``"fashion"`` value with the review state set."""
-    return {**of(image), "reviewed": reviewed}
+    """Return an image's ``"fashion"`` value with the review state set.
+
+    What is reviewed is rejected no more.
+    """
+    ours = {**of(image), "reviewed": reviewed}
+    if reviewed:
+        ours.pop(IMAGE_REJECTED, None)
+    return ours
+
+
+def with_image_rejected(image: Record, rejected: bool) -> dict[str, Any]:
+    """Return an image's ``"fashion"`` value after a person rejected the image, or took it back.
+
+    What is rejected is reviewed no more.
+    """
+    ours = dict(of(image))
+    ours.pop(IMAGE_REJECTED, None)
+    if rejected:
+        ours[IMAGE_REJECTED] = True
+        if ours.get("reviewed"):
+            ours["reviewed"] = False
+    return ours
 
 
 def ignored_boxes(image: Record) -> list[tuple[float, float, float, float]]:

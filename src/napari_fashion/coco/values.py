@@ -233,6 +233,13 @@ def reviewed_values(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Val
     return {provenance.KEY: provenance.with_reviewed(record, reviewed)}
 
 
+def image_rejected_values(dataset: Dataset, image_id: RecordId, rejected: bool) -> Values:
+    """Return what an image has to have when a person rejects it, or takes it back."""
+    record = dataset.store.record("images", image_id)
+    _require_own_key(record, image_id, "reviewed", provenance.IMAGE_REJECTED)
+    return {provenance.KEY: provenance.with_image_rejected(record, rejected)}
+
+
 def rejected_values(dataset: Dataset, garment_id: RecordId) -> Values:
     """Return what an image has to have when a person deletes a model's garment of it."""
     record = dataset.store.record("annotations", garment_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ from napari_fashion.schema import Schema
 Id = Hashable
 """Ids are whatever the file has: mostly integers, sometimes text."""
 V = TypeVar("V", "Image", "Garment")
+Status = Literal["new", "predicted", "edited", "reviewed", "rejected"]
+"""How far an image is (`Image.status`)."""
 _MOST_AREA = 1e18
 """Square pixels; a number beyond it is no area."""
 
@@ -290,12 +292,24 @@ class Image(_View):
         return provenance.is_reviewed(self._record)
 
     @property
-    def status(self) -> str:
-        """How far the image is: "new", "predicted", "edited", "reviewed" or "rejected"."""
+    def is_rejected(self) -> bool:
+        """Whether a person has rejected the image: it is not to be annotated."""
+        return provenance.is_rejected(self._record)
+
+    @property
+    def status(self) -> Status:
+        """How far the image is.
+
+        ``"rejected"`` and ``"reviewed"`` are a person's word. Before, it is ``"edited"`` once a person
+        made, changed or deleted a garment (those of a file without a note of a model are a person's),
+        ``"predicted"`` if a model alone found some, and ``"new"`` without any.
+        """
+        if self.is_rejected:
+            return "rejected"
         if self.reviewed:
             return "reviewed"
         garments = self.garments
-        if any(g.touched_by_human for g in garments):
+        if provenance.rejected(self._record) or any(g.touched_by_human for g in garments):
             return "edited"
         return "predicted" if garments else "new"
 

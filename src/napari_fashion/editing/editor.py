@@ -18,7 +18,7 @@ from psygnal import Signal
 
 from napari_fashion.coco import Dataset
 from napari_fashion.coco.ids import RecordId
-from napari_fashion.editing.edits import Edit, require_an_image
+from napari_fashion.editing.edits import Edit, RecordKey, remove_record, require_an_image
 from napari_fashion.editing.history import History, Step
 from napari_fashion.editing.journal import Do, Entry, Pending
 from napari_fashion.editing.journaling import JournalKeeper
@@ -109,6 +109,7 @@ class Editor(Viewing):
         self._keeper = JournalKeeper(dataset, self.problem.emit)
         self._file_lost = False
         self._last_nudge = float("-inf")
+        self._led_here: dict[RecordId, int] = {}
 
     # -- edits -----------------------------------------------------------------------------
 
@@ -135,6 +136,18 @@ class Editor(Viewing):
             self._last_nudge = now if nudge else float("-inf")
         self._made(edit, merged=quick and self._history.can_merge(edit))
 
+    def apply_and_go(self, edit: Edit | None, image_id: RecordId) -> None:
+        """Make an edit and bring another image into view.
+
+        Undo there takes this edit back before those that the image had already, and goes back to the image
+        of the edit.
+        """
+        self.apply(edit)
+        self.go_to_image(image_id)
+        if edit is not None:
+            self._led_here[image_id] = self._history.count
+            self.history_changed.emit()
+
     def _carry_out(self, edit: Edit) -> None:
         """Change the data set; EditError if that would leave no image."""
         require_an_image(self.dataset, edit)
@@ -147,12 +160,23 @@ class Editor(Viewing):
     def undo(self) -> None:
         """Take back the last edit of the image in view.
 
-        If it has none, the last one of all is taken back, and its image comes into view.
+        If it has none, the last one of all is taken back, and its image comes into view. The edit that led
+        to the image (`apply_and_go`) counts as one of it.
         """
-        step = self._history.to_undo(self.image_id)
+        step = self._to_undo()
         if step is not None:
             self._require_holding()
             self._undo(step)
+
+    def _to_undo(self) -> Step | None:
+        own = self._history.to_undo(self.image_id)
+        number = self._led_here.get(self.image_id, 0)
+        led_here = self._history.find_done(number)
+        if led_here is None or (
+            own is not None and own.edit.image_id == self.image_id and own.number > number
+        ):
+            return own
+        return led_here if self._history.is_free(led_here) else own
 
     def redo(self) -> None:
         """Make the edit taken back last once more: the image's in view, else of all."""
@@ -185,7 +209,7 @@ class Editor(Viewing):
     @property
     def undo_label(self) -> str:
         """What undo would take back; empty if nothing. It depends on the image in view."""
-        step = self._history.to_undo(self.image_id)
+        step = self._to_undo()
         return "" if step is None else step.edit.label
 
     @property
@@ -248,6 +272,30 @@ class Editor(Viewing):
     def unprotect(self) -> None:
         """Keep no journal from now on; the file of the one that was kept stays."""
         self._keeper.end()
+
+    def take_garment_back(self, garment_id: RecordId) -> None:
+        """Take back the adding of a garment and what was done to it alone, and forget these steps.
+
+        Where something else needs one of the steps, the garment is deleted by a step of its own.
+        """
+        self._require_holding()
+        key: RecordKey = ("annotations", garment_id)
+        for step in reversed(self._history.done):
+            keys = step.edit.record_keys
+            if key not in keys:
+                continue
+            if any(t in ("annotations", "images") and (t, i) != key for t, i in keys) or not (
+                self._history.is_free(step)
+            ):
+                break
+            self._carry_out(step.edit.inverse())
+            self._history.undo(step)
+            self._history.forget_undone(step)
+            self._announce(Applied(step.edit, "undo", step.number))
+        if self.dataset.has("annotations", garment_id):
+            garment = self.dataset.garment(garment_id)
+            gone = remove_record(self.dataset, "annotations", garment_id)
+            self.apply(Edit(f"Delete {garment.category_name}", garment.image_id, (gone,)))
 
     def take_back_last(self) -> None:
         """Take back the last step of all and forget it, as though it had never been made."""

@@ -128,7 +128,7 @@ class History:
             return None
         if numbers := self._of_image.get(image_id):
             step = self._done[next(reversed(numbers))]
-            if self._is_free(step):
+            if self.is_free(step):
                 return step
         return self._done[next(reversed(self._done))]
 
@@ -189,7 +189,7 @@ class History:
             for key in keys:
                 index[key][step.number] = None
 
-    def _is_free(self, step: Step) -> bool:
+    def is_free(self, step: Step) -> bool:
         """Whether a step that is done could as well have been made last."""
         at = self._made_at[step.number]
 

@@ -22,6 +22,7 @@ from napari_fashion.coco.records import annotation_record, category_record, cate
 from napari_fashion.coco.values import (
     category_record_values,
     category_values,
+    image_rejected_values,
     landmark_values,
     rejected_values,
     rescaled_values,
@@ -61,6 +62,13 @@ def place_landmark(
     garment = dataset.garment(garment_id)
     label = f"Place {_names(dataset, [landmark])}"
     return _landmark_edit(label, dataset, garment, {landmark: (*xy, visibility)})
+
+
+def place_landmarks(
+    label: str, dataset: Dataset, garment_id: RecordId, places: Mapping[int, Landmark]
+) -> Edit | None:
+    """Set x, y (pixels) and visibility of several landmarks of a garment: one step with a label."""
+    return _landmark_edit(label, dataset, dataset.garment(garment_id), places)
 
 
 def set_visibility(
@@ -177,6 +185,18 @@ def set_reviewed(dataset: Dataset, image_id: RecordId, reviewed: bool) -> Edit |
     label = "Mark reviewed" if reviewed else "Mark not reviewed"
     changes = set_values(dataset, "images", image_id, reviewed_values(dataset, image_id, reviewed))
     return Edit(label, image_id, tuple(changes))
+
+
+def set_rejected(dataset: Dataset, image_id: RecordId, rejected: bool) -> Edit | None:
+    """Reject an image, as one that is not to be annotated, or take it back.
+
+    A rejected image is not reviewed: what a person had approved is approved no more.
+    """
+    if dataset.image(image_id).is_rejected == rejected:
+        return None
+    label = "Reject image" if rejected else "Take image back"
+    values = image_rejected_values(dataset, image_id, rejected)
+    return Edit(label, image_id, tuple(set_values(dataset, "images", image_id, values)))
 
 
 def rescale_landmarks(dataset: Dataset, image_id: RecordId, size: tuple[int, int]) -> Edit | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from psygnal import Signal
@@ -14,10 +14,21 @@ from napari_fashion.editing.edits import Edit
 
 @dataclass(frozen=True)
 class Selection:
-    """The garment and, of it, the landmark that keys and buttons act on."""
+    """The garment and, of it, the landmarks that keys and buttons act on.
+
+    Attributes
+    ----------
+    garment_id
+        None without a garment.
+    landmark
+        The current one, whose name and field are shown; None if none is selected.
+    landmarks
+        All that are selected; the current one is among them.
+    """
 
     garment_id: RecordId | None = None
     landmark: int | None = None
+    landmarks: frozenset[int] = frozenset()
 
 
 class Viewing:
@@ -95,9 +106,26 @@ class Viewing:
 
     # -- selection -------------------------------------------------------------------------
 
-    def select(self, garment_id: RecordId | None, landmark: int | None = None) -> None:
-        """Select a garment of the image in view and, of it, a landmark."""
-        selection = Selection(garment_id, None if garment_id is None else landmark)
+    def select(
+        self,
+        garment_id: RecordId | None,
+        landmark: int | None = None,
+        landmarks: Iterable[int] = (),
+    ) -> None:
+        """Select a garment of the image in view and, of it, a landmark, or several.
+
+        Parameters
+        ----------
+        landmark
+            The current one; by default the first of `landmarks`.
+        landmarks
+            Further ones.
+        """
+        chosen = set(landmarks) if landmark is None else {*landmarks, landmark}
+        if garment_id is None:
+            chosen = set()
+        current = landmark if landmark in chosen else min(chosen, default=None)
+        selection = Selection(garment_id, current, frozenset(chosen))
         if selection != self.selection:
             self.selection = selection
             self.selection_changed.emit(selection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from napari.qt.threading import create_worker
 from psygnal import Signal
@@ -16,13 +16,17 @@ from napari_fashion.coco.categories import CategoryRule
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.crash import where_to_look, write_error_log
 from napari_fashion.editing.editor import Editor
-from napari_fashion.editing.predictions import MergeResult, take_prediction
+from napari_fashion.editing.predictions import MergeResult, add_prediction, take_prediction
 from napari_fashion.engine.fields import Fields
+from napari_fashion.engine.garment_model import GarmentModel
+from napari_fashion.engine.inference.boxes import predict_in_box
 from napari_fashion.engine.places import unfold_fields, unfold_prediction
 from napari_fashion.engine.prediction import Prediction
 from napari_fashion.errors import OUT_OF_MEMORY, FashionError, is_out_of_memory
 from napari_fashion.images import ImageFolder, read_image
 from napari_fashion.tally import Tally
+
+Box = tuple[float, float, float, float]
 
 CLOSING_MILLISECONDS = 20_000
 """How long closing waits for the image at hand, or for torch to be imported."""
@@ -48,11 +52,21 @@ def load_model(source: str) -> Predictor:
 
 @dataclass(frozen=True)
 class Task:
-    """An image to predict."""
+    """An image to predict.
+
+    Attributes
+    ----------
+    size
+        Width and height in pixels, as the file has them.
+    box
+        x0, y0, x1, y1 in pixels: only the garment inside it is predicted, and added. None for the whole
+        image.
+    """
 
     image_id: RecordId
     file_name: str
     size: tuple[int, int] | None
+    box: Box | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +112,20 @@ class PredictJob:
         """Whether a prediction is running."""
         return self._worker is not None
 
-    def start(self, *, everything: bool = False, only: Sequence[RecordId] | None = None) -> None:
-        """Predict the shown image, every image that is not reviewed, or those with some ids."""
+    def start(
+        self,
+        *,
+        everything: bool = False,
+        only: Sequence[RecordId] | None = None,
+        box: Box | None = None,
+    ) -> None:
+        """Predict the shown image, every image that a person has not settled, or those with some ids.
+
+        Parameters
+        ----------
+        box
+            Predict the one garment inside it on the shown image, and add it: x0, y0, x1, y1 in pixels.
+        """
         editor = self.session.editor
         if editor is None:
             self.session.notify("Open a COCO file or a folder of images first.", "warning")
@@ -111,12 +137,12 @@ class PredictJob:
         if only is not None:
             images = [editor.dataset.image(i) for i in only if editor.dataset.has("images", i)]
         tasks = [
-            Task(image.id, image.file_name, image.known_size)
+            Task(image.id, image.file_name, image.known_size, box)
             for image in images
-            if not (everything and image.reviewed)
+            if not (everything and (image.reviewed or image.is_rejected))
         ]
         if not tasks:
-            self.session.notify("Every image is reviewed; there is nothing to predict.")
+            self.session.notify("Every image is reviewed or rejected; there is nothing to predict.")
             return
         self._editor = editor
         self._model, self._source = self.session.model, self.session.model_source
@@ -163,18 +189,22 @@ class PredictJob:
             return
         self._done += 1
         self.progress.emit(self._done, self._total)
-        if outcome.prediction is None or outcome.fields is None:
+        in_box = outcome.task.box is not None
+        if outcome.prediction is None or (outcome.fields is None and not in_box):
             self._problems.append(outcome.problem)
             return
         image_id = outcome.task.image_id
         assert self._model is not None
-        if session.model is self._model:  # fields of another one than predicts now aren't shown
+        # Fields of another model than predicts now aren't shown.
+        if outcome.fields is not None and session.model is self._model:
             session.keep_fields(image_id, outcome.fields)
         try:
-            taken = take_prediction(
-                editor.dataset, image_id, outcome.prediction, self._model.schema.file_schema
-            )
+            take = add_prediction if in_box else take_prediction
+            schema = self._model.schema.file_schema
+            taken = take(editor.dataset, image_id, outcome.prediction, schema)
             editor.apply(taken.edit)
+            if in_box and taken.edit is not None and image_id == editor.image_id:
+                editor.select(editor.garments[-1].id)
         except FashionError as error:
             self._problems.append(str(error))
             self.cancel()
@@ -241,6 +271,9 @@ def predict_image(model: Predictor, task: Task, folder: ImageFolder) -> Outcome:
     """Predict one image; what goes wrong is this image's problem, whatever it is."""
     try:
         image = read_image(folder.path(task.file_name), size=task.size, exact=True)
+        if task.box is not None:
+            found = predict_in_box(cast("GarmentModel", model), image, task.box)
+            return Outcome(task, None, unfold_prediction(found, model.schema))
         ((fields, prediction),) = model.predict_with_fields([image])
         fields = unfold_fields(model.layers.together(fields), model.schema)
         prediction = unfold_prediction(prediction, model.schema)

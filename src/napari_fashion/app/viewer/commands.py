@@ -51,9 +51,14 @@ def export_reviewed() -> None:
     _window().show_dock(ANNOTATOR).export_asked(only_reviewed=True)
 
 
-def toggle_fields() -> None:
-    """Show the fields in turn."""
-    _window().actions.toggle_fields()
+def toggle_pif() -> None:
+    """Show the PIF, or hide it."""
+    _window().actions.toggle_pif()
+
+
+def toggle_paf() -> None:
+    """Show the PAF, or hide it."""
+    _window().actions.toggle_paf()
 
 
 def show_help() -> None:

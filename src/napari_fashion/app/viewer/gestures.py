@@ -7,6 +7,7 @@ are ignored, so that nothing goes in circles.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from napari_fashion.app.session import Session
 from napari_fashion.app.viewer.coordinates import xy_from_yx
 from napari_fashion.app.viewer.landmark_layers import LandmarkLayers
 from napari_fashion.app.viewer.layer_set import LayerSet
-from napari_fashion.app.viewer.layer_styles import CATEGORY, LANDMARKS, OVERLAYS
+from napari_fashion.app.viewer.layer_styles import CATEGORY, KEY, LANDMARKS, OVERLAYS
+from napari_fashion.coco.ids import RecordId
 
-HELP = "drag a landmark; 2 visible, 1 hidden, 0 not there; H all keys"
+HELP = "drag a landmark; D visible, F hidden, G absent; ? all keys"
 """Stands in napari's status bar in place of its own keys, which mean other things here."""
 
 
@@ -40,9 +42,17 @@ class Gestures:
         self._landmarks = landmarks
         layers.made.connect(self._on_made)
         session.view.events.placing.connect(self._on_placing)
+        actions.select_asked.connect(self._select_again)
+        actions.under_pointer = self._under_pointer
+        layers.viewer.mouse_move_callbacks.append(self._activate)
+        layers.viewer.mouse_drag_callbacks.append(self._activate)
 
     def close(self) -> None:
         """Stop following."""
+        viewer = self._layers.viewer
+        viewer.mouse_move_callbacks.remove(self._activate)
+        viewer.mouse_drag_callbacks.remove(self._activate)
+        self._actions.select_asked.disconnect(self._select_again)
         self._session.view.events.placing.disconnect(self._on_placing)
 
     def _on_made(self, layers: list[Layer]) -> None:
@@ -61,6 +71,28 @@ class Gestures:
         self._layers.viewer.layers.selection.active = points
 
     # -- modes and places of layers --------------------------------------------------------
+
+    def _activate(self, *_: Any) -> None:
+        """Make the landmarks the active layer where another of ours is: a drag would pan."""
+        active = self._layers.viewer.layers.selection.active
+        if LANDMARKS in self._layers and (active is None or active.metadata.get(KEY)):
+            points = self._layers[LANDMARKS]
+            if active is not points:
+                self._layers.viewer.layers.selection.active = points
+
+    def _select_again(self) -> None:
+        if LANDMARKS in self._layers:
+            self._activate()
+            self._layers[LANDMARKS].mode = "select"
+
+    def _under_pointer(self) -> tuple[RecordId, int] | None:
+        points = self._layers.seen(LANDMARKS)
+        if points is None or self._session.editor is None:
+            return None
+        position = self._layers.viewer.cursor.position
+        row = points.get_value(position[-2:], world=True)
+        rows = self._landmarks.rows
+        return rows[row] if row is not None and row < len(rows) else None
 
     def _on_placing(self, placing: bool) -> None:
         if LANDMARKS in self._layers:
@@ -88,8 +120,12 @@ class Gestures:
 
     def _on_mode(self, event: Any) -> None:
         if not self._layers.is_drawing:
-            self._actions.set_placing(event.source.mode == "add")
-            self._on_placing(self._session.view.placing)
+            mode = str(event.source.mode)
+            placing = self._session.view.placing
+            # While placing, a held Space moves the image; the layer then adds again.
+            if not (placing and mode in ("pan_zoom", "add")):
+                self._actions.set_placing(mode == "add")
+                self._on_placing(self._session.view.placing)
             event.source.help = HELP
 
     # -- points ----------------------------------------------------------------------------
@@ -101,13 +137,18 @@ class Gestures:
         all_rows = self._landmarks.rows
         selected = self._layers[LANDMARKS].selected_data
         rows = [all_rows[i] for i in selected if i < len(all_rows)]
-        garments = {garment for garment, _ in rows}
-        if len(rows) == 1:
-            editor.select(*rows[0])
-        elif len(garments) == 1:
-            editor.select(garments.pop(), None)
-        elif not rows and not self._session.view.placing:
-            editor.select(editor.selection.garment_id, None)
+        if not rows:
+            if not self._session.view.placing:
+                editor.select(editor.selection.garment_id)
+            return
+        before = editor.selection
+        owners = Counter(garment for garment, _ in rows)
+        owner = before.garment_id if before.garment_id in owners else owners.most_common(1)[0][0]
+        chosen = {landmark for garment, landmark in rows if garment == owner}
+        kept = before.landmark if owner == before.garment_id and before.landmark in chosen else None
+        editor.select(owner, kept, chosen)
+        if len(owners) > 1 and editor.selection == before:
+            self.refused.emit()  # the other garments' are to be unselected
 
     def _on_points(self, event: Any) -> None:
         """Make an edit of a gesture that napari has carried out on the points.

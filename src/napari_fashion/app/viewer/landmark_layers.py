@@ -71,7 +71,6 @@ class LandmarkLayers:
         image: ReducedImage,
     ) -> None:
         rows = list(zip(points.features["garment"], points.features["landmark"], strict=True))
-        chosen = {self.rows[i] for i in layer.selected_data if i < len(self.rows)}
         layer.selected_data = set()
         layer.data = points.yx
         layer.features = pd.DataFrame(points.features)
@@ -82,10 +81,7 @@ class LandmarkLayers:
             layer.border_width = points.border_width
             layer.text.color = _ink(image, points.yx)
         layer.text.visible = self._session.view.names
-        if selection.landmark is not None:
-            chosen = {(selection.garment_id, selection.landmark)}
-        elif len(chosen) < 2:  # several may be selected, to be dragged together
-            chosen = set()
+        chosen = {(selection.garment_id, landmark) for landmark in selection.landmarks}
         layer.selected_data = {i for i, row in enumerate(rows) if row in chosen}
         self.rows, self.yx = rows, points.yx.copy()
 

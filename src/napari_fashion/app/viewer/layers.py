@@ -77,6 +77,7 @@ class Layers:
             (session.opened, self._on_opened),
             (session.fields_changed, self._on_fields),
             *((getattr(shown, name), self._ask_view) for name in OVERLAYS.values()),
+            (shown.image_only, self._ask_view),
             (shown.opacity, self._ask_view),
             (shown.names, self._ask_landmarks),
             (shown.landmark, self._ask_fields),
@@ -159,8 +160,9 @@ class Layers:
         with self.set.drawing():
             for name, part in OVERLAYS.items():
                 # Setting what is set already would put napari's mode back to an older one.
-                if name in self.set and self.set[name].visible != getattr(view, part):
-                    self.set[name].visible = getattr(view, part)
+                shown = getattr(view, part) and not view.image_only
+                if name in self.set and self.set[name].visible != shown:
+                    self.set[name].visible = shown
             for name in FIELD_LAYERS:
                 if name in self.set and self.set[name].opacity != view.opacity:
                     self.set[name].opacity = view.opacity

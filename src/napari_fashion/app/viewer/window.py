@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import create_worker
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMainWindow, QWidget
 
-from napari_fashion.app import shortcuts
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.guard import Guard
 from napari_fashion.app.jobs.export import ExportJob
@@ -18,11 +18,18 @@ from napari_fashion.app.jobs.predict import PredictJob, load_model
 from napari_fashion.app.jobs.problems import ProblemsJob
 from napari_fashion.app.jobs.train import TrainJob
 from napari_fashion.app.jobs.train_processes import find_left_alone
+from napari_fashion.app.keys import used_keymap
+from napari_fashion.app.keys.fields import Fields
+from napari_fashion.app.keys.listening import KeyListener
 from napari_fashion.app.offers import Offers
 from napari_fashion.app.session import Predictor, Session
+from napari_fashion.app.viewer.canvas import canvas_of
+from napari_fashion.app.viewer.canvas_gestures import CanvasGestures
 from napari_fashion.app.viewer.closing import CloseGuard
+from napari_fashion.app.viewer.layer_styles import KEY
 from napari_fashion.app.viewer.layers import Layers
 from napari_fashion.app.viewer.notice import NoticeCloser
+from napari_fashion.app.viewer.zooming import Zooming
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.category_map import ask_category_map
 from napari_fashion.app.widgets.saving import wait_until_saved
@@ -55,13 +62,15 @@ class FashionWindow:
         self._guard: CloseGuard | None = None
         self._main_window: QWidget | None = None
         self._notice: NoticeCloser | None = None
-        shortcuts.bind(viewer, self.actions)
-        self.layers.set.made.connect(self._bind_layers)
+        self._keys: KeyListener | None = None
+        self._on_canvas: list[CanvasGestures | Zooming] = []
         self.offers.ask_map = lambda names, theirs: ask_category_map(
             self._main_window, names, theirs
         )
         self.offers.predict_again = lambda ids: self.predicting.start(only=ids)
         self.actions.predict_asked.connect(lambda everything: self.predict(everything=everything))
+        self.actions.box_asked.connect(lambda box: self.predicting.start(box=box))
+        self.actions.retrain_asked.connect(lambda: self.show_dock(RETRAIN))
 
     def predict(self, *, everything: bool = False) -> None:
         """Predict the shown image, or all."""
@@ -101,7 +110,29 @@ class FashionWindow:
             self.layers.shown.canvas = lambda: _inside(main_window)
             self._guard = CloseGuard(main_window, self._may_close, self._close)
             self._notice = NoticeCloser(main_window, self.session.notify)
+            self._listen(main_window)
             self._find_training()
+
+    def _listen(self, main_window: QWidget) -> None:
+        """Take keys, and the mouse on the canvas."""
+        keymap = used_keymap()
+        canvas = canvas_of(main_window)
+        if canvas is not None:
+            self._on_canvas = [
+                CanvasGestures(canvas, self.session, self.actions, self.layers),
+                Zooming(canvas, self.session, self.actions, self.viewer),
+            ]
+        back = main_window if canvas is None else canvas
+        fields = Fields(lambda: back.setFocus(Qt.FocusReason.OtherFocusReason))
+        self._keys = KeyListener(main_window, self.actions, keymap, self._takes_keys, fields)
+        if keymap.problem:
+            self.session.notify(keymap.problem, "warning")
+
+    def _takes_keys(self, always: bool) -> bool:
+        """Whether keys are ours: not while a layer is active that is of others."""
+        active = self.viewer.layers.selection.active
+        ours = active is None or active.metadata.get(KEY) is self.session
+        return ours and (always or self.session.editor is not None)
 
     def _find_training(self) -> None:
         """Follow a training that was left running when its window closed."""
@@ -130,6 +161,9 @@ class FashionWindow:
             self._notice.stop()
         if _windows.pop(self.viewer, None) is not None:
             self.layers.close()
+            for part in (self._keys, *self._on_canvas):
+                if part is not None:
+                    part.close()
 
     def _may_leave_training(self) -> bool:
         """Ask what becomes of a training that runs; it is stopped once every window has agreed."""
@@ -139,10 +173,6 @@ class FashionWindow:
         answer = files.ask_training(self._main_window)
         self._stops_training = answer == "stop"
         return answer is not None
-
-    def _bind_layers(self, layers: list[Any]) -> None:
-        for layer in layers:
-            shortcuts.bind(layer, self.actions)
 
 
 def _inside(main_window: QWidget) -> tuple[int, int]:

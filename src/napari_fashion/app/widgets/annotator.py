@@ -8,6 +8,8 @@ from typing import Any
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_fashion.app.keys import used_keymap
+from napari_fashion.app.keys.napari_keys import napari_keys
 from napari_fashion.app.viewer.window import RETRAIN
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.dock import Dock, main_window_of
@@ -16,7 +18,7 @@ from napari_fashion.app.widgets.filing import Filing
 from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.footer import Footer
 from napari_fashion.app.widgets.garments import REACH, GarmentList
-from napari_fashion.app.widgets.help import ShortcutHelp
+from napari_fashion.app.widgets.keys_dialog import KeysDialog
 from napari_fashion.app.widgets.landmarks import LandmarkList
 from napari_fashion.app.widgets.layer_docks import LayerDocks
 from napari_fashion.app.widgets.messages import MessageLine, MessageRow
@@ -48,7 +50,7 @@ class AnnotatorDock(Dock):
         """What is wrong with the image in view."""
         self.message = MessageLine(session)
         self.footer = Footer(actions, colors)
-        self.help: ShortcutHelp | None = None
+        self.help: KeysDialog | None = None
         self.filing = Filing(self.window_state, self, self.message)
         self.layer_docks: LayerDocks | None = None
         self._editor: Editor | None = None
@@ -110,6 +112,7 @@ class AnnotatorDock(Dock):
         follow(self, self.window_state.exporting.done, filing.tell_export)
         follow(self, actions.category_asked, self.garments.open_category)
         follow(self, actions.help_asked, self.show_help)
+        follow(self, actions.save_asked, filing.save)
 
     # -- following -------------------------------------------------------------------------
 
@@ -213,9 +216,9 @@ class AnnotatorDock(Dock):
             self.window_state.load_model(str(chosen))
 
     def show_help(self) -> None:
-        """Show the shortcuts in a window of their own."""
+        """Show the keys in a window of their own."""
         if self.help is None:
-            self.help = ShortcutHelp(self)
+            self.help = KeysDialog(used_keymap(), napari_keys(main_window_of(self)), self)
         self.help.show()
         self.help.raise_()
 

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fashion.app.keys.fields import DOCK
 from napari_fashion.app.viewer.window import window_of
 from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.roles import Palette
@@ -42,6 +43,7 @@ class Dock(QWidget):
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
+        self.setProperty(DOCK, True)
         self.window_state = window_of(viewer)
         self.viewer = self.window_state.viewer
         self.session = self.window_state.session

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from napari_fashion.app.actions import Actions
-from napari_fashion.app.shortcuts import SHORTCUTS, spelled
+from napari_fashion.app.keys import key_caps
 
 
 def caps(action: str) -> str:
-    """Return the first key of an action of `Actions` as people write it: "Ctrl+Z", or nothing."""
-    for shortcut in SHORTCUTS:
-        if shortcut.run is getattr(Actions, action, None):
-            return spelled(shortcut.keys[0])
-    return ""
+    """Return the first key of an action as people write it: "Ctrl+Z", or nothing."""
+    return key_caps(action)
 
 
 def tip(text: str, action: str) -> str:

@@ -1,0 +1,188 @@
+"""All keys, from their table, in a window of their own; a person changes them there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fashion.app.keys import Keymap, Row, for_people
+from napari_fashion.app.keys.spelling import spelled
+from napari_fashion.app.keys.table import MOUSE, MOUSE_ROWS
+from napari_fashion.app.widgets.style import faint, section
+from napari_fashion.errors import FashionError
+
+COLUMNS = 3
+HINT = "Click keys to change them. Keys act while the annotator is in use, but not in text fields."
+
+
+class KeyRow:
+    """The widgets of one row: its keys as a button, what they do, and back to the table's."""
+
+    def __init__(self, row: Row, dialog: KeysDialog) -> None:
+        self.row = row
+        self.keys = QPushButton()
+        self.keys.setAutoDefault(False)
+        self.keys.setToolTip(f"Acts if: {row.when}. Click to give it another key.")
+        self.text = faint(row.text)
+        self.reset = QToolButton()
+        self.reset.setObjectName("quiet")
+        self.reset.setText("↺")
+        self.reset.clicked.connect(lambda: dialog.reset(row.id))
+        self.keys.clicked.connect(lambda: dialog.ask(self))
+
+    def refresh(self, keymap: Keymap, *, asked: bool) -> None:
+        """Show the keys that it has."""
+        keys = keymap.keys(self.row.id)
+        self.keys.setText(
+            "Press a key…" if asked else "  ".join(for_people(k) for k in keys) or "none"
+        )
+        self.reset.setVisible(keymap.is_own(self.row.id))
+        default = " ".join(for_people(k) for k in self.row.keys)
+        self.reset.setToolTip(f"Back to {default}")
+
+
+class KeysDialog(QDialog):
+    """Lists the keys, beside the image while one works; they can be changed.
+
+    Parameters
+    ----------
+    napari_keys
+        What napari does by each key, to be named where a person takes it.
+    """
+
+    def __init__(
+        self, keymap: Keymap, napari_keys: Mapping[str, str], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Fashion annotator: keys")
+        self._keymap = keymap
+        self._napari_keys = napari_keys
+        self._asked: KeyRow | None = None
+        self.rows = {row.id: KeyRow(row, self) for row in keymap.rows}
+        self.message = QLabel(HINT)
+        self.message.setWordWrap(True)
+        self.reset_all = QPushButton("Reset all keys")
+        self.reset_all.setAutoDefault(False)
+        self.reset_all.clicked.connect(lambda: self.reset(None))
+        self._lay_out()
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        groups = list(dict.fromkeys(row.group for row in self._keymap.rows))
+        parts = {group: self._group(group) for group in groups}
+        parts[MOUSE] = self._mouse()
+        heights = {group: part.sizeHint().height() for group, part in parts.items()}
+        columns = [QVBoxLayout() for _ in range(COLUMNS)]
+        filled = [0] * COLUMNS
+        for group in sorted(parts, key=lambda group: -heights[group]):
+            shortest = filled.index(min(filled))
+            columns[shortest].addWidget(parts[group])
+            filled[shortest] += heights[group]
+        content = QWidget()
+        row = QHBoxLayout(content)
+        row.setSpacing(28)
+        for column in columns:
+            column.addStretch()
+            row.addLayout(column)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(content)
+        foot = QHBoxLayout()
+        foot.addWidget(self.message, 1)
+        foot.addWidget(self.reset_all)
+        layout = QVBoxLayout(self)
+        layout.addWidget(scroll)
+        layout.addLayout(foot)
+        hint = content.sizeHint()
+        self.resize(min(hint.width() + 48, 1280), min(hint.height() + 90, 700))
+
+    def _group(self, group: str) -> QWidget:
+        part, grid = _titled(group)
+        rows = [r for r in self.rows.values() if r.row.group == group]
+        for i, row in enumerate(rows):
+            grid.addWidget(row.keys, i, 0)
+            grid.addWidget(row.text, i, 1)
+            grid.addWidget(row.reset, i, 2)
+        return part
+
+    def _mouse(self) -> QWidget:
+        part, grid = _titled(MOUSE)
+        for i, row in enumerate(MOUSE_ROWS):
+            grid.addWidget(QLabel(row.gesture), i, 0)
+            grid.addWidget(faint(row.text), i, 1)
+        return part
+
+    def refresh(self) -> None:
+        """Show the keys that each row has."""
+        for row in self.rows.values():
+            row.refresh(self._keymap, asked=row is self._asked)
+
+    # -- changing --------------------------------------------------------------------------
+
+    def ask(self, row: KeyRow) -> None:
+        """Take the next key for a row."""
+        self._asked = row
+        self.message.setText(f"Press the key for: {row.row.text}. Esc leaves it as it is.")
+        self.setFocus()
+        self.refresh()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: D102
+        if event is None or self._asked is None:
+            super().keyPressEvent(event)
+            return
+        keys = spelled(event)
+        if not keys:
+            return
+        asked, self._asked = self._asked, None
+        if keys == "Esc":
+            self.message.setText(HINT)
+        else:
+            self._give(asked.row, keys)
+        self.refresh()
+
+    def _give(self, row: Row, keys: str) -> None:
+        notes = [f"{for_people(keys)} is now: {row.text}."]
+        other = self._keymap.clash(row.id, keys)
+        if other is not None:
+            notes.append(f"It is taken from: {other.text}.")
+        if keys in self._napari_keys:
+            notes.append(f"napari's own ({self._napari_keys[keys]}) gives way while you annotate.")
+        self._keep(lambda: self._keymap.set_keys(row.id, [keys]), " ".join(notes))
+
+    def reset(self, row_id: str | None) -> None:
+        """Give a row, or all, the keys of the table again."""
+        text = "All keys are as at first." if row_id is None else HINT
+        self._keep(lambda: self._keymap.reset(row_id), text)
+        self.refresh()
+
+    def _keep(self, change: Callable[[], None], text: str) -> None:
+        try:
+            change()
+        except FashionError as error:
+            text = str(error)
+        self.message.setText(text)
+
+
+def _titled(title: str) -> tuple[QWidget, QGridLayout]:
+    part = QWidget()
+    layout = QVBoxLayout(part)
+    layout.setContentsMargins(0, 0, 0, 8)
+    layout.addWidget(section(title))
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(12)
+    grid.setVerticalSpacing(2)
+    grid.setColumnStretch(1, 1)
+    layout.addLayout(grid)
+    return part, grid
