@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,9 +30,10 @@ FEW, MANY = "8 landmarks", "294 landmarks"
 
 
 class Worker:
-    """The window of a checkout, in a process."""
+    """The window of a checkout, in a process, with its own copy of the data."""
 
-    def __init__(self, checkout: Path) -> None:
+    def __init__(self, checkout: Path, data: str, copy: str) -> None:
+        self._data, self._copy = data, copy
         path = os.pathsep.join([str(checkout / "src"), os.environ.get("PYTHONPATH", "")])
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", str(WORKER)],
@@ -44,7 +46,8 @@ class Worker:
 
     def do(self, *scenario: Any) -> dict[str, list[float]]:
         assert self._process.stdin is not None
-        print(json.dumps(scenario), file=self._process.stdin, flush=True)
+        order = json.dumps(scenario).replace(self._data, self._copy)
+        print(order, file=self._process.stdin, flush=True)
         return self._answer()
 
     def _answer(self) -> dict[str, list[float]]:
@@ -125,8 +128,13 @@ def main() -> None:
     options = parser.parse_args()
     checkouts = {"this": HERE} | ({"other": options.against} if options.against else {})
     with tempfile.TemporaryDirectory() as folder:
-        plans = scenarios(Path(folder), options.steps, set(filter(None, options.only.split(","))))
-        workers = {name: Worker(path) for name, path in checkouts.items()}
+        data = Path(folder) / "data"
+        data.mkdir()
+        plans = scenarios(data, options.steps, set(filter(None, options.only.split(","))))
+        workers = {}
+        for name, path in checkouts.items():  # a file is locked by the window that has it open
+            copy = shutil.copytree(data, Path(folder) / name)
+            workers[name] = Worker(path, str(data), str(copy))
         found: dict[str, dict[str, list[float]]] = {title: {} for title, _ in plans}
         for turn in range(options.rounds + 1):
             for title, plan in plans:

@@ -29,6 +29,7 @@ except ImportError:  # as it was called earlier
 
 warnings.simplefilter("ignore")
 LEFT = Qt.MouseButton.LeftButton
+NO_BUTTON = Qt.MouseButton.NoButton
 NONE = Qt.KeyboardModifier.NoModifier
 LONGEST = 5.0
 """Seconds that a step may take."""
@@ -71,7 +72,9 @@ class Window:
         act()
         while self._seen is None:
             if time.perf_counter() - began > LONGEST:
-                raise SystemExit(f"after {LONGEST} s the window did not show what was waited for")
+                raise SystemExit(
+                    f"after {LONGEST} s the window has not drawn what came of an event"
+                )
             QApplication.processEvents()
         return self._seen - began
 
@@ -84,16 +87,23 @@ class Window:
 
     def drag(self, xy: Any, by: Any, is_shown: Callable[[], bool]) -> float:
         """Drag what lies at xy pixels; return the seconds from the release to pixels."""
-        start, end = self.where(xy), self.where(np.array(xy) + by)
-        QTest.mouseMove(self.canvas, start)
+        start, end = QPointF(self.where(xy)), QPointF(self.where(np.array(xy) + by))
+        self._mouse(QEvent.Type.MouseMove, start)
         self.rest(0.03)
-        QTest.mousePress(self.canvas, LEFT, pos=start)
+        self._mouse(QEvent.Type.MouseButtonPress, start, LEFT, LEFT)
         for share in (0.3, 0.7, 1.0):
-            at = QPointF(start + (end - start) * share)
-            move = QMouseEvent(QEvent.Type.MouseMove, at, LEFT, LEFT, NONE)
-            QApplication.sendEvent(self.canvas, move)
+            self._mouse(QEvent.Type.MouseMove, start + (end - start) * share, NO_BUTTON, LEFT)
             self.rest(0.02)
-        return self.until(is_shown, lambda: QTest.mouseRelease(self.canvas, LEFT, pos=end))
+        release = QEvent.Type.MouseButtonRelease
+        return self.until(is_shown, lambda: self._mouse(release, end, LEFT))
+
+    def _mouse(
+        self, kind: QEvent.Type, at: QPointF, button: Any = NO_BUTTON, held: Any = NO_BUTTON
+    ) -> None:
+        """Send an event of the mouse; the display's own pointer may lie on the other window."""
+        everywhere = self.canvas.mapToGlobal(at.toPoint())
+        event = QMouseEvent(kind, at, QPointF(everywhere), button, held, NONE)
+        QApplication.sendEvent(self.canvas, event)
 
     def where(self, xy: Any) -> QPoint:
         """Return the place on the canvas of a place on the image, xy pixels."""
