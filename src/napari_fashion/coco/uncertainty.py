@@ -133,9 +133,9 @@ def _take(
         for name, array in numbers.items():
             array[j] = provenance.landmark_numbers(told.record, name, k)
         of_model[j] = [s != provenance.HUMAN for s in provenance.landmark_sources(told.record, k)]
-        scores = provenance.category_scores(told.record)
-        if scores and provenance.category_source(told.record) != provenance.HUMAN:
-            probability[j] = scores.get(names[category], 0.0) if category >= 0 else 0.0
+        by_name = provenance.category_scores(told.record)
+        if by_name and provenance.category_source(told.record) != provenance.HUMAN:
+            probability[j] = by_name.get(names[category], 0.0) if category >= 0 else 0.0
     scores, present, visible = (numbers[name] for name in provenance.NUMBERS)
     expected[[told.row for told in block]] = _expected(
         visibility, of_model, scores, present, visible, probability
