@@ -67,7 +67,7 @@ def roles_of(theme: Any) -> Roles:
         text=text,
         muted=mixed(text, background, 0.72),
         muted_on_button=mixed(text, background, 0.82),
-        symbol=mixed(text, background, 0.54),
+        symbol=mixed(text, background, 0.56),
         line=mixed(text, background, 0.16),
         hover=mixed(text, background, 0.08),
         chosen=mixed(current, background, 0.38),
