@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_fashion.app.guard import Guard
-from napari_fashion.app.offers import CATEGORIES, ROOT, SIZE
+from napari_fashion.app.offers import CATEGORIES, MISSING, PHOTOS, ROOT, SIZE
 from napari_fashion.app.session import Session
 from napari_fashion.app.viewer.layer_styles import LANDMARKS, SKELETON
 from napari_fashion.app.widgets.category_map import CategoryMapDialog
@@ -384,3 +384,92 @@ def test_what_napari_reports_is_told_too(app, dataset_file, monkeypatch) -> None
         notification_manager.dispatch(ErrorNotification(error))
     assert len(said) == 1
     assert "ZeroDivisionError" in said[0]
+
+
+# -- images that are not where the file says -----------------------------------------------------
+
+
+@pytest.fixture
+def moved(app, tmp_path):
+    """A file in ``set`` whose images were moved to ``now/photos``."""
+    folder, now = tmp_path / "set", tmp_path / "now" / "photos"
+    folder.mkdir()
+    now.mkdir(parents=True)
+    document = small_document()
+    for i, image in enumerate(document["images"], start=1):
+        image["file_name"] = f"photos/{i}.png"
+        PilImage.new("RGB", (120, 120), (40 * i,) * 3).save(now / f"{i}.png")
+    path = folder / "small.json"
+    path.write_text(json.dumps(document))
+    app.dock.open(path)
+    app.person.see()
+    return app
+
+
+@pytest.mark.parametrize("chosen", ["now", "now/photos"])
+def test_missing_images_are_located_anew(moved, tmp_path, monkeypatch, chosen) -> None:
+    (text,) = texts(moved).values()
+    assert f"1.png is not in {tmp_path / 'set' / 'photos'}" in text
+    assert not moved.dock.problem.isVisible()  # said once
+    monkeypatch.setattr(moved.offers, "ask_folder", lambda start: tmp_path / chosen)
+    answer(moved, MISSING, "Locate folder…")
+    assert texts(moved) == {}
+    assert moved.layers.image.max() == 40
+    moved.actions.next_image()
+    moved.person.see()
+    assert moved.layers.image.max() == 80
+    assert texts(moved) == {}
+
+
+def test_a_folder_without_them_is_told(moved, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(moved.offers, "ask_folder", lambda start: tmp_path)
+    answer(moved, MISSING, "Locate folder…")
+    assert moved.dock.message.text().startswith(f"photos/1.png is not in {tmp_path}")
+    assert list(texts(moved)) == [MISSING]
+    answer(moved, MISSING, "Leave")
+    moved.actions.next_image()
+    moved.person.see()
+    assert texts(moved) == {}  # asked once; the row says what is wrong
+    assert "2.png" in moved.dock.problem.text()
+
+
+def test_what_is_wrong_with_an_image_is_not_said_of_the_next(app, dataset_file) -> None:
+    (dataset_file.parent / "1.png").write_bytes(b"no image")
+    app.dock.open(dataset_file)
+    app.person.see()
+    said = app.dock.problem.text()
+    assert said.count("1.png") == 1
+    assert app.dock.problem.isVisible()
+    app.actions.next_image()
+    app.person.see()
+    assert not app.dock.problem.isVisible()
+    app.actions.previous_image()
+    app.person.see()
+    assert app.dock.problem.text() == said
+
+
+# -- sample photos -------------------------------------------------------------------------------
+
+
+def test_sample_photos_are_fetched_with_progress_and_stop(app, qtbot, tmp_path, monkeypatch) -> None:
+    from napari_fashion.app.jobs import fetch as job
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("NAPARI_FASHION_PHOTOS", raising=False)
+    monkeypatch.setattr("napari_fashion.datasets.photos.locate", lambda: None)
+    source = tmp_path / "mirror"
+    source.mkdir()
+    real = job.photos.fetch
+    monkeypatch.setattr(job.photos, "fetch", lambda **options: real(source=source, **options))
+    app.dock.open_photos()
+    app.person.see()
+    assert "60 MB" in texts(app)[PHOTOS]
+    shown: list[tuple[int, int]] = []
+    app.fetching.progress.connect(lambda done, total: shown.append((done, total)))
+    answer(app, PHOTOS, "Download")
+    qtbot.waitUntil(lambda: not app.fetching.running, timeout=30_000)
+    app.person.see()
+    assert shown[-1] == (0, 0)
+    assert not app.dock.fetching.isVisible()
+    assert app.dock.message.level == "warning"  # the mirror is empty
+    assert "Failed" in app.dock.message.text()

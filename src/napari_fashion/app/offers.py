@@ -1,7 +1,7 @@
 """Questions that wait for an answer while work goes on; each is a row in the dock with its buttons.
 
-They are asked of images of another size than the file notes, images outside of its folder, and
-categories that the file lacks. None stops anything.
+They are asked of images of another size than the file notes, images that are missing or outside of the
+file's folder, categories that the file lacks, and sample photos to fetch. None stops anything.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from napari_fashion.app.session import Session
 from napari_fashion.coco.categories import CategoryAnswer, Names, file_categories
 from napari_fashion.coco.ids import RecordId
 from napari_fashion.editing.editor import Applied, Editor
-from napari_fashion.errors import OutsideRootError
+from napari_fashion.errors import ImageError, OutsideRootError
 from napari_fashion.images import remember_root
 
 SIZE = "size"
 ROOT = "root"
 CATEGORIES = "categories"
+PHOTOS = "photos"
+MISSING = "missing"
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Offers:
         session.categories_missing.connect(self._on_categories)
         self.ask_map: Callable[[list[str], list[str]], dict[str, Names] | None] = lambda a, b: None
         """Lets the person choose the file's category, or several, for each of the model's."""
+        self.ask_folder: Callable[[Path], Path | None] = lambda start: None
+        """Lets the person choose the folder that the images lie in now; `start` is where to begin."""
         self.predict_again: Callable[[list[RecordId]], None] = lambda ids: None
 
     def make(self, kind: str, offer: Offer) -> None:
@@ -83,7 +87,7 @@ class Offers:
         if editor is not None:
             editor.changed.connect(self._on_changed)
         self._left.clear()
-        for kind in (SIZE, ROOT, CATEGORIES):
+        for kind in (SIZE, ROOT, MISSING, CATEGORIES):
             self.withdraw(kind)
 
     def _on_changed(self, change: Applied) -> None:
@@ -96,6 +100,39 @@ class Offers:
             self._offer_root(problem)
         else:
             self.withdraw(ROOT)
+            self._offer_missing(problem)
+
+    # -- images that are not where the file says ----------------------------------------------
+
+    def _offer_missing(self, problem: Exception | None) -> None:
+        editor = self._editor
+        try:
+            place = None if editor is None or problem is None else editor.image.path
+        except ImageError:  # no name that a file can have: another folder does not help
+            place = None
+        if editor is None or place is None or place.exists() or (MISSING, None) in self._left:
+            self.withdraw(MISSING)
+            return
+        name = editor.image.file_name
+
+        def locate() -> None:
+            folder = self.ask_folder(next((p for p in place.parents if p.is_dir()), Path.home()))
+            if folder is not None and not self.session.locate_images(folder):
+                self.session.notify(
+                    f"{name} is not in {folder}; choose the folder that holds it, or one above.",
+                    "warning",
+                )
+
+        def leave() -> None:
+            self._left.add((MISSING, None))
+            self.withdraw(MISSING)
+
+        text = (
+            f"{place.name} is not in {place.parent}. Its landmarks are shown on grey. Choose the folder "
+            "that the images lie in now; the next Save notes it in the file."
+        )
+        choices = (("Locate folder…", locate), ("Leave", leave))
+        self.make(MISSING, Offer(text, (editor.image_id,), choices))
 
     # -- an image of another size than its record has ---------------------------------------
 

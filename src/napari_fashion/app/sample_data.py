@@ -29,7 +29,17 @@ def procedural() -> list[LayerData]:
 
 
 def photos() -> list[LayerData]:
-    """Return the first of the CC0 photos' test split, and open all in the annotator."""
+    """Return the first of the CC0 photos' test split, and open all in the annotator.
+
+    Where the photos are not here yet, the annotator offers to fetch them.
+    """
+    import napari
+
+    if cc0.locate() is None and (viewer := napari.current_viewer()) is not None:
+        from napari_fashion.app.viewer.window import ANNOTATOR, window_of
+
+        window_of(viewer).show_dock(ANNOTATOR).open_photos()
+        return []
     path = photos_file()
     return in_annotator(Dataset.load(path), path)
 

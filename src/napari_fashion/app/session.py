@@ -198,6 +198,14 @@ class Session:
             self.editor.dataset.allow_root(folder)
             self.editor.image_changed.emit(self.editor.image_id)
 
+    def locate_images(self, folder: Path) -> bool:
+        """Read the data set's images from another folder; false where the shown one is not there."""
+        editor = self.editor
+        if editor is None or not editor.dataset.locate_images(folder, editor.image.file_name):
+            return False
+        editor.image_changed.emit(editor.image_id)
+        return True
+
     def replace_editor(self, editor: Editor) -> None:
         """Go on with another version of the same file."""
         self._show(editor)

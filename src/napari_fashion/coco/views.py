@@ -102,6 +102,23 @@ class Frame:
             old.root, (*old.allowed, folder), trusted=old.trusted, origin=old.origin
         )
 
+    def locate_images(self, folder: Path, name: str) -> bool:
+        """Read images from a folder that a person chose; whether the image of a name lies there.
+
+        The folder may be the one that names are relative to, or one further in that the image lies in:
+        of ``a/1.jpg`` it may be the folder ``a``. Nothing changes where the image is not found.
+        """
+        parts = Path(name.replace("\\", "/")).parts
+        for depth in range(len(parts)):
+            inner, root = parts[:-1][len(parts) - 1 - depth :], folder
+            for part in reversed(inner):
+                root = root.parent if root.name == part else Path()
+            if root != Path() and root.joinpath(*parts).is_file():
+                old = self.image_folder
+                self.image_folder = ImageFolder(root, old.allowed, trusted=True, origin="given")
+                return True
+        return False
+
     # -- categories ------------------------------------------------------------------------
 
     def category_index(self, category_id: RecordId) -> int:

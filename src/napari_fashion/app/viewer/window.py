@@ -8,11 +8,12 @@ from typing import Any
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtWidgets import QLabel, QMainWindow, QWidget
 
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.guard import Guard
 from napari_fashion.app.jobs.export import ExportJob
+from napari_fashion.app.jobs.fetch import FetchJob
 from napari_fashion.app.jobs.fields import FieldsJob
 from napari_fashion.app.jobs.predict import PredictJob, load_model
 from napari_fashion.app.jobs.problems import ProblemsJob
@@ -55,6 +56,7 @@ class FashionWindow:
         self.training = TrainJob()
         self.checking = ProblemsJob()
         self.exporting = ExportJob(self.session)
+        self.fetching = FetchJob()
         self.last_guard = Guard(lambda text: self.session.notify(text, "error"))
         self.may_discard: Callable[[], bool] = lambda: True
         """Whether edits that are not saved may go; the annotator dock asks the person."""
@@ -67,6 +69,7 @@ class FashionWindow:
         self.offers.ask_map = lambda names, theirs: ask_category_map(
             self._main_window, names, theirs
         )
+        self.offers.ask_folder = lambda start: files.ask_images_folder(self._main_window, start)
         self.offers.predict_again = lambda ids: self.predicting.start(only=ids)
         self.actions.predict_asked.connect(lambda everything: self.predict(everything=everything))
         self.actions.box_asked.connect(lambda box: self.predicting.start(box=box))
@@ -95,6 +98,9 @@ class FashionWindow:
         """Open one of our docks, or bring it to the front where it is open; return its widget."""
         beside = name == RETRAIN  # a tab beside the annotator: both are high
         dock, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=beside)
+        dock.setWindowTitle(name)  # neither tab nor title has room for more
+        for label in dock.titleBarWidget().findChildren(QLabel):
+            label.setText(name)
         dock.show()
         dock.raise_()
         return widget
@@ -152,6 +158,7 @@ class FashionWindow:
         self.computing.close()
         self.checking.close()
         self.exporting.close()
+        self.fetching.close()
         run, process = self.training.run, self.training.let_go()
         if self._stops_training and process is not None and run is not None:
             wait_until_saved(self._main_window, process, run / EVENTS)

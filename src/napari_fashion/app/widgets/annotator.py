@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from napari_fashion.app.keys import used_keymap
 from napari_fashion.app.keys.napari_keys import napari_keys
+from napari_fashion.app.offers import MISSING
 from napari_fashion.app.viewer.window import RETRAIN
 from napari_fashion.app.widgets import files
+from napari_fashion.app.widgets.beginning import Beginning
 from napari_fashion.app.widgets.dock import Dock, main_window_of
 from napari_fashion.app.widgets.file_line import FileLine
 from napari_fashion.app.widgets.filing import Filing
@@ -26,6 +28,7 @@ from napari_fashion.app.widgets.navigation import Navigation
 from napari_fashion.app.widgets.offer_rows import OfferRows
 from napari_fashion.app.widgets.overlays import Overlays
 from napari_fashion.app.widgets.style import MARGIN, SPACING, guard_wheel, rule
+from napari_fashion.app.widgets.tips import caps
 from napari_fashion.app.widgets.work_row import Running, WorkRow
 from napari_fashion.editing.editor import Applied, Editor
 from napari_fashion.errors import OutsideRootError
@@ -44,7 +47,8 @@ class AnnotatorDock(Dock):
         self.garments = GarmentList(actions, colors)
         self.landmarks = LandmarkList(actions, colors)
         self.overlays = Overlays(session)
-        self.running = Running()
+        self.running = Running("Predicting", "Stop predicting; what was found stays")
+        self.fetching = Running("Fetching photos:", "Stop; what has come stays")
         self.offers = OfferRows(self.window_state.offers)
         self.problem = MessageRow()
         """What is wrong with the image in view."""
@@ -53,6 +57,7 @@ class AnnotatorDock(Dock):
         self.help: KeysDialog | None = None
         self.filing = Filing(self.window_state, self, self.message)
         self.layer_docks: LayerDocks | None = None
+        self.beginning: Beginning | None = None
         self._editor: Editor | None = None
         self._lay_out()
         self._connect()
@@ -61,7 +66,7 @@ class AnnotatorDock(Dock):
         self._follow(session.editor)
 
     def _lay_out(self) -> None:
-        self.content.setContentsMargins(MARGIN - REACH, 0, MARGIN - REACH, SPACING)
+        self.content.setContentsMargins(MARGIN - REACH, 4, MARGIN - REACH, 0)
         self.content.setSpacing(4)
         for part in (self.file, self.navigation, self.work):
             self.content.addWidget(_inset(part))
@@ -73,7 +78,8 @@ class AnnotatorDock(Dock):
         foot.setContentsMargins(MARGIN, SPACING, MARGIN, MARGIN)
         foot.setSpacing(SPACING)
         for part in (
-            *(self.overlays, self.running, self.offers, self.problem, self.message),
+            *(self.overlays, self.running, self.fetching, self.offers, self.problem),
+            self.message,
             self.footer,
         ):
             foot.addWidget(part)
@@ -108,6 +114,8 @@ class AnnotatorDock(Dock):
         follow(self, self.window_state.checking.found, filing.tell_problems)
         for shown in (self.work, self.running):
             follow(self, self.window_state.predicting.progress, shown.show_progress)
+        self.fetching.cancel.connect(self.window_state.fetching.cancel)
+        follow(self, self.window_state.fetching.progress, self.fetching.show_progress)
         follow(self, self.window_state.exporting.progress, menu.show_export)
         follow(self, self.window_state.exporting.done, filing.tell_export)
         follow(self, actions.category_asked, self.garments.open_category)
@@ -139,12 +147,21 @@ class AnnotatorDock(Dock):
         self._refresh_image()
 
     def _on_changed(self, change: Applied) -> None:
-        for image_id in {change.image_id}:
-            self.footer.count_again(image_id)
+        self.footer.count_again(change.image_id)
+        self._say_what_was_done(change)
         if self._editor is not None and change.image_id == self._editor.image_id:
             self._refresh_image()
         else:
             self.footer.refresh()
+
+    def _say_what_was_done(self, change: Applied) -> None:
+        label, image_id = change.edit.label, change.image_id
+        if self._editor is not None and image_id != self._editor.image_id:
+            return  # a prediction that arrives in the background
+        undone = change.do == "undo"
+        key = caps("redo" if undone else "undo")
+        what = f"Taken back: {label}" if undone else label
+        self.viewer.status = f"{what}. {key} {'makes it again' if undone else 'undoes'}"
 
     def _refresh_image(self) -> None:
         self.navigation.refresh()
@@ -162,8 +179,9 @@ class AnnotatorDock(Dock):
 
     def _tell_image(self, problem: Exception | None) -> None:
         """Say what is wrong with the image in view; what was wrong with the last one is over."""
-        if problem is None or isinstance(problem, OutsideRootError):
-            self.problem.clear()  # an image elsewhere is asked about
+        asked = MISSING in self.window_state.offers.open or isinstance(problem, OutsideRootError)
+        if problem is None or asked:
+            self.problem.clear()
         else:
             self.problem.say("error", str(problem))
 
@@ -172,16 +190,23 @@ class AnnotatorDock(Dock):
     def showEvent(self, event: QShowEvent) -> None:  # noqa: D102
         super().showEvent(event)
         if self.layer_docks is None:
-            self.layer_docks = LayerDocks(main_window_of(self))
+            main = main_window_of(self)
+            self.layer_docks = LayerDocks(main)
+            if isinstance(main, QMainWindow) and main.centralWidget() is not None:
+                self.beginning = Beginning(self.window_state, main, self.filing, self.colors, self)
         if self._editor is not None:
             self.layer_docks.fold()
         self.menu.docks.setChecked(self.layer_docks.wanted)
+        if self.beginning is not None:
+            self.beginning.refresh()
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Give napari its docks back where this one is closed."""
         super().hideEvent(event)
         if self.layer_docks is not None and not event.spontaneous():
             self.layer_docks.unfold()
+        if self.beginning is not None:
+            self.beginning.refresh()
 
     def _choose_layer_docks(self, shown: bool) -> None:
         if self.layer_docks is not None:
@@ -192,6 +217,11 @@ class AnnotatorDock(Dock):
     def open(self, path: Path) -> None:
         """Open a COCO file or a folder; unsaved changes of what is open are asked about."""
         self.filing.open(path)
+
+    def open_photos(self) -> None:
+        """Open the sample photos, or offer to fetch them."""
+        if self.beginning is not None:
+            self.beginning.open_photos()
 
     def save(self) -> bool:
         """Save the whole work to its file; return whether it was saved."""

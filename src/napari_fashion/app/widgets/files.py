@@ -24,6 +24,12 @@ def ask_open_folder(parent: QWidget, start: Path) -> Path | None:
     return Path(name) if name else None
 
 
+def ask_images_folder(parent: QWidget | None, start: Path) -> Path | None:
+    """Ask where the images of a data set lie now."""
+    name = QFileDialog.getExistingDirectory(parent, "Where are the images now?", str(start))
+    return Path(name) if name else None
+
+
 def ask_model(parent: QWidget, start: Path) -> Path | None:
     """Ask for a model."""
     name, _ = QFileDialog.getOpenFileName(

@@ -147,12 +147,18 @@ class GarmentList(QWidget):
             self._rows,
         )
         self._area.setVisible(bool(garments))
+        scrolls = len(garments) > AT_ONCE
+        self._area.setVerticalScrollBarPolicy(
+            Qt.ScrollBarPolicy.ScrollBarAsNeeded
+            if scrolls
+            else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        )
         self._area.setFixedHeight(GARMENT * min(len(garments), AT_ONCE))
         for i, (row, garment) in enumerate(zip(self.rows, garments, strict=True)):
             assert editor is not None
             chosen = garment.id == editor.selection.garment_id
             row.show_garment(i + 1, garment, editor.dataset.schema, chosen)
-            if chosen and len(garments) > AT_ONCE:
+            if chosen and scrolls:
                 self._area.ensureWidgetVisible(row, 0, 0)
 
     def open_category(self) -> None:

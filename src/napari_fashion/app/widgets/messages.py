@@ -14,19 +14,52 @@ LEAST, MOST = 20, 96
 """Height of the text in pixels; what is longer is cut, and whole in the tooltip."""
 
 
+class WrappedLabel(QLabel):
+    """Text over lines, as high as it needs: a frame in a column is not asked by Qt.
+
+    Parameters
+    ----------
+    most
+        Height from which it is cut, pixels; the whole is in the tooltip then. None: never.
+    """
+
+    def __init__(self, text: str = "", most: int | None = None) -> None:
+        super().__init__(text)
+        self._most = most
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def setText(self, text: str) -> None:  # noqa: D102
+        super().setText(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: D102
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
+    def _fit(self) -> None:
+        needed = self.heightForWidth(self.width())
+        cut = self._most is not None and needed > self._most
+        self.setFixedHeight(self._most if cut and self._most else max(needed, LEAST))
+        self.setToolTip(self.text() if cut else "")
+
+
 class MessageRow(QFrame):
     """A sentence that stays until it is dismissed, or until what it is about is over."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("message")
-        self.said = QLabel()
+        self.said = WrappedLabel(most=MOST)
         self.said.setObjectName("said")
-        self.said.setWordWrap(True)
-        self.said.setTextFormat(Qt.TextFormat.PlainText)
-        self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.said.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.dismiss = quiet_button("✕", "Dismiss")
         self.dismiss.clicked.connect(self.clear)
         row = QHBoxLayout(self)
@@ -56,23 +89,6 @@ class MessageRow(QFrame):
         self.setToolTip(more)
         repolish(self, level=level)
         self.setVisible(bool(text))
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
-        super().resizeEvent(event)
-        self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: D102
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            self._fit()
-
-    def _fit(self) -> None:
-        """Be as high as the wrapped text needs: a frame in a column is not asked by Qt."""
-        needed = self.said.heightForWidth(self.said.width())
-        self.said.setFixedHeight(min(max(needed, LEAST), MOST))
-        if needed > MOST and not self.toolTip():
-            self.setToolTip(self.said.text())
 
 
 class MessageLine(MessageRow):

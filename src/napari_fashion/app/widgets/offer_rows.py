@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_fashion.app.offers import Offer, Offers
 from napari_fashion.app.widgets.follow import follow
+from napari_fashion.app.widgets.messages import WrappedLabel
 from napari_fashion.app.widgets.style import SPACING
 
 
@@ -53,12 +51,10 @@ class OfferRow(QFrame):
     def __init__(self, offer: Offer) -> None:
         super().__init__()
         self.offer = offer
-        self.setObjectName("offer")
-        self.text = QLabel(offer.text)
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.text.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setObjectName("message")
+        self.setProperty("level", "warning")
+        self.text = WrappedLabel(offer.text)
+        self.text.setObjectName("said")
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 6, 8, 6)
         column.setSpacing(SPACING)
@@ -73,8 +69,3 @@ class OfferRow(QFrame):
             self.buttons[label] = button
             row.addWidget(button, button.sizeHint().width())  # what is long gets more
         column.addLayout(row)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Be as high as the wrapped text needs: a frame in a column is not asked by Qt."""
-        super().resizeEvent(event)
-        self.text.setMinimumHeight(self.text.heightForWidth(self.text.width()))

@@ -61,14 +61,23 @@ class WorkRow(QWidget):
 
 
 class Running(QWidget):
-    """How far a prediction is, and the button that stops it."""
+    """How far a job is, and the button that stops it.
+
+    Parameters
+    ----------
+    what
+        The job: "Predicting".
+    stops
+        Tooltip of *Stop*.
+    """
 
     cancel = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, what: str, stops: str) -> None:
         super().__init__()
+        self._what = what
         self.text = QLabel()
-        self.stop = quiet_button("Stop", "Stop predicting; what was found stays")
+        self.stop = quiet_button("Stop", stops)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         head = QHBoxLayout()
@@ -84,10 +93,10 @@ class Running(QWidget):
         self.hide()
 
     def show_progress(self, done: int, total: int) -> None:
-        """Show how far a running prediction is; a `total` of 0 hides it."""
+        """Show how far it is; a `total` of 0 hides it."""
         self.setVisible(total > 0)
         if total > 0:
             one = total == 1
-            self.text.setText("Predicting" if one else f"Predicting {done:,} of {total:,}")
+            self.text.setText(self._what if one else f"{self._what} {done:,} of {total:,}")
             self.bar.setRange(0, 0 if one else total)
             self.bar.setValue(done)
