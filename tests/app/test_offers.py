@@ -451,7 +451,9 @@ def test_what_is_wrong_with_an_image_is_not_said_of_the_next(app, dataset_file) 
 # -- sample photos -------------------------------------------------------------------------------
 
 
-def test_sample_photos_are_fetched_with_progress_and_stop(app, qtbot, tmp_path, monkeypatch) -> None:
+def test_sample_photos_are_fetched_with_progress_and_stop(
+    app, qtbot, tmp_path, monkeypatch
+) -> None:
     from napari_fashion.app.jobs import fetch as job
 
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

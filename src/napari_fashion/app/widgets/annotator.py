@@ -47,6 +47,8 @@ class AnnotatorDock(Dock):
         self.garments = GarmentList(actions, colors)
         self.landmarks = LandmarkList(actions, colors)
         self.overlays = Overlays(session)
+        self.opened_part = QWidget()
+        """What is shown while a data set is open."""
         self.running = Running("Predicting", "Stop predicting; what was found stays")
         self.fetching = Running("Fetching photos:", "Stop; what has come stays")
         self.offers = OfferRows(self.window_state.offers)
@@ -68,11 +70,16 @@ class AnnotatorDock(Dock):
     def _lay_out(self) -> None:
         self.content.setContentsMargins(MARGIN - REACH, 4, MARGIN - REACH, 0)
         self.content.setSpacing(4)
-        for part in (self.file, self.navigation, self.work):
-            self.content.addWidget(_inset(part))
-            self.content.addWidget(_inset(rule()))
-        self.content.addWidget(self.garments)
-        self.content.addWidget(self.landmarks, 1)
+        self.content.addWidget(_inset(self.file))
+        lines = QVBoxLayout(self.opened_part)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(4)
+        for part in (rule(), self.navigation, self.work, rule()):
+            lines.addWidget(_inset(part))
+        lines.addWidget(self.garments)
+        lines.addWidget(self.landmarks, 1)
+        lines.addStretch()
+        self.content.addWidget(self.opened_part, 1)
         self.content.addStretch()
         foot = QVBoxLayout()
         foot.setContentsMargins(MARGIN, SPACING, MARGIN, MARGIN)
@@ -131,15 +138,13 @@ class AnnotatorDock(Dock):
             follow(self, editor.changed, self._on_changed)
             follow(self, editor.selection_changed, lambda *_: self._refresh_garments())
             follow(self, editor.history_changed, self.file.refresh)
-        self.overlays.setVisible(editor is not None)
+        for part in (self.opened_part, self.overlays):
+            part.setVisible(editor is not None)
         self.overlays.refresh()
-        self.work.setVisible(editor is not None)
         self.work.refresh()
         self.file.refresh()
         self.footer.follow(editor)
         self._refresh_image()
-        if self.layer_docks is not None and editor is not None:
-            self.layer_docks.fold()
 
     def _other_image(self) -> None:
         self.message.clear_info()
@@ -194,8 +199,7 @@ class AnnotatorDock(Dock):
             self.layer_docks = LayerDocks(main)
             if isinstance(main, QMainWindow) and main.centralWidget() is not None:
                 self.beginning = Beginning(self.window_state, main, self.filing, self.colors, self)
-        if self._editor is not None:
-            self.layer_docks.fold()
+        self.layer_docks.fold()
         self.menu.docks.setChecked(self.layer_docks.wanted)
         if self.beginning is not None:
             self.beginning.refresh()

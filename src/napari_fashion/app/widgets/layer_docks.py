@@ -1,4 +1,4 @@
-"""napari's docks of layers: folded while a data set is open, unless a person wants them."""
+"""napari's docks of layers: folded while the annotator is in use, unless a person wants them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LayerDocks:
     Attributes
     ----------
     wanted
-        Whether a person wants them while a data set is open; remembered.
+        Whether a person wants them beside the annotator; remembered.
     """
 
     def __init__(self, main_window: QWidget) -> None:

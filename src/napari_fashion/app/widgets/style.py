@@ -36,6 +36,11 @@ def sheet(roles: Roles, points: float) -> str:
     second, strong = f"{points * SECOND:.2f}pt", f"{points * STRONG:.2f}pt"
     return f"""
     QScrollArea {{ border: none; }}
+    QLabel {{ padding: 0px; margin: 0px; }}
+    QScrollBar:vertical {{ width: 8px; background: transparent; margin: 0px; }}
+    QScrollBar::handle:vertical {{ background: {c["primary"]}; border-radius: 3px;
+        min-height: 24px; margin: 0px 1px; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ height: 0px; }}
     QLabel#section {{ color: {c["muted"]}; font-weight: 600; }}
     QLabel#faint, QCheckBox#faint {{ color: {c["muted"]}; }}
     QLabel#second {{ color: {c["muted"]}; font-size: {second}; }}

@@ -45,6 +45,7 @@ class Card(QFrame):
         self.icon = QLabel()
         name = QLabel(title)
         name.setObjectName("cardTitle")
+        name.setWordWrap(True)
         told = faint(text)
         told.setWordWrap(True)
         self.button = QPushButton(button)
