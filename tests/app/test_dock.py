@@ -176,9 +176,11 @@ def test_landmarks_of_a_large_schema_scroll_and_are_filtered(app, dataset_file) 
     person.see()
     person.press_landmark(landmarks.table, 39, Column.HIDDEN)  # it was brought into sight
     assert app.session.editor.garments[0].visibility[39] == 1
+    person.press(landmarks.filter)
     person.qtbot.keyClicks(landmarks.filter, "right 7")
     assert [row.name for row in landmarks.table.rows.rows] == ["right point 7", "right point 17"]
     person.qtbot.keyClick(landmarks.filter, Qt.Key.Key_Return)
+    person.see()
     assert app.session.editor.selection.landmark == 13
     assert has_keys(app)
     landmarks.filter.clear()

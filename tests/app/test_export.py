@@ -195,7 +195,7 @@ def asking(app, monkeypatch):
     monkeypatch.setattr(filing, "ask_schema", ask_schema)
     monkeypatch.setattr(files, "ask_pending", lambda *_, conflict: "restore")
     monkeypatch.setattr(files, "ask_save_place", lambda *_: "save")
-    monkeypatch.setattr(app.dock, "_last_schema", None)
+    monkeypatch.setattr(app.dock.filing, "_last_schema", None)
     return app
 
 

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fashion.app.keys.fields import DOCK
+from napari_fashion.app.viewer.canvas import canvas_of
 from napari_fashion.app.viewer.window import window_of
 from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.roles import Palette
@@ -79,16 +80,11 @@ class Dock(QWidget):
         self.window_state.guard(main_window_of(self))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keep keys here where a person types; napari passes all others on to the image.
-
-        Return and Esc end the typing: the image has the keyboard again.
-        """
-        if not isinstance(self.focusWidget(), (QLineEdit, QAbstractSpinBox, QComboBox)):
+        """Keep keys here where a person types; napari passes all others on to the image."""
+        if isinstance(self.focusWidget(), (QLineEdit, QAbstractSpinBox, QComboBox)):
+            event.accept()
+        else:
             super().keyPressEvent(event)
-            return
-        event.accept()
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
-            give_keys_to_image(self)
 
 
 def main_window_of(widget: QWidget) -> QWidget:
@@ -102,8 +98,4 @@ def main_window_of(widget: QWidget) -> QWidget:
 def give_keys_to_image(widget: QWidget) -> None:
     """Let the image have the keyboard."""
     window = main_window_of(widget)
-    center = window.centralWidget() if isinstance(window, QMainWindow) else None
-    if center is not None:
-        # The class is in another module in each version of Qt.
-        drawn = (w for w in center.findChildren(QWidget) if w.inherits("QOpenGLWidget"))
-        next(drawn, center).setFocus(Qt.FocusReason.OtherFocusReason)
+    (canvas_of(window) or window).setFocus(Qt.FocusReason.OtherFocusReason)

@@ -104,15 +104,15 @@ def row_of(garment: Garment, schema: Schema, landmark: int, missing: set[int]) -
 
 
 class LandmarkModel(QAbstractTableModel):
-    """The rows that are shown, and which of them is selected."""
+    """The rows that are shown, and which of them are selected."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.rows: list[Row] = []
-        self.chosen: int | None = None
+        self.chosen: frozenset[int] = frozenset()
 
-    def show_rows(self, rows: list[Row], chosen: int | None) -> None:
-        """Take other rows; `chosen` is the landmark that is selected."""
+    def show_rows(self, rows: list[Row], chosen: frozenset[int]) -> None:
+        """Take other rows; `chosen` are the landmarks that are selected."""
         same = [row.landmark for row in rows] == [row.landmark for row in self.rows]
         if not same:
             self.beginResetModel()
@@ -164,7 +164,7 @@ class RowDelegate(QStyledItemDelegate):
         model = index.model()
         assert isinstance(model, LandmarkModel)
         row, column, roles = model.rows[index.row()], Column(index.column()), self._palette.roles
-        chosen = row.landmark == model.chosen
+        chosen = row.landmark in model.chosen
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if chosen or index.row() == self.hovered:

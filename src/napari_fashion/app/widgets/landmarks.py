@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.widgets.buttons import KeyButton, KeyCap
-from napari_fashion.app.widgets.dock import give_keys_to_image
 from napari_fashion.app.widgets.garments import REACH
 from napari_fashion.app.widgets.landmark_table import CELL, LandmarkTable, row_of
 from napari_fashion.app.widgets.roles import Palette
@@ -68,7 +66,7 @@ class LandmarkList(QWidget):
         self.filter.setClearButtonEnabled(True)
         self.filter.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.filter.textChanged.connect(lambda _: self.refresh())
-        self.filter.installEventFilter(self)
+        self.filter.returnPressed.connect(self._pick_first)
         self.table = LandmarkTable(palette)
         self.place = KeyButton(palette, "Place", caps("toggle_placing"))
         self.place.setObjectName("toggle")
@@ -107,7 +105,7 @@ class LandmarkList(QWidget):
         garment = editor.selected_garment if editor else None
         self.setVisible(garment is not None)
         if editor is None or garment is None:
-            self.table.rows.show_rows([], None)
+            self.table.rows.show_rows([], frozenset())
             return
         schema, members = editor.dataset.schema, self._actions.members(garment)
         missing = self._actions.missing(garment)
@@ -115,7 +113,7 @@ class LandmarkList(QWidget):
         words = self.filter.text().casefold().split() if len(members) >= FILTER_FROM else []
         rows = [row_of(garment, schema, k, set(missing)) for k in members]
         rows = [row for row in rows if all(word in row.name.casefold() for word in words)]
-        self.table.rows.show_rows(rows, editor.selection.landmark)
+        self.table.rows.show_rows(rows, editor.selection.landmarks)
         self.table.reveal(editor.selection.landmark)
         self.place.setChecked(self._actions.session.view.placing)
         left = f"; {len(missing)} are missing" if missing else ""
@@ -123,18 +121,10 @@ class LandmarkList(QWidget):
             tip(f"Place landmarks by clicks, one after the other{left}", "toggle_placing")
         )
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Let Return and Esc end the typing; Esc shows all landmarks again."""
-        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
-            return False
-        if event.key() == Qt.Key.Key_Escape:
-            self.filter.clear()
-        elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            return False
-        elif rows := self.table.rows.rows:
+    def _pick_first(self) -> None:
+        """Select the first of the landmarks that are left."""
+        if rows := self.table.rows.rows:
             self._pick(rows[0].landmark)
-        give_keys_to_image(self)
-        return True
 
     def _pick(self, landmark: int) -> None:
         editor = self._actions.session.editor

@@ -1,16 +1,13 @@
-"""The keys of an action, for tooltips and buttons."""
+"""Tooltips with keys."""
 
 from __future__ import annotations
 
-from napari_fashion.app.keys import key_caps
+from napari_fashion.app.keys import key_caps as caps
+from napari_fashion.app.keys import keys_of
 
-
-def caps(action: str) -> str:
-    """Return the first key of an action as people write it: "Ctrl+Z", or nothing."""
-    return key_caps(action)
+__all__ = ["caps", "tip"]
 
 
 def tip(text: str, action: str) -> str:
     """Return a tooltip with the action's key: "Next image (N)"."""
-    key = caps(action)
-    return f"{text} ({key})" if key else text
+    return text + keys_of(action)
