@@ -57,6 +57,11 @@ def test_one_that_is_moved_and_hidden_is_moved_first():
     assert found(shown, garments(changed(garment_id=5))) == [("move", 1, 0)]
 
 
+def test_a_garment_without_landmarks_is_not_asked_for():
+    nothing = changed([(0, 0)] * 8, "Shirt", 7)
+    assert found(garments(changed()), garments(changed(garment_id=5), nothing)) == []
+
+
 def test_garments_too_many_and_missing_come_first():
     far = [(x + 500 if x else 0, y) for x, y in TROUSERS_XY]
     shown = garments(changed(category="Blouse"), changed(far, "Pants", 2))

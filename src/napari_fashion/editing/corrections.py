@@ -51,7 +51,7 @@ def corrections(
 ) -> Iterator[Correction]:
     """Yield what differs: garments too many, garments that are missing, then what is wrong in each.
 
-    Of a missing garment its landmarks follow, to be placed.
+    Of a missing garment its landmarks follow, to be placed; one without landmarks is not asked for.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def corrections(
         if pair.ours is not None and pair.theirs is None:
             yield Correction("delete", shown[pair.ours].id)
     for pair in pairs:
-        if pair.ours is None and pair.theirs is not None:
+        if pair.ours is None and pair.theirs is not None and pair.in_theirs.any():
             missing = truth[pair.theirs]
             yield Correction("add", None, missing)
             for k in np.flatnonzero(missing.visibility).tolist():
