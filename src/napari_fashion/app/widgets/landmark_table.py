@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QMouseEvent, QPainter
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -47,6 +47,7 @@ CELL = 44
 _CELL_HEIGHT = 22
 _SWATCH, _EXCEPTION = 28, 40
 LEAST_ROWS = 4
+_SWATCHES = {"visible": "disc", "hidden": "ring"}
 _WORDS = {2: "visible", 1: "hidden", 0: "absent"}
 
 
@@ -186,7 +187,7 @@ class RowDelegate(QStyledItemDelegate):
     def _draw_swatch(self, painter: QPainter, rect: QRect, row: Row) -> None:
         box = QRectF(rect.left() + 8, rect.center().y() - 6.5, 14, 14)
         color = self._palette.roles.muted if row.shape == "absent" else QColor(row.color)
-        paint(painter, row.shape, color, box, 2.0)
+        paint(painter, _SWATCHES.get(row.shape, row.shape), color, box, 2.0)
 
     def _draw_exception(self, painter: QPainter, rect: QRect, row: Row) -> None:
         roles = self._palette.roles
@@ -227,6 +228,8 @@ class LandmarkTable(QTableView):
 
     picked = Signal(int)
     """A landmark was pressed."""
+    narrowed = Signal(int)
+    """The rows have a width of their own now; what the scroll bar takes of it, pixels."""
     set_asked = Signal(int, int)
     """A landmark's cell was pressed; the landmark, and the visibility of the cell."""
 
@@ -267,6 +270,10 @@ class LandmarkTable(QTableView):
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102
         return QSize(0, LANDMARK * min(len(self.rows.rows), LEAST_ROWS))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        self.narrowed.emit(self.width() - self.viewport().width())
 
     def reveal(self, landmark: int | None) -> None:
         """Scroll to a landmark where it is not in sight."""

@@ -22,7 +22,7 @@ class LandmarkHead(QWidget):
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(REACH, 0, 0, 0)
         row.setSpacing(0)
         title = QVBoxLayout()
@@ -53,6 +53,10 @@ class LandmarkHead(QWidget):
             cell.addWidget(key, 0, Qt.AlignmentFlag.AlignHCenter)
             row.addLayout(cell)
 
+    def leave(self, room: int) -> None:
+        """Leave pixels free at the right, so that the headings stand over the cells."""
+        self._row.setContentsMargins(REACH, 0, room, 0)
+
 
 class LandmarkList(QWidget):
     """The landmarks that the selected garment has or can have."""
@@ -78,6 +82,7 @@ class LandmarkList(QWidget):
         self._lay_out()
         self.place.clicked.connect(actions.set_placing)
         self.swap.clicked.connect(lambda: actions.swap_left_right())
+        self.table.narrowed.connect(self.head.leave)
         self.table.picked.connect(self._pick)
         self.table.set_asked.connect(self._set)
 

@@ -46,6 +46,7 @@ class WrappedLabel(QLabel):
             self._fit()
 
     def _fit(self) -> None:
+        self.setMinimumHeight(0)  # or it counts as needed
         needed = self.heightForWidth(self.width())
         cut = self._most is not None and needed > self._most
         self.setFixedHeight(self._most if cut and self._most else max(needed, LEAST))
