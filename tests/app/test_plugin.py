@@ -10,6 +10,7 @@ from PIL import Image as PilImage
 from napari_fashion.app import sample_data
 from napari_fashion.app.viewer.reader import OPEN, get_reader
 from napari_fashion.app.viewer.writer import write_landmarks
+from napari_fashion.app.widgets import files
 from napari_fashion.coco import Dataset
 from napari_fashion.errors import FashionError
 from small import SCHEMA, small_document
@@ -160,6 +161,29 @@ class TestInNapari:
             "category",
             "landmarks",
         ]
+
+    def test_what_is_open_is_asked_about_before_napari_opens_another(
+        self, app, dataset_file, qtbot, tmp_path, monkeypatch
+    ) -> None:
+        app.dock.open(dataset_file)
+        app.actions.set_reviewed(True)
+        other = tmp_path / "other.json"
+        other.write_text(dataset_file.read_text())
+        asked = []
+
+        def stay(*_, **__):
+            asked.append([layer.name for layer in app.viewer.layers])
+            return "cancel"
+
+        monkeypatch.setattr(files, "ask_unsaved", stay)
+        before, editor = [layer.name for layer in app.viewer.layers], app.session.editor
+        app.viewer.open(str(other), plugin="napari-fashion")
+        qtbot.waitUntil(lambda: len(app.viewer.layers) == len(before))
+        assert len(asked) == 1
+        assert asked[0][: len(before)] == before  # nothing was removed yet
+        assert [layer.name for layer in app.viewer.layers] == before
+        assert app.session.editor is editor
+        assert app.viewer.layers.selection.active.name == "landmarks"
 
     def test_our_layer_saved_by_napari_is_the_whole_data_set(self, app, dataset_file, tmp_path):
         app.dock.open(dataset_file)

@@ -20,7 +20,7 @@ from napari_fashion.app.viewer.image_layer import ImageLayer
 from napari_fashion.app.viewer.landmark_layers import LandmarkLayers
 from napari_fashion.app.viewer.later import Later
 from napari_fashion.app.viewer.layer_set import LayerSet
-from napari_fashion.app.viewer.layer_styles import FIELD_LAYERS, OVERLAYS
+from napari_fashion.app.viewer.layer_styles import FIELD_LAYERS, LANDMARKS, OVERLAYS
 from napari_fashion.editing.editor import Applied, Editor
 
 
@@ -59,6 +59,11 @@ class Layers:
         """The pixels that are shown, (H, W, 3) RGB; fewer than the file has where it is large."""
         self.draw()
         return self.shown.pixels
+
+    def activate(self) -> None:
+        """Make the landmarks the layer that the mouse acts on."""
+        if LANDMARKS in self.set:
+            self.viewer.layers.selection.active = self.set[LANDMARKS]
 
     def layer(self, name: str) -> Any:
         """Return one of our layers as it is drawn, by the constants of `layer_styles`."""

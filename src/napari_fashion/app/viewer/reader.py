@@ -109,12 +109,18 @@ def in_annotator(dataset: Dataset, place: Path) -> list[LayerData]:
 
 
 def _take_over(viewer: Any, place: Path) -> None:
-    from napari_fashion.app.viewer.window import window_of
+    from napari_fashion.app.viewer.window import ANNOTATOR, window_of
 
+    window = window_of(viewer)
+    dock = window.show_dock(ANNOTATOR)  # asks about what is open, before anything changes
+    agreed = window.may_discard()
     for layer in list(viewer.layers):
         if layer.metadata.get(OPEN) == str(place):
             viewer.layers.remove(layer)
-    window_of(viewer).open(place)
+    if agreed:
+        dock.open(place, asked=True)
+    else:
+        window.layers.activate()
 
 
 def _is_coco(path: Path) -> bool:

@@ -218,9 +218,15 @@ class AnnotatorDock(Dock):
 
     # -- what commands and other parts of the window ask for ---------------------------------
 
-    def open(self, path: Path) -> None:
-        """Open a COCO file or a folder; unsaved changes of what is open are asked about."""
-        self.filing.open(path)
+    def open(self, path: Path, *, asked: bool = False) -> None:
+        """Open a COCO file or a folder; unsaved changes of what is open are asked about.
+
+        Parameters
+        ----------
+        asked
+            They were asked about already.
+        """
+        self.filing.open(path, asked=asked)
 
     def open_photos(self) -> None:
         """Open the sample photos, or offer to fetch them."""

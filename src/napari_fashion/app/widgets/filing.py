@@ -54,9 +54,15 @@ class Filing:
         self._opened_text = ""
         self._last_schema: Schema | None = None
 
-    def open(self, path: Path) -> None:
-        """Open a COCO file or a folder; unsaved changes of what is open are asked about."""
-        if not self.may_discard():
+    def open(self, path: Path, *, asked: bool = False) -> None:
+        """Open a COCO file or a folder; unsaved changes of what is open are asked about.
+
+        Parameters
+        ----------
+        asked
+            They were asked about already.
+        """
+        if not asked and not self.may_discard():
             return
         try:
             if not self._has_schema(path):
