@@ -231,6 +231,16 @@ def test_garments_are_copied_from_image_to_image(opened) -> None:
     assert editor.garments == []
 
 
+def test_a_digit_chooses_one_of_the_models_categories(opened) -> None:
+    opened.person.key(Key.Key_N)
+    opened.person.key(Key.Key_C)
+    popup = opened.dock.garments.rows[0].category.popup
+    opened.person.qtbot.keyClick(popup.field, Key.Key_2)
+    opened.person.see()
+    assert opened.session.editor.garments[0].category_name == "Shorts"
+    assert not popup.isVisible()
+
+
 # -- placing -------------------------------------------------------------------------------
 
 
@@ -406,7 +416,11 @@ def test_keys_are_changed_in_the_dialog_and_clashes_are_named(opened) -> None:
         dialog.close()
         person.key(Key.Key_M)
         assert opened.session.editor.index == 1
-        assert json.loads(keymap.path.read_text())["next_image"] == ["M"]
+        assert json.loads(keymap.path.read_text())["next_image"] == ["M", "PgDown"]
+        dialog.show()
+        person.press(dialog.rows["tap_main_button"].keys)
+        person.press(dialog.no_key)
+        assert keymap.row_of("Space") is None
     finally:
         dialog.reset(None)
         dialog.close()

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_fashion.coco import Dataset
+from napari_fashion.coco import Dataset, export
+from napari_fashion.coco.export import trainable_images
 from napari_fashion.editing import operations, whole_garments
 from napari_fashion.editing.editor import Editor
 from napari_fashion.editing.whole_garments import ASIDE, Copied
@@ -101,6 +102,14 @@ def test_the_status_of_an_image() -> None:
     apply(dataset, operations.set_reviewed(dataset, 2, True))
     assert dataset.image(2).status == "reviewed"
     assert operations.set_rejected(dataset, 2, False) is None
+
+
+def test_rejected_images_are_neither_exported_nor_learned_from(tmp_path) -> None:
+    dataset = small_dataset()
+    apply(dataset, operations.set_rejected(dataset, 1, True))
+    assert trainable_images(dataset) == []
+    report = export(dataset, tmp_path / "out.json")
+    assert (report.images, report.annotations) == (2, 0)
 
 
 def test_undo_takes_back_what_led_to_an_image_before_what_that_had() -> None:

@@ -55,16 +55,17 @@ class Selection:
 def select(
     dataset: Dataset, *, only_reviewed: bool = False, include_predictions: bool = False
 ) -> Selection:
-    """Choose what an export has; the parameters are those of `export`."""
+    """Choose what an export has; the parameters are those of `export`. Rejected images are left out."""
     found = columns(dataset)
     at = found.annotation_image
     known = at >= 0
-    of_reviewed = np.zeros(len(at), np.bool_)
+    of_reviewed, of_rejected = np.zeros((2, len(at)), np.bool_)
     of_reviewed[known] = found.reviewed[at[known]]
+    of_rejected[known] = found.rejected[at[known]]
     # Of an image that is not in the file: kept in a full export, as it was in the source.
-    wanted = of_reviewed if only_reviewed else np.ones(len(at), np.bool_)
+    wanted = of_reviewed if only_reviewed else ~of_rejected
     truth = wanted & (of_reviewed | found.by_human | include_predictions)
-    images = found.image_ids[found.reviewed] if only_reviewed else found.image_ids
+    images = found.image_ids[found.reviewed if only_reviewed else ~found.rejected]
     kept = set(at[truth].tolist())
     ignored: dict[RecordId, list[list[float]]] = {}
     for key, row in zip(found.annotation_ids[wanted & ~truth], at[wanted & ~truth], strict=True):
@@ -108,7 +109,7 @@ def export(
     include_predictions: bool = False,
     overwrite: bool = False,
 ) -> ExportReport:
-    """Write a data set's images and ground truth to a COCO file.
+    """Write a data set's images and ground truth to a COCO file, without the images that were rejected.
 
     The records keep their ids, order and unknown fields. ``file_name`` stays as it is; the folder
     it is relative to is noted under ``info.fashion.image_root``, relative to the exported file,
@@ -149,11 +150,14 @@ def export(
 def trainable_images(dataset: Dataset) -> list[Image]:
     """Return the images that a model can learn from: those with ground truth, and reviewed ones.
 
+    None that was rejected.
+
     A reviewed image without garments states that there is none. One that is not reviewed, and has no
     garment that a person annotated or touched, states nothing.
     """
     return [
         image
         for image in dataset.images
-        if image.reviewed or any(garment.touched_by_human for garment in image.garments)
+        if not image.is_rejected
+        and (image.reviewed or any(garment.touched_by_human for garment in image.garments))
     ]

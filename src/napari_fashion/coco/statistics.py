@@ -33,6 +33,8 @@ class Columns:
         (N,) object: the images' ids.
     reviewed
         (N,) bool: whether a person stands behind the image.
+    rejected
+        (N,) bool: whether a person does not want it annotated.
     garments, unseen, edited
         (N,) int64: annotations of the image; those that a model made and no person touched; those that a
         person changed.
@@ -56,6 +58,7 @@ class Columns:
 
     image_ids: npt.NDArray[np.object_]
     reviewed: npt.NDArray[np.bool_]
+    rejected: npt.NDArray[np.bool_]
     garments: npt.NDArray[np.int64]
     unseen: npt.NDArray[np.int64]
     edited: npt.NDArray[np.int64]
@@ -86,22 +89,24 @@ class _Annotation(msgspec.Struct, gc=False):
 def reviewed_ids(dataset: Dataset) -> set[RecordId]:
     """Return the ids of the images that a person stands behind; annotations are not looked at."""
     ids = dataset.store.ids("images")
-    return {ids[i] for i in np.flatnonzero(_reviewed(dataset)).tolist()}
+    return {ids[i] for i in np.flatnonzero(_settled(dataset)[0]).tolist()}
 
 
-def _reviewed(dataset: Dataset) -> npt.NDArray[np.bool_]:
-    reviewed = np.zeros(dataset.store.count("images"), np.bool_)
+def _settled(dataset: Dataset) -> npt.NDArray[np.bool_]:
+    """Return which images are reviewed, and which are rejected, (2, N)."""
+    settled = np.zeros((2, dataset.store.count("images")), np.bool_)
     for i, fashion in enumerate(_images(dataset)):
-        if b"reviewed" in fashion or b"\\" in fashion:
-            reviewed[i] = provenance.is_reviewed({provenance.KEY: jsontext.loads(fashion)})
-    return reviewed
+        if b"reviewed" in fashion or b"image_rejected" in fashion or b"\\" in fashion:
+            record = {provenance.KEY: jsontext.loads(fashion)}
+            settled[:, i] = provenance.is_reviewed(record), provenance.is_rejected(record)
+    return settled
 
 
 def columns(dataset: Dataset) -> Columns:
     """Return the columns of a data set as it is now."""
     store = dataset.store
     image_ids = store.ids("images")
-    reviewed = _reviewed(dataset)
+    reviewed, rejected = _settled(dataset)
 
     rows = _annotations(dataset)
     m = len(rows)
@@ -137,6 +142,7 @@ def columns(dataset: Dataset) -> Columns:
     return Columns(
         image_ids=_objects(image_ids),
         reviewed=reviewed,
+        rejected=rejected,
         garments=np.bincount(at, minlength=n),
         unseen=np.bincount(annotation_image[known & ~by_human], minlength=n),
         edited=np.bincount(annotation_image[known & edited], minlength=n),

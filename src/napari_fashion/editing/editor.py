@@ -18,7 +18,7 @@ from psygnal import Signal
 
 from napari_fashion.coco import Dataset
 from napari_fashion.coco.ids import RecordId
-from napari_fashion.editing.edits import Edit, RecordKey, remove_record, require_an_image
+from napari_fashion.editing.edits import Edit, remove_record, require_an_image
 from napari_fashion.editing.history import History, Step
 from napari_fashion.editing.journal import Do, Entry, Pending
 from napari_fashion.editing.journaling import JournalKeeper
@@ -109,7 +109,6 @@ class Editor(Viewing):
         self._keeper = JournalKeeper(dataset, self.problem.emit)
         self._file_lost = False
         self._last_nudge = float("-inf")
-        self._led_here: dict[RecordId, int] = {}
 
     # -- edits -----------------------------------------------------------------------------
 
@@ -145,7 +144,7 @@ class Editor(Viewing):
         self.apply(edit)
         self.go_to_image(image_id)
         if edit is not None:
-            self._led_here[image_id] = self._history.count
+            self._history.lead_to(image_id)
             self.history_changed.emit()
 
     def _carry_out(self, edit: Edit) -> None:
@@ -163,20 +162,10 @@ class Editor(Viewing):
         If it has none, the last one of all is taken back, and its image comes into view. The edit that led
         to the image (`apply_and_go`) counts as one of it.
         """
-        step = self._to_undo()
+        step = self._history.to_undo(self.image_id)
         if step is not None:
             self._require_holding()
             self._undo(step)
-
-    def _to_undo(self) -> Step | None:
-        own = self._history.to_undo(self.image_id)
-        number = self._led_here.get(self.image_id, 0)
-        led_here = self._history.find_done(number)
-        if led_here is None or (
-            own is not None and own.edit.image_id == self.image_id and own.number > number
-        ):
-            return own
-        return led_here if self._history.is_free(led_here) else own
 
     def redo(self) -> None:
         """Make the edit taken back last once more: the image's in view, else of all."""
@@ -209,7 +198,7 @@ class Editor(Viewing):
     @property
     def undo_label(self) -> str:
         """What undo would take back; empty if nothing. It depends on the image in view."""
-        step = self._to_undo()
+        step = self._history.to_undo(self.image_id)
         return "" if step is None else step.edit.label
 
     @property
@@ -279,15 +268,7 @@ class Editor(Viewing):
         Where something else needs one of the steps, the garment is deleted by a step of its own.
         """
         self._require_holding()
-        key: RecordKey = ("annotations", garment_id)
-        for step in reversed(self._history.done):
-            keys = step.edit.record_keys
-            if key not in keys:
-                continue
-            if any(t in ("annotations", "images") and (t, i) != key for t, i in keys) or not (
-                self._history.is_free(step)
-            ):
-                break
+        for step in self._history.steps_of_garment(garment_id):
             self._carry_out(step.edit.inverse())
             self._history.undo(step)
             self._history.forget_undone(step)

@@ -83,6 +83,7 @@ class History:
         self._using: defaultdict[Hashable, dict[int, None]] = defaultdict(dict)
         self._undone_of: Counter[RecordId] = Counter()
         self._merging = False
+        self._led_to: dict[RecordId, int] = {}
 
     @property
     def done(self) -> list[Step]:
@@ -105,12 +106,12 @@ class History:
 
     def can_merge(self, edit: Edit) -> bool:
         """Whether the latest edit of its image sets the same values, and no save came between."""
-        step = self.to_undo(edit.image_id)
+        step = self._own_to_undo(edit.image_id)
         return self._merging and step is not None and step.edit.merged_with(edit) is not None
 
     def merge(self, edit: Edit) -> Step:
         """Make an edit part of the latest one of its image (`can_merge`)."""
-        step = self.to_undo(edit.image_id)
+        step = self._own_to_undo(edit.image_id)
         assert step is not None
         merged = step.edit.merged_with(edit)
         assert merged is not None
@@ -122,13 +123,26 @@ class History:
         """Note a save: what comes next is a step of its own."""
         self._merging = False
 
+    def lead_to(self, image_id: RecordId) -> None:
+        """Let the latest step, of another image, count as one of this image, which it led to."""
+        self._led_to[image_id] = self.count
+
     def to_undo(self, image_id: RecordId) -> Step | None:
-        """Return what to take back: the image's latest edit, else the latest of all."""
+        """Return what to take back: the image's latest edit, or what led to it; else the latest of all."""
+        own = self._own_to_undo(image_id)
+        led_here = self._done.get(self._led_to.get(image_id, 0))
+        if led_here is None or (
+            own is not None and own.edit.image_id == image_id and own.number > led_here.number
+        ):
+            return own
+        return led_here if self._is_free(led_here) else own
+
+    def _own_to_undo(self, image_id: RecordId) -> Step | None:
         if not self._done:
             return None
         if numbers := self._of_image.get(image_id):
             step = self._done[next(reversed(numbers))]
-            if self.is_free(step):
+            if self._is_free(step):
                 return step
         return self._done[next(reversed(self._done))]
 
@@ -153,6 +167,27 @@ class History:
                 index[key].pop(step.number)
         self.undone.insert(0, step)
         self._undone_of[step.edit.image_id] += 1
+
+    def steps_of_garment(self, garment_id: RecordId) -> list[Step]:
+        """Return the steps that touch one garment alone and can be taken back in turn, latest first."""
+        key = ("annotations", garment_id)
+        found: list[Step] = []
+        gone: set[int] = set()
+        for step in reversed(self._done.values()):
+            keys = step.edit.record_keys
+            if key not in keys:
+                continue
+            if any(table != "categories" and (table, i) != key for table, i in keys):
+                break
+            if any(
+                other.number not in gone and other is not step and other.needs_order(step)
+                for other in self._done.values()
+                if self._made_at[other.number] > self._made_at[step.number]
+            ):
+                break
+            found.append(step)
+            gone.add(step.number)
+        return found
 
     def forget_undone(self, step: Step) -> None:
         """Forget a step that was taken back."""
@@ -189,7 +224,7 @@ class History:
             for key in keys:
                 index[key][step.number] = None
 
-    def is_free(self, step: Step) -> bool:
+    def _is_free(self, step: Step) -> bool:
         """Whether a step that is done could as well have been made last."""
         at = self._made_at[step.number]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from napari_fashion.app.viewer.layer_data import UNSURE
@@ -20,18 +22,21 @@ def unsure_landmarks(garment: Garment) -> list[int]:
     return [k for k in placed if sources[k] != HUMAN and scores[k] < UNSURE]
 
 
-def category_candidates(garment: Garment, schema: Schema) -> tuple[int, ...]:
-    """Return all categories to choose from, as indices into the schema's.
+def category_candidates(scores: Mapping[str, float], names: Sequence[str]) -> tuple[int, ...]:
+    """Return all categories to choose from, as indices into `names`.
 
     The model's come first, the most probable one foremost, `TOP` at most; then the others by name.
+
+    Parameters
+    ----------
+    scores
+        The model's probabilities of some categories by name, 0..1.
+    names
+        The schema's categories.
     """
-    scores = garment.category_scores
-    known = [i for i, name in enumerate(schema.category_names) if name in scores]
-    first = sorted(known, key=lambda i: -scores[schema.category_names[i]])[:TOP]
-    others = sorted(
-        set(range(len(schema.categories))) - set(first),
-        key=lambda i: schema.category_names[i].casefold(),
-    )
+    known = [i for i, name in enumerate(names) if name in scores]
+    first = sorted(known, key=lambda i: -scores[names[i]])[:TOP]
+    others = sorted(set(range(len(names))) - set(first), key=lambda i: names[i].casefold())
     return (*first, *others)
 
 

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fashion.app.actions.choices import TOP, category_candidates
 from napari_fashion.app.widgets.buttons import KeyButton
 from napari_fashion.app.widgets.dock import give_keys_to_image
 from napari_fashion.app.widgets.roles import Palette
@@ -25,7 +26,7 @@ _MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown
 
 
 class CategoryPopup(QFrame):
-    """A field and the categories that have what is typed; the likeliest first.
+    """A field and the categories that have what is typed; the likeliest first, on the digits 1 to 5.
 
     Return takes the row that is marked, at first the first one. Esc, and a click elsewhere, leave
     the category as it was. Both give the image the keyboard back.
@@ -80,8 +81,9 @@ class CategoryPopup(QFrame):
         found = [n for n in self._names if all(word in n[1].casefold() for word in words)]
         # What begins with the text is meant more often than what has it somewhere.
         found.sort(key=lambda n: bool(words) and not n[1].casefold().startswith(words[0]))
-        for index, name, told in found:
-            item = QListWidgetItem(f"{name}   {told}" if told else name)
+        for row, (index, name, told) in enumerate(found):
+            digit = f"{row + 1}  " if row < TOP and not words else ""
+            item = QListWidgetItem(f"{digit}{name}   {told}" if told else f"{digit}{name}")
             item.setData(Qt.ItemDataRole.UserRole, index)
             self.list.addItem(item)
         self.list.setCurrentRow(0)
@@ -96,12 +98,24 @@ class CategoryPopup(QFrame):
                 self._take(item)
         elif key == Qt.Key.Key_Escape:
             self.close()
+        elif self._digits(event):
+            return True
         elif key in _MOVES:
             by = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_PageUp: -SHOWN}
             row = self.list.currentRow() + by.get(Qt.Key(key), SHOWN)
             self.list.setCurrentRow(min(max(row, 0), self.list.count() - 1))
         else:
             return False
+        return True
+
+    def _digits(self, event: QKeyEvent) -> bool:
+        """Take the category of a digit, where nothing is typed yet; return whether there is one."""
+        text = event.text()
+        if self.field.text() or not text.isdigit() or not 1 <= int(text) <= TOP:
+            return False
+        item = self.list.item(int(text) - 1)
+        if item is not None:
+            self._take(item)
         return True
 
     def _take(self, item: QListWidgetItem) -> None:
@@ -146,9 +160,8 @@ class CategoryBox(KeyButton):
         self.setText(text)
         self._current = current
         told = {name: f"{100 * score:.0f} %" for name, score in scores.items()}
-        known = [(i, name, told.get(name, "")) for i, name in enumerate(names)]
-        known.sort(key=lambda one: -scores.get(one[1], -1.0))
-        self._names = known
+        order = category_candidates(scores, names)
+        self._names = [(i, names[i], told.get(names[i], "")) for i in order]
 
     def open(self) -> None:
         """Open the list, ready to type."""

@@ -73,6 +73,11 @@ class KeysDialog(QDialog):
         self.rows = {row.id: KeyRow(row, self) for row in keymap.rows}
         self.message = QLabel(HINT)
         self.message.setWordWrap(True)
+        self.no_key = QPushButton("No key")
+        self.no_key.setToolTip("Take the keys away")
+        self.no_key.setAutoDefault(False)
+        self.no_key.setVisible(False)
+        self.no_key.clicked.connect(self._take_away)
         self.reset_all = QPushButton("Reset all keys")
         self.reset_all.setAutoDefault(False)
         self.reset_all.clicked.connect(lambda: self.reset(None))
@@ -101,6 +106,7 @@ class KeysDialog(QDialog):
         scroll.setWidget(content)
         foot = QHBoxLayout()
         foot.addWidget(self.message, 1)
+        foot.addWidget(self.no_key)
         foot.addWidget(self.reset_all)
         layout = QVBoxLayout(self)
         layout.addWidget(scroll)
@@ -128,6 +134,7 @@ class KeysDialog(QDialog):
         """Show the keys that each row has."""
         for row in self.rows.values():
             row.refresh(self._keymap, asked=row is self._asked)
+        self.no_key.setVisible(self._asked is not None)
 
     # -- changing --------------------------------------------------------------------------
 
@@ -159,7 +166,15 @@ class KeysDialog(QDialog):
             notes.append(f"It is taken from: {other.text}.")
         if keys in self._napari_keys:
             notes.append(f"napari's own ({self._napari_keys[keys]}) gives way while you annotate.")
-        self._keep(lambda: self._keymap.set_keys(row.id, [keys]), " ".join(notes))
+        others = self._keymap.keys(row.id)[1:]  # the first one is the one that is shown
+        self._keep(lambda: self._keymap.set_keys(row.id, [keys, *others]), " ".join(notes))
+
+    def _take_away(self) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            row = asked.row
+            self._keep(lambda: self._keymap.set_keys(row.id, []), f"No key: {row.text}.")
+        self.refresh()
 
     def reset(self, row_id: str | None) -> None:
         """Give a row, or all, the keys of the table again."""

@@ -202,6 +202,9 @@ class _SourceReader:
 
     def _truth(self, image: Image) -> _Truth | None:
         """Return what is known of an image; None, counted, if there is nothing to learn from it."""
+        if image.is_rejected:
+            self.tally.add("rejected images")
+            return None
         truth: list[Garment] = []
         ignored: list[_Box] = []
         unknown_place = False
