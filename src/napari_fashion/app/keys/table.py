@@ -212,7 +212,7 @@ def _landmark_rows() -> tuple[Row, ...]:
             Row(
                 f"nudge_{name}{'_far' if far else ''}",
                 (f"Shift+{key}",) if far else (key, arrow),
-                f"Move {name} by {'10 pixels' if far else 'a pixel'}",
+                f"Move {name} by 10 pixels" if far else f"Move {name} by a pixel (with Shift: 10)",
                 LANDMARKS,
                 LANDMARK,
                 _nudge(dx * (10 if far else 1), dy * (10 if far else 1)),
@@ -249,7 +249,14 @@ def _garment_rows() -> tuple[Row, ...]:
             Actions.previous_garment,
         ),
         *(
-            Row(f"garment_{n}", (f"Alt+{n}",), f"Garment {n}", GARMENTS, OPEN, _garment(n))
+            Row(
+                f"garment_{n}",
+                (f"Alt+{n}",),
+                f"Garment {n}" if n > 1 else "Garment 1, up to 9",
+                GARMENTS,
+                OPEN,
+                _garment(n),
+            )
             for n in range(1, 10)
         ),
         Row(

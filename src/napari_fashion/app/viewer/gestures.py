@@ -67,6 +67,7 @@ class Gestures:
         points.help = HELP
         points.events.data.connect(self._on_points)
         points.events.mode.connect(self._on_mode)
+        points.events.help.connect(self._on_help)
         points.selected_data.events.items_changed.connect(self._on_points_selected)
         self._layers.viewer.layers.selection.active = points
 
@@ -126,6 +127,10 @@ class Gestures:
             if not (placing and mode in ("pan_zoom", "add")):
                 self._actions.set_placing(mode == "add")
                 self._on_placing(self._session.view.placing)
+
+    def _on_help(self, event: Any) -> None:
+        """Put our hint in place of napari's, which names keys that mean other things here."""
+        if event.source.help != HELP:
             event.source.help = HELP
 
     # -- points ----------------------------------------------------------------------------

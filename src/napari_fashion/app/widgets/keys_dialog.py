@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QDialog,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QScrollArea,
     QToolButton,
@@ -19,11 +23,18 @@ from qtpy.QtWidgets import (
 
 from napari_fashion.app.keys import Keymap, Row, for_people
 from napari_fashion.app.keys.spelling import spelled
-from napari_fashion.app.keys.table import MOUSE, MOUSE_ROWS
+from napari_fashion.app.keys.table import MOUSE, MOUSE_ROWS, NAPARI
 from napari_fashion.app.widgets.style import faint, section
 from napari_fashion.errors import FashionError
 
 COLUMNS = 3
+_FOLDED = frozenset(
+    (
+        *(f"garment_{n}" for n in range(2, 10)),
+        *(f"nudge_{way}_far" for way in ("up", "left", "down", "right")),
+    )
+)
+"""Rows that go on as the one before them: they are shown where they are searched for."""
 HINT = "Click keys to change them. Keys act while the annotator is in use, but not in text fields."
 
 
@@ -32,10 +43,13 @@ class KeyRow:
 
     def __init__(self, row: Row, dialog: KeysDialog) -> None:
         self.row = row
+        self._own = False
         self.keys = QPushButton()
         self.keys.setAutoDefault(False)
         self.keys.setToolTip(f"Acts if: {row.when}. Click to give it another key.")
+        self.keys.setMaximumHeight(24)
         self.text = faint(row.text)
+        self.text.setWordWrap(True)
         self.reset = QToolButton()
         self.reset.setObjectName("quiet")
         self.reset.setText("↺")
@@ -48,9 +62,19 @@ class KeyRow:
         self.keys.setText(
             "Press a key…" if asked else "  ".join(for_people(k) for k in keys) or "none"
         )
-        self.reset.setVisible(keymap.is_own(self.row.id))
+        self._own = keymap.is_own(self.row.id)
+        self.reset.setVisible(self._own and not self.keys.isHidden())
         default = " ".join(for_people(k) for k in self.row.keys)
         self.reset.setToolTip(f"Back to {default}")
+
+    def find(self, words: Sequence[str]) -> bool:
+        """Show the row if it has all of some words; return whether it is shown."""
+        had = f"{self.row.text} {self.row.group} {self.keys.text()}".casefold()
+        shown = all(word in had for word in words) and (bool(words) or self.row.id not in _FOLDED)
+        for widget in (self.keys, self.text):
+            widget.setVisible(shown)
+        self.reset.setVisible(shown and self._own)
+        return shown
 
 
 class KeysDialog(QDialog):
@@ -70,7 +94,12 @@ class KeysDialog(QDialog):
         self._keymap = keymap
         self._napari_keys = napari_keys
         self._asked: KeyRow | None = None
-        self.rows = {row.id: KeyRow(row, self) for row in keymap.rows}
+        self.rows = {row.id: KeyRow(row, self) for row in keymap.rows if row.group != NAPARI}
+        self.field = QLineEdit()
+        self.field.setPlaceholderText("Find a key or what it does")
+        self.field.setClearButtonEnabled(True)
+        self.field.textChanged.connect(lambda _: self._find())
+        self._groups: dict[str, QWidget] = {}
         self.message = QLabel(HINT)
         self.message.setWordWrap(True)
         self.no_key = QPushButton("No key")
@@ -85,9 +114,11 @@ class KeysDialog(QDialog):
         self.refresh()
 
     def _lay_out(self) -> None:
-        groups = list(dict.fromkeys(row.group for row in self._keymap.rows))
-        parts = {group: self._group(group) for group in groups}
+        groups = list(dict.fromkeys(row.row.group for row in self.rows.values()))
+        parts = self._groups
+        parts.update({group: self._group(group) for group in groups})
         parts[MOUSE] = self._mouse()
+        self._find()
         heights = {group: part.sizeHint().height() for group, part in parts.items()}
         columns = [QVBoxLayout() for _ in range(COLUMNS)]
         filled = [0] * COLUMNS
@@ -97,22 +128,33 @@ class KeysDialog(QDialog):
             filled[shortest] += heights[group]
         content = QWidget()
         row = QHBoxLayout(content)
-        row.setSpacing(28)
+        row.setSpacing(24)
         for column in columns:
             column.addStretch()
-            row.addLayout(column)
+            row.addLayout(column, 1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(content)
         foot = QHBoxLayout()
         foot.addWidget(self.message, 1)
         foot.addWidget(self.no_key)
         foot.addWidget(self.reset_all)
         layout = QVBoxLayout(self)
+        layout.addWidget(self.field)
         layout.addWidget(scroll)
         layout.addLayout(foot)
-        hint = content.sizeHint()
-        self.resize(min(hint.width() + 48, 1280), min(hint.height() + 90, 700))
+        self.resize(1200, 680)
+
+    def _find(self) -> None:
+        """Show the rows that have what is typed; without it all but those that go on as another."""
+        words = self.field.text().casefold().split()
+        found: Counter[str] = Counter()
+        for row in self.rows.values():
+            found[row.row.group] += row.find(words)
+        for group, part in self._groups.items():
+            part.setVisible(bool(found[group]) or (group == MOUSE and not words))
 
     def _group(self, group: str) -> QWidget:
         part, grid = _titled(group)
@@ -126,8 +168,10 @@ class KeysDialog(QDialog):
     def _mouse(self) -> QWidget:
         part, grid = _titled(MOUSE)
         for i, row in enumerate(MOUSE_ROWS):
+            text = faint(row.text)
+            text.setWordWrap(True)
             grid.addWidget(QLabel(row.gesture), i, 0)
-            grid.addWidget(faint(row.text), i, 1)
+            grid.addWidget(text, i, 1)
         return part
 
     def refresh(self) -> None:
