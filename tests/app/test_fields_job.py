@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 
 from napari_fashion.app import session as session_module
 from napari_fashion.app.jobs import fields as job
-from napari_fashion.app.viewer.layer_styles import PIF
+from napari_fashion.app.viewer.layer_styles import FIELD
 from napari_fashion.engine.field_cache import FieldCache
 from small import SHIRT_XY, FakeModel
 
@@ -27,7 +27,7 @@ def opened(app, dataset_file, tmp_path, monkeypatch):
 
 
 def peak(app) -> float:
-    return float(np.asarray(app.layers.layer(PIF).data).max())
+    return float(np.asarray(app.layers.layer(FIELD).data).max())
 
 
 def test_fields_are_computed_when_they_are_to_be_shown(opened, qtbot) -> None:
@@ -70,12 +70,12 @@ def test_another_model_has_other_fields(opened, qtbot) -> None:
     session.view.pif = True
     session.view.landmark = 0
     qtbot.waitUntil(lambda: session.fields_state(image_id) == "ready")
-    before = np.array(opened.layers.layer(PIF).data)
+    before = np.array(opened.layers.layer(FIELD).data)
     moved = [(x + 24, y + 16) for x, y in SHIRT_XY]
     session.use_model(FakeModel(((moved, "Shirt"),), "fake-2"), "other")
     assert session.fields_state(image_id) == "computing"
     qtbot.waitUntil(lambda: session.fields_state(image_id) == "ready")
-    assert abs(np.asarray(opened.layers.layer(PIF).data) - before).max() > 0.5
+    assert abs(np.asarray(opened.layers.layer(FIELD).data) - before).max() > 0.5
     session.view.landmark = None
 
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.session import Session
-from napari_fashion.app.viewer.layer_styles import CATEGORY, LANDMARKS, PAF, PIF, SKELETON, VECTORS
+from napari_fashion.app.viewer.layer_styles import FIELD, LANDMARKS
 from napari_fashion.app.viewer.layers import Layers
 from napari_fashion.coco import Dataset
 from small import SCHEMA, SHIRT_XY, TROUSERS_XY, annotation, fields_of, small_document
@@ -38,8 +38,7 @@ def shown(viewer, tmp_path, size, stride) -> tuple[Layers, Session, np.ndarray]:
     session = Session()
     layers = Layers(session, Actions(session), viewer)
     session.edit(Dataset.from_document(document, schema=SCHEMA, image_root=tmp_path))
-    for name in ("pif", "vectors", "paf"):
-        setattr(session.view, name, True)
+    session.view.pif = True
     session.keep_fields(1, fields_of([tuple(p) for p in xy], size, stride, (stride - 1) / 2))
     return layers, session, xy
 
@@ -50,12 +49,12 @@ def test_a_field_peak_lies_within_half_a_pixel_of_where_it_belongs(
     viewer, tmp_path, size, stride
 ) -> None:
     layers, session, xy = shown(viewer, tmp_path, size, stride)
-    layer = layers.layer(PIF)
+    layer = layers.layer(FIELD)
     for k in range(SCHEMA.n_landmarks):
-        session.view.landmark = k
-        confidence = np.asarray(layers.layer(PIF).data)
+        session.editor.select(1, k)
+        confidence = np.asarray(layers.layer(FIELD).data)
         # The weighted mean of a symmetric bump is its peak, between the cells.
-        cells = np.argwhere(confidence > 1e-6)
+        cells = np.argwhere(confidence > 0.1)
         weights = confidence[tuple(cells.T)]
         y, x = np.unravel_index(confidence.argmax(), confidence.shape)
         near = (abs(cells - (y, x)) <= 1).all(axis=1)
@@ -74,16 +73,41 @@ def _parabola(cells: np.ndarray, logs: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("size", "stride"), [((133, 97), 4), ((400, 533), 8), ((640, 480), 16)])
-def test_arrows_and_bones_end_at_the_landmarks(viewer, tmp_path, size, stride) -> None:
+def test_arrows_end_at_the_landmarks(viewer, tmp_path, size, stride) -> None:
     layers, session, xy = shown(viewer, tmp_path, size, stride)
-    for name in (VECTORS, PAF, SKELETON):
-        layer = layers.layer(name)
-        tips = [layer.data_to_world(tip)[::-1] for tip in layer.data.sum(axis=1)]
-        nearest = np.linalg.norm(np.array(tips)[:, None] - xy[None], axis=2).min(axis=1)
-        assert len(tips) > 5
-        assert nearest.max() < 0.01
-    session.view.edge = 2
-    assert len(layers.layer(PAF).data) > 0
+    session.editor.select(1, 3)
+    layers.draw()
+    arrows = layers.fields.arrows
+    assert len(arrows.end) > 5
+    np.testing.assert_allclose(arrows.end, np.broadcast_to(xy[3], arrows.end.shape), atol=0.01)
+    session.view.show_field("paf")
+    layers.draw()
+    arrows = layers.fields.arrows
+    half = len(arrows.end) // 2
+    for e, first, second in zip(
+        arrows.channels[:half], arrows.end[:half], arrows.end[half:], strict=True
+    ):
+        assert 3 in SCHEMA.edges[e]
+        np.testing.assert_allclose([first, second], xy[list(SCHEMA.edges[e])], atol=0.01)
+    assert half > 0
+
+
+def test_the_confidence_map_has_its_peak_where_the_landmark_is(viewer, tmp_path) -> None:
+    layers, session, xy = shown(viewer, tmp_path, (400, 533), 8)
+    session.view.pif_kind = "map"
+    session.editor.select(1, 3)
+    layer = layers.layer(FIELD)
+    y, x = np.unravel_index(np.asarray(layer.data).argmax(), layer.data.shape)
+    assert np.abs(np.array(layer.data_to_world((y, x)))[::-1] - xy[3]).max() <= 8 / 4
+
+
+def test_the_image_is_dimmed_while_a_field_is_shown(viewer, tmp_path) -> None:
+    layers, session, _ = shown(viewer, tmp_path, (120, 120), 8)
+    assert layers.layer("image").opacity == 0.5
+    session.view.dim = 0.25
+    assert layers.layer("image").opacity == 0.75
+    session.view.show_field(None)
+    assert layers.layer("image").opacity == 1
 
 
 def test_the_image_is_where_its_pixels_are(viewer, tmp_path) -> None:
@@ -122,7 +146,7 @@ def test_all_that_one_event_changes_is_drawn_once(viewer, dataset_file) -> None:
     layers = Layers(session, actions, viewer)
     session.edit(Dataset.load(dataset_file))
     layers.draw()
-    drawn = dict.fromkeys(("image", LANDMARKS, SKELETON), 0)
+    drawn = dict.fromkeys(("image", LANDMARKS), 0)
     for name in drawn:
         layer = layers.set[name]
         layer.events.set_data.connect(
@@ -132,7 +156,7 @@ def test_all_that_one_event_changes_is_drawn_once(viewer, dataset_file) -> None:
     actions.set_reviewed(True)
     actions.next_landmark()
     until(lambda: drawn["image"])
-    assert drawn == {"image": 1, LANDMARKS: 1, SKELETON: 1}
+    assert drawn == {"image": 1, LANDMARKS: 1}
 
 
 def until(is_so) -> None:
@@ -147,11 +171,11 @@ def until(is_so) -> None:
 def test_low_confidence_is_seen_through(viewer, tmp_path) -> None:
     layers, session, _ = shown(viewer, tmp_path, (133, 97), 8)
     for landmark in (None, 3):
-        session.view.landmark = landmark
-        alpha = layers.layer(PIF).colormap.map(np.array([0.0, 0.05, 1.0]))[:, 3]
+        session.editor.select(1, landmark)
+        alpha = layers.layer(FIELD).colormap.map(np.array([0.0, 0.05, 1.0]))[:, 3]
         assert alpha[0] == 0
         assert alpha[1] < 0.15
-        assert alpha[2] > 0.9
+        assert 0.5 < alpha[2] < 0.9  # the image is seen below the surest cell, too
 
 
 def test_a_hidden_layer_shows_the_image_in_view_when_it_comes_back(viewer, dataset_file) -> None:
@@ -160,8 +184,8 @@ def test_a_hidden_layer_shows_the_image_in_view_when_it_comes_back(viewer, datas
     session.edit(Dataset.load(dataset_file))
     for image_id, xy in ((1, SHIRT_XY), (2, TROUSERS_XY)):
         session.keep_fields(image_id, fields_of(xy, (120, 120), 8 * image_id, 3.5))
-    overlays = ("pif", "vectors", "paf", "skeleton", "landmarks")
-    for names in (overlays, overlays[:2], overlays[2:]):
+    overlays = ("pif", "landmarks")
+    for names in (overlays, overlays[:1], overlays[1:]):
         for name in names:
             setattr(session.view, name, True)
         layers.draw()
@@ -174,27 +198,15 @@ def test_a_hidden_layer_shows_the_image_in_view_when_it_comes_back(viewer, datas
         for name in overlays:
             setattr(session.view, name, True)
         assert len(layers.layer(LANDMARKS).data) == 4
-        assert layers.layer(PIF).scale.tolist() == [16, 16]
+        assert layers.layer(FIELD).scale.tolist() == [16, 16]
         session.editor.go_to(0)
         assert len(layers.layer(LANDMARKS).data) == 6
-        assert len(layers.layer(VECTORS).data) == len(layers.layer(VECTORS).edge_color) > 0
-
-
-def test_categories_stand_above_their_garments_inside_the_image(viewer, tmp_path) -> None:
-    layers, session, _ = shown(viewer, tmp_path, (400, 533), 8)
-    words, garment = layers.layer(CATEGORY), session.editor.garments[0]
-    assert list(words.features["text"]) == ["Dress"]
-    placed = garment.xy[garment.visibility > 0]
-    ((y, x),) = words.data
-    assert x == pytest.approx(placed[:, 0].min())
-    assert 0 < y <= max(placed[:, 1].min(), 533 / 20)
-    session.view.category = False
-    assert not layers.layer(CATEGORY).visible
+        assert len(layers.fields.arrows.start) > 0
 
 
 def test_layers_cannot_be_moved_off_the_image(viewer, tmp_path) -> None:
     layers, _, _ = shown(viewer, tmp_path, (120, 120), 8)
-    for name in (PIF, VECTORS, PAF, SKELETON, CATEGORY, LANDMARKS):
+    for name in (FIELD, LANDMARKS):
         layer = layers.layer(name)
         layer.mode = "transform"
         assert str(layer.mode) != "transform"

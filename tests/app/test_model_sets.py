@@ -50,9 +50,9 @@ def test_a_set_is_loaded_and_predicts(loaded, qtbot):
     placed = {i for i in range(8) if garment.visibility[i]}
     assert placed == {i for name in member.body_types for i in SCHEMA.landmarks_of(name)}
     assert fields.edges == SCHEMA.edges
-    session.view.pif = session.view.paf = session.view.vectors = True  # drawn with eight landmarks
+    session.view.show_field("pif")  # drawn with eight landmarks
 
-    label = loaded.dock.overlays.member
+    label = loaded.dock.show_row.member
     assert label.isVisibleTo(loaded.dock)
     assert label.text() == f"Fields of {fields.member}"
     editor.go_to_image(1)

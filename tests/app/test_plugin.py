@@ -152,15 +152,7 @@ class TestInNapari:
         app.viewer.open(str(dataset_file), plugin="napari-fashion")
         qtbot.waitUntil(lambda: app.session.editor is not None and app.session.editor.n_images == 3)
         app.person.see()
-        assert [layer.name for layer in app.viewer.layers] == [
-            "image",
-            "PIF confidence",
-            "PIF vectors",
-            "PAF",
-            "skeleton",
-            "category",
-            "landmarks",
-        ]
+        assert [layer.name for layer in app.viewer.layers] == ["image", "field", "landmarks"]
 
     def test_what_is_open_is_asked_about_before_napari_opens_another(
         self, app, dataset_file, qtbot, tmp_path, monkeypatch

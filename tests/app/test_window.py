@@ -12,15 +12,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_fashion.app.viewer import window as window_module
-from napari_fashion.app.viewer.layer_styles import (
-    KEY,
-    LANDMARKS,
-    OVERLAYS,
-    PAF,
-    PIF,
-    SKELETON,
-    VECTORS,
-)
+from napari_fashion.app.viewer.layer_styles import FIELD, KEY, LANDMARKS, OVERLAYS
 from napari_fashion.app.viewer.window import window_of
 from napari_fashion.app.viewer.writer import write_landmarks
 from napari_fashion.app.widgets import files
@@ -348,15 +340,17 @@ def test_predict_fills_in_garments_and_fields(opened) -> None:
     assert opened.dock.garments.rows[0].score.text() == "86 %"
     assert opened.dock.message.text() == "1 garment found."
     person.key(Qt.Key.Key_7)
-    assert opened.layers.layer(PIF).visible
-    assert opened.layers.layer(PIF).data.max() > 0.5
-    assert opened.layers.layer(VECTORS).visible
-    assert len(opened.layers.layer(VECTORS).data) > 0
-    person.key(Qt.Key.Key_8)
-    assert opened.layers.layer(PAF).visible
-    assert not opened.layers.layer(PIF).visible
-    opened.layers.layer(SKELETON).visible = False  # the eye in napari's layer list
-    assert not opened.dock.overlays.boxes["skeleton"].isChecked()
+    assert opened.layers.layer(FIELD).visible
+    assert opened.layers.layer(FIELD).data.max() > 0.5
+    assert len(opened.layers.fields.arrows.start) > 0
+    segments = opened.dock.show_row.segments
+    person.press(segments["paf"])
+    assert opened.session.view.paf
+    assert not opened.layers.layer(FIELD).visible
+    assert not segments["pif"].isChecked()
+    person.key(Qt.Key.Key_7)
+    opened.layers.layer(FIELD).visible = False  # the eye in napari's layer list
+    assert not segments["pif"].isChecked()
     person.key(Qt.Key.Key_Z, CTRL)
     assert editor.garments == []
 
@@ -380,10 +374,8 @@ def test_predicted_hidden_landmarks_are_rings_and_are_corrected_like_a_persons(o
     person.qtbot.waitUntil(lambda: not opened.predicting.running)
     (garment,) = editor.garments
     assert garment.visibility.tolist() == [2, 1, 2, 1, 0, 0, 2, 1]
-    points = opened.layers.layer(LANDMARKS)
-    hollow = points.face_color[:, 3] == 0
-    assert (hollow == (points.features["visibility"] == 1)).all()
-    assert hollow.sum() == 3
+    opened.layers.draw()
+    assert opened.layers.landmarks.scene.selected.hidden.tolist() == [False, True] * 3
     table = opened.dock.landmarks.table
     assert [table.rows.rows[k].shape for k in (0, 1)] == ["visible", "hidden"]
     assert table.rows.rows[1].exception == ""
@@ -858,7 +850,7 @@ def test_the_dock_passes_keys_on_but_not_where_one_types(opened) -> None:
 
 def test_removed_layers_come_back_with_the_next_image(opened) -> None:
     viewer = opened.viewer
-    viewer.layers.remove(opened.layers.layer(PIF))
+    viewer.layers.remove(opened.layers.layer(FIELD))
     opened.person.key(Qt.Key.Key_N)
     ours = [layer.name for layer in viewer.layers if KEY in layer.metadata]
     assert ours == ["image", *OVERLAYS]

@@ -177,19 +177,13 @@ class _Tour:
         self.correct(dock)
         editor.select(editor.garments[0].id)
         self.screenshot("landmarks")
-        boxes = dock.overlays.boxes
-        for name in ("pif", "vectors"):
-            boxes[name].setChecked(True)
-        for name in ("skeleton", "names"):
-            boxes[name].setChecked(False)
-        self.screenshot("pif")
-        for name in ("pif", "vectors"):
-            boxes[name].setChecked(False)
-        boxes["paf"].setChecked(True)
-        self.screenshot("paf")
-        boxes["paf"].setChecked(False)
-        for name in ("skeleton", "names"):
-            boxes[name].setChecked(True)
+        view = session.view
+        editor.select(editor.garments[0].id, int(editor.garments[0].visibility.argmax()))
+        for name in ("pif", "paf"):
+            view.show_field(name)
+            self.screenshot(name)
+        view.show_field(None)
+        editor.select(editor.garments[0].id)
 
         for index in empty:
             editor.go_to(index)

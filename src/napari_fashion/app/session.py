@@ -62,14 +62,21 @@ class View:
 
     Attributes
     ----------
-    landmarks, names, category, skeleton, pif, vectors, paf
-        Which overlays are shown.
-    landmark
-        Of which landmark the PIF is shown; None: of all.
-    edge
-        Of which edge the PAF is shown; None: of all.
-    opacity
-        Of the fields, 0..1.
+    landmarks, skeleton
+        Whether the landmarks and the silhouettes of garments are shown.
+    pif, paf
+        Which field is shown; never both (`show_field`).
+    pif_kind
+        What is shown of the PIF: its cells, the high-resolution map that is made of them, or, in their
+        place, the category field of the selected garment's category.
+    all_channels
+        Whether the field of all landmarks is shown, and not only of the selected one.
+    edges_off
+        Edges whose PAF is not shown.
+    confidence_from
+        Cells below it are not drawn.
+    dim
+        0..1: how much the image is dimmed while a field is shown.
     placing
         Whether a click on the image places the selected landmark.
     boxing
@@ -79,20 +86,26 @@ class View:
     """
 
     landmarks: bool = True
-    names: bool = True
-    category: bool = True
     skeleton: bool = True
     pif: bool = False
-    vectors: bool = False
     paf: bool = False
-    landmark: int | None = None
-    edge: int | None = None
-    opacity: float = 0.8
+    pif_kind: Literal["cells", "map", "category"] = "cells"
+    all_channels: bool = False
+    edges_off: frozenset[int] = frozenset()
+    confidence_from: float = 0.1
+    dim: float = 0.5
     placing: bool = False
     boxing: bool = False
     image_only: bool = False
 
     events = SignalGroupDescriptor()
+
+    def show_field(self, name: Literal["pif", "paf"] | None) -> None:
+        """Show a field in place of the other, or none."""
+        self.pif = self.pif and name == "pif"
+        self.paf = self.paf and name == "paf"
+        if name is not None:
+            setattr(self, name, True)
 
 
 class Session:
@@ -223,11 +236,7 @@ class Session:
         self.editor = editor
         editor.problem.connect(self._on_problem)
         self._fields.clear()
-        schema = editor.dataset.schema
-        if self.view.landmark is not None and self.view.landmark >= schema.n_landmarks:
-            self.view.landmark = None
-        if self.view.edge is not None and self.view.edge >= len(schema.edges):
-            self.view.edge = None
+        self.view.edges_off = frozenset()
         self.view.placing = self.view.boxing = False
         self.opened.emit(self.editor)
 

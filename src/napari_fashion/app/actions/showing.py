@@ -25,15 +25,12 @@ class ShowingActions(LandmarkActions):
     def toggle_pif(self) -> None:
         """Show the PIF, in place of the PAF; or hide it."""
         view = self.session.view
-        view.pif = view.vectors = not view.pif
-        view.paf = view.paf and not view.pif
+        view.show_field(None if view.pif else "pif")
 
     def toggle_paf(self) -> None:
         """Show the PAF, in place of the PIF; or hide it."""
         view = self.session.view
-        view.paf = not view.paf
-        if view.paf:
-            view.pif = view.vectors = False
+        view.show_field(None if view.paf else "paf")
 
     def hold_image_only(self, held: bool) -> None:
         """Hide all that lies over the image while a key is held."""

@@ -8,6 +8,7 @@ are ignored, so that nothing goes in circles.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from napari_fashion.app.session import Session
 from napari_fashion.app.viewer.coordinates import xy_from_yx
 from napari_fashion.app.viewer.landmark_layers import LandmarkLayers
 from napari_fashion.app.viewer.layer_set import LayerSet
-from napari_fashion.app.viewer.layer_styles import CATEGORY, KEY, LANDMARKS, OVERLAYS
+from napari_fashion.app.viewer.layer_styles import KEY, LANDMARKS, OVERLAYS
 from napari_fashion.coco.ids import RecordId
 
 HELP = "drag a landmark; D visible, F hidden, G absent; ? all keys"
@@ -44,14 +45,18 @@ class Gestures:
         session.view.events.placing.connect(self._on_placing)
         actions.select_asked.connect(self._select_again)
         actions.under_pointer = self._under_pointer
+        self.garment_at: Callable[[tuple[float, float]], RecordId | None] = lambda xy: None
+        """Which garment's landmark, line or plate lies at xy pixels of the image."""
         layers.viewer.mouse_move_callbacks.append(self._activate)
         layers.viewer.mouse_drag_callbacks.append(self._activate)
+        layers.viewer.mouse_drag_callbacks.append(self._press)
 
     def close(self) -> None:
         """Stop following."""
         viewer = self._layers.viewer
         viewer.mouse_move_callbacks.remove(self._activate)
         viewer.mouse_drag_callbacks.remove(self._activate)
+        viewer.mouse_drag_callbacks.remove(self._press)
         self._actions.select_asked.disconnect(self._select_again)
         self._session.view.events.placing.disconnect(self._on_placing)
 
@@ -61,7 +66,6 @@ class Gestures:
             layer.events.mode.connect(self._on_any_mode)
             if layer.name in OVERLAYS:
                 layer.events.visible.connect(self._on_visible)
-        self._layers[CATEGORY].editable = False
         points = self._layers[LANDMARKS]
         points.mode = "select"
         points.help = HELP
@@ -80,6 +84,16 @@ class Gestures:
             points = self._layers[LANDMARKS]
             if active is not points:
                 self._layers.viewer.layers.selection.active = points
+
+    def _press(self, _: Any, event: Any) -> None:
+        """Select the garment whose line or plate is pressed; napari takes hold of landmarks."""
+        editor, view = self._session.editor, self._session.view
+        if editor is None or view.placing or view.boxing or self._under_pointer() is not None:
+            return
+        y, x = event.position[-2:]
+        garment_id = self.garment_at((float(x), float(y)))
+        if garment_id is not None and garment_id != editor.selection.garment_id:
+            editor.select(garment_id)
 
     def _select_again(self) -> None:
         if LANDMARKS in self._layers:

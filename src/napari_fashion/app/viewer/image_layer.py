@@ -72,9 +72,9 @@ class ImageLayer(QObject):
         return None if self.image is None else self.image.rgb
 
     @property
-    def extent(self) -> int:
-        """The longer side of the image in view, pixels of the file; 0 before the first one."""
-        return 0 if self.image is None else max(self.image.size)
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image in view, pixels of the file; (0, 0) before the first one."""
+        return (0, 0) if self.image is None else self.image.size
 
     def show(self, editor: Editor, *, fit: bool = False) -> None:
         """Show the image in view; a grey one in place of one that cannot be read.

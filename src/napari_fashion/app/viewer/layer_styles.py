@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from napari.layers import Image, Layer, Points, Vectors
+from napari.layers import Image, Layer, Points
 from napari.utils import Colormap
 from numpy.typing import NDArray
 
@@ -13,49 +13,47 @@ from napari_fashion.images import ReducedImage
 from napari_fashion.schema import Schema
 
 IMAGE = "image"
-PIF = "PIF confidence"
-VECTORS = "PIF vectors"
-PAF = "PAF"
-SKELETON = "skeleton"
-CATEGORY = "category"
+FIELD = "field"
 LANDMARKS = "landmarks"
 
-OVERLAYS = {
-    PIF: "pif",
-    VECTORS: "vectors",
-    PAF: "paf",
-    SKELETON: "skeleton",
-    CATEGORY: "category",
-    LANDMARKS: "landmarks",
-}
+OVERLAYS = {FIELD: "pif", LANDMARKS: "landmarks"}
 """Which layer shows which part of the `View`; bottom to top."""
-FIELD_LAYERS = (PIF, VECTORS, PAF)
+
+_MOST = 0.6
+"""Opacity of the surest cell: the image is seen through it."""
 
 HEAT = Colormap(
-    [[0.2, 0, 0.5, 0], [0.5, 0, 0.6, 0.25], [1, 0.3, 0.1, 0.8], [1, 0.95, 0.5, 1]],
+    [[0.2, 0, 0.5, 0], [0.5, 0, 0.6, 0.25], [1, 0.3, 0.1, 0.6], [1, 0.95, 0.5, 0.8]],
     controls=[0, 0.15, 0.6, 1],
     name="fashion heat",
 )
 """Confidence of all landmarks at once; values near 0 are transparent."""
 
-NO_ARROWS = (np.empty((0, 2, 2)), np.empty((0, 4)))
-
 KEY = "napari_fashion"
 """In a layer's metadata: the session that it belongs to; such a layer is ours."""
 
 ON_TOP = {"blending": "translucent_no_depth"}
-ARROWS = {"vector_style": "arrow", **ON_TOP}
-LINES = {"vector_style": "line", "opacity": 1, **ON_TOP}
-HEAT_MAP = {"colormap": HEAT, "contrast_limits": (0, 1), "interpolation2d": "linear", **ON_TOP}
-CATEGORY_TEXT = {
-    "text": {"string": "{text}", "size": 11, "anchor": "upper_left"},
-    "size": 1,
+FIELD_IMAGE = {
+    "colormap": HEAT,
+    "contrast_limits": (0, 1),
+    "interpolation2d": "nearest",
     "opacity": 1,
-    "face_color": "transparent",
-    "border_color": "transparent",
     **ON_TOP,
 }
-LANDMARK_POINTS = {"canvas_size_limits": (7, 28), **ON_TOP}
+UNSEEN = {
+    "face_color": "transparent",
+    "border_color": "transparent",
+    "canvas_size_limits": (0, 1),
+    **ON_TOP,
+}
+"""Landmarks are drawn by the overlay; napari's points are what a person takes hold of. The limits keep
+napari's own mark of a selected point below the landmark; what can be taken hold of is not limited."""
+
+
+def tint(rgb: NDArray[np.float64], name: str) -> Colormap:
+    """Return a colormap from nothing to a landmark's colour, (3,) 0..1."""
+    r, g, b = rgb
+    return Colormap([[r, g, b, 0], [r, g, b, _MOST]], controls=[0, 1], name=f"fashion {name}")
 
 
 def new_layers(image: ReducedImage, schema: Schema) -> list[Layer]:
@@ -68,37 +66,9 @@ def new_layers(image: ReducedImage, schema: Schema) -> list[Layer]:
     schema
         What its landmarks mean.
     """
-    no_vectors = np.empty((0, 2, 2))
-    names = {
-        "string": "{label}",
-        "size": 9,
-        "anchor": "upper_left",
-        "translation": (0, max(image.size) / 90),
-    }
+    no_rows = pd.DataFrame(layer_data.landmarks([], schema).features)
     return [
         Image(image.rgb, name=IMAGE),
-        Image(np.zeros((1, 1)), name=PIF, **HEAT_MAP),
-        Vectors(no_vectors, name=VECTORS, **ARROWS),
-        Vectors(no_vectors, name=PAF, **ARROWS),
-        Vectors(no_vectors, name=SKELETON, **LINES),
-        Points(
-            np.empty((0, 2)),
-            name=CATEGORY,
-            features=pd.DataFrame({"text": np.array([], dtype=object)}),
-            **CATEGORY_TEXT,
-        ),
-        Points(
-            np.empty((0, 2)),
-            name=LANDMARKS,
-            features=pd.DataFrame(layer_data.landmarks([], schema).features),
-            text=names,
-            **LANDMARK_POINTS,
-        ),
+        Image(np.zeros((1, 1)), name=FIELD, **FIELD_IMAGE),
+        Points(np.empty((0, 2)), name=LANDMARKS, features=no_rows, **UNSEEN),
     ]
-
-
-def set_vectors(layer: Vectors, lines: NDArray[np.float64], rgba: NDArray[np.float64]) -> None:
-    """Give a layer other lines, (M, 2, 2), in their colours, (M, 4)."""
-    layer.data = lines
-    if len(lines):
-        layer.edge_color = rgba

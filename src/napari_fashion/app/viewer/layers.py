@@ -11,17 +11,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtWidgets import QMainWindow
 
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.session import Session
+from napari_fashion.app.viewer import field_data
 from napari_fashion.app.viewer.field_layers import FieldLayers
 from napari_fashion.app.viewer.gestures import Gestures
 from napari_fashion.app.viewer.image_layer import ImageLayer
 from napari_fashion.app.viewer.landmark_layers import LandmarkLayers
 from napari_fashion.app.viewer.later import Later
+from napari_fashion.app.viewer.layer_data import HUMAN
 from napari_fashion.app.viewer.layer_set import LayerSet
-from napari_fashion.app.viewer.layer_styles import FIELD_LAYERS, LANDMARKS, OVERLAYS
+from napari_fashion.app.viewer.layer_styles import LANDMARKS, OVERLAYS
+from napari_fashion.app.viewer.overlay import Overlay
+from napari_fashion.app.widgets.readout import ReadOut
 from napari_fashion.editing.editor import Applied, Editor
+
+FIELD_CHOICES = ("pif_kind", "all_channels", "edges_off", "confidence_from", "dim")
+"""Parts of the `View` that say how a field is drawn."""
 
 
 class Layers:
@@ -38,14 +46,31 @@ class Layers:
         self.gestures.refused.connect(self._ask_landmarks)
         self._due: set[str] = set()
         self._later = Later(self._draw)
+        self.overlay: Overlay | None = None
+        self.readout: ReadOut | None = None
         self._editor: Editor | None = None
         self._followed: list[tuple[Any, Any]] = []
         self._follow_session()
         if session.editor is not None:
             self._on_opened(session.editor)
 
+    def attach(self, main_window: QMainWindow) -> None:
+        """Draw over the canvas of napari's window; once is enough."""
+        if self.overlay is not None:
+            return
+        self.overlay = Overlay(main_window, self.viewer, self.session, lambda: self.shown.size)
+        self.readout = ReadOut(self.session, self.overlay, self.fields)
+        self.landmarks.scene_changed.connect(self._on_scene)
+        self.fields.arrows_changed.connect(self._on_arrows)
+        self.gestures.garment_at = self.overlay.garment_at
+        self._on_scene()
+        self._on_arrows()
+
     def close(self) -> None:
         """Stop following."""
+        if self.overlay is not None:
+            self.overlay.close_overlay()
+        self.landmarks.close()
         self._later.drop()
         self._follow(None)
         for signal, slot in self._followed:
@@ -82,11 +107,9 @@ class Layers:
             (session.opened, self._on_opened),
             (session.fields_changed, self._on_fields),
             *((getattr(shown, name), self._ask_view) for name in OVERLAYS.values()),
-            (shown.image_only, self._ask_view),
-            (shown.opacity, self._ask_view),
-            (shown.names, self._ask_landmarks),
-            (shown.landmark, self._ask_fields),
-            (shown.edge, self._ask_fields),
+            *((getattr(shown, name), self._ask_view) for name in ("paf", "image_only")),
+            *((getattr(shown, name), self._ask_fields) for name in FIELD_CHOICES),
+            (shown.skeleton, self._on_scene),
         ]
         for signal, slot in self._followed:
             signal.connect(slot)
@@ -115,11 +138,11 @@ class Layers:
             self._ask("landmarks")
 
     def _on_selection(self, _: Any) -> None:
-        self._ask("landmarks")
+        self._ask("landmarks", "fields")
 
     def _on_fields(self, image_id: Any) -> None:
         if self._editor is not None and image_id == self._editor.image_id:
-            self._ask("fields")
+            self._ask("fields", "landmarks")
 
     def _ask_view(self) -> None:
         self._ask("view", "fields", "landmarks")
@@ -150,24 +173,36 @@ class Layers:
         if "fields" in due:
             self.fields.draw(self._editor)
         if "landmarks" in due and self.shown.image is not None:
-            self.landmarks.draw(self._editor, self.shown.image)
+            self.landmarks.draw(self._editor)
+            self._draw_spread(self._editor)
 
     def _draw_image(self, editor: Editor, *, fit: bool) -> None:
-        before, there = self.shown.extent, len(self.set)
         self.shown.show(editor, fit=fit)
-        if self.shown.extent != before or len(self.set) != there:
-            with self.set.drawing():
-                self.fields.fit(self.shown.extent)
-                self.landmarks.fit(self.shown.extent)
 
     def _show_overlays(self) -> None:
         view = self.session.view
         with self.set.drawing():
             for name, part in OVERLAYS.items():
                 # Setting what is set already would put napari's mode back to an older one.
-                shown = getattr(view, part) and not view.image_only
-                if name in self.set and self.set[name].visible != shown:
-                    self.set[name].visible = shown
-            for name in FIELD_LAYERS:
-                if name in self.set and self.set[name].opacity != view.opacity:
-                    self.set[name].opacity = view.opacity
+                seen = getattr(view, part) and not view.image_only
+                if name in self.set and self.set[name].visible != seen:
+                    self.set[name].visible = seen
+
+    def _on_scene(self, _: Any = None) -> None:
+        if self.overlay is not None:
+            self.overlay.set_scene(self.landmarks.dragged or self.landmarks.scene)
+
+    def _on_arrows(self, _: Any = None) -> None:
+        if self.overlay is not None:
+            self.overlay.set_field(self.fields.fields, self.fields.arrows)
+
+    def _draw_spread(self, editor: Editor) -> None:
+        """Tell the overlay how far off the selected landmark may be, where the fields are there."""
+        if self.overlay is None:
+            return
+        garment, landmark = editor.selected_garment, editor.selection.landmark
+        fields, spread = self.session.fields_of(editor.image_id), None
+        if fields is not None and garment is not None and landmark is not None:  # noqa: SIM102
+            if garment.visibility[landmark] and garment.landmark_sources[landmark] != HUMAN:
+                spread = field_data.spread_at(fields, landmark, garment.xy[landmark])
+        self.overlay.set_spread(spread)

@@ -114,6 +114,8 @@ class FashionWindow:
         if self._guard is None:
             self._main_window = main_window
             self.layers.shown.canvas = lambda: _inside(main_window)
+            if isinstance(main_window, QMainWindow):
+                self.layers.attach(main_window)
             self._guard = CloseGuard(main_window, self._may_close, self._close)
             self._notice = NoticeCloser(main_window, self.session.notify)
             self._listen(main_window)

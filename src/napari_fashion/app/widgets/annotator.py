@@ -26,7 +26,7 @@ from napari_fashion.app.widgets.layer_docks import LayerDocks
 from napari_fashion.app.widgets.messages import MessageLine, MessageRow
 from napari_fashion.app.widgets.navigation import Navigation
 from napari_fashion.app.widgets.offer_rows import OfferRows
-from napari_fashion.app.widgets.overlays import Overlays
+from napari_fashion.app.widgets.show import Show
 from napari_fashion.app.widgets.style import MARGIN, SPACING, guard_wheel, rule
 from napari_fashion.app.widgets.tips import caps
 from napari_fashion.app.widgets.work_row import Running, WorkRow
@@ -46,7 +46,7 @@ class AnnotatorDock(Dock):
         self.work = WorkRow(actions, colors, self.menu.export)
         self.garments = GarmentList(actions, colors)
         self.landmarks = LandmarkList(actions, colors)
-        self.overlays = Overlays(session)
+        self.show_row = Show(actions, colors)
         self.opened_part = QWidget()
         """What is shown while a data set is open."""
         self.running = Running("Predicting", "Stop predicting; what was found stays")
@@ -85,7 +85,7 @@ class AnnotatorDock(Dock):
         foot.setContentsMargins(MARGIN, SPACING, MARGIN, MARGIN)
         foot.setSpacing(SPACING)
         for part in (
-            *(self.overlays, self.running, self.fetching, self.offers, self.problem),
+            *(self.show_row, self.running, self.fetching, self.offers, self.problem),
             self.message,
             self.footer,
         ):
@@ -138,9 +138,8 @@ class AnnotatorDock(Dock):
             follow(self, editor.changed, self._on_changed)
             follow(self, editor.selection_changed, lambda *_: self._refresh_garments())
             follow(self, editor.history_changed, self.file.refresh)
-        for part in (self.opened_part, self.overlays):
+        for part in (self.opened_part, self.show_row):
             part.setVisible(editor is not None)
-        self.overlays.refresh()
         self.work.refresh()
         self.file.refresh()
         self.footer.follow(editor)
@@ -170,7 +169,6 @@ class AnnotatorDock(Dock):
 
     def _refresh_image(self) -> None:
         self.navigation.refresh()
-        self.overlays.show_member()
         self.footer.refresh()
         self._refresh_garments()
 
