@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_fashion.app.keys import ROWS, keys_of, used_keymap
@@ -294,6 +294,25 @@ def test_a_held_space_moves_the_image_while_placing(opened) -> None:
     opened.person.see()
     assert opened.session.view.placing
     assert opened.layers.layer(LANDMARKS).mode == "add"
+
+
+def test_enter_while_placing_waits(opened) -> None:
+    editor, person = opened.session.editor, opened.person
+    person.key(Key.Key_O)
+    person.key(Key.Key_Return)
+    assert (editor.index, editor.image.reviewed) == (0, False)
+    assert "stop with Esc" in opened.dock.message.text()
+
+
+def test_a_held_key_nudges_on_and_goes_through_no_images(opened) -> None:
+    editor, canvas = opened.session.editor, opened.person.canvas
+    editor.select(11, 0)
+    for key in (Key.Key_L, Key.Key_N):
+        for again in (False, True, True):
+            event = QKeyEvent(QEvent.Type.KeyPress, key, NONE, "", again)
+            QApplication.sendEvent(canvas, event)
+    assert editor.dataset.garment(11).xy[0].tolist() == [43, 20]
+    assert editor.index == 1
 
 
 # -- several landmarks, whole garments -----------------------------------------------------

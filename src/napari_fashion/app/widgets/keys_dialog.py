@@ -210,6 +210,7 @@ class KeysDialog(QDialog):
             notes.append(f"It is taken from: {other.text}.")
         if keys in self._napari_keys:
             notes.append(f"napari's own ({self._napari_keys[keys]}) gives way while you annotate.")
+        notes.append("The dock shows it when it is opened anew.")
         others = self._keymap.keys(row.id)[1:]  # the first one is the one that is shown
         self._keep(lambda: self._keymap.set_keys(row.id, [keys, *others]), " ".join(notes))
 
