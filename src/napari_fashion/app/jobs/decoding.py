@@ -15,8 +15,8 @@ from napari_fashion.editing.editor import Editor
 from napari_fashion.errors import FashionError
 from napari_fashion.images import ReducedImage, read_reduced
 
-KEPT_BYTES = 192 << 20
-"""Decoded images that are kept: some 60 at the size of a screen, or 5 whole ones of 12 megapixels."""
+KEPT_BYTES = 64 << 20
+"""Decoded images that are kept: some 30 at the size of a screen, or a whole one of 12 megapixels."""
 WHOLE = (1 << 30, 1 << 30)
 """Larger than any image: what is shown within it is not reduced."""
 LOOKED_AT = 50
