@@ -155,7 +155,6 @@ class PredictJob:
             editor.dataset.image_folder,
             ensure_main_thread(self.session.notify),
             _start_thread=False,
-            _progress={"total": len(tasks), "desc": "Predicting"},
             _connect={
                 "yielded": self._take,
                 "errored": self._failed,
