@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QStyle, QStyleOptionButton, QSty
 from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.roles import Palette
 from napari_fashion.app.widgets.style import SECOND, repolish
-from napari_fashion.app.widgets.symbols import paint
+from napari_fashion.app.widgets.symbols import paint, write
 
 _GAP, _PAD, _CAP_HEIGHT = 8, 5, 16
 """Pixels between text and key, beside a key's text, and a key's height."""
@@ -72,10 +72,11 @@ class KeyButton(QPushButton):
             paint(painter, "down", faint, arrow)
         painter.setPen(color)
         room = self.width() - left - (26 if self.objectName() == "choice" else 0)
-        painter.drawText(
-            QRect(left, 0, min(text + 2, room), self.height()),
-            Qt.AlignmentFlag.AlignVCenter,
+        write(
+            painter,
+            QRect(left, 0, min(text + 8, room), self.height()),
             self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room),
+            Qt.AlignmentFlag.AlignVCenter,
         )
         if wide:
             draw_cap(painter, self.cap, faint, QPoint(left + text + _GAP, self.height() // 2))
@@ -124,7 +125,7 @@ def draw_cap(painter: QPainter, cap: str, color: QColor, at: QPoint) -> None:
     painter.setPen(color)
     box = QRect(at.x(), at.y() - _CAP_HEIGHT // 2, wide - 1, _CAP_HEIGHT)
     painter.drawRoundedRect(box, 3, 3)
-    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, cap)
+    write(painter, box, cap, Qt.AlignmentFlag.AlignCenter)
     painter.restore()
 
 

@@ -24,7 +24,7 @@ from napari_fashion.app.viewer import layer_data
 from napari_fashion.app.widgets.follow import follow
 from napari_fashion.app.widgets.roles import Palette
 from napari_fashion.app.widgets.style import LANDMARK
-from napari_fashion.app.widgets.symbols import paint
+from napari_fashion.app.widgets.symbols import paint, write
 from napari_fashion.coco import Garment
 from napari_fashion.coco.provenance import HUMAN
 from napari_fashion.schema import Schema
@@ -177,7 +177,7 @@ class RowDelegate(QStyledItemDelegate):
             text = option.fontMetrics.elidedText(
                 row.name, Qt.TextElideMode.ElideMiddle, option.rect.width() - 4
             )
-            painter.drawText(option.rect, Qt.AlignmentFlag.AlignVCenter, text)
+            write(painter, option.rect, text, Qt.AlignmentFlag.AlignVCenter)
         elif column == Column.EXCEPTION:
             self._draw_exception(painter, option.rect.adjusted(0, 0, -6, 0), row)
         else:
@@ -201,7 +201,7 @@ class RowDelegate(QStyledItemDelegate):
             painter.setFont(font)
             painter.setPen(roles.unsure)
             flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(rect, flags, row.exception)
+            write(painter, rect, row.exception, flags)
 
     def _draw_cell(
         self, painter: QPainter, rect: QRect, row: Row, column: Column, chosen: bool
@@ -262,7 +262,12 @@ class LandmarkTable(QTableView):
             header.resizeSection(column, CELL)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         follow(self, palette.changed, self.viewport().update)
-        self.rows.modelReset.connect(self.updateGeometry)
+        self.rows.modelReset.connect(self._fit)
+
+    def _fit(self) -> None:
+        """Take no more room than the rows."""
+        self.setMaximumHeight(max(LANDMARK * len(self.rows.rows), 1))
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:
         """Ask for all rows; where there is less room, they scroll."""

@@ -100,8 +100,9 @@ class LandmarkList(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.head)
         layout.addLayout(field)
-        layout.addWidget(self.table, 1)
+        layout.addWidget(self.table, 100)
         layout.addLayout(buttons)
+        layout.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
     def refresh(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
+from qtpy.QtCore import QPointF, QRect, QRectF, Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF, QTextOption
 from qtpy.QtWidgets import QToolButton
 
 from napari_fashion.app.widgets.follow import follow
@@ -114,6 +114,13 @@ def paint(painter: QPainter, name: str, color: QColor, box: QRectF, width: float
     painter.setPen(pen)
     SYMBOLS[name](painter)
     painter.restore()
+
+
+def write(painter: QPainter, box: QRect, text: str, where: Qt.AlignmentFlag) -> None:
+    """Write a line of text into a box; the way that is the same in every version of Qt."""
+    option = QTextOption(where)
+    option.setWrapMode(QTextOption.WrapMode.NoWrap)
+    painter.drawText(QRectF(box), text, option)
 
 
 def pixmap(name: str, color: QColor, size: int = SIZE, width: float = 1.5) -> QPixmap:
