@@ -55,12 +55,13 @@ class OfferRow(QFrame):
         self.setProperty("level", "warning")
         self.text = WrappedLabel(offer.text)
         self.text.setObjectName("said")
+        self.text.setContentsMargins(4, 0, 4, 0)
         column = QVBoxLayout(self)
-        column.setContentsMargins(8, 6, 8, 6)
+        column.setContentsMargins(4, 6, 4, 4)  # three answers need the width
         column.setSpacing(SPACING)
         column.addWidget(self.text)
         row = QHBoxLayout()
-        row.setSpacing(SPACING)
+        row.setSpacing(4)
         self.buttons: dict[str, QPushButton] = {}
         for label, answer in offer.choices:
             button = QPushButton(label)

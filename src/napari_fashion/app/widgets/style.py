@@ -66,6 +66,7 @@ def sheet(roles: Roles, points: float) -> str:
     QTableView#landmarks {{ border: none; background: transparent; padding: 0px; margin: 0px; }}
     QPushButton {{ padding: 0px 8px; min-height: {BUTTON}px; max-height: {BUTTON}px;
         border-radius: 2px; background: {c["primary"]}; color: {c["text"]}; }}
+    QFrame#message QPushButton {{ padding: 0px 4px; }}
     QPushButton:hover {{ border: 1px solid {c["muted_on_button"]}; }}
     QPushButton:disabled {{ background: {c["background"]}; color: {c["symbol"]};
         border: 1px solid {c["line"]}; }}
