@@ -225,5 +225,6 @@ class CanvasGestures(QObject):
         for row, key in enumerate(self._layers.landmarks.rows):
             if key in places and row < len(yx):
                 yx[row] = yx_from_xy(places[key])
-        with self._layers.set.drawing():
+        with self._layers.set.drawing():  # it is no edit yet
             points.data = yx
+        points.refresh()  # what follows points that are dragged follows these as well
