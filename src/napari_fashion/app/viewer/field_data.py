@@ -76,8 +76,12 @@ def pif_confidence(
     return np.where(shown >= least, shown, np.float32(0))
 
 
-def fine_confidence(fields: Fields, landmark: int | None) -> NDArray[np.float32]:
+def fine_confidence(
+    fields: Fields, landmark: int | None, least: float = MIN_CONFIDENCE
+) -> NDArray[np.float32]:
     """Return the decoder's high-resolution map of a landmark, or the maximum of all landmarks' maps.
+
+    Cells below `least` do not count.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def fine_confidence(fields: Fields, landmark: int | None) -> NDArray[np.float32]
         for name in ("paf_confidence", "paf_xy1", "paf_xy2", "paf_spread1", "paf_spread2"):
             only[name] = getattr(fields, name)[:0]
         fields = replace(fields, pif_visible=None, edges=(), **only)
-    return np.asarray(confidence_map(fields).max(axis=0))
+    return np.asarray(confidence_map(fields, threshold=least).max(axis=0))
 
 
 def category_probability(fields: Fields, category: int) -> NDArray[np.float32]:

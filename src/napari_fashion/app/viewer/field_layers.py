@@ -77,7 +77,7 @@ class FieldLayers:
         samples, colors = 1, _colors(schema, self.landmark)
         if view.pif_kind == "map":
             samples = RESOLUTION
-            layer.data = field_data.fine_confidence(fields, self.landmark)
+            layer.data = field_data.fine_confidence(fields, self.landmark, view.confidence_from)
         elif view.pif_kind == "category":
             layer.data = field_data.category_probability(fields, category or 0)
             colors = HEAT

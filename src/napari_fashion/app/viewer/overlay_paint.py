@@ -168,7 +168,7 @@ def paint_plate(painter: QPainter, figure: Figure, rect: Rect, font: QFont) -> N
     centre = Qt.AlignmentFlag.AlignCenter
     painter.setFont(bold(font, 11))
     painter.setPen(DARK)
-    painter.drawText(chip, int(centre), str(figure.number))
+    painter.drawText(chip, centre, str(figure.number))
     left = chip.right() + 7
     painter.setFont(bold(font, 12))
     painter.setPen(WHITE)

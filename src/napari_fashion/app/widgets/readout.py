@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QPointF, Qt
-from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QWidget
+from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
+from qtpy.QtWidgets import QWidget
 
 from napari_fashion.app.session import Session
 from napari_fashion.app.viewer import field_data, layer_data
 from napari_fashion.app.viewer.field_layers import FieldLayers
 from napari_fashion.app.viewer.overlay import Overlay
-from napari_fashion.app.widgets.style import swatch_icon
+from napari_fashion.app.viewer.overlay_paint import bold, plain
 from napari_fashion.schema import Schema
 
 WIDTH = 200
@@ -18,33 +19,30 @@ GAP = 28
 REACH = 14
 """Pixels of the screen from a cell of the PAF within which it is read out."""
 
-_SHEET = """
-QFrame#readout { background: rgba(24, 26, 31, 240); border: 1px solid rgb(70, 73, 84);
-    border-radius: 4px; }
-QFrame#readout QLabel { background: transparent; color: rgb(190, 192, 200); }
-QFrame#readout QLabel#value { color: white; }
-QFrame#readout QLabel#head { color: white; font-weight: 600; }
-"""
+ROW = 18
+HEAD = 34
+PAD = 12
+DISC = 10
+_GROUND, _EDGE = QColor(24, 26, 31, 240), QColor(70, 73, 84)
+_LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+_RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+_NAME, _VALUE = QColor(190, 192, 200), QColor(255, 255, 255)
 
 
-class ReadOut(QFrame):
+class ReadOut(QWidget):
     """Follows the pointer over the canvas while a field is shown; events pass through it."""
 
     def __init__(self, session: Session, overlay: Overlay, layers: FieldLayers) -> None:
         parent = overlay.parentWidget()
         super().__init__(parent)
         self._session, self._overlay, self._layers = session, overlay, layers
-        self.setObjectName("readout")
-        self.setStyleSheet(_SHEET)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFixedWidth(WIDTH)
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(12, 8, 12, 8)
-        self._grid.setVerticalSpacing(2)
         self._shown: object = None
         self._at: tuple[float, float] | None = None
         self.rows: dict[str, str] = {}
         self.title = ""
+        self._heads: list[tuple[QColor, str]] = []
         self.hide()
         overlay.hovered.connect(self._on_hover)
         layers.arrows_changed.connect(self._on_field)
@@ -100,35 +98,46 @@ class ReadOut(QFrame):
                 rows[full if same else f"{_short(schema, landmark)} at"] = _place(place)
         self.rows = rows
         self.title = " > ".join(layer_data.title(schema, k) for k in ends)
-        self._lay_out(ends, schema)
+        shorten = len(ends) > 1
+        self._heads = [
+            (
+                QColor(schema.colors[k]),
+                _short(schema, k) if shorten else layer_data.title(schema, k),
+            )
+            for k in ends
+        ]
+        self.setFixedHeight(HEAD + ROW * len(rows) + 6)
+        self.update()
 
-    def _lay_out(self, ends: tuple[int, ...], schema: Schema) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.setParent(None)
-                widget.deleteLater()
-        head = QWidget()
-        line = QHBoxLayout(head)
-        line.setContentsMargins(0, 0, 0, 2)
-        line.setSpacing(6)
-        for n, landmark in enumerate(ends):
-            disc = QLabel()
-            disc.setPixmap(swatch_icon(schema.colors[landmark]).pixmap(12, 12))
-            one = len(ends) == 1
-            text = QLabel(layer_data.title(schema, landmark) if one else _short(schema, landmark))
-            text.setObjectName("head")
-            line.addWidget(disc)
-            line.addWidget(text)
-            if n + 1 < len(ends):
-                line.addWidget(QLabel(">"))
-        line.addStretch()
-        self._grid.addWidget(head, 0, 0, 1, 2)
-        for row, (name, value) in enumerate(self.rows.items(), start=1):
-            label = QLabel(value)
-            label.setObjectName("value")
-            label.setAlignment(Qt.AlignmentFlag.AlignRight)
-            self._grid.addWidget(QLabel(name), row, 0)
-            self._grid.addWidget(label, row, 1)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the landmark or the edge, and a row for each thing that the cell says."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(_EDGE)
+        painter.setBrush(_GROUND)
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
+        painter.setFont(bold(self.font(), 12))
+        left = float(PAD)
+        for n, (color, name) in enumerate(self._heads):
+            if n:
+                painter.setPen(_NAME)
+                painter.drawText(QPointF(left, 22), ">")
+                left += 14
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(color)
+            painter.drawEllipse(QRectF(left, 12.5, DISC, DISC))
+            left += DISC + 6
+            painter.setPen(_VALUE)
+            painter.drawText(QPointF(left, 22), name)
+            left += painter.fontMetrics().horizontalAdvance(name) + 8
+        painter.setFont(plain(self.font(), 12))
+        for n, (name, value) in enumerate(self.rows.items()):
+            row = QRectF(PAD, HEAD - 3 + ROW * n, WIDTH - 2 * PAD, ROW)
+            painter.setPen(_NAME)
+            painter.drawText(row, _LEFT, name)
+            painter.setPen(_VALUE)
+            painter.drawText(row, _RIGHT, value)
+        painter.end()
 
     def _lie_beside(
         self, xy: tuple[float, float], cell: field_data.PifCell | field_data.PafCell
@@ -143,7 +152,6 @@ class ReadOut(QFrame):
         left = min(float(at[0]), float(centre[0]) - half) - GAP - WIDTH
         if left < 4:
             left = max(float(at[0]), float(centre[0]) + half) + GAP
-        self.adjustSize()
         top = min(max(float(at[1]) - self.height() / 2, 4), camera.size[1] - self.height() - 4)
         place = self._overlay.pos() + QPointF(left, top).toPoint()
         self.move(place)

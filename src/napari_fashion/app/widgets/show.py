@@ -226,7 +226,13 @@ class Show(QWidget):
         self.member.setVisible(fields is not None and bool(fields.member))
         if fields is None or editor is None:
             return
-        self.field_of.setText("PAF of" if view.paf else "PIF of")
+        category = view.pif and view.pif_kind == "category"
+        garment = editor.selected_garment
+        name = "a garment" if garment is None else garment.category_name
+        self.field_of.setText(
+            "PAF of" if view.paf else f"Probability of {name}" if category else "PIF of"
+        )
+        self.landmark.setVisible(not category)
         landmark = editor.selection.landmark
         self.landmark.setCurrentIndex(0 if landmark is None else landmark + 1)
         for slider, text, value, told in (
@@ -251,6 +257,7 @@ class Show(QWidget):
             self._chips_of = landmark
             for chip in self.chips.values():
                 self.chip_rows.removeWidget(chip)
+                chip.hide()
                 chip.deleteLater()
             self.chips = {}
             for i, e in enumerate(edges):
