@@ -69,18 +69,21 @@ def landmarks(
     """
     rows = [(g, k) for g in garments for k in np.flatnonzero(g.visibility).tolist()]
     rows.sort(key=lambda row: row[0].id == selected)
-    yx = np.array([_drawn(g.xy[k]) for g, k in rows]).reshape(-1, 2)
+    places = {g.id: _drawn(g.xy) for g in garments}
+    yx = np.array([places[g.id][k] for g, k in rows]).reshape(-1, 2)
     chosen = [i for i, (g, k) in enumerate(rows) if g.id == selected and k == current]
     first = next((i for i, (g, _) in enumerate(rows) if g.id == selected), len(rows))
     if chosen and (np.abs(yx[first:] - yx[chosen[0]]).max(axis=1) <= near).sum() > 1:
         rows.append(rows.pop(chosen[0]))
         yx = np.append(np.delete(yx, chosen[0], axis=0), yx[chosen], axis=0)
+    visibility = {g.id: g.visibility for g in garments}
+    scores = {g.id: g.landmark_scores for g in garments}
     columns = {
         "garment": [g.id for g, _ in rows],
         "landmark": [k for _, k in rows],
         "name": [schema.landmarks[k] for _, k in rows],
-        "visibility": [int(g.visibility[k]) for g, k in rows],
-        "score": [float(g.landmark_scores[k]) for g, k in rows],
+        "visibility": [int(visibility[g.id][k]) for g, k in rows],
+        "score": [float(scores[g.id][k]) for g, k in rows],
         "source": [g.landmark_sources[k] for g, k in rows],
     }
     dtypes = {"landmark": int, "visibility": int, "score": float}
