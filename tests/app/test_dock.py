@@ -289,6 +289,20 @@ def test_what_was_open_last_is_offered_and_found_anew(empty, dataset_file, monke
     assert Path(recent.read()[0].path) == dataset_file
 
 
+def test_the_menu_opens_what_was_open_before(opened, tmp_path) -> None:
+    other = tmp_path / "other.json"
+    other.write_bytes(opened.session.editor.path.read_bytes())
+    opened.dock.open(other)
+    menu = opened.dock.menu
+    menu.popup(QPoint(10, 10))
+    opened.person.see()
+    names = [action.text() for action in menu.recent.actions()]
+    assert names[:2] == ["other.json", "small.json"]
+    menu.recent.actions()[1].trigger()
+    menu.close()
+    assert opened.session.editor.path.name == "small.json"
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"recent": 1}', '{"recent": [{"path": 1}, 7]}'])
 def test_a_damaged_list_of_recent_files_is_no_obstacle(tmp_path, monkeypatch, text) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

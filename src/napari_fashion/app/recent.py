@@ -60,16 +60,6 @@ def remember(path: Path, images: int, reviewed: int) -> None:
     _write([here, *(one for one in read() if one.path != here.path)])
 
 
-def count(path: Path, reviewed: int) -> None:
-    """Note how many images of a data set are reviewed now."""
-    rows = read()
-    changed = [
-        replace(one, reviewed=reviewed) if one.path == str(path.absolute()) else one for one in rows
-    ]
-    if changed != rows:
-        _write(changed)
-
-
 def replace_path(old: str, new: Path) -> None:
     """Note where a data set lies now."""
     _write([replace(one, path=str(new.absolute())) if one.path == old else one for one in read()])

@@ -96,6 +96,7 @@ class AnnotatorDock(Dock):
         session, actions, menu, filing = self.session, self.actions, self.menu, self.filing
         menu.open_file.connect(lambda: filing.open_asked(files.ask_open_file))
         menu.open_folder.connect(lambda: filing.open_asked(files.ask_open_folder))
+        menu.open_recent.connect(lambda path: filing.open(Path(path)))
         menu.go_to.connect(filing.go_to_asked)
         menu.save.connect(filing.save)
         menu.save_as.connect(filing.save_as)

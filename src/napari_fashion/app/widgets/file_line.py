@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 from superqt import QElidingLabel
 
+from napari_fashion.app import recent
 from napari_fashion.app.actions import Actions
 from napari_fashion.app.widgets.roles import Palette
 from napari_fashion.app.widgets.style import repolish, shrinking
@@ -41,6 +43,7 @@ class FileMenu(QMenu):
         self.addAction("Open folder…", self.open_folder.emit)
         self.addAction("Open COCO file…", self.open_file.emit)
         self.recent = self.addMenu("Open recent")
+        self.aboutToShow.connect(self._list_recent)
         self.addSeparator()
         self.save_action = self.addAction(_keyed("Save", "save"), self.save.emit)
         self.save_as_action = self.addAction("Save as…", self.save_as.emit)
@@ -68,6 +71,15 @@ class FileMenu(QMenu):
         self.docks = self.addAction("napari layer docks")
         self.docks.setCheckable(True)
         self.docks.triggered.connect(self.layer_docks.emit)
+
+    def _list_recent(self) -> None:
+        self.recent.clear()
+        here = [one.path for one in recent.read() if Path(one.path).exists()]
+        for path in here:
+            action = self.recent.addAction(Path(path).name, partial(self.open_recent.emit, path))
+            action.setToolTip(path)
+        self.recent.setToolTipsVisible(True)
+        self.recent.setEnabled(bool(here))
 
     def show_export(self, done: int, total: int) -> None:
         """Show how far an export is; 0 of 0: none runs."""

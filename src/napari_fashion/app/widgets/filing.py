@@ -163,8 +163,14 @@ class Filing:
         except FashionError as error:
             self.session.notify(str(error), "error")
             return False
+        self._note(editor)
         self.session.notify(f"Saved to {editor.path}.")
         return True
+
+    def _note(self, editor: Editor) -> None:
+        """Put a data set first among the recent ones, with what is reviewed now."""
+        if editor.path is not None:
+            recent.remember(editor.path, editor.n_images, len(reviewed_ids(editor.dataset)))
 
     def save_as(self) -> bool:
         """Ask where to, and save the whole work there; it goes on in that file."""
@@ -183,6 +189,7 @@ class Filing:
         except FashionError as error:
             self.session.notify(str(error), "error")
             return False
+        self._note(editor)
         self.session.notify(f"Saved to {path}.")
         return True
 
