@@ -7,6 +7,7 @@ its twin, and while a box is asked for, a drag draws it. They are taken before n
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +75,8 @@ class CanvasGestures(QObject):
 
     def close(self) -> None:
         """Stop watching."""
-        self._canvas.removeEventFilter(self)
+        with suppress(RuntimeError):  # napari may have deleted the canvas already
+            self._canvas.removeEventFilter(self)
         self._session.view.events.boxing.disconnect(self._on_boxing)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
