@@ -29,7 +29,7 @@ import numpy as np
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_fashion.app.viewer.window import ANNOTATOR, window_of
 from napari_fashion.cli import main as napari_fashion
@@ -61,6 +61,12 @@ class Person:
         """The window's editor."""
         return self.window.session.editor
 
+    @property
+    def focus(self) -> QWidget:
+        """Where the keyboard is: in an open list, else on the image (there is no window manager to ask)."""
+        popup = QApplication.activePopupWidget()
+        return self.canvas if popup is None else popup.field
+
     def see(self) -> None:
         """Let the window draw."""
         for _ in range(4):
@@ -69,14 +75,14 @@ class Person:
     def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NONE) -> None:
         """Press a key where the keyboard is."""
         self.counts["key"] += 1
-        QTest.keyClick(QApplication.focusWidget() or self.canvas, key, modifier)
+        QTest.keyClick(self.focus, key, modifier)
         self.see()
 
     def type(self, text: str) -> None:
         """Type, a key a letter."""
         for letter in text:
             self.counts["key"] += 1
-            QTest.keyClicks(QApplication.focusWidget(), letter)
+            QTest.keyClicks(self.focus, letter)
         self.see()
 
     def hover(self, xy: Any) -> None:
