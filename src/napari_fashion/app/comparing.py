@@ -37,6 +37,7 @@ class Comparison:
         self.theirs: list[Reading] | None = None
         """The other garments of the image in view; None while they are not known."""
         session.opened.connect(self._follow)
+        session.view.events.compare.connect(lambda *_: self.changed.emit())
 
     @property
     def is_on(self) -> bool:

@@ -40,15 +40,16 @@ class Replay:
         """Number of landmarks that are found by now."""
         session.opened.connect(self._follow)
         session.fields_changed.connect(self._on_fields)
+        session.view.events.why.connect(self._on_view)
 
     # -- opening and closing ---------------------------------------------------------------
 
-    def toggle(self) -> None:
-        """Open it for the selected garment, or close it."""
-        if self.is_open:
-            self.close()
-        else:
-            self.open()
+    def _on_view(self, shown: bool) -> None:
+        if shown != self.is_open:
+            if shown:
+                self.open()
+            else:
+                self.close()
 
     def open(self) -> None:
         """Replay the selected garment; say why where there is nothing to replay."""
@@ -62,11 +63,13 @@ class Replay:
             return
         garment = editor.selected_garment
         assert garment is not None
-        fields = self._session.fields_of(editor.image_id)
-        assert fields is not None
         self.is_open, self.story, self.step = True, None, 0
         self._garment_id = garment.id
+        self._session.view.why = True
         self.changed.emit()
+        fields = self._session.fields_of(editor.image_id)
+        if fields is None:
+            return  # they are being computed
         model = self._session.model
         options = DecoderOptions() if model is None else model.inference.decoder
         self._worker = create_worker(
@@ -79,6 +82,7 @@ class Replay:
 
     def close(self) -> None:
         """End it."""
+        self._session.view.why = False
         if self.is_open:
             self.is_open, self.story, self.step, self._garment_id = False, None, 0, None
             self.changed.emit()
@@ -91,7 +95,7 @@ class Replay:
         sources = [garment.landmark_sources[k] for k in range(len(placed)) if placed[k]]
         if sources and all(source == HUMAN for source in sources):
             return "This garment was placed by a person; there is nothing to replay."
-        if self._session.fields_of(editor.image_id) is None:
+        if self._session.fields_of(editor.image_id) is None and self._session.model is None:
             return "The fields of this image are not computed. Predict it first."
         return ""
 

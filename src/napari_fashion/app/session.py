@@ -77,6 +77,10 @@ class View:
         Cells below it are not drawn.
     dim
         0..1: how much the image is dimmed while a field is shown.
+    why
+        Whether the decoder's steps are replayed in place of the garments (`app.replay`).
+    compare
+        Whether another reading of the image is shown beside what is in the file (`app.comparing`).
     placing
         Whether a click on the image places the selected landmark.
     boxing
@@ -94,6 +98,8 @@ class View:
     edges_off: frozenset[int] = frozenset()
     confidence_from: float = 0.1
     dim: float = 0.5
+    why: bool = False
+    compare: bool = False
     placing: bool = False
     boxing: bool = False
     image_only: bool = False

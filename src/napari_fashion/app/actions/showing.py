@@ -32,6 +32,14 @@ class ShowingActions(LandmarkActions):
         view = self.session.view
         view.show_field(None if view.paf else "paf")
 
+    def toggle_why(self) -> None:
+        """Replay how the decoder found the selected garment, or end it."""
+        self.session.view.why = not self.session.view.why
+
+    def toggle_compare(self) -> None:
+        """Compare with another file or a model, or end it."""
+        self.session.view.compare = not self.session.view.compare
+
     def hold_image_only(self, held: bool) -> None:
         """Hide all that lies over the image while a key is held."""
         self.session.view.image_only = held
@@ -51,6 +59,8 @@ class ShowingActions(LandmarkActions):
         view = self.session.view
         if view.placing or view.boxing:
             view.placing = view.boxing = False
+        elif view.why:
+            view.why = False
         elif editor := self._editor:
             editor.select(editor.selection.garment_id)
         self.select_asked.emit()

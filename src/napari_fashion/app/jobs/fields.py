@@ -69,7 +69,7 @@ class FieldsJob(QObject):
         self._followed: list[tuple[SignalInstance, Callable[..., None]]] = [
             (session.opened, self._on_opened),
             (session.model_changed, self._on_model),
-            *((signal, self._look) for signal in (view.pif, view.paf)),
+            *((signal, self._look) for signal in (view.pif, view.paf, view.why)),
         ]
         for signal, slot in self._followed:
             signal.connect(slot)
@@ -109,7 +109,7 @@ class FieldsJob(QObject):
         """Return what is to be computed of the image in view, or of one after it."""
         session, editor = self.session, self._editor
         view, model = session.view, session.model
-        if editor is None or model is None or not (view.pif or view.paf):
+        if editor is None or model is None or not (view.pif or view.paf or view.why):
             return None
         place = editor.index + ahead
         if place >= editor.n_images:

@@ -339,6 +339,22 @@ _SHOW_ROWS: tuple[Row, ...] = (
     Row("toggle_pif", ("7",), "PIF", SHOW, OPEN, Actions.toggle_pif),
     Row("toggle_paf", ("8",), "PAF", SHOW, OPEN, Actions.toggle_paf),
     Row(
+        "toggle_compare",
+        ("9",),
+        "Compare with another file or a model",
+        SHOW,
+        OPEN,
+        Actions.toggle_compare,
+    ),
+    Row(
+        "toggle_why",
+        ("Y",),
+        "Why: how the decoder found the garment",
+        SHOW,
+        GARMENT,
+        Actions.toggle_why,
+    ),
+    Row(
         "hold_image_only",
         ("H",),
         "The image alone, while held",
@@ -349,8 +365,6 @@ _SHOW_ROWS: tuple[Row, ...] = (
     ),
     Row("show_help", ("?",), "All keys, and to change them", SHOW, ALWAYS, Actions.show_help),
 )
-
-
 _WORK_ROWS: tuple[Row, ...] = (
     Row("undo", ("Ctrl+Z",), "Undo", WORK, OPEN, Actions.undo, repeats=True),
     Row("redo", ("Ctrl+Shift+Z",), "Redo", WORK, OPEN, Actions.redo, repeats=True),

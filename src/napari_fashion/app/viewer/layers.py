@@ -24,7 +24,7 @@ from napari_fashion.app.viewer.later import Later
 from napari_fashion.app.viewer.layer_data import HUMAN
 from napari_fashion.app.viewer.layer_set import LayerSet
 from napari_fashion.app.viewer.layer_styles import LANDMARKS, OVERLAYS
-from napari_fashion.app.viewer.overlay import Overlay
+from napari_fashion.app.viewer.overlay import Guest, Overlay
 from napari_fashion.app.widgets.readout import ReadOut
 from napari_fashion.editing.editor import Applied, Editor
 
@@ -65,6 +65,12 @@ class Layers:
         self.gestures.garment_at = self.overlay.garment_at
         self._on_scene()
         self._on_arrows()
+
+    def invite(self, *guests: Guest) -> None:
+        """Paint something else as well over the canvas, once we are attached."""
+        if self.overlay is not None:
+            for guest in guests:
+                self.overlay.add_guest(guest)
 
     def close(self) -> None:
         """Stop following."""

@@ -7,7 +7,7 @@ the image while its sizes stay those of the screen.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from psygnal import Signal
@@ -32,6 +32,29 @@ from napari_fashion.coco.ids import RecordId
 from napari_fashion.engine.fields import Fields
 
 HOVER_MILLISECONDS = 30
+
+
+class Guest(Protocol):
+    """Something else that is painted over the image.
+
+    Attributes
+    ----------
+    changed
+        After it looks different.
+    """
+
+    changed: Any
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it is painted."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is painted in place of the garments and fields."""
+
+    def paint(self, painter: QPainter, camera: Camera, font: QFont) -> None:
+        """Paint it."""
 
 
 class Overlay(QWidget):
@@ -67,6 +90,7 @@ class Overlay(QWidget):
         self.spread: float | None = None
         """Of the selected landmark, pixels of the image."""
         self._under: tuple[RecordId, int] | None = None
+        self._guests: list[Guest] = []
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -86,11 +110,16 @@ class Overlay(QWidget):
 
     def close_overlay(self) -> None:
         """Stop following; the window is closing."""
-        for signal in self._followed:
+        for signal in (*self._followed, *(guest.changed for guest in self._guests)):
             signal.disconnect(self._on_camera)
         if self._on_move in self._viewer.mouse_move_callbacks:
             self._viewer.mouse_move_callbacks.remove(self._on_move)
         self._hover.cancel()
+
+    def add_guest(self, guest: Guest) -> None:
+        """Paint something else as well, above the garments or in their place."""
+        self._guests.append(guest)
+        guest.changed.connect(self._on_camera)
 
     # -- what is drawn ---------------------------------------------------------------------
 
@@ -208,6 +237,10 @@ class Overlay(QWidget):
 
     def _paint(self, painter: QPainter, camera: Camera, font: QFont) -> None:
         scene, view = self.scene, self._session.view
+        for guest in self._guests:
+            if guest.is_alone:
+                guest.paint(painter, camera, font)
+                return
         if view.skeleton:
             for figure in scene.figures:
                 paint.paint_lines(painter, figure, camera)
@@ -224,6 +257,9 @@ class Overlay(QWidget):
             if figure.garment_id in found:
                 paint.paint_plate(painter, figure, found[figure.garment_id], font)
         self._paint_names(painter, camera, font)
+        for guest in self._guests:
+            if guest.is_shown:
+                guest.paint(painter, camera, font)
 
     def _paint_names(self, painter: QPainter, camera: Camera, font: QFont) -> None:
         scene = self.scene

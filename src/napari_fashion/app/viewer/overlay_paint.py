@@ -252,6 +252,33 @@ def _head(painter: QPainter, line: QLineF, color: QColor) -> None:
     painter.drawPolygon(QPolygonF([line.p2(), base + side, base - side]))
 
 
+def paint_line(painter: QPainter, line: QLineF, color: QColor, width: float) -> None:
+    """Paint a line on a dark one."""
+    for used, drawn in ((CASING, width + 2.5), (color, width)):
+        painter.setPen(_pen(used, drawn))
+        painter.drawLine(line)
+
+
+def paint_arrow(painter: QPainter, line: QLineF) -> None:
+    """Paint a white arrow."""
+    paint_line(painter, line, WHITE, 2.5)
+    _head(painter, line, WHITE)
+
+
+def paint_disc(painter: QPainter, at: QPointF, color: QColor) -> None:
+    """Paint a landmark that is visible."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    for radius, used in ((DISC / 2 + 2.2, DARK), (DISC / 2 + 1.2, WHITE), (DISC / 2 - 0.5, color)):
+        _disc(painter, at, radius, used)
+
+
+def paint_ring(
+    painter: QPainter, at: QPointF, radius: float, color: QColor, *, dashed: bool = False
+) -> None:
+    """Paint a ring on a dark one."""
+    _ring(painter, at, radius, color, 2.0, dashed=dashed)
+
+
 # -- small things ---------------------------------------------------------------------------------
 
 

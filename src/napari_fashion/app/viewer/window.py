@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QMainWindow, QWidget
 
 from napari_fashion.app.actions import Actions
+from napari_fashion.app.comparing import Comparison
 from napari_fashion.app.guard import Guard
 from napari_fashion.app.jobs.export import ExportJob
 from napari_fashion.app.jobs.fetch import FetchJob
@@ -23,13 +24,16 @@ from napari_fashion.app.keys import used_keymap
 from napari_fashion.app.keys.fields import Fields
 from napari_fashion.app.keys.listening import KeyListener
 from napari_fashion.app.offers import Offers
+from napari_fashion.app.replay import Replay
 from napari_fashion.app.session import Predictor, Session
 from napari_fashion.app.viewer.canvas import canvas_of
 from napari_fashion.app.viewer.canvas_gestures import CanvasGestures
 from napari_fashion.app.viewer.closing import CloseGuard
+from napari_fashion.app.viewer.compare_paint import ComparePainter
 from napari_fashion.app.viewer.layer_styles import KEY
 from napari_fashion.app.viewer.layers import Layers
 from napari_fashion.app.viewer.notice import NoticeCloser
+from napari_fashion.app.viewer.replay_paint import ReplayPainter
 from napari_fashion.app.viewer.zooming import Zooming
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.category_map import ask_category_map
@@ -66,6 +70,8 @@ class FashionWindow:
         self._notice: NoticeCloser | None = None
         self._keys: KeyListener | None = None
         self._on_canvas: list[CanvasGestures | Zooming] = []
+        self.replay = Replay(self.session)
+        self.comparison = Comparison(self.session)
         self.offers.ask_map = lambda names, theirs: ask_category_map(
             self._main_window, names, theirs
         )
@@ -116,6 +122,10 @@ class FashionWindow:
             self.layers.shown.canvas = lambda: _inside(main_window)
             if isinstance(main_window, QMainWindow):
                 self.layers.attach(main_window)
+                self.layers.invite(
+                    ReplayPainter(self.session, self.replay),
+                    ComparePainter(self.session, self.comparison),
+                )
             self._guard = CloseGuard(main_window, self._may_close, self._close)
             self._notice = NoticeCloser(main_window, self.session.notify)
             self._listen(main_window)

@@ -14,6 +14,7 @@ from napari_fashion.app.offers import MISSING
 from napari_fashion.app.viewer.window import RETRAIN
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.beginning import Beginning
+from napari_fashion.app.widgets.compare import ComparePanel
 from napari_fashion.app.widgets.dock import Dock, main_window_of
 from napari_fashion.app.widgets.file_line import FileLine
 from napari_fashion.app.widgets.filing import Filing
@@ -29,6 +30,7 @@ from napari_fashion.app.widgets.offer_rows import OfferRows
 from napari_fashion.app.widgets.show import Show
 from napari_fashion.app.widgets.style import MARGIN, SPACING, guard_wheel, rule
 from napari_fashion.app.widgets.tips import caps
+from napari_fashion.app.widgets.why import WhyPanel
 from napari_fashion.app.widgets.work_row import Running, WorkRow
 from napari_fashion.editing.editor import Applied, Editor
 from napari_fashion.errors import OutsideRootError
@@ -46,6 +48,8 @@ class AnnotatorDock(Dock):
         self.work = WorkRow(actions, colors, self.menu.export)
         self.garments = GarmentList(actions, colors)
         self.landmarks = LandmarkList(actions, colors)
+        self.why = WhyPanel(session, self.window_state.replay)
+        self.compare = ComparePanel(session, self.window_state.comparison)
         self.show_row = Show(actions, colors)
         self.opened_part = QWidget()
         """What is shown while a data set is open."""
@@ -78,6 +82,9 @@ class AnnotatorDock(Dock):
             lines.addWidget(_inset(part))
         lines.addWidget(self.garments)
         lines.addWidget(self.landmarks, 1)
+        self.compare_part = _inset(self.compare)
+        lines.addWidget(self.compare_part, 1)
+        lines.addWidget(_inset(self.why), 1)
         lines.addStretch()
         self.content.addWidget(self.opened_part, 1)
         self.content.addStretch()
@@ -119,6 +126,8 @@ class AnnotatorDock(Dock):
         follow(self, session.image_read, self._tell_image)
         follow(self, session.fields_changed, lambda *_: self.footer.refresh())
         follow(self, session.view.events.placing, lambda *_: self._refresh_landmarks())
+        follow(self, session.view.events.compare, lambda *_: self._choose_parts())
+        follow(self, self.window_state.replay.changed, self._choose_parts)
         follow(self, self.window_state.checking.found, filing.tell_problems)
         for shown in (self.work, self.running):
             follow(self, self.window_state.predicting.progress, shown.show_progress)
@@ -173,13 +182,24 @@ class AnnotatorDock(Dock):
         self.footer.refresh()
         self._refresh_garments()
 
+    def _choose_parts(self) -> None:
+        """Give the replay the place of the garments, and the comparison that of the landmarks."""
+        why, compared = self.window_state.replay.is_open, self.session.view.compare
+        self.garments.setVisible(not why)
+        self.compare_part.setVisible(compared and not why)
+        garment = self._editor.selected_garment if self._editor else None
+        self.landmarks.setVisible(garment is not None and not why and not compared)
+
     def _refresh_garments(self) -> None:
         self.garments.refresh()
         self.landmarks.refresh()
+        self.compare.refresh()
+        self._choose_parts()
 
     def _refresh_landmarks(self) -> None:
         self.landmarks.refresh()
         self.footer.refresh()
+        self._choose_parts()
 
     def _tell_image(self, problem: Exception | None) -> None:
         """Say what is wrong with the image in view; what was wrong with the last one is over."""

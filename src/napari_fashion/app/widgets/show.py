@@ -39,6 +39,10 @@ SEGMENTS = {
         "PAF",
         "What the model joins the selected landmark to; hold Shift for all edges",
     ),
+    "compare": (
+        "Compare",
+        "Another file, such as the truth, or a model beside what is in the file",
+    ),
 }
 KINDS = {
     "cells": ("Cells and arrows", "Each cell of the PIF, and where it points"),
@@ -111,7 +115,7 @@ class Show(QWidget):
             segment.setObjectName("segment")
             segment.setCheckable(True)
             segment.setToolTip(tip(told, f"toggle_{name}"))
-            self.row.addWidget(segment, 1)
+            self.row.addWidget(segment, segment.sizeHint().width())
             self.segments[name] = segment
         self._fill_menu()
         self.row.addWidget(self.kind)
@@ -166,7 +170,8 @@ class Show(QWidget):
 
     def _connect(self) -> None:
         session, view = self._session, self._session.view
-        self.segments["skeleton"].clicked.connect(lambda on: setattr(view, "skeleton", on))
+        for shown in ("skeleton", "compare"):
+            self.segments[shown].clicked.connect(lambda on, of=shown: setattr(view, of, on))
         for name in ("pif", "paf"):
             field: Literal["pif", "paf"] = "pif" if name == "pif" else "paf"
             self.segments[name].clicked.connect(
@@ -176,7 +181,16 @@ class Show(QWidget):
         self.confidence.valueChanged.connect(lambda v: setattr(view, "confidence_from", v / 100))
         self.dim.valueChanged.connect(lambda v: setattr(view, "dim", 1 - v / 100))
         self.predict.clicked.connect(lambda: self._actions.predict())
-        for shown in ("skeleton", "pif", "paf", "pif_kind", "confidence_from", "dim", "edges_off"):
+        for shown in (
+            "skeleton",
+            "compare",
+            "pif",
+            "paf",
+            "pif_kind",
+            "confidence_from",
+            "dim",
+            "edges_off",
+        ):
             follow(self, getattr(view.events, shown), lambda *_: self.refresh())
         follow(self, session.fields_changed, lambda *_: self.refresh())
         follow(self, session.opened, self._on_opened)
