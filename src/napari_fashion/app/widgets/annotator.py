@@ -84,7 +84,8 @@ class AnnotatorDock(Dock):
         lines.addWidget(self.landmarks, 1)
         self.compare_part = _inset(self.compare)
         lines.addWidget(self.compare_part, 1)
-        lines.addWidget(_inset(self.why), 1)
+        self.why_part = _inset(self.why)
+        lines.addWidget(self.why_part, 1)
         lines.addStretch()
         self.content.addWidget(self.opened_part, 1)
         self.content.addStretch()
@@ -185,6 +186,7 @@ class AnnotatorDock(Dock):
     def _choose_parts(self) -> None:
         """Give the replay the place of the garments, and the comparison that of the landmarks."""
         why, compared = self.window_state.replay.is_open, self.session.view.compare
+        self.why_part.setVisible(why)
         self.garments.setVisible(not why)
         self.compare_part.setVisible(compared and not why)
         garment = self._editor.selected_garment if self._editor else None

@@ -15,6 +15,10 @@ _GAP, _PAD, _CAP_HEIGHT = 8, 5, 16
 """Pixels between text and key, beside a key's text, and a key's height."""
 
 
+PAD = 20
+"""Of a button: room beside text and key, pixels."""
+
+
 class KeyButton(QPushButton):
     """A button with its key in a small frame; it leaves the keyboard to the image.
 
@@ -27,6 +31,7 @@ class KeyButton(QPushButton):
     def __init__(self, palette: Palette, text: str, cap: str = "", tip: str = "") -> None:
         super().__init__(text)
         self.cap = cap
+        self.pad = PAD
         self._palette = palette
         self.setToolTip(tip)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -42,7 +47,7 @@ class KeyButton(QPushButton):
     def sizeHint(self) -> QSize:
         """Return room for the text and the key."""
         wide = self._text_width() + (_GAP + cap_width(self.font(), self.cap) if self.cap else 0)
-        return QSize(wide + 20, super().sizeHint().height())
+        return QSize(wide + self.pad, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102
         return self.sizeHint()

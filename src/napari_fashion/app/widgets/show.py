@@ -52,6 +52,7 @@ KINDS = {
 NO_FIELDS = "The fields of this image are not computed."
 MOST = 95
 """Per cent: the highest confidence to draw cells from."""
+SEGMENT_PAD = 6
 CHIPS = 3
 """Edges in a row."""
 
@@ -113,6 +114,7 @@ class Show(QWidget):
         for name, (text, told) in SEGMENTS.items():
             segment = KeyButton(self._palette, text, caps(f"toggle_{name}"))
             segment.setObjectName("segment")
+            segment.pad = SEGMENT_PAD  # four of them in a row
             segment.setCheckable(True)
             segment.setToolTip(tip(told, f"toggle_{name}"))
             self.row.addWidget(segment, segment.sizeHint().width())

@@ -74,7 +74,7 @@ def sheet(roles: Roles, points: float) -> str:
     QPushButton#main {{ background: {c["main"]}; color: {c["on_main"]}; font-weight: 600;
         font-size: {strong}; }}
     QPushButton#main:disabled {{ background: {c["background"]}; color: {c["symbol"]}; }}
-    QPushButton#segment {{ border-radius: 0px; }}
+    QPushButton#segment {{ border-radius: 0px; font-size: 11px; padding: 0px; }}
     QPushButton#segment:checked, QPushButton#toggle:checked {{ background: {c["main"]};
         color: {c["on_main"]}; }}
     QPushButton#segment:checked {{ border-bottom: 2px solid {c["link"]}; }}
