@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_fashion.app.replay import Replay
-from napari_fashion.app.widgets.why import WhyPanel, card
+from napari_fashion.app.widgets.why import card
 from napari_fashion.editing import operations
 from napari_fashion.editing.editor import Editor
 from small import SCHEMA, TROUSERS_XY
@@ -28,17 +27,12 @@ def why(app, dataset_file, qtbot):
     app.dock.open(dataset_file)
     app.session.editor.go_to(1)
     app.session.keep_fields(app.session.editor.image_id, fields_of(TROUSERS_XY, LOWER))
-    replay = Replay(app.session)
-    panel = WhyPanel(app.session, replay)
-    qtbot.addWidget(panel)
-    panel.resize(320, 600)
-    panel.show()
-    app.replay, app.panel = replay, panel
+    app.panel = app.dock.why
     return app
 
 
 def opened(app, qtbot):
-    app.replay.open()
+    app.person.key(Qt.Key.Key_Y)
     qtbot.waitUntil(lambda: app.replay.story is not None)
     return app.replay
 
@@ -78,6 +72,36 @@ def test_a_landmark_that_is_selected_is_gone_to(why, qtbot):
     assert (replay.step, replay.last.landmark) == (3, third)
 
 
+def test_it_takes_the_place_of_the_garments_until_y_or_esc(why, qtbot):
+    for end in (Qt.Key.Key_Y, Qt.Key.Key_Escape):
+        opened(why, qtbot)
+        assert why.panel.isVisible()
+        assert not why.dock.garments.isVisible()
+        assert not why.dock.landmarks.isVisible()
+        why.person.key(end)
+        assert not why.panel.isVisible()
+        assert why.dock.garments.isVisible()
+        assert why.dock.landmarks.isVisible()
+
+
+def test_the_image_shows_what_is_found_by_then_and_nothing_else(why, qtbot):
+    """The pixels at a landmark: those of its disc once it is found, the image's before."""
+
+    def shown():
+        grabbed = why.layers.overlay.grab().toImage()
+        at = [why.layers.overlay.camera.to_screen(TROUSERS_XY[k]) for k in LOWER]
+        return [grabbed.pixelColor(round(float(x)), round(float(y))).name() for x, y in at]
+
+    replay = opened(why, qtbot)
+    colors = [SCHEMA.colors[k] for k in LOWER]
+    assert shown() == colors
+    replay.go_to(1)
+    first = replay.story.found[0].landmark
+    assert [color == own for color, own in zip(shown(), colors, strict=True)] == [
+        k == first for k in LOWER
+    ]
+
+
 def test_another_image_ends_it(why, qtbot):
     replay = opened(why, qtbot)
     why.session.editor.go_to(0)
@@ -93,8 +117,9 @@ def test_there_is_nothing_to_replay_of_a_persons_garment(why, qtbot):
     garment_id = editor.selection.garment_id
     moved = {k: (x + 1, y) for k, (x, y) in places.items()}
     editor.apply(operations.move_landmarks(editor.dataset, garment_id, moved))
-    why.replay.open()
+    why.person.key(Qt.Key.Key_Y)
     assert not why.replay.is_open
+    assert not why.session.view.why
     assert said[-1] == "This garment was placed by a person; there is nothing to replay."
 
 
@@ -105,6 +130,7 @@ def test_without_fields_it_says_so(why):
         Editor(why.session.editor.dataset)
     )  # fields are of an editor's images
     why.session.editor.go_to(1)
-    why.replay.open()
+    why.person.key(Qt.Key.Key_Y)
     assert not why.replay.is_open
+    assert not why.session.view.why
     assert said[-1] == "The fields of this image are not computed. Predict it first."

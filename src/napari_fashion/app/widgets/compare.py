@@ -24,7 +24,7 @@ from napari_fashion.app.session import Session
 from napari_fashion.app.viewer.layer_data import title
 from napari_fashion.app.widgets import files
 from napari_fashion.app.widgets.follow import follow
-from napari_fashion.app.widgets.style import SPACING, section, shrinking, swatch_icon
+from napari_fashion.app.widgets.style import LANDMARK, SPACING, section, shrinking, swatch_icon
 from napari_fashion.editing.comparison import Pair
 from napari_fashion.errors import FashionError
 from napari_fashion.packaged import PACKAGED_MODELS
@@ -48,6 +48,8 @@ class ComparePanel(QWidget):
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setHorizontalHeaderLabels(COLUMNS)
         self.table.verticalHeader().setVisible(False)
+        self.table.verticalHeader().setDefaultSectionSize(LANDMARK)
+        self.table.setShowGrid(False)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         header = self.table.horizontalHeader()
@@ -105,7 +107,8 @@ class ComparePanel(QWidget):
             return f"{comparison.name} …"
         alone = sum(pair.ours is None for pair in comparison.pairs)
         more = f"; {alone} more there" if alone else ""
-        return f"{len(comparison.theirs)} garments in {comparison.name}{more}"
+        n = len(comparison.theirs)
+        return f"{n} garment{'s' * (n != 1)} in {comparison.name}{more}"
 
     def _pair(self) -> Pair | None:
         """Return the pair of the selected garment."""

@@ -95,9 +95,10 @@ class WhyPanel(QWidget):
         self.on.setEnabled(story is not None and replay.step < len(story.found))
 
     def _fill(self, lines: list[str], missing: list[str], schema: Schema) -> None:
-        story = self._replay.story
-        assert story is not None
         self.steps.clear()
+        story = self._replay.story
+        if story is None:
+            return
         for text, one in zip(lines, story.found, strict=True):
             self.steps.addItem(QListWidgetItem(swatch_icon(schema.colors[one.landmark]), text))
         for text in missing:
