@@ -71,6 +71,7 @@ SRC = Path(__file__).resolve().parents[1] / "src"
 
 LAZY = {
     "napari_fashion.app.jobs.predict": "torch takes seconds to import",
+    "napari_fashion.app.sample_data": "samples are made without Qt as well",
     "napari_fashion.app.viewer.reader": "napari asks for readers without Qt",
     "napari_fashion.coco.results": "coco loads no engine",
     "napari_fashion.datasets.opening": "scipy is needed for procedural sources only",

@@ -95,3 +95,19 @@ def _real(path: Path) -> str:
         return os.path.realpath(path)
     except (OSError, ValueError):
         return os.path.abspath(path)
+
+
+def root_of(folder: Path, name: str) -> Path | None:
+    """Return the folder that names are relative to, of one in which a person found an image.
+
+    The folder may be that one, or one further in that the image lies in: of ``a/1.jpg`` it may be the
+    folder ``a``. None if the image is not there.
+    """
+    parts = Path(name.replace("\\", "/")).parts
+    for depth in range(len(parts)):
+        inner, root = parts[:-1][len(parts) - 1 - depth :], folder
+        for part in reversed(inner):
+            root = root.parent if root.name == part else Path()
+        if root != Path() and root.joinpath(*parts).is_file():
+            return root
+    return None

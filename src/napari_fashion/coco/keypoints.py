@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fashion.documents import shown
+from napari_fashion.schema import Schema
 
 DECIMALS = 2
 """Coordinates that we write are rounded to a hundredth of a pixel."""
@@ -73,6 +74,15 @@ def parse_keypoints(value: Any, k: int, order: Order | None = None) -> Keypoints
         xy[places[known]], visibility[places[known]] = triplets[known, :2], seen[known]
     xy.flags.writeable = visibility.flags.writeable = False
     return Keypoints(xy, visibility, problem)
+
+
+def landmark_order(names: Any, schema: Schema) -> Order | None:
+    """Return where a category's landmarks are in the schema; None if they are the schema's."""
+    if not isinstance(names, list) or not names or tuple(names) == schema.landmarks:
+        return None
+    places = {name: i for i, name in enumerate(schema.landmarks)}
+    order = tuple(places.get(str(name), -1) for name in names)
+    return order if any(i >= 0 for i in order) else None
 
 
 def _triplets(value: Any, n: int) -> tuple[npt.NDArray[np.float64], str]:

@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from napari_fashion.coco import provenance
 from napari_fashion.coco.ids import RecordId, TableName, other_form
+from napari_fashion.coco.image_places import root_of
 from napari_fashion.coco.keypoints import (
     Keypoints,
     Order,
     box_problem,
     flag,
+    landmark_order,
     parse_box,
     parse_keypoints,
 )
@@ -105,19 +107,13 @@ class Frame:
     def locate_images(self, folder: Path, name: str) -> bool:
         """Read images from a folder that a person chose; whether the image of a name lies there.
 
-        The folder may be the one that names are relative to, or one further in that the image lies in:
-        of ``a/1.jpg`` it may be the folder ``a``. Nothing changes where the image is not found.
+        Nothing changes where the image is not found; `root_of` says where it is looked for.
         """
-        parts = Path(name.replace("\\", "/")).parts
-        for depth in range(len(parts)):
-            inner, root = parts[:-1][len(parts) - 1 - depth :], folder
-            for part in reversed(inner):
-                root = root.parent if root.name == part else Path()
-            if root != Path() and root.joinpath(*parts).is_file():
-                old = self.image_folder
-                self.image_folder = ImageFolder(root, old.allowed, trusted=True, origin="given")
-                return True
-        return False
+        if (root := root_of(folder, name)) is None:
+            return False
+        allowed = self.image_folder.allowed
+        self.image_folder = ImageFolder(root, allowed, trusted=True, origin="given")
+        return True
 
     # -- categories ------------------------------------------------------------------------
 
@@ -170,15 +166,6 @@ class Frame:
                 order = landmark_order(record.get("keypoints"), self.schema)
                 self._categories[key] = (index.get(name, -1), name, order)
         return self._categories
-
-
-def landmark_order(names: Any, schema: Schema) -> Order | None:
-    """Return where a category's landmarks are in the schema; None if they are the schema's."""
-    if not isinstance(names, list) or not names or tuple(names) == schema.landmarks:
-        return None
-    places = {name: i for i, name in enumerate(schema.landmarks)}
-    order = tuple(places.get(str(name), -1) for name in names)
-    return order if any(i >= 0 for i in order) else None
 
 
 class Views(Sequence[V], Generic[V]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt
@@ -34,6 +35,11 @@ def sheet(roles: Roles, points: float) -> str:
     """Return the style sheet of a dock; `points` is the theme's size of text."""
     c = {name: getattr(roles, name).name() for name in Roles.__dataclass_fields__}
     second, strong = f"{points * SECOND:.2f}pt", f"{points * STRONG:.2f}pt"
+    return _text_rules(c, second) + _button_rules(c, strong) + _menu_rules(c)
+
+
+def _text_rules(c: Mapping[str, str], second: str) -> str:
+    """Return the rules of text, messages and rows."""
     return f"""
     QScrollArea {{ border: none; }}
     QLabel {{ padding: 0px; margin: 0px; }}
@@ -64,6 +70,12 @@ def sheet(roles: Roles, points: float) -> str:
     QFrame#row:hover {{ background: {c["hover"]}; }}
     QFrame#row[chosen="true"] {{ background: {c["chosen"]}; }}
     QTableView#landmarks {{ border: none; background: transparent; padding: 0px; margin: 0px; }}
+    """
+
+
+def _button_rules(c: Mapping[str, str], strong: str) -> str:
+    """Return the rules of buttons, fields and progress."""
+    return f"""
     QPushButton {{ padding: 0px 8px; min-height: {BUTTON}px; max-height: {BUTTON}px;
         border-radius: 2px; background: {c["primary"]}; color: {c["text"]}; }}
     QFrame#message QPushButton {{ padding: 0px 4px; }}
@@ -88,6 +100,12 @@ def sheet(roles: Roles, points: float) -> str:
     QProgressBar {{ background: {c["primary"]}; border: none; border-radius: 2px;
         min-height: 4px; max-height: 4px; }}
     QProgressBar::chunk {{ background: {c["link"]}; border-radius: 2px; }}
+    """
+
+
+def _menu_rules(c: Mapping[str, str]) -> str:
+    """Return the rules of tool buttons, menus and lists that pop up."""
+    return f"""
     QToolButton#quiet {{ border: none; border-radius: 2px; background: transparent;
         color: {c["muted"]}; min-width: 20px; min-height: 20px; padding: 0px 3px; }}
     QToolButton#quiet:hover {{ color: {c["text"]}; background: {c["hover"]}; }}

@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from napari_fashion.coco.dataset import Dataset
 from napari_fashion.coco.ids import RecordId, TableName
-from napari_fashion.coco.keypoints import Order
+from napari_fashion.coco.keypoints import Order, landmark_order
 from napari_fashion.coco.problems.annotations import AnnotationChecks
 from napari_fashion.coco.problems.findings import Problem, Problems
 from napari_fashion.coco.provenance import KEY
-from napari_fashion.coco.views import landmark_order, pixels
+from napari_fashion.coco.views import pixels
 from napari_fashion.documents import counted, shown
 from napari_fashion.errors import CocoError
 
