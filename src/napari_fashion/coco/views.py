@@ -105,10 +105,7 @@ class Frame:
         )
 
     def locate_images(self, folder: Path, name: str) -> bool:
-        """Read images from a folder that a person chose; whether the image of a name lies there.
-
-        Nothing changes where the image is not found; `root_of` says where it is looked for.
-        """
+        """Read images from a folder that a person chose, if the image of a name is there (`root_of`)."""
         if (root := root_of(folder, name)) is None:
             return False
         allowed = self.image_folder.allowed
