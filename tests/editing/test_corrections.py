@@ -52,6 +52,13 @@ def test_a_landmark_may_be_off_by_a_share_of_the_box_along_each_side():
     assert found(garments(changed(l0=(43, 20))), truth, 0.05) == []
 
 
+def test_some_pixels_are_allowed_in_any_case():
+    shown, truth = garments(changed(l0=(45, 20))), garments(changed(garment_id=5))
+    assert [c.kind for c in corrections(shown, truth)] == ["move"]
+    assert [c.kind for c in corrections(shown, truth, least=4.9)] == ["move"]
+    assert list(corrections(shown, truth, least=5)) == []
+
+
 def test_one_that_is_moved_and_hidden_is_moved_first():
     shown = garments(changed(l0=(50, 20), hidden=(0,)))
     assert found(shown, garments(changed(garment_id=5))) == [("move", 1, 0)]

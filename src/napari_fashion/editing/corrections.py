@@ -47,7 +47,10 @@ class Correction:
 
 
 def corrections(
-    shown: Sequence[Garment], truth: Sequence[Garment], tolerance: float = TOLERANCE
+    shown: Sequence[Garment],
+    truth: Sequence[Garment],
+    tolerance: float = TOLERANCE,
+    least: float = 0.0,
 ) -> Iterator[Correction]:
     """Yield what differs: garments too many, garments that are missing, then what is wrong in each.
 
@@ -57,6 +60,8 @@ def corrections(
     ----------
     tolerance
         Share of the sides of the true garment's box by which a landmark may be off, along each.
+    least
+        Pixels by which it may be off in any case: of a thin garment a share may be less than can be seen.
     """
     pairs = compare(*([Reading.of_file(one) for one in side] for side in (shown, truth)))
     for pair in pairs:
@@ -70,14 +75,19 @@ def corrections(
                 yield Correction("place", None, missing, k)
     for pair in pairs:
         if pair.ours is not None and pair.theirs is not None:
-            yield from _of_garment(shown[pair.ours], truth[pair.theirs], tolerance)
+            yield from _of_garment(shown[pair.ours], truth[pair.theirs], tolerance, least)
 
 
-def _of_garment(garment: Garment, true: Garment, tolerance: float) -> Iterator[Correction]:
+def _of_garment(
+    garment: Garment, true: Garment, tolerance: float, least: float
+) -> Iterator[Correction]:
     if garment.category_name != true.category_name:
         yield Correction("category", garment.id, true)
+    if not (true.visibility > 0).any():
+        return
+    allowed = np.maximum(tolerance * box_sides(true), least)
     for k in range(len(true.visibility)):
-        if (kind := _wrong(garment, true, k, tolerance)) is not None:
+        if (kind := _wrong(garment, true, k, allowed)) is not None:
             yield Correction(kind, garment.id, true, k)
 
 
@@ -87,7 +97,7 @@ def box_sides(garment: Garment) -> NDArray[np.float64]:
     return np.asarray(np.maximum(np.ptp(placed, axis=0), 1.0))
 
 
-def _wrong(garment: Garment, true: Garment, k: int, tolerance: float) -> Kind | None:
+def _wrong(garment: Garment, true: Garment, k: int, allowed: NDArray[np.float64]) -> Kind | None:
     """Return what is wrong with a landmark; None where it is right."""
     found, wanted = int(garment.visibility[k]), int(true.visibility[k])
     if not found and not wanted:
@@ -96,6 +106,6 @@ def _wrong(garment: Garment, true: Garment, k: int, tolerance: float) -> Kind | 
         return "remove"
     if not found:
         return "place"
-    if (np.abs(garment.xy[k] - true.xy[k]) > tolerance * box_sides(true)).any():
+    if (np.abs(garment.xy[k] - true.xy[k]) > allowed).any():
         return "move"
     return "visibility" if found != wanted else None
