@@ -217,7 +217,10 @@ def choose_category(person: Person, name: str) -> None:
     person.key(Qt.Key.Key_C)
     popup = person.popup()
     names = [popup.list.item(i).text() for i in range(popup.list.count())]
-    rank = next(i for i, text in enumerate(names) if text.startswith(name))
+    rank = next((i for i, text in enumerate(names) if text.startswith(name)), None)
+    if rank is None:  # the file has it and the schema does not
+        person.key(Qt.Key.Key_Escape)
+        return
     typed = next(
         n for n in range(1, len(name) + 1) if popup_first(popup, name[:n]).startswith(name)
     )
