@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import statistics
 import tempfile
@@ -32,6 +33,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_fashion.app.actions.choices import TOP
 from napari_fashion.app.viewer.window import ANNOTATOR, window_of
 from napari_fashion.cli import main as napari_fashion
 from napari_fashion.coco import Dataset, Garment
@@ -108,7 +110,7 @@ class Person:
         QTest.mousePress(self.canvas, LEFT, pos=self.where(start))
         for share in (0.25, 0.5, 0.75, 1.0):
             self._move(self.where(start + share * (end - start)), LEFT)
-            QTest.qWait(8)  # napari drops moves that follow within 5 ms: a hand is slower
+            QTest.qWait(15)  # napari drops moves that follow within 5 ms: a hand is slower
         QTest.mouseRelease(self.canvas, LEFT, pos=self.where(end))
         self.see()
 
@@ -216,26 +218,27 @@ def choose_category(person: Person, name: str) -> None:
     """Choose a category: by the digit of the model's first ones, else by the letters that it needs."""
     person.key(Qt.Key.Key_C)
     popup = person.popup()
-    names = [popup.list.item(i).text() for i in range(popup.list.count())]
-    rank = next((i for i, text in enumerate(names) if text.startswith(name)), None)
-    if rank is None:  # the file has it and the schema does not
+    offered = [_name(popup.list.item(i).text()) for i in range(popup.list.count())]
+    if name not in offered:
         person.key(Qt.Key.Key_Escape)
         return
-    typed = next(
-        n for n in range(1, len(name) + 1) if popup_first(popup, name[:n]).startswith(name)
-    )
-    if rank < typed:
-        for _ in range(rank):
-            person.key(Qt.Key.Key_Down)
-    else:
-        person.type(name[:typed].lower())
+    place = offered.index(name)
+    if place < TOP:
+        person.key(getattr(Qt.Key, f"Key_{place + 1}"))
+        return
+    typed = next(n for n in range(1, len(name) + 1) if first_of(offered, name[:n]) == name)
+    person.type(name[:typed].lower())
     person.key(Qt.Key.Key_Return)
 
 
-def popup_first(popup: Any, typed: str) -> str:
-    """Return the row that would be marked after some letters, as a person foresees it."""
-    names = [popup.list.item(i).text() for i in range(popup.list.count())]
-    found = [name for name in names if typed.casefold() in name.casefold()]
+def _name(text: str) -> str:
+    """Return the category of a row such as "1  Dress   72 %"."""
+    return re.sub(r"^\d  |   \d+ %$", "", text)
+
+
+def first_of(offered: list[str], typed: str) -> str:
+    """Return the row that is marked after some letters, as a person foresees it."""
+    found = [name for name in offered if typed.casefold() in name.casefold()]
     found.sort(key=lambda name: not name.casefold().startswith(typed.casefold()))
     return found[0] if found else ""
 
