@@ -280,9 +280,12 @@ def records(folder: Path, model: Path, file: str) -> tuple[int, str]:
 
 def look(dataset: Any) -> list[str]:
     """Ask a data set about everything."""
-    from napari_fashion.app.viewer import layer_data
+    from napari_fashion.app.viewer import layer_data, overlay_data
     from napari_fashion.coco import columns, find_problems, statistics
     from napari_fashion.coco.export import trainable_images
+    from napari_fashion.coco.suspects import find_suspects
+    from napari_fashion.coco.uncertainty import expected_corrections, expected_corrections_of_all
+    from napari_fashion.editing.viewing import Selection
     from napari_fashion.errors import FashionError
 
     said = [f"{len(dataset.images)} images, {len(dataset.garments)} garments"]
@@ -297,8 +300,7 @@ def look(dataset: Any) -> list[str]:
                 getattr(image, name)
         garments = image.garments
         layer_data.landmarks(garments, dataset.schema)
-        layer_data.categories(garments)
-        layer_data.skeleton(garments, dataset.schema)
+        overlay_data.scene_of(garments, dataset.schema, Selection())
     for garment in list(dataset.garments)[:50]:
         for name in ("image_id", "category_id", "category", "category_name", "body_type", "keypoints",
                      "xy", "visibility", "bbox", "bbox_problem", "is_crowd", "is_foreign", "source",
@@ -306,7 +308,9 @@ def look(dataset: Any) -> list[str]:
                      "category_scores", "touched_by_human", "edited"):  # fmt: skip
             getattr(garment, name)
         repr(garment)
-    columns(dataset)
+    find_suspects(dataset)
+    expected_corrections_of_all(dataset, columns(dataset))
+    expected_corrections(list(dataset.garments)[:50])
     json.dumps(statistics(dataset).to_dict())
     trainable_images(dataset)
     list(dataset.missing_images())

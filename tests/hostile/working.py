@@ -39,7 +39,7 @@ def serve(connection: Connection, folder: str, model: str) -> None:
         return shared if own else load(source, device, runtime, **options)
 
     Model.load = share  # type: ignore[method-assign]
-    import napari_fashion.app.viewer.layer_data  # noqa: F401
+    import napari_fashion.app.viewer.overlay_data  # noqa: F401
 
     with open("/proc/self/statm") as stream:
         size = int(stream.read().split()[0]) * resource.getpagesize()

@@ -252,7 +252,7 @@ def test_a_source_opens_them_by_name_beside_the_eight_landmarks(tmp_path, monkey
 @pytest.mark.parametrize(
     ("argument", "expected"),
     [
-        ("2:5:landmarks=deepfashion", "expected 'garments' or 'deepfashion2'"),
+        ("2:5:landmarks=deepfashion", "expected 'garments', 'deepfashion2' or 'fashionai'"),
         ("2:5:landmark=deepfashion2", "did you mean 'landmarks'"),
         ("2:x:landmarks=deepfashion2", "expected samples:COUNT"),
         ("2:5:deepfashion2", "samples:COUNT:SEED:landmarks=SCHEMA"),
