@@ -33,7 +33,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_fashion.app.actions.choices import TOP
+from napari_fashion.app.actions.choices import TOP, category_candidates
 from napari_fashion.app.viewer.window import ANNOTATOR, window_of
 from napari_fashion.cli import main as napari_fashion
 from napari_fashion.coco import Dataset, Garment
@@ -118,7 +118,10 @@ class Person:
         """Click on a landmark's row in the dock."""
         self.counts["click"] += 1
         table = self.dock.landmarks.table
-        row = [one.landmark for one in table.rows.rows].index(landmark)
+        rows = [one.landmark for one in table.rows.rows]
+        if landmark not in rows:
+            return  # the category cannot have it
+        row = rows.index(landmark)
         at = table.visualRect(table.model().index(row, 1)).center()
         QTest.mouseClick(table.viewport(), LEFT, pos=at)
         self.see()
@@ -194,12 +197,9 @@ def select(person: Person, garment_id: Any) -> None:
 
 
 def pick(person: Person, xy: Any, landmark: int) -> None:
-    """Let keys act on a landmark: under the pointer if nothing is selected, else by a click."""
-    selected = person.editor.selection.landmark
-    if selected is None:
+    """Let keys act on a landmark: the selected one, or the one that the pointer comes onto."""
+    if person.editor.selection.landmark != landmark:
         person.hover(xy)
-    elif selected != landmark:
-        person.click(xy)
 
 
 def place(person: Person, landmark: int, true: Garment) -> None:
@@ -216,15 +216,19 @@ def place(person: Person, landmark: int, true: Garment) -> None:
 
 def choose_category(person: Person, name: str) -> None:
     """Choose a category: by the digit of the model's first ones, else by the letters that it needs."""
+    garment = person.editor.selected_garment
+    names = person.editor.dataset.schema.category_names
+    order = [names[i] for i in category_candidates(garment.category_scores, names)]
+    if name in order[:TOP]:
+        person.key(
+            getattr(Qt.Key, f"Key_{order.index(name) + 1}"), Qt.KeyboardModifier.ControlModifier
+        )
+        return
     person.key(Qt.Key.Key_C)
     popup = person.popup()
     offered = [_name(popup.list.item(i).text()) for i in range(popup.list.count())]
     if name not in offered:
         person.key(Qt.Key.Key_Escape)
-        return
-    place = offered.index(name)
-    if place < TOP:
-        person.key(getattr(Qt.Key, f"Key_{place + 1}"))
         return
     typed = next(n for n in range(1, len(name) + 1) if first_of(offered, name[:n]) == name)
     person.type(name[:typed].lower())
@@ -255,6 +259,10 @@ def add(person: Person, true: Garment, *, by_hand: bool) -> None:
         person.wait_until(lambda: len(person.editor.garments) > number)
         return
     person.key(Qt.Key.Key_O)
+    if person.editor.selected_garment.category_name != true.category_name:
+        choose_category(person, true.category_name)
+        if not person.window.session.view.placing:
+            person.key(Qt.Key.Key_P)
     for k in np.flatnonzero(true.visibility).tolist():
         if person.editor.selection.landmark != k:
             person.choose_row(k)

@@ -242,6 +242,14 @@ def test_a_digit_chooses_one_of_the_models_categories(opened) -> None:
     assert not popup.isVisible()
 
 
+def test_the_models_second_category_is_one_key(opened) -> None:
+    opened.person.key(Key.Key_N)
+    opened.person.key(Key.Key_2, CTRL)
+    assert opened.session.editor.garments[0].category_name == "Shorts"
+    opened.person.key(Key.Key_Z, CTRL)
+    assert opened.session.editor.garments[0].category_name == "Pants"
+
+
 # -- placing -------------------------------------------------------------------------------
 
 
@@ -347,15 +355,45 @@ def test_a_box_selects_the_chosen_garments_landmarks_and_keys_act_on_all(two_shi
     assert len(editor.history) == 5  # two of the fixture, and one each
 
 
-def test_a_key_acts_on_the_landmark_under_the_pointer_when_none_is_selected(opened) -> None:
+def point(person, xy) -> None:
+    """Move the pointer onto a place of the image."""
+    for place in ((xy[0] + 10, xy[1] - 10), xy):
+        person.qtbot.mouseMove(person.canvas, person.where(place))
+        person.qtbot.wait(20)  # napari drops moves that follow within 5 ms
+
+
+def test_a_key_acts_on_the_landmark_that_the_pointer_came_onto(opened) -> None:
     person, editor = opened.person, opened.session.editor
     editor.select(11)
     person.see()
-    for xy in ((20, 80), (10, 90)):
-        person.qtbot.mouseMove(person.canvas, person.where(xy))
-        person.qtbot.wait(20)  # napari drops moves that follow within 5 ms
+    point(person, (10, 90))
     person.key(Key.Key_F)
     assert editor.garments[0].visibility.tolist() == [2, 2, 1, 2, 0, 0, 2, 2]
+    editor.select(11, 0)
+    person.see()
+    point(person, (110, 90))
+    person.key(Key.Key_F)  # not the selected one: the pointer came later
+    assert editor.garments[0].visibility.tolist() == [2, 2, 1, 1, 0, 0, 2, 2]
+
+
+def test_a_pointer_that_rests_does_not_take_keys_from_what_is_selected_next(opened) -> None:
+    person, editor = opened.person, opened.session.editor
+    editor.select(11, 2)
+    person.see()
+    point(person, (10, 90))
+    person.key(Key.Key_E)  # on to the right sleeve, the pointer still on the left one
+    assert editor.selection.landmark == 3
+    person.key(Key.Key_F)
+    assert editor.garments[0].visibility.tolist() == [2, 2, 2, 1, 0, 0, 2, 2]
+
+
+def test_of_several_selected_the_one_under_the_pointer_brings_the_others(opened) -> None:
+    person, editor = opened.person, opened.session.editor
+    editor.select(11)
+    person.key(Key.Key_A)
+    point(person, (10, 90))
+    person.key(Key.Key_F)
+    assert editor.garments[0].visibility.tolist() == [1, 1, 1, 1, 0, 0, 1, 1]
 
 
 def test_alt_drag_moves_and_alt_wheel_turns_and_scales_the_garment(opened) -> None:
@@ -425,7 +463,7 @@ def test_keys_are_changed_in_the_dialog_and_clashes_are_named(opened) -> None:
     dialog = opened.dock.help
     try:
         assert set(dialog.rows) == {row.id for row in ROWS if row.group != NAPARI}
-        person.qtbot.keyClicks(dialog.field, "garment 5")
+        person.qtbot.keyClicks(dialog.field, "alt+5")
         assert [i for i, row in dialog.rows.items() if row.keys.isVisible()] == ["garment_5"]
         dialog.field.clear()
         person.press(dialog.rows["next_image"].keys)

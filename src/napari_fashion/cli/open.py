@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if not path.exists():
         raise FashionError(f"{path}: there is no such file or folder to open.")
     schema = None if options.schema is None else Schema.load(options.schema)
-    app("window").run_window(
+    app("viewer.window").run_window(
         path.resolve(),
         model=options.model,
         images=options.images,

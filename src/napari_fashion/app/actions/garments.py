@@ -7,6 +7,7 @@ from collections.abc import Callable
 from psygnal import Signal
 
 from napari_fashion.app.actions.base import told
+from napari_fashion.app.actions.choices import category_candidates
 from napari_fashion.app.actions.placing import PlacingActions
 from napari_fashion.app.session import Session
 from napari_fashion.coco import Garment
@@ -58,6 +59,15 @@ class GarmentActions(PlacingActions):
         """Set a garment's category, an index into the schema's."""
         if editor := self._editor:
             editor.apply(operations.set_category(editor.dataset, garment_id, category))
+
+    @told
+    def choose_top_category(self, number: int) -> None:
+        """Choose the category that the model finds most probable, or second, and so on: from 1."""
+        if (editor := self._editor) and (garment := editor.selected_garment):
+            names = editor.dataset.schema.category_names
+            order = category_candidates(garment.category_scores, names)
+            if number <= len(order):
+                self.set_category(garment.id, order[number - 1])
 
     def choose_category(self) -> None:
         """Let the person choose the selected garment's category."""

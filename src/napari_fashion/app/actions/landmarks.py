@@ -26,24 +26,31 @@ class LandmarkActions(GarmentActions):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.under_pointer: Callable[[], Place | None] = lambda: None
-        """The landmark that the pointer is on; the layers say which."""
+        """The landmark onto which the pointer came since the last selection; the layers say which."""
 
     def _targets(self) -> tuple[RecordId, list[int]] | None:
-        """Return what keys act on: the selected landmarks, or without any the one under the pointer."""
+        """Return what keys act on: what was pointed at or selected last.
+
+        A landmark under the pointer counts if the pointer came there after the last selection; if it is
+        one of those that are selected, all of them do.
+        """
         editor = self._editor
         assert editor is not None
         selection = editor.selection
-        if selection.garment_id is not None and selection.landmarks:
-            return selection.garment_id, sorted(selection.landmarks)
         place = self.under_pointer()
-        return None if place is None else (place[0], [place[1]])
+        chosen = selection.garment_id is not None and bool(selection.landmarks)
+        if place is not None and not (
+            place[0] == selection.garment_id and place[1] in selection.landmarks
+        ):
+            return place[0], [place[1]]
+        return (selection.garment_id, sorted(selection.landmarks)) if chosen else None
 
     @told
     def set_visibility(self, visibility: int) -> None:
         """Set the visibility of the selected landmarks; 0 makes them absent.
 
-        Without any selected it is the one under the pointer. A single one that is not placed yet is
-        placed by the next click.
+        It is that of the landmark under the pointer if the pointer came there after the last selection. A
+        single one that is not placed yet is placed by the next click.
         """
         if not (editor := self._editor):
             return

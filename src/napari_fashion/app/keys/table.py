@@ -26,7 +26,7 @@ NAPARI = "napari's own, of no use here"
 ALWAYS = "always"
 OPEN = "an image is open"
 GARMENT = "a garment is selected"
-CHOSEN = "the selected landmarks; without any, the one under the pointer"
+CHOSEN = "the selected landmarks, or the one that the pointer came onto since"
 LANDMARK = "a landmark is selected"
 
 
@@ -85,6 +85,10 @@ def _nudge(dx: float, dy: float) -> Run:
 
 def _visibility(v: int) -> Run:
     return lambda actions: actions.set_visibility(v)
+
+
+def _category(number: int) -> Run:
+    return lambda actions: actions.choose_top_category(number)
 
 
 def _garment(number: int) -> Run:
@@ -257,6 +261,17 @@ _GARMENT_ROWS: tuple[Row, ...] = (
         GARMENTS,
         GARMENT,
         Actions.choose_category,
+    ),
+    *(
+        Row(
+            f"category_{n}",
+            (f"Ctrl+{n}",),
+            f"The model's {word} category",
+            GARMENTS,
+            GARMENT,
+            _category(n),
+        )
+        for n, word in enumerate(("first", "second", "third", "fourth", "fifth"), start=1)
     ),
     Row(
         "swap_left_right",

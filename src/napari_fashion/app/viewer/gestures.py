@@ -23,6 +23,7 @@ from napari_fashion.app.viewer.landmark_layers import LandmarkLayers
 from napari_fashion.app.viewer.layer_set import LayerSet
 from napari_fashion.app.viewer.layer_styles import KEY, LANDMARKS, OVERLAYS
 from napari_fashion.coco.ids import RecordId
+from napari_fashion.editing.editor import Editor
 
 HELP = "drag a landmark; D visible, F hidden, G absent; ? all keys"
 """Stands in napari's status bar in place of its own keys, which mean other things here."""
@@ -44,17 +45,23 @@ class Gestures:
         layers.made.connect(self._on_made)
         session.view.events.placing.connect(self._on_placing)
         actions.select_asked.connect(self._select_again)
-        actions.under_pointer = self._under_pointer
+        actions.under_pointer = lambda: self._under_pointer() if self._pointed_last else None
+        self._pointed_last = False
+        self._editor: Editor | None = None
+        session.opened.connect(self._follow)
+        self._follow(session.editor)
         self.garment_at: Callable[[tuple[float, float]], RecordId | None] = lambda xy: None
         """Which garment's landmark, line or plate lies at xy pixels of the image."""
-        layers.viewer.mouse_move_callbacks.append(self._activate)
+        layers.viewer.mouse_move_callbacks.append(self._point)
         layers.viewer.mouse_drag_callbacks.append(self._activate)
         layers.viewer.mouse_drag_callbacks.append(self._press)
 
     def close(self) -> None:
         """Stop following."""
         viewer = self._layers.viewer
-        viewer.mouse_move_callbacks.remove(self._activate)
+        viewer.mouse_move_callbacks.remove(self._point)
+        self._session.opened.disconnect(self._follow)
+        self._follow(None)
         viewer.mouse_drag_callbacks.remove(self._activate)
         viewer.mouse_drag_callbacks.remove(self._press)
         self._actions.select_asked.disconnect(self._select_again)
@@ -76,6 +83,20 @@ class Gestures:
         self._layers.viewer.layers.selection.active = points
 
     # -- modes and places of layers --------------------------------------------------------
+
+    def _follow(self, editor: Editor | None) -> None:
+        if self._editor is not None:
+            self._editor.selection_changed.disconnect(self._on_selected)
+        self._editor, self._pointed_last = editor, False
+        if editor is not None:
+            editor.selection_changed.connect(self._on_selected)
+
+    def _on_selected(self, _: Any) -> None:
+        self._pointed_last = False
+
+    def _point(self, *_: Any) -> None:
+        self._pointed_last = True
+        self._activate()
 
     def _activate(self, *_: Any) -> None:
         """Make the landmarks the active layer where another of ours is: a drag would pan."""
