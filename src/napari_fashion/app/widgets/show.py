@@ -53,7 +53,7 @@ NO_FIELDS = "The fields of this image are not computed."
 MOST = 95
 """Per cent: the highest confidence to draw cells from."""
 SEGMENT_PAD = 6
-CHIPS = 3
+CHIPS = 2
 """Edges in a row."""
 
 
