@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_fashion.app.keys import ROWS, keys_of, used_keymap
 from napari_fashion.app.keys.table import NAPARI
+from napari_fashion.app.viewer.gestures import HELP
 from napari_fashion.app.viewer.layer_styles import IMAGE, LANDMARKS
 from napari_fashion.app.widgets import files, landmarks
 from napari_fashion.editing import operations
@@ -248,6 +249,20 @@ def test_the_models_second_category_is_one_key(opened) -> None:
     assert opened.session.editor.garments[0].category_name == "Shorts"
     opened.person.key(Key.Key_Z, CTRL)
     assert opened.session.editor.garments[0].category_name == "Pants"
+
+
+def test_the_status_bar_keeps_our_hint_whatever_the_mode(opened) -> None:
+    person, viewer = opened.person, opened.viewer
+    opened.session.editor.select(11)
+    for key in (Key.Key_P, Key.Key_Escape):
+        person.key(key)
+        point(person, (60, 60))
+        assert viewer.help == HELP
+    viewer.layers.selection.active = opened.layers.layer("image")
+    person.see()
+    viewer.layers.selection.active = opened.layers.layer("landmarks")
+    person.see()
+    assert viewer.help == HELP
 
 
 # -- placing -------------------------------------------------------------------------------

@@ -164,9 +164,19 @@ class Gestures:
                 self._on_placing(self._session.view.placing)
 
     def _on_help(self, event: Any) -> None:
-        """Put our hint in place of napari's, which names keys that mean other things here."""
-        if event.source.help != HELP:
-            event.source.help = HELP
+        """Put our hint in place of napari's, which names keys that mean other things here.
+
+        Once napari is done: it announces its hint before it takes it.
+        """
+        if event.help != HELP:
+            QTimer.singleShot(0, self._keep_hint)
+
+    def _keep_hint(self) -> None:
+        if LANDMARKS in self._layers:
+            viewer, points = self._layers.viewer, self._layers[LANDMARKS]
+            points.help = HELP
+            if viewer.layers.selection.active is points:
+                viewer.help = HELP
 
     # -- points ----------------------------------------------------------------------------
 
