@@ -39,6 +39,7 @@ from napari_fashion.cli import main as napari_fashion
 from napari_fashion.coco import Dataset, Garment
 from napari_fashion.datasets.opening import open_source
 from napari_fashion.datasets.source import Source
+from napari_fashion.editing.comparison import Reading, compare
 from napari_fashion.editing.corrections import Correction, corrections
 
 LEFT = Qt.MouseButton.LeftButton
@@ -188,6 +189,20 @@ def correct(person: Person, correction: Correction, *, again: bool) -> None:
         person.key({0: Qt.Key.Key_G, 1: Qt.Key.Key_F, 2: Qt.Key.Key_D}[wanted])
 
 
+def swapped(person: Person, truth: list[Garment]) -> Any:
+    """Return a garment most of whose landmarks are right once left and right are exchanged, or None."""
+    garments, flips = person.editor.garments, np.array(person.editor.dataset.schema.flips)
+    for pair in compare(*([Reading.of_file(one) for one in side] for side in (garments, truth))):
+        if pair.ours is None or pair.theirs is None:
+            continue
+        ours, theirs = garments[pair.ours], Reading.of_file(truth[pair.theirs])
+        turned = Reading(ours.xy[flips], ours.visibility[flips], ours.category_name)
+        (other,) = compare([turned], [theirs])[:1]
+        if np.nansum(pair.far) - np.nansum(other.far) >= 4:
+            return ours.id
+    return None
+
+
 def select(person: Person, garment_id: Any) -> None:
     """Select a garment by its number."""
     editor = person.editor
@@ -277,6 +292,11 @@ def put_right(person: Person, image_id: Any, truth: list[Garment], tolerance: fl
     pixel = 1 / person.viewer.camera.zoom
     for _ in range(MOST):
         shown = person.editor.garments
+        if (mirrored := swapped(person, truth)) is not None and not tried[mirrored]:
+            tried[mirrored] += 1
+            select(person, mirrored)
+            person.key(Qt.Key.Key_M)
+            continue
         # Landmarks are placed last: placing goes on by itself from one to the next.
         found = sorted(
             corrections(shown, truth, tolerance, pixel), key=lambda one: one.kind == "place"
