@@ -39,7 +39,7 @@ from napari_fashion.cli import main as napari_fashion
 from napari_fashion.coco import Dataset, Garment
 from napari_fashion.datasets.opening import open_source
 from napari_fashion.datasets.source import Source
-from napari_fashion.editing.comparison import Reading, compare
+from napari_fashion.editing.comparison import Pair, Reading, compare
 from napari_fashion.editing.corrections import Correction, corrections
 
 LEFT = Qt.MouseButton.LeftButton
@@ -197,10 +197,15 @@ def swapped(person: Person, truth: list[Garment]) -> Any:
             continue
         ours, theirs = garments[pair.ours], Reading.of_file(truth[pair.theirs])
         turned = Reading(ours.xy[flips], ours.visibility[flips], ours.category_name)
-        (other,) = compare([turned], [theirs])[:1]
-        if np.nansum(pair.far) - np.nansum(other.far) >= 4:
+        other = compare([turned], [theirs])[0]
+        if _wrong(pair) - _wrong(other) >= 4:
             return ours.id
     return None
+
+
+def _wrong(pair: Pair) -> int:
+    """Return how many landmarks lie apart, or are in one reading alone."""
+    return int((pair.far | (pair.in_ours != pair.in_theirs)).sum())
 
 
 def select(person: Person, garment_id: Any) -> None:
