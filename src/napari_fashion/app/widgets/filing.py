@@ -156,8 +156,12 @@ class Filing:
                 return False
             if answer == "save as":
                 return self.save_as()
+        return self._save(editor)
+
+    def _save(self, editor: Editor, path: Path | None = None) -> bool:
+        """Save to the work's own file, or to another one that a person chose."""
         try:
-            editor.save()
+            editor.save(path, overwrite=path is not None)
         except ConflictError as error:
             return self._settle_conflict(editor, error)
         except FashionError as error:
@@ -180,18 +184,7 @@ class Filing:
         path = files.ask_save(
             self._parent, "Save as", self._proposal("annotated"), editor.dataset.path
         )
-        if path is None:
-            return False
-        try:
-            editor.save(path, overwrite=True)
-        except ConflictError as error:
-            return self._settle_conflict(editor, error)
-        except FashionError as error:
-            self.session.notify(str(error), "error")
-            return False
-        self._note(editor)
-        self.session.notify(f"Saved to {path}.")
-        return True
+        return path is not None and self._save(editor, path)
 
     def _settle_conflict(self, editor: Editor, error: ConflictError) -> bool:
         """Ask what to do with a file that another program changed, and do it."""

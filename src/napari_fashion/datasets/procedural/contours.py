@@ -8,6 +8,7 @@ third at the corner of the hem; at quarters of a dress's, whose fourth is ``skir
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -20,7 +21,7 @@ from .openings import draw_opening, open_front
 from .pieces import Edge, Edges, Garment, Points
 from .silhouettes import cut_garment
 
-_Mark = tuple[Points, str]
+Mark = tuple[Points, str]
 """A place (2,) on a garment, and the part it is of."""
 
 _SIDES = ("left", "right")
@@ -45,11 +46,29 @@ def with_contour(garment: Garment) -> Garment:
     """
     schema = _schema()
     marks = contour_marks(garment.edges, is_dress=garment.category.endswith("dress"))
+    return marked(garment, schema, [marks.get(place) for place in schema.places])
+
+
+def marked(garment: Garment, schema: Schema, marks: Sequence[Mark | None]) -> Garment:
+    """Give a garment the landmarks of a schema that its category has.
+
+    Parameters
+    ----------
+    marks
+        Of each of the schema's landmarks where it is; None where the garment has no such place.
+
+    Raises
+    ------
+    KeyError
+        If one of the category's landmarks has no place.
+    """
     xy = np.zeros((schema.n_landmarks, 2))
     owners = [""] * schema.n_landmarks
     index = schema.category_index(garment.category)
     for k in schema.landmarks_of_category(index):
-        xy[k], owners[k] = marks[schema.places[k]]
+        if (mark := marks[k]) is None:
+            raise KeyError(schema.landmarks[k])
+        xy[k], owners[k] = mark
     (body_type,) = schema.categories[index].body_types
     return replace(garment, body_type=body_type, landmarks=xy, owners=tuple(owners))
 
@@ -59,7 +78,7 @@ def _schema() -> Schema:
     return Schema.load("deepfashion2")
 
 
-def contour_marks(edges: Edges, *, is_dress: bool = False) -> dict[str, _Mark]:
+def contour_marks(edges: Edges, *, is_dress: bool = False) -> dict[str, Mark]:
     """Return all places of ``deepfashion2`` that a garment's edges have, by their names."""
     if "crotch" in edges:
         return {**_waist(edges), **_legs(edges)}
@@ -74,16 +93,16 @@ def contour_marks(edges: Edges, *, is_dress: bool = False) -> dict[str, _Mark]:
     return marks
 
 
-def _mark(edge: Edge, share: float = 0.0) -> _Mark:
+def _mark(edge: Edge, share: float = 0.0) -> Mark:
     return edge.at(share), edge.part
 
 
-def _along(name: str, edge: Edge, shares: tuple[float, ...], first: int = 1) -> dict[str, _Mark]:
+def _along(name: str, edge: Edge, shares: tuple[float, ...], first: int = 1) -> dict[str, Mark]:
     """Return marks at shares of an edge, numbered from `first` on."""
     return {f"{name}_{first + i}": _mark(edge, share) for i, share in enumerate(shares)}
 
 
-def _neckline(edges: Edges) -> dict[str, _Mark]:
+def _neckline(edges: Edges) -> dict[str, Mark]:
     left, right = edges["neck_left"], edges["neck_right"]
     return {
         "neckline_1": _mark(edges["back_neck"]),
@@ -92,7 +111,7 @@ def _neckline(edges: Edges) -> dict[str, _Mark]:
     }
 
 
-def _arm(edges: Edges, side: str) -> dict[str, _Mark]:
+def _arm(edges: Edges, side: str) -> dict[str, Mark]:
     arm = edges[f"arm_{side}"]
     marks = {f"armhole_{side}": _mark(arm, 1.0)}
     if f"strap_{side}" in edges:
@@ -110,7 +129,7 @@ def _arm(edges: Edges, side: str) -> dict[str, _Mark]:
     return marks
 
 
-def _opening(edges: Edges, side: str) -> dict[str, _Mark]:
+def _opening(edges: Edges, side: str) -> dict[str, Mark]:
     opening = edges.get(f"opening_{side}")
     if opening is None:
         return {}
@@ -121,7 +140,7 @@ def _opening(edges: Edges, side: str) -> dict[str, _Mark]:
     }
 
 
-def _dress_hem(edges: Edges) -> dict[str, _Mark]:
+def _dress_hem(edges: Edges) -> dict[str, Mark]:
     marks = {"skirt_hem_center": _mark(edges["hem_left"], 1.0)}
     for side in _SIDES:
         marks[f"skirt_hem_{side}"] = _mark(edges[f"hem_{side}"])
@@ -129,7 +148,7 @@ def _dress_hem(edges: Edges) -> dict[str, _Mark]:
     return marks
 
 
-def _skirt(edges: Edges) -> dict[str, _Mark]:
+def _skirt(edges: Edges) -> dict[str, Mark]:
     marks = {"skirt_bottom_center": _mark(edges["hem_left"], 1.0)}
     for side in _SIDES:
         marks[f"skirt_side_{side}"] = _mark(edges[f"side_{side}"], 0.5)
@@ -137,12 +156,12 @@ def _skirt(edges: Edges) -> dict[str, _Mark]:
     return marks
 
 
-def _waist(edges: Edges) -> dict[str, _Mark]:
+def _waist(edges: Edges) -> dict[str, Mark]:
     marks = {f"waist_{side}": _mark(edges[f"waist_{side}"], 1.0) for side in _SIDES}
     return {**marks, "waist_center": _mark(edges["waist_left"])}
 
 
-def _legs(edges: Edges) -> dict[str, _Mark]:
+def _legs(edges: Edges) -> dict[str, Mark]:
     marks = {"crotch": _mark(edges["crotch"])}
     for side in _SIDES:
         outer, inner = edges[f"outer_{side}"], edges[f"inner_{side}"]

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_fashion.schema import Schema
 
-from .contours import contour_marks, cut_contoured
+from .contours import contour_marks, cut_contoured, marked
 from .pieces import Edge, Garment
 
 FASHIONAI_CUTS: dict[str, tuple[str, ...]] = {
@@ -58,14 +58,10 @@ def with_fashionai(garment: Garment) -> Garment:
         share = _narrowest(*sides)
         for side, edge in zip(_SIDES, sides, strict=True):
             marks[f"waistline_{side}"] = edge.at(share), edge.part
-    xy = np.zeros((schema.n_landmarks, 2))
-    owners = [""] * schema.n_landmarks
-    index = schema.category_index(garment.category)
-    for k in schema.landmarks_of_category(index):
-        name = schema.landmarks[k]
-        xy[k], owners[k] = next(marks[place] for place in _PLACES[name] if place in marks)
-    (body_type,) = schema.categories[index].body_types
-    return replace(garment, body_type=body_type, landmarks=xy, owners=tuple(owners))
+    places = (_PLACES[name] for name in schema.landmarks)
+    return marked(
+        garment, schema, [next((marks[p] for p in some if p in marks), None) for some in places]
+    )
 
 
 def _narrowest(left: Edge, right: Edge) -> float:
