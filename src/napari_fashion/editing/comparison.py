@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from napari_fashion.coco import Garment
 from napari_fashion.engine.prediction import PredictedGarment
@@ -98,6 +97,10 @@ def compare(ours: Sequence[Reading], theirs: Sequence[Reading]) -> list[Pair]:
     apart = np.array([[_apart(one, other) for other in theirs] for one in ours])
     partner: dict[int, int] = {}
     if apart.size:
+        from scipy.optimize import (
+            linear_sum_assignment,  # slow to import, and a window starts without
+        )
+
         rows, columns = linear_sum_assignment(np.minimum(apart, 10.0))
         partner = {
             int(i): int(j) for i, j in zip(rows, columns, strict=True) if apart[i, j] <= SAME

@@ -45,17 +45,8 @@ class NumberColumn:
     values: NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class TimeColumn:
-    """Times as seconds since 1970, local; nan where there is none.
-
-    Attributes
-    ----------
-    values
-        (N,) float64.
-    """
-
-    values: NDArray[np.float64]
+class TimeColumn(NumberColumn):
+    """Times, as seconds since 1970; they are compared with days."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +65,7 @@ class WordColumn:
     has: Mask
 
 
-Column = NumberColumn | TimeColumn | WordColumn
+Column = NumberColumn | WordColumn
 
 
 @dataclass(frozen=True)
@@ -143,10 +134,10 @@ def _found(match: re.Match[str], names: NDArray[np.str_], columns: Mapping[str, 
             f"{column}{sign}: no value; expected one, such as {_example(column, known)}."
         )
     match known:
-        case NumberColumn():
-            return _by_number(column, sign, value, known)
         case TimeColumn():
             return _by_time(column, sign, value, known)
+        case NumberColumn():
+            return _by_number(column, sign, value, known)
         case WordColumn():
             return _by_word(column, sign, value, known)
 
@@ -209,9 +200,9 @@ def _day(value: str) -> date | None:
 
 def _example(column: str, known: Column) -> str:
     match known:
-        case NumberColumn():
-            return f"{column}<0.7"
         case TimeColumn():
             return f"{column}>=yesterday"
+        case NumberColumn():
+            return f"{column}<0.7"
         case WordColumn():
             return f"{column}:{known.words[0]}" if known.words else f"{column}:…"
