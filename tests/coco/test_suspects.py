@@ -8,7 +8,7 @@ import pytest
 from napari_fashion.coco import Dataset, columns
 from napari_fashion.coco.placed import Placed, placed_landmarks
 from napari_fashion.coco.records import category_record
-from napari_fashion.coco.suspects import FEWEST, find_suspects, judge
+from napari_fashion.coco.suspects import FEWEST, LEAST_SPREAD, find_suspects, judge
 from napari_fashion.schema import Schema
 
 SCHEMA = Schema.load("garments")
@@ -54,6 +54,16 @@ def test_a_landmark_that_is_off_is_named():
     found = judge(placed(xy, has), category, SCHEMA)
     assert found.outlier.argmax() == 40
     assert found.outlier_landmark[40] == 6
+
+
+def test_a_landmark_is_judged_by_where_the_others_alone_put_it():
+    """Of exact garments, one landmark off: by all of that distance, and not by what a fit of all leaves."""
+    xy, has, category = garments(noise=0)
+    size = np.sqrt(((xy[41][4:] - xy[41][4:].mean(axis=0)) ** 2).sum())  # trousers
+    xy[41, 7] += (0.1 * size, 0)
+    found = judge(placed(xy, has), category, SCHEMA)
+    assert found.outlier_landmark[41] == 7
+    assert found.outlier[41] == pytest.approx(0.1 / LEAST_SPREAD, rel=1e-3)
 
 
 def test_a_garment_of_another_shape_is_named_with_the_category_that_fits():

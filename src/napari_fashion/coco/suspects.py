@@ -165,7 +165,7 @@ def _fit(z: Complex, has: Mask) -> _Shape:
         off = np.abs(laid - mean)
         spread = np.maximum(_medians(off, has) * 1.2, LEAST_SPREAD)
         weight = has / (1 + (off / (3 * spread)) ** 2)
-    alone = _left_out(z, mean, has.astype(np.float64))
+    alone, _ = _left_out(z, mean, has.astype(np.float64))
     spread = np.maximum(_medians(alone, has) * 1.2, LEAST_SPREAD)
     return _Shape(landmarks, mean, spread, has.mean(axis=0))
 
@@ -203,9 +203,11 @@ def _judge_landmarks(
     rows, z, has = rows[enough], z[enough], has[enough]
     if not len(rows):
         return
-    off = np.where(has, _left_out(z, shape.mean, has.astype(np.float64)) / shape.spread, -1.0)
-    result.outlier[rows] = off.max(axis=1)
-    result.outlier_landmark[rows] = shape.landmarks[off.argmax(axis=1)]
+    off, misfit = _left_out(z, shape.mean, has / shape.spread**2)
+    # The one without which the others fit best: one that is off draws others away with it.
+    worst = np.where(has, misfit, np.inf).argmin(axis=1)
+    result.outlier[rows] = (off / shape.spread)[np.arange(len(rows)), worst]
+    result.outlier_landmark[rows] = shape.landmarks[worst]
     result.swap[rows] = _gain_of_swapping(shape, z, has, schema)
 
 
@@ -275,13 +277,22 @@ def _laid(z: Complex, mean: Complex, weight: Float) -> Complex:
     return turn[:, None] * z + shift[:, None]
 
 
-def _left_out(z: Complex, mean: Complex, weight: Float) -> Float:
-    """Return how far each landmark lies from the shape, laid by the others alone, (n, L)."""
+def _left_out(z: Complex, mean: Complex, weight: Float) -> tuple[Float, Float]:
+    """Leave out each landmark in turn, and lay a garment over the shape by the others alone.
+
+    Returns
+    -------
+    (n, L) how far the landmark then lies from its place, and the weighted sum of squares of the others.
+    """
     sums = _sums(z, mean, weight)
     each = _terms(z, mean, weight)
     w, wz, wm, wzz, wzm = (s[:, None] - e for s, e in zip(sums, each, strict=True))
     turn, shift = _similarity(w.real, wz, wm, wzz.real, wzm)
-    return np.asarray(np.abs(turn * z + shift - mean))
+    square = weight * np.abs(mean) ** 2
+    safe = np.where(w.real > 0, w.real, 1)
+    total = square.sum(axis=1)[:, None] - square - np.abs(wm) ** 2 / safe
+    explained = (np.conj(turn) * (wzm - np.conj(wz) * wm / safe)).real
+    return np.asarray(np.abs(turn * z + shift - mean)), np.asarray(total - explained)
 
 
 Terms = tuple[Float, Complex, Complex, Float, Complex]
