@@ -184,8 +184,13 @@ def test_accept_goes_on_to_what_is_unsure_and_undo_comes_back(opened) -> None:
     assert (editor.index, editor.image.reviewed) == (0, False)
 
 
-def test_accepting_selects_the_first_unsure_landmark(opened) -> None:
-    editor = opened.session.editor
+def test_accepting_selects_the_first_unsure_landmark(app, dataset_file) -> None:
+    document = json.loads(dataset_file.read_text())
+    document["annotations"][1]["fashion"]["keypoint_scores"][6:] = [0.3, 0.6]  # two more are unsure
+    dataset_file.write_text(json.dumps(document))
+    app.dock.open(dataset_file)
+    app.person.see()
+    opened, editor = app, app.session.editor
     opened.person.key(Key.Key_Return)
     assert editor.dataset.image(1).reviewed
     assert (editor.selection.garment_id, editor.selection.landmark) == (12, 5)  # 0.4
