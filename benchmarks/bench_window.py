@@ -128,6 +128,7 @@ def main() -> None:
     options = parser.parse_args()
     checkouts = {"this": HERE} | ({"other": options.against} if options.against else {})
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CONFIG_HOME"] = folder  # what is opened is nobody's recent work
         data = Path(folder) / "data"
         data.mkdir()
         plans = scenarios(data, options.steps, set(filter(None, options.only.split(","))))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shutil
 import statistics
@@ -334,6 +335,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the counts of each image")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CONFIG_HOME"] = folder  # what is opened is nobody's recent work
         truth, file = _work(options, Path(folder))
         person = Person()
         person.window.session.model_source = options.model

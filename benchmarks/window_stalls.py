@@ -9,6 +9,7 @@ notes what ran then. A step of a key counts as a stall as well, its drawing incl
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import threading
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--model", default="bundled")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CONFIG_HOME"] = folder  # what is opened is nobody's recent work
         file = write_dataset(Path(folder) / "day", options.images, 5)
         window = Window()
         watch = Watch()
