@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from napari_fashion.app.viewer.layer_styles import IMAGE, LANDMARKS
 from napari_fashion.app.widgets import files, landmarks
 from napari_fashion.editing import operations
 from napari_fashion.editing.edits import Edit, insert_record
-from small import TROUSERS_XY, FakeModel
+from small import TROUSERS_XY, FakeModel, predicted, prediction
 
 from .driving import LEFT, toggle_reviewed
 
@@ -442,25 +441,35 @@ def test_ctrl_drag_moves_a_landmark_and_its_twin(opened) -> None:
     assert opened.session.editor.undo_label == "Move 2 landmarks"
 
 
-def test_a_box_is_drawn_and_the_garment_in_it_predicted(opened, small_model) -> None:
-    from napari_fashion.engine.model import Model
+class CropModel(FakeModel):
+    """Finds trousers in every crop, at the same place of it."""
 
-    person, editor = opened.person, opened.session.editor
-    model = Model.load(small_model, "cpu")
-    decoder = model.inference.decoder.model_copy(update={"seed_threshold": 0.01})
-    model.info = replace(model.info, inference=model.inference.overridden(decoder=decoder))
-    opened.session.use_model(model, "small")
+    def predict(self, images, options=None, *, crop=None):
+        self.seen_crops = [(image.shape[:2], crop) for image in images]
+        return [prediction(predicted(TROUSERS_XY, "Pants"), model_id=self.id)]
+
+
+def test_a_box_is_drawn_and_the_garment_in_it_predicted(opened) -> None:
+    person, editor, model = opened.person, opened.session.editor, CropModel()
+    opened.session.use_model(model, "crops")
     person.key(Key.Key_O, SHIFT)
     assert opened.session.view.boxing
-    drag_with(opened, NONE, (20, 10), (100, 115))
+    drag_with(opened, NONE, (40, 30), (100, 110))
     assert not opened.session.view.boxing
     person.qtbot.waitUntil(lambda: not opened.predicting.running, timeout=60_000)
-    added = editor.garments[1:]
-    if added:  # of random weights
-        assert editor.selection.garment_id == added[0].id
-        assert editor.undo_label == "Add a garment"
-    else:
-        assert "0 garments found" in opened.dock.message.text()
+    (_, added) = editor.garments
+    assert editor.selection.garment_id == added.id
+    assert (added.category_name, added.source) == ("Pants", "model:fake-1")
+    # The box with the refinement pass's margin of a fifth, as far as it lies in the image of 120 x 120.
+    (((height, width), crop),) = model.seen_crops
+    assert crop
+    assert (width, height) == pytest.approx((113 - 28, 120 - 14), abs=2)
+    placed = added.visibility > 0
+    offset = added.xy[placed] - np.array(TROUSERS_XY)[placed]
+    assert offset == pytest.approx(np.tile((28, 14), (placed.sum(), 1)), abs=2)
+    assert editor.undo_label == "Add a garment"
+    person.key(Key.Key_Z, CTRL)
+    assert len(editor.garments) == 1
 
 
 def test_zoom_to_a_landmark_and_back(opened) -> None:
